@@ -1,0 +1,74 @@
+"""The one error tree: every failure a caller can mend is a `DecodingError`; anything else is a bug.
+
+Messages name the parameter, the value, the accepted range and the remedy, so that the page can show
+them as they are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from decoding.trace import Trace
+
+__all__ = [
+    "DecodingError",
+    "ModelError",
+    "NotRecordedError",
+    "PromptError",
+    "RecordingError",
+    "SettingError",
+    "TraceFileError",
+    "VerifyError",
+]
+
+
+class DecodingError(Exception):
+    """A failure that the person at the keyboard can mend; its text is fit to be shown to them.
+
+    `trace` holds what had been recorded when it happened, or None.
+    """
+
+    trace: Trace | None = None
+
+
+class SettingError(DecodingError):
+    """A decoding parameter has a value that cannot be used.
+
+    Args:
+        parameter: its name in `KNOBS`.
+        value: what was given.
+        accepts: the accepted range in words, e.g. "in (0, 1]".
+        remedy: what to do instead.
+    """
+
+    def __init__(self, parameter: str, value: Any, accepts: str, remedy: str) -> None:
+        super().__init__(f"{parameter} must be {accepts}, got {value!r}; {remedy}")
+        self.parameter = parameter
+        self.value = value
+        self.accepts = accepts
+        self.remedy = remedy
+
+
+class PromptError(DecodingError):
+    """The prompt is empty, too long for the model, or of a shape the model cannot take."""
+
+
+class ModelError(DecodingError):
+    """A model could not be found, opened, or is not one that generates text."""
+
+
+class RecordingError(DecodingError):
+    """A run broke off; `trace` holds every step up to there."""
+
+
+class NotRecordedError(DecodingError):
+    """What was asked for is not in this trace."""
+
+
+class TraceFileError(DecodingError):
+    """A trace file is damaged, hostile, or newer than this program."""
+
+
+class VerifyError(DecodingError):
+    """A trace lacks what is needed to run it again."""
