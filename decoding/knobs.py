@@ -1,0 +1,356 @@
+"""KNOBS: the one table of every decoding parameter.
+
+Validation, page controls, help texts, command-line options, permalinks and code snippets are all made
+from it, so a parameter is declared once. Names and meanings are those of transformers'
+`GenerationConfig`; the two that are not part of it (`negative_prompt`, `seed`) say so in their help.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from decoding.errors import SettingError
+
+__all__ = ["BEAM_MODES", "KNOBS", "MODES", "SAMPLING_MODES", "Knob"]
+
+Mode = Literal[
+    "greedy", "sample", "beam_search", "beam_sample", "group_beam_search", "contrastive_search"
+]
+MODES: tuple[Mode, ...] = (
+    "greedy", "sample", "beam_search", "beam_sample", "group_beam_search", "contrastive_search"
+)  # fmt: skip
+ALL = frozenset(MODES)
+SAMPLING_MODES = frozenset({"sample", "beam_sample"})
+BEAM_MODES = frozenset({"beam_search", "beam_sample", "group_beam_search"})
+SEED_LIMIT = 2**63 - 1  # torch's generators take signed 64-bit seeds
+
+Kind = Literal[
+    "bool", "int", "float", "early_stopping", "text", "text_list", "token_list",
+    "sequence_list", "sequence_bias", "decay", "watermark",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knob:
+    """One decoding parameter.
+
+    Attributes:
+        name: transformers' spelling.
+        kind: the shape of its value. `token_list`: token ids or single-token strings. `sequence_list`:
+            lists of token ids, or strings. `sequence_bias`: (sequence, bias) pairs. `decay`: (start, factor).
+        low, high: accepted range; None is unbounded. `low_open` / `high_open`: the end itself is excluded.
+        neutral: the value at which it changes nothing, or None where only "not given" does.
+        modes: the decoding modes in which it acts.
+        group: where the page puts it.
+        help: what it does, in one or two sentences.
+        slider: (low, high, step) of the page's slider, or None for a field.
+        off: how to switch it off, for error messages.
+    """
+
+    name: str
+    kind: Kind
+    group: Literal["mode", "sampling", "penalties", "length", "beams", "constraints", "other"]
+    help: str
+    low: float | None = None
+    high: float | None = None
+    low_open: bool = False
+    high_open: bool = False
+    neutral: Any = None
+    modes: frozenset[str] = ALL
+    slider: tuple[float, float, float] | None = None
+    off: str = "leave it out to switch it off"
+
+    @property
+    def accepts(self) -> str:
+        """The accepted values in words, e.g. `in (0, 1]`."""
+        if self.kind == "bool":
+            return "True or False"
+        if self.kind not in ("int", "float"):
+            return KIND_IN_WORDS[self.kind]
+        noun = "a whole number " if self.kind == "int" else ""
+        if self.high is None:
+            return f"{noun}{'>' if self.low_open else '>='} {self.low}"
+        ends = "(" if self.low_open else "[", ")" if self.high_open else "]"
+        return f"{noun}in {ends[0]}{self.low}, {self.high}{ends[1]}"
+
+    def checked(self, value: Any) -> Any:
+        """The value, normalised to a hashable form (tuples, exact int or float).
+
+        Raises:
+            SettingError: it is of the wrong kind or out of range.
+        """
+        return CHECKS[self.kind](self, value)
+
+    def wrong(self, value: Any, remedy: str | None = None) -> SettingError:
+        """The error that says why `value` cannot be used."""
+        return SettingError(self.name, value, self.accepts, remedy or self.off)
+
+
+KIND_IN_WORDS: dict[str, str] = {
+    "early_stopping": "True, False or 'never'",
+    "text": "a text",
+    "text_list": "a list of texts that are not empty",
+    "token_list": "a list of token ids, or of texts that are one token each",
+    "sequence_list": "a list whose items are texts or lists of token ids",
+    "sequence_bias": "a list of (text or token ids, bias) pairs, or a dict of them",
+    "decay": "a pair (start index >= 0, factor > 0)",
+    "watermark": "the keyword arguments of transformers' WatermarkingConfig or SynthIDTextWatermarkingConfig",
+}
+
+
+def _check_bool(knob: Knob, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise knob.wrong(value)
+    return value
+
+
+def _check_number(knob: Knob, value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise knob.wrong(value)
+    if knob.kind == "int":
+        if isinstance(value, float) and not value.is_integer():
+            raise knob.wrong(value)
+        value = int(value)
+    elif not math.isfinite(value):
+        raise knob.wrong(value)
+    else:
+        value = float(value)
+    too_low = knob.low is not None and (value <= knob.low if knob.low_open else value < knob.low)
+    too_high = knob.high is not None and (value >= knob.high if knob.high_open else value > knob.high)
+    if too_low or too_high:
+        remedy = None
+        if knob.name == "temperature" and value == 0:
+            remedy = (
+                "temperature divides the logits, so 0 is no temperature. For 'always the same answer' use "
+                "do_sample=False (greedy decoding), which always takes the most likely token"
+            )
+        raise knob.wrong(value, remedy)
+    return value
+
+
+def _check_early_stopping(knob: Knob, value: Any) -> bool | str:
+    if not (isinstance(value, bool) or value == "never"):
+        raise knob.wrong(value)
+    return value
+
+
+def _check_text(knob: Knob, value: Any) -> str:
+    if not isinstance(value, str):
+        raise knob.wrong(value)
+    return value
+
+
+def _check_text_list(knob: Knob, value: Any) -> tuple[str, ...]:
+    items = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, (list, tuple)) else ()
+    if not items or not all(isinstance(item, str) and item for item in items):
+        raise knob.wrong(value)
+    return items
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _check_token_list(knob: Knob, value: Any) -> tuple[int | str, ...]:
+    if _is_id(value) or isinstance(value, str):
+        value = (value,)
+    items = tuple(value) if isinstance(value, (list, tuple)) else ()
+    if not items or not all(_is_id(item) or (isinstance(item, str) and item) for item in items):
+        raise knob.wrong(value)
+    return items
+
+
+def _sequence(knob: Knob, value: Any, whole: Any) -> str | tuple[int, ...]:
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, (list, tuple)) and value and all(_is_id(item) for item in value):
+        return tuple(value)
+    raise knob.wrong(whole)
+
+
+def _check_sequence_list(knob: Knob, value: Any) -> tuple[str | tuple[int, ...], ...]:
+    if not isinstance(value, (list, tuple)) or not value:
+        raise knob.wrong(value)
+    return tuple(_sequence(knob, item, value) for item in value)
+
+
+def _check_sequence_bias(knob: Knob, value: Any) -> tuple[tuple[str | tuple[int, ...], float], ...]:
+    pairs = list(value.items()) if isinstance(value, dict) else value
+    if not isinstance(pairs, (list, tuple)) or not pairs:
+        raise knob.wrong(value)
+    out = []
+    for pair in pairs:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise knob.wrong(value)
+        bias = pair[1]
+        if isinstance(bias, bool) or not isinstance(bias, (int, float)) or math.isnan(bias):
+            raise knob.wrong(value)
+        out.append((_sequence(knob, pair[0], value), float(bias)))
+    return tuple(out)
+
+
+def _check_decay(knob: Knob, value: Any) -> tuple[int, float]:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise knob.wrong(value)
+    start, factor = value
+    is_number = isinstance(factor, (int, float)) and not isinstance(factor, bool)
+    if not _is_id(start) or not is_number or not math.isfinite(factor) or factor <= 0:
+        raise knob.wrong(value)
+    return (start, float(factor))
+
+
+WATERMARK_KEYS = frozenset(
+    {"greenlist_ratio", "bias", "hashing_key", "seeding_scheme", "context_width",
+     "ngram_len", "keys", "context_history_size", "sampling_table_seed", "sampling_table_size",
+     "skip_first_ngram_calls", "debug_mode"}
+)  # fmt: skip
+
+
+def _check_watermark(knob: Knob, value: Any) -> tuple[tuple[str, Any], ...]:
+    pairs = value.to_dict() if hasattr(value, "to_dict") else value
+    if isinstance(pairs, (list, tuple)) and all(isinstance(p, (list, tuple)) and len(p) == 2 for p in pairs):
+        pairs = dict(pairs)
+    if not isinstance(pairs, dict):
+        raise knob.wrong(value)
+    unknown = sorted(set(map(str, pairs)) - WATERMARK_KEYS)
+    if unknown:
+        raise knob.wrong(value, f"{unknown[0]!r} is no argument of either; {knob.off}")
+    return tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in sorted(pairs.items()) if v is not None)
+
+
+CHECKS = {
+    "bool": _check_bool,
+    "int": _check_number,
+    "float": _check_number,
+    "early_stopping": _check_early_stopping,
+    "text": _check_text,
+    "text_list": _check_text_list,
+    "token_list": _check_token_list,
+    "sequence_list": _check_sequence_list,
+    "sequence_bias": _check_sequence_bias,
+    "decay": _check_decay,
+    "watermark": _check_watermark,
+}
+
+
+_TABLE = (
+    # -- mode
+    Knob(name="do_sample", kind="bool", group="mode", neutral=False,
+         help="Draw the next token at random from the distribution instead of taking the most likely one."),
+    Knob(name="num_return_sequences", kind="int", group="mode", low=1, neutral=1, slider=(1, 8, 1),
+         modes=SAMPLING_MODES | BEAM_MODES, off="use 1 for a single answer",
+         help="How many answers to return for each prompt."),
+    Knob(name="seed", kind="int", group="mode", low=0, high=SEED_LIMIT, modes=SAMPLING_MODES,
+         off="leave it out to draw from torch's global random state",
+         help="Fixes the random draws: the same seed and settings give the same text. Not part of "
+              "GenerationConfig; it stands for torch.manual_seed before generate()."),
+    # -- sampling: truncation and temperature, in transformers' order
+    Knob(name="temperature", kind="float", group="sampling", low=0, low_open=True, neutral=1.0,
+         modes=SAMPLING_MODES, slider=(0.0, 2.0, 0.01), off="use 1 to switch it off",
+         help="Divides the logits. Below 1 the likely tokens gain, above 1 the unlikely ones do; the order "
+              "of the tokens never changes."),
+    Knob(name="top_h", kind="float", group="sampling", low=0, high=1, low_open=True, modes=SAMPLING_MODES,
+         slider=(0.01, 1.0, 0.01),
+         help="Keeps the most likely tokens while their entropy stays below top_h times the entropy of the "
+              "whole distribution (of its 100 most likely tokens)."),
+    Knob(name="top_k", kind="int", group="sampling", low=0, neutral=0, modes=SAMPLING_MODES,
+         slider=(0, 200, 1), off="use 0 to switch it off",
+         help="Keeps the k most likely tokens (and all tied with the last one)."),
+    Knob(name="top_p", kind="float", group="sampling", low=0, high=1, low_open=True, neutral=1.0,
+         modes=SAMPLING_MODES, slider=(0.01, 1.0, 0.01), off="use 1 to switch it off",
+         help="Keeps the smallest set of most likely tokens whose probabilities add up to p; the token that "
+              "crosses p is kept."),
+    Knob(name="min_p", kind="float", group="sampling", low=0, high=1, neutral=0.0, modes=SAMPLING_MODES,
+         slider=(0.0, 1.0, 0.01), off="use 0 to switch it off",
+         help="Keeps tokens at least min_p times as likely as the most likely one."),
+    Knob(name="typical_p", kind="float", group="sampling", low=0, high=1, low_open=True, neutral=1.0,
+         modes=SAMPLING_MODES, slider=(0.01, 1.0, 0.01), off="use 1 to switch it off",
+         help="Keeps the tokens whose surprisal is nearest to the entropy, until their probabilities add up "
+              "to this mass (locally typical sampling)."),
+    Knob(name="epsilon_cutoff", kind="float", group="sampling", low=0, high=1, high_open=True, neutral=0.0,
+         modes=SAMPLING_MODES, slider=(0.0, 0.1, 0.0005), off="use 0 to switch it off",
+         help="Keeps tokens with at least this probability."),
+    Knob(name="eta_cutoff", kind="float", group="sampling", low=0, high=1, high_open=True, neutral=0.0,
+         modes=SAMPLING_MODES, slider=(0.0, 0.1, 0.0005), off="use 0 to switch it off",
+         help="Like epsilon_cutoff, with a threshold that falls as the distribution gets flatter."),
+    # -- penalties
+    Knob(name="repetition_penalty", kind="float", group="penalties", low=0, low_open=True, neutral=1.0,
+         slider=(0.5, 2.0, 0.01), off="use 1 to switch it off",
+         help="Makes tokens already seen less likely (above 1). It counts the prompt as seen, too."),
+    Knob(name="encoder_repetition_penalty", kind="float", group="penalties", low=0, low_open=True, neutral=1.0,
+         slider=(0.5, 2.0, 0.01), off="use 1 to switch it off",
+         help="Makes tokens of the input more likely (above 1), so that the answer stays close to it."),
+    Knob(name="no_repeat_ngram_size", kind="int", group="penalties", low=0, neutral=0, slider=(0, 8, 1),
+         off="use 0 to switch it off",
+         help="Bans every token that would complete an n-gram of this size for the second time."),
+    Knob(name="encoder_no_repeat_ngram_size", kind="int", group="penalties", low=0, neutral=0,
+         slider=(0, 8, 1), off="use 0 to switch it off",
+         help="Bans every token that would complete an n-gram of this size that stands in the input."),
+    Knob(name="exponential_decay_length_penalty", kind="decay", group="penalties",
+         help="A pair (start, factor): from that many new tokens on, the end becomes exponentially more likely."),
+    Knob(name="guidance_scale", kind="float", group="penalties", low=0, neutral=1.0, slider=(1.0, 5.0, 0.1),
+         off="use 1 to switch it off",
+         help="Classifier-free guidance: moves away from what the model would say without the prompt, or "
+              "with the negative prompt. Costs a second model run per step."),
+    Knob(name="negative_prompt", kind="text", group="penalties",
+         help="What to move away from; acts only with guidance_scale. Passed to generate() as "
+              "negative_prompt_ids."),
+    # -- length and stopping
+    Knob(name="max_new_tokens", kind="int", group="length", low=1, slider=(1, 256, 1),
+         help="Stop after this many new tokens.", off="leave it out for transformers' own limit"),
+    Knob(name="max_length", kind="int", group="length", low=1, off="leave it out and use max_new_tokens",
+         help="Stop at this length, the prompt counted in. max_new_tokens takes precedence."),
+    Knob(name="min_new_tokens", kind="int", group="length", low=0, neutral=0, slider=(0, 256, 1),
+         off="use 0 to switch it off", help="Ban the end tokens until there are this many new tokens."),
+    Knob(name="min_length", kind="int", group="length", low=0, neutral=0, off="use 0 to switch it off",
+         help="Ban the end tokens until this length is reached, the prompt counted in."),
+    Knob(name="max_time", kind="float", group="length", low=0, low_open=True,
+         help="Stop after the step in which this many seconds have passed."),
+    Knob(name="stop_strings", kind="text_list", group="length",
+         help="Stop when the text ends with one of these."),
+    Knob(name="eos_token_id", kind="token_list", group="length",
+         help="The tokens that end a text; the model's own when left out."),
+    # -- beams and the retired modes
+    Knob(name="num_beams", kind="int", group="beams", low=1, neutral=1, slider=(1, 8, 1),
+         off="use 1 to decode without beams", help="How many continuations beam search carries along."),
+    Knob(name="length_penalty", kind="float", group="beams", low=-100, high=100, neutral=1.0, modes=BEAM_MODES,
+         slider=(-2.0, 4.0, 0.1), off="use 1 for transformers' default, 0 to compare plain sums",
+         help="A hypothesis scores the sum of its log-probabilities divided by its length to this power: "
+              "above 0 favours long ones, below 0 short ones."),
+    Knob(name="early_stopping", kind="early_stopping", group="beams", neutral=False, modes=BEAM_MODES,
+         off="use False for transformers' default",
+         help="True: stop as soon as num_beams hypotheses are complete. False: stop when a better one looks "
+              "unlikely. 'never': stop only when none can be better."),
+    Knob(name="num_beam_groups", kind="int", group="beams", low=1, neutral=1, slider=(1, 8, 1),
+         modes=BEAM_MODES, off="use 1 for a single group",
+         help="Diverse beam search: the beams are split into groups that avoid each other's tokens."),
+    Knob(name="diversity_penalty", kind="float", group="beams", low=0, neutral=0.0, slider=(0.0, 5.0, 0.1),
+         modes=frozenset({"group_beam_search"}), off="use 0 to switch it off",
+         help="What a token loses for each earlier group that chose it at this step."),
+    Knob(name="penalty_alpha", kind="float", group="beams", low=0, high=1, neutral=0.0, slider=(0.0, 1.0, 0.05),
+         modes=frozenset({"contrastive_search"}), off="use 0 to switch it off",
+         help="Contrastive search: weighs the model's confidence against similarity to what was said before."),
+    # -- constraints
+    Knob(name="bad_words_ids", kind="sequence_list", group="constraints",
+         help="Texts (or token sequences) that must not appear. A text is banned with and without a leading space."),
+    Knob(name="sequence_bias", kind="sequence_bias", group="constraints",
+         help="Adds a bias to the token that would complete a sequence: positive makes it likelier."),
+    Knob(name="suppress_tokens", kind="token_list", group="constraints", help="Tokens banned at every step."),
+    Knob(name="begin_suppress_tokens", kind="token_list", group="constraints",
+         help="Tokens banned at the first step."),
+    Knob(name="forced_bos_token_id", kind="token_list", group="constraints",
+         help="The token forced to come first (encoder–decoder models; it acts where the text so far has one token)."),
+    Knob(name="forced_eos_token_id", kind="token_list", group="constraints",
+         help="The token forced to come last when the maximum length is reached."),
+    # -- other
+    Knob(name="remove_invalid_values", kind="bool", group="other", neutral=False, off="use False to switch it off",
+         help="Replaces NaN and infinite scores so that decoding can go on."),
+    Knob(name="renormalize_logits", kind="bool", group="other", neutral=False, off="use False to switch it off",
+         help="Turns the scores into log-probabilities again after all other processors."),
+    Knob(name="watermarking_config", kind="watermark", group="other",
+         help="Marks the text by favouring a keyed pseudo-random part of the vocabulary at each step."),
+)  # fmt: skip
+
+KNOBS: dict[str, Knob] = {knob.name: knob for knob in _TABLE}
