@@ -114,4 +114,6 @@ def _wait_until_it_answers(url: str, server: subprocess.Popen, log: Path, second
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    pytest.fail(f"The page did not come up at {url}; the server said:\n{log.read_text(errors='replace')[-4000:]}")
+    pytest.fail(
+        f"The page did not come up at {url}; the server said:\n{log.read_text(errors='replace')[-4000:]}"
+    )
