@@ -1,0 +1,50 @@
+"""Decoding Explorer's library: record a real `generate()` run completely, and look at it.
+
+    from decoding import Recorder, Settings, load_model, record
+
+    out = model.generate(**inputs, custom_generate=(rec := Recorder()))   # in your own code
+    trace = record(load_model("smollm2-135m"), "The capital of France is", Settings(max_new_tokens=20))
+"""
+
+from decoding.errors import (
+    DecodingError,
+    ModelError,
+    NotRecordedError,
+    PromptError,
+    RecordingError,
+    SettingError,
+    TraceFileError,
+    VerifyError,
+)
+from decoding.models import LanguageModel, load_model
+from decoding.record import record, stream
+from decoding.recorder import Recorder
+from decoding.settings import KNOBS, Knob, Settings
+from decoding.trace import ModelInfo, Step, Trace
+from decoding.trace_file import load_trace
+from decoding.verify import Verification, verify
+
+__all__ = [
+    "KNOBS",
+    "DecodingError",
+    "Knob",
+    "LanguageModel",
+    "ModelError",
+    "ModelInfo",
+    "NotRecordedError",
+    "PromptError",
+    "Recorder",
+    "RecordingError",
+    "SettingError",
+    "Settings",
+    "Step",
+    "Trace",
+    "TraceFileError",
+    "Verification",
+    "VerifyError",
+    "load_model",
+    "load_trace",
+    "record",
+    "stream",
+    "verify",
+]

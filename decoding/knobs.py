@@ -255,9 +255,10 @@ _TABLE = (
          slider=(0.01, 1.0, 0.01),
          help="Keeps the most likely tokens while their entropy stays below top_h times the entropy of the "
               "whole distribution (of its 100 most likely tokens)."),
-    Knob(name="top_k", kind="int", group="sampling", low=0, neutral=0, modes=SAMPLING_MODES,
-         slider=(0, 200, 1), off="use 0 to switch it off",
-         help="Keeps the k most likely tokens (and all tied with the last one)."),
+    Knob(name="top_k", kind="int", group="sampling", low=0, neutral=0,
+         modes=SAMPLING_MODES | {"contrastive_search"}, slider=(0, 200, 1), off="use 0 to switch it off",
+         help="Keeps the k most likely tokens (and all tied with the last one). In contrastive search: the "
+              "number of candidates to choose among."),
     Knob(name="top_p", kind="float", group="sampling", low=0, high=1, low_open=True, neutral=1.0,
          modes=SAMPLING_MODES, slider=(0.01, 1.0, 0.01), off="use 1 to switch it off",
          help="Keeps the smallest set of most likely tokens whose probabilities add up to p; the token that "

@@ -1,0 +1,231 @@
+"""Recording: a run while it happens; the loops tell it what they see, and it makes the trace."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor
+from transformers.generation import (
+    GenerationConfig,
+    LogitsProcessorList,
+    StoppingCriteriaList,
+    StopStringCriteria,
+)
+
+from decoding.errors import RecordingError
+from decoding.knobs import KNOBS
+from decoding.settings import Settings, mode_of
+from decoding.silent import silent_knobs
+from decoding.stages import encode_stages, stages_of
+from decoding.step_store import MemoryStore
+from decoding.trace import ModelInfo, Step, Trace
+
+__all__ = ["Recording"]
+
+STOP_REASONS = {
+    "EosTokenCriteria": "eos",
+    "MaxLengthCriteria": "max_length",
+    "MaxTimeCriteria": "max_time",
+    "StopStringCriteria": "stop_string",
+}
+# Decoding parameters of GenerationConfig beyond KNOBS that a second run needs, too.
+ALSO_KEPT = ("use_cache", "cache_implementation", "pad_token_id", "bos_token_id", "decoder_start_token_id",
+             "prefill_chunk_size")  # fmt: skip
+DEFAULTS = GenerationConfig._get_default_generation_params()
+
+
+class Recording:
+    """Takes each step from a loop, encodes it, and can be asked for the trace so far at any time.
+
+    A loop calls, per step, `observe` with logits and stage outputs, `stops` with the stopping criteria, and
+    `choose` with the tokens.
+
+    Args:
+        processors: their stages, in order, are the trace's.
+        memory_budget: bytes kept in memory before steps go to disk.
+        facts: fields of `Trace` that the loop does not know: settings, tokens, prompts, ….
+        identity: fields of `ModelInfo` that the model does not know: name, source, revision.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        input_ids: Tensor,
+        processors: LogitsProcessorList,
+        config: GenerationConfig,
+        model_kwargs: dict[str, Any],
+        *,
+        memory_budget: int,
+        facts: dict[str, Any],
+        identity: dict[str, Any],
+    ) -> None:
+        self.stages = stages_of(processors)
+        self.store = MemoryStore(memory_budget)
+        self.steps: list[Step] = []
+        self.sequences: Tensor | None = None
+        self._model, self._facts, self._identity = model, facts, identity
+        self._prompt_ids = input_ids.detach().cpu().clone()
+        mask = None if model.config.is_encoder_decoder else model_kwargs.get("attention_mask")
+        mask = torch.ones_like(self._prompt_ids) if mask is None else mask.cpu().clone()
+        self._prompt_mask = mask[:, -self._prompt_ids.shape[1] :] if self._prompt_ids.shape[1] else mask[:, :0]
+        self._config = config_as_json(config)
+        self._reasons: list[str | None] = [None] * input_ids.shape[0]
+        self._pending: tuple[Tensor, list[Tensor]] | None = None
+        self._acted = [False] * len(self.stages)
+        self._warnings: list[str] = []
+        self._dtype, self.device = "", str(input_ids.device)
+        self._began, self._seconds = time.perf_counter(), 0.0
+
+    def observe(self, raw: Tensor, outputs: list[Tensor]) -> None:
+        """Takes a step's raw logits [rows, vocab] in the model's dtype, and the scores after each stage.
+
+        `outputs[0]` are the logits in float32, `outputs[i]` the scores after stage i.
+        """
+        self._dtype = str(raw.dtype).removeprefix("torch.")
+        raw = raw.detach().to("cpu", copy=True)
+        on_cpu = [raw if raw.dtype == torch.float32 else raw.to(torch.float32), *(o.cpu() for o in outputs[1:])]
+        self._pending = (raw, on_cpu)
+        n_bad = int(torch.count_nonzero(~torch.isfinite(on_cpu[0]) & (on_cpu[0] != -torch.inf)))
+        if n_bad and not any(w.startswith("the model's logits") for w in self._warnings):
+            self._warnings.append(
+                f"the model's logits hold {n_bad} NaN or infinite values at step {len(self.steps)}; generate() "
+                "goes on all the same, and what it then chooses means nothing (try dtype=float32)"
+            )
+
+    def check_drawable(self, probs: Tensor) -> None:
+        """Refuses to draw from what is no distribution, where torch would fail less clearly.
+
+        Args:
+            probs: [rows or prompts, n].
+
+        Raises:
+            RecordingError: a row has NaN probabilities; says whether the model or a processor is to blame.
+        """
+        if bool(torch.isfinite(probs).all()):
+            return
+        raw, outputs = self._pending
+        n, step = int(torch.count_nonzero(~torch.isfinite(raw))), len(self.steps)
+        culprit = f"{n} of {raw.numel()} of the model's logits are NaN or infinite; try dtype=float32"
+        for stage, scores in zip(self.stages, outputs[1:], strict=True):
+            if n == 0 and bool((scores == -torch.inf).all(-1).any()):
+                culprit = f"{stage.name} removed the last token that was left; loosen it or what came before"
+                break
+        raise RecordingError(f"step {step} has no distribution to draw from: {culprit}. The steps before are kept")
+
+    def stops(self, criteria: StoppingCriteriaList, input_ids: Tensor, scores: Any) -> Tensor:
+        """Which rows end here: bool [rows]. Calls each criterion once, as `StoppingCriteriaList` does."""
+        hits = torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
+        self._hit_by: list[tuple[str, Tensor]] = []
+        for criterion in criteria:
+            hit = criterion(input_ids, scores)
+            hits = hits | hit.to(hits.device)
+            self._hit_by.append((type(criterion).__name__, hit))
+        return hits
+
+    def choose(self, tokens: Tensor, ended: Tensor) -> Step:
+        """Completes the step with the token chosen for each row, and returns it.
+
+        Args:
+            tokens: int64 [rows].
+            ended: bool [rows], whether the row had ended before this step.
+        """
+        raw, outputs = self._pending
+        arrays = {"logits": raw, **encode_stages(self.stages, outputs)}
+        for s, kinds in enumerate(arrays["kinds"]):
+            self._acted[s] = self._acted[s] or bool(kinds.any())
+        self.store.append(arrays)
+        step = Step(
+            index=len(self.steps),
+            token_ids=tuple(tokens.tolist()),
+            ended=tuple(ended.tolist()),
+            stages=self.stages,
+            _store=self.store,
+        )
+        self.steps.append(step)
+        self._note_reasons(step)
+        self._pending = None
+        self._seconds = time.perf_counter() - self._began
+        return step
+
+    def note_stop_strings(self, criteria: StoppingCriteriaList) -> None:
+        """Keeps stop strings that came as a criterion instead of a parameter."""
+        for criterion in criteria:
+            if isinstance(criterion, StopStringCriteria):
+                self._config["stop_strings"] = list(criterion.stop_strings)
+
+    def finish(self, reason: str | None = None) -> None:
+        """Marks the end; rows still open get `reason`: `user` or `error`."""
+        self._reasons = [r or reason for r in self._reasons]
+
+    def trace(self) -> Trace:
+        """The trace of what was recorded so far."""
+        prompt_ids = self._prompt_ids
+        chosen = torch.tensor([s.token_ids for s in self.steps], dtype=torch.long).reshape(-1, prompt_ids.shape[0])
+        sequences = torch.cat([prompt_ids, chosen.T], 1) if self.sequences is None else self.sequences.cpu()
+        settings: Settings | None = self._facts.get("settings")
+        given = settings.given() if settings else given_beyond_defaults(self._config)
+        return Trace(
+            steps=tuple(self.steps),
+            stages=self.stages,
+            prompt_ids=prompt_ids,
+            prompt_mask=self._prompt_mask,
+            sequences=sequences,
+            mode=mode_of(self._config),
+            generation_config=self._config,
+            model=self._model_info(),
+            silent=silent_knobs(given, mode_of(self._config), self.stages, self._acted if self.steps else ()),
+            warnings=tuple(self._warnings) + self._lost(),
+            stop_reasons=tuple(r or "running" for r in self._reasons),
+            seconds=self._seconds,
+            store=self.store,
+            **self._facts,
+        )
+
+    def _note_reasons(self, step: Step) -> None:
+        for name, hit in self._hit_by:
+            for row in hit.nonzero().flatten().tolist():
+                if self._reasons[row] is None and not step.ended[row]:
+                    self._reasons[row] = STOP_REASONS.get(name, name)
+
+    def _lost(self) -> tuple[str, ...]:
+        if self.store.lost_from is None:
+            return ()
+        return (
+            f"the disk was full: from step {self.store.lost_from} on only the chosen tokens were kept; free some "
+            "space in the temporary folder or raise memory_budget",
+        )
+
+    def _model_info(self) -> ModelInfo:
+        model = self._model
+        text_config = model.config.get_text_config()
+        return ModelInfo(
+            **{"name": type(model).__name__, "source": "caller", **self._identity},
+            class_name=type(model).__name__,
+            dtype=self._dtype or str(model.dtype).removeprefix("torch."),
+            device=self.device,
+            vocab_size=self.steps[0].logits().shape[-1] if self.steps else text_config.vocab_size,
+            n_parameters=sum(p.numel() for p in model.parameters()),
+            context_length=getattr(text_config, "max_position_embeddings", None),
+            is_encoder_decoder=bool(model.config.is_encoder_decoder),
+            transformers_version=transformers.__version__,
+            torch_version=torch.__version__,
+        )
+
+
+def config_as_json(config: GenerationConfig) -> dict[str, Any]:
+    """The parameters of a prepared `GenerationConfig` that decide the tokens, as JSON values."""
+    values = config.to_dict()
+    kept = {name: values.get(name) for name in (*KNOBS, *ALSO_KEPT)}
+    bias = kept.get("sequence_bias")
+    if isinstance(bias, dict):
+        kept["sequence_bias"] = [[list(ids), value] for ids, value in bias.items()]
+    return {name: value for name, value in kept.items() if value is not None}
+
+
+def given_beyond_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that differ from transformers' defaults: what a caller may have meant to act."""
+    prepared = {"max_length", "min_length", "eos_token_id"}  # generate() sets these itself
+    return {k: v for k, v in config.items() if k in KNOBS and k not in prepared and v != DEFAULTS.get(k)}

@@ -1,0 +1,119 @@
+"""Where the arrays of each step live: in memory, past a budget on disk, or in a trace file.
+
+A step's arrays are one safetensors blob, written whole and read whole, so a spilled step, a saved step and
+a step in memory are the same thing.
+"""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+import threading
+from typing import IO, Protocol
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from decoding.errors import NotRecordedError, TraceFileError
+
+__all__ = ["DEFAULT_MEMORY_BUDGET", "MemoryStore", "StepStore"]
+
+DEFAULT_MEMORY_BUDGET = 2**30  # bytes; 5,400 steps at 49k vocabulary in float32
+LOST = None
+
+
+class StepStore(Protocol):
+    """Read access to the arrays of every step."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays, in memory and on disk."""
+
+    def __len__(self) -> int: ...
+
+    def load(self, index: int) -> dict[str, Tensor]:
+        """The arrays of one step.
+
+        Raises:
+            NotRecordedError: the step was lost (the disk was full).
+            TraceFileError: the file behind it is damaged.
+        """
+
+
+class MemoryStore:
+    """Keeps steps in memory up to `memory_budget` bytes, and from there on in an unnamed temporary file.
+
+    The file has no name (where the system allows it) and vanishes with the process: prompts and logits
+    are left to nobody. When the disk is full, steps that do not fit are lost, `lost_from` says from where,
+    and nothing is raised: a run never dies of recording.
+    """
+
+    def __init__(self, memory_budget: int = DEFAULT_MEMORY_BUDGET) -> None:
+        self.memory_budget = memory_budget
+        self.nbytes = 0
+        self.n_spilled = 0
+        self.lost_from: int | None = None
+        self._in_memory = 0
+        self._steps: list[dict[str, Tensor] | tuple[int, int] | None] = []
+        self._file: IO[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def append(self, arrays: dict[str, Tensor]) -> None:
+        """Takes the arrays of the next step; they must not be written to afterwards."""
+        size = sum(a.numel() * a.element_size() for a in arrays.values())
+        if self._in_memory + size <= self.memory_budget:
+            self._in_memory += size
+            self._steps.append(arrays)
+        else:
+            self._steps.append(self._spill(arrays))
+        if self._steps[-1] is not LOST:
+            self.nbytes += size
+
+    def load(self, index: int) -> dict[str, Tensor]:
+        """See `StepStore.load`."""
+        step = self._steps[index]
+        if step is LOST:
+            raise NotRecordedError(
+                f"the scores of step {index} were not kept: the disk was full from step {self.lost_from} on; "
+                "free some space in the temporary folder or raise memory_budget"
+            )
+        if isinstance(step, dict):
+            return step
+        offset, length = step
+        with self._lock:
+            self._file.seek(offset)
+            blob = self._file.read(length)
+        return arrays_from_bytes(blob, f"step {index}")
+
+    def _spill(self, arrays: dict[str, Tensor]) -> tuple[int, int] | None:
+        if self.lost_from is not None:
+            return LOST
+        blob = safetensors.torch.save(arrays)
+        try:
+            with self._lock:
+                self._file = self._file or tempfile.TemporaryFile(prefix="decoding-explorer-", buffering=0)
+                offset = self._file.seek(0, 2)
+                written = self._file.write(blob)
+            if written != len(blob):
+                raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError:
+            self.lost_from = len(self._steps)
+            return LOST
+        self.n_spilled += 1
+        return offset, len(blob)
+
+
+def arrays_from_bytes(blob: bytes, what: str) -> dict[str, Tensor]:
+    """The arrays of a safetensors blob.
+
+    Raises:
+        TraceFileError: it is not one.
+    """
+    try:
+        return safetensors.torch.load(blob)
+    except (SafetensorError, ValueError, KeyError, TypeError) as err:
+        raise TraceFileError(f"{what} cannot be read: {err}; the file is damaged") from err

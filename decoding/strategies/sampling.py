@@ -1,0 +1,88 @@
+"""Greedy decoding and multinomial sampling: one token a step, the likeliest or a drawn one."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.generation import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+
+from decoding.recording import Recording
+from decoding.stages import run_processors
+from decoding.strategies.generate_output import GenerateOutput
+from decoding.trace import Step
+
+__all__ = ["sampling"]
+
+
+@torch.no_grad()
+def sampling(
+    model: Any,
+    input_ids: Tensor,
+    logits_processor: LogitsProcessorList,
+    stopping_criteria: StoppingCriteriaList,
+    generation_config: GenerationConfig,
+    recording: Recording,
+    generator: torch.Generator | None = None,
+    **model_kwargs: Any,
+) -> Generator[Step, None, Any]:
+    """Yields each step; returns what `generate()` returns. Mirrors `GenerationMixin._sample`.
+
+    Args:
+        input_ids: [rows, length].
+        generator: draws the samples; None draws from torch's global state, as `generate()` does.
+    """
+    returned = GenerateOutput(model, generation_config, model_kwargs)
+    pad_token_id = generation_config._pad_token_tensor
+    ends_at_eos = any(hasattr(criterion, "eos_token_id") for criterion in stopping_criteria)
+    unfinished = torch.ones(input_ids.shape[0], dtype=torch.long, device=input_ids.device)  # [rows]
+    compiled = model._valid_auto_compile_criteria(model_kwargs, generation_config)
+    forward = model.get_compiled_call(generation_config.compile_config) if compiled else model.__call__
+
+    # 1. The prompt, at once.
+    outputs = model._prefill(
+        input_ids, generation_config, model_kwargs, is_first_iteration=not generation_config.is_assistant
+    )
+    with model._optimize_model_for_decode():
+        while True:
+            model_kwargs = model._update_model_kwargs_for_generation(
+                outputs, model_kwargs, is_encoder_decoder=model.config.is_encoder_decoder
+            )
+            # 2. Logits of the next token, and what each processor makes of them.
+            raw = outputs.logits[:, -1]  # [rows, vocab], in the model's dtype
+            logits = raw.to(copy=True, dtype=torch.float32, device=input_ids.device)
+            stages, kept_logits = run_processors(logits_processor, input_ids, logits)
+            scores = stages[-1]  # [rows, vocab]
+            returned.add(kept_logits, scores, outputs)
+            recording.observe(raw, stages)
+
+            # 3. The choice.
+            if generation_config.do_sample:
+                probs = torch.nn.functional.softmax(scores, dim=-1)
+                recording.check_drawable(probs)
+                tokens = torch.multinomial(probs, num_samples=1, generator=generator).squeeze(1)  # [rows]
+            else:
+                tokens = torch.argmax(scores, dim=-1)  # [rows]
+            if ends_at_eos:
+                tokens = tokens * unfinished + pad_token_id.to(tokens.device) * (1 - unfinished)
+            input_ids = torch.cat([input_ids, tokens[:, None]], dim=-1)
+
+            # 4. Who goes on?
+            hits = recording.stops(stopping_criteria, input_ids, returned.scores)  # bool [rows]
+            step = recording.choose(tokens, unfinished == 0)
+            unfinished = unfinished & ~hits
+            yield step
+            if unfinished.max() == 0:
+                break
+
+            # 5. The model reads the chosen token.
+            del outputs  # the first one's logits may be very large
+            inputs = model.prepare_inputs_for_generation(
+                input_ids, next_sequence_length=1 if model_kwargs["use_cache"] else None, **model_kwargs
+            )
+            outputs = forward(**inputs, return_dict=True)
+
+    recording.sequences = input_ids
+    return returned.build(input_ids, model_kwargs)

@@ -1,0 +1,218 @@
+"""Trace: a run, whole. Step: one decision of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from decoding.errors import NotRecordedError
+from decoding.settings import Settings
+from decoding.silent import SilentKnob
+from decoding.stages import Stage, changed_anything, decode_stage
+from decoding.step_store import StepStore
+from decoding.tokens import TokenTable
+
+if TYPE_CHECKING:
+    import networkx
+
+__all__ = ["ModelInfo", "Step", "Trace"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """Which model decided, and on what.
+
+    Attributes:
+        name: what was asked for, or the class name for a drop-in recording.
+        source: `package`, `hub`, `directory`, or `caller` (a drop-in recording).
+        revision: the Hub's commit or a hash of the directory, or None.
+        class_name: e.g. `LlamaForCausalLM`.
+        dtype, device: of the logits, e.g. `float32`, `cpu`.
+        vocab_size: length of a row of logits.
+        n_parameters: of the model.
+        context_length: positions the model was built for, or None where it says nothing.
+        is_encoder_decoder: it reads the prompt with an encoder.
+        transformers_version, torch_version: of the recording.
+    """
+
+    name: str
+    source: str
+    class_name: str
+    dtype: str
+    device: str
+    vocab_size: int
+    n_parameters: int
+    transformers_version: str
+    torch_version: str
+    revision: str | None = None
+    context_length: int | None = None
+    is_encoder_decoder: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One decoding step, for all rows.
+
+    Attributes:
+        index: from 0.
+        token_ids: the token chosen for each row; the padding token where the row had already ended.
+        ended: per row, whether it had ended before this step.
+        stages: the processors that ran, in order; stage 0, the raw logits, is not among them.
+    """
+
+    index: int
+    token_ids: tuple[int, ...]
+    ended: tuple[bool, ...]
+    stages: tuple[Stage, ...]
+    _store: StepStore = field(repr=False, compare=False)
+
+    def logits(self) -> Tensor:
+        """Raw logits in the dtype the model produced, shape [rows, vocab]."""
+        return self._store.load(self.index)["logits"]
+
+    def scores(self, *, row: int = 0, stage: int = -1) -> Tensor:
+        """The scores of one row after a stage: float32, shape [vocab].
+
+        Args:
+            row: a row of `generate`.
+            stage: 0 for the logits as the model gave them, i for after the i-th stage, -1 for what the
+                choice was made from.
+
+        Raises:
+            NotRecordedError: there is no such row or stage, or the disk was full when it was made.
+        """
+        return self.all_scores(row=row, upto=stage)[-1]
+
+    def all_scores(self, *, row: int = 0, upto: int = -1) -> list[Tensor]:
+        """The scores of one row before the first stage and after each up to `upto`, each float32 [vocab]."""
+        arrays = self._store.load(self.index)
+        n_rows, n_stages = arrays["logits"].shape[0], len(self.stages)
+        if not 0 <= row < n_rows:
+            raise NotRecordedError(f"row must be in [0, {n_rows - 1}], got {row}; rows are those of generate()")
+        if not -n_stages - 1 <= upto <= n_stages:
+            raise NotRecordedError(f"stage must be in [{-n_stages - 1}, {n_stages}], got {upto}")
+        out = [arrays["logits"][row].to(dtype=torch.float32, copy=True)]
+        for stage in range(1, upto % (n_stages + 1) + 1):
+            out.append(decode_stage(arrays, stage, row, out[-1]))
+        return out
+
+    def acted(self) -> tuple[bool, ...]:
+        """Per stage, whether it changed a single bit of any row at this step."""
+        arrays = self._store.load(self.index)
+        return tuple(changed_anything(arrays, stage) for stage in range(1, len(self.stages) + 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """A recorded run, complete; it needs neither model nor tokenizer.
+
+    Rows are `generate`'s rows: prompts × return sequences, or prompts × beams.
+
+    Attributes:
+        steps: every step, in order.
+        stages: the processors that ran at every step, in transformers' order.
+        prompt_ids: what the rows started from, int64 [rows, prompt_length], left-padded.
+        prompt_mask: int64 [rows, prompt_length], 0 at padding.
+        sequences: what `generate` returned, int64 [returned, length].
+        mode: `greedy`, `sample`, `beam_search`, …
+        settings: what was given to `record`, or None for a drop-in recording.
+        generation_config: the parameters that acted, after all defaults.
+        silent: parameters that were given and had no effect.
+        warnings: what else a reader must know, in words.
+        stop_reasons: per row `eos`, `max_length`, `max_time`, `stop_string`, `user`, `error`, or the class
+            name of the criterion that ended it.
+        tokens: texts of all tokens, or None where no tokenizer was at hand.
+        prompts: the prompts as texts, or None.
+        messages: chat messages per prompt, or None.
+        encoder_ids, encoder_mask: int64 [prompts, length], what an encoder–decoder model read, where known.
+        seed: of the draws, or None where torch's global state was used.
+        rng_state: that state before the first draw, or None with a seed.
+        seconds: wall time of the loop.
+    """
+
+    steps: tuple[Step, ...]
+    stages: tuple[Stage, ...]
+    prompt_ids: Tensor
+    prompt_mask: Tensor
+    sequences: Tensor
+    mode: str
+    generation_config: dict[str, Any]
+    model: ModelInfo
+    settings: Settings | None = None
+    silent: tuple[SilentKnob, ...] = ()
+    warnings: tuple[str, ...] = ()
+    stop_reasons: tuple[str, ...] = ()
+    tokens: TokenTable | None = None
+    prompts: tuple[str, ...] | None = None
+    messages: tuple[Any, ...] | None = None
+    encoder_ids: Tensor | None = None
+    encoder_mask: Tensor | None = None
+    seed: int | None = None
+    rng_state: Tensor | None = None
+    seconds: float = 0.0
+    store: StepStore = field(repr=False, compare=False)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows per step."""
+        return self.prompt_ids.shape[0]
+
+    @property
+    def n_prompts(self) -> int:
+        """Prompts in the batch."""
+        return self.n_rows // self.rows_per_prompt
+
+    @property
+    def rows_per_prompt(self) -> int:
+        """Return sequences, or beams, that each prompt was expanded to."""
+        config = self.generation_config
+        return max(config.get("num_beams") or 1, config.get("num_return_sequences") or 1)
+
+    @property
+    def stop_reason(self) -> str:
+        """Why the run as a whole ended: the reason of the row that ended last."""
+        return self.stop_reasons[-1] if len(set(self.stop_reasons)) == 1 else ", ".join(dict.fromkeys(self.stop_reasons))
+
+    @property
+    def generated_ids(self) -> Tensor:
+        """The tokens chosen step by step, int64 [rows, n_steps]."""
+        ids = [step.token_ids for step in self.steps]
+        return torch.tensor(ids, dtype=torch.long).reshape(len(ids), self.n_rows).T.contiguous()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the recorded arrays take, in memory and on disk."""
+        small = (self.prompt_ids, self.prompt_mask, self.sequences, self.rng_state)
+        return self.store.nbytes + sum(t.numel() * t.element_size() for t in small if t is not None)
+
+    def scores(self, *, step: int, row: int = 0, stage: int = -1) -> Tensor:
+        """Scores of one step and row after a stage, float32 [vocab]; see `Step.scores`.
+
+        Raises:
+            NotRecordedError: there is no such step, row or stage.
+        """
+        n = len(self.steps)
+        if not -n <= step < n:
+            raise NotRecordedError(f"step must be in [0, {n - 1}], got {step}; the run has {n} steps")
+        return self.steps[step].scores(row=row, stage=stage)
+
+    def text(self, row: int = 0) -> str:
+        """What a row generated, as text without special tokens; token ids where no tokenizer was at hand."""
+        ids = [step.token_ids[row] for step in self.steps if not step.ended[row]]
+        return self.tokens.plain(ids) if self.tokens else " ".join(f"#{i}" for i in ids)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes the trace to one self-contained file; see `decoding.trace_file`."""
+        from decoding.trace_file import save_trace
+
+        save_trace(self, path)
+
+    def tree(self) -> networkx.DiGraph:
+        """The beam tree; see `decoding.tree`."""
+        from decoding.tree import tree
+
+        return tree(self)
