@@ -125,15 +125,17 @@ class Recording:
             self._hit_by.append((type(criterion).__name__, hit))
         return hits
 
-    def choose(self, tokens: Tensor, ended: Tensor) -> Step:
+    def choose(self, tokens: Tensor, ended: Tensor, extra: dict[str, Tensor] | None = None) -> Step:
         """Completes the step with the token chosen for each row, and returns it.
 
         Args:
             tokens: int64 [rows].
             ended: bool [rows], whether the row had ended before this step.
+            extra: what a mode keeps besides, by name, e.g. `contrastive.score`.
         """
         raw, outputs = self._pending
         arrays = {"logits": raw, **encode_stages(self.stages, outputs)}
+        arrays |= {name: tensor.detach().cpu().contiguous() for name, tensor in (extra or {}).items()}
         for s, kinds in enumerate(arrays["kinds"]):
             self._acted[s] = self._acted[s] or bool(kinds.any())
         self.store.append(arrays)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from decoding.contrastive_candidates import ContrastiveCandidate, contrastive_candidates
 from decoding.errors import NotRecordedError
 from decoding.settings import Settings
 from decoding.silent import SilentKnob
@@ -99,6 +100,14 @@ class Step:
         for stage in range(1, upto % (n_stages + 1) + 1):
             out.append(decode_stage(arrays, stage, row, out[-1]))
         return out
+
+    @property
+    def contrastive(self) -> tuple[tuple[ContrastiveCandidate, ...], ...]:
+        """Per row, the candidates that contrastive search weighed, likeliest first; empty in other modes."""
+        arrays = self._store.load(self.index)
+        if "contrastive.token_ids" not in arrays:
+            return ()
+        return contrastive_candidates(arrays)
 
     def acted(self) -> tuple[bool, ...]:
         """Per stage, whether it changed a single bit of any row at this step."""
