@@ -32,15 +32,32 @@ def fetch(repo: str, revision: str | None, report: Callable[[str, float | None],
             cached and the Hub cannot be reached.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     report("downloading", None)
     try:
+        # Asked first, as it fails at once without a network, where a download would try for half a minute.
         info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=_TIMEOUT)
+        # By the revision's name, as that notes in the cache which commit it is: that is how the cached copy
+        # is found without a network.
+        commit = _download(repo, revision, {"config.json": 0}, _say_nothing).name
         files = _files_to_load(repo, {file.rfilename: file.size or 0 for file in info.siblings or ()})
-        return _download(repo, info.sha, files, report), info.sha
+        return _download(repo, commit, files, report), commit
     except ModelError:
         raise
+    except LocalEntryNotFoundError as error:
+        return _cached(repo, revision, error)
+    except EntryNotFoundError as error:
+        raise ModelError(
+            f"the model {repo!r} has no config.json, so transformers cannot tell what it is; "
+            "choose a model in transformers' format (an adapter alone is not a model: merge it first)"
+        ) from error
     except GatedRepoError as error:
         raise ModelError(
             f"the model {repo!r} is gated: its owner lets in only those who accepted the terms; "
@@ -75,7 +92,7 @@ def _files_to_load(repo: str, sizes: dict[str, int]) -> dict[str, int]:
 
 
 def _download(
-    repo: str, commit: str, files: dict[str, int], report: Callable[[str, float | None], None]
+    repo: str, revision: str | None, files: dict[str, int], report: Callable[[str, float | None], None]
 ) -> Path:
     from huggingface_hub import hf_hub_download
 
@@ -84,10 +101,14 @@ def _download(
     path = None
     for name, size in files.items():
         bar = _bar(lambda n, done=done, size=size: report("downloading", (done + min(n, size)) / total))
-        path = hf_hub_download(repo, name, revision=commit, tqdm_class=bar, etag_timeout=_TIMEOUT)
+        path = hf_hub_download(repo, name, revision=revision, tqdm_class=bar, etag_timeout=_TIMEOUT)
         done += size
         report("downloading", done / total)
     return Path(path).parent
+
+
+def _say_nothing(stage: str, fraction: float | None) -> None:
+    pass
 
 
 def _bar(report_bytes: Callable[[int], None]) -> Any:
@@ -113,7 +134,8 @@ def _cached(repo: str, revision: str | None, error: Exception) -> tuple[Path, st
     try:
         folder = Path(snapshot_download(repo, revision=revision, local_files_only=True))
     except Exception:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        cause = error.__cause__ or error
+        reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
         raise ModelError(
             f"the model {repo!r} is not on this machine, and the Hub cannot be reached ({reason}); "
             "connect to the network and try again, or name the local directory of a model, "
