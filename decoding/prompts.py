@@ -109,7 +109,7 @@ def check_fits(lm: LanguageModel, length: int, max_new_tokens: int | None = None
     if length >= limit:
         raise PromptError(
             f"the prompt has {length:,} tokens, and {lm.name} takes at most {limit:,}, its answer included; "
-            f"shorten the prompt by at least {length - limit + 1:,} tokens, "
+            f"shorten the prompt to less than {limit:,} tokens, "
             "or choose a model with a longer context"
         )
     if max_new_tokens is not None and length + max_new_tokens > limit:
@@ -124,7 +124,7 @@ def _check_encoder_decoder(lm: LanguageModel, limit: int, length: int, max_new_t
     if length > limit:
         raise PromptError(
             f"the prompt has {length:,} tokens, and the encoder of {lm.name} takes at most {limit:,}; "
-            f"shorten the prompt by at least {length - limit:,} tokens"
+            "shorten the prompt to that"
         )
     if max_new_tokens is not None and max_new_tokens >= limit:
         raise PromptError(
