@@ -138,15 +138,15 @@ def _version() -> str:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    if arguments.trace is not None:
-        from decoding import load_trace
-
-        load_trace(arguments.trace)  # a file that cannot be opened is said here, not on an empty page
-    if not arguments.no_browser and _has_desktop():
-        _open_when_up(arguments.host, arguments.port)
     from app.page import launch
 
-    launch(host=arguments.host, port=arguments.port, model=arguments.model, trace_path=arguments.trace)
+    launch(
+        host=arguments.host,
+        port=arguments.port,
+        model=arguments.model,
+        trace_path=arguments.trace,
+        open_browser=not arguments.no_browser and _has_desktop(),
+    )
     return 0
 
 
@@ -155,28 +155,6 @@ def _has_desktop() -> bool:
         return True
     # Without these Python would open a text browser in this terminal.
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def _open_when_up(host: str, port: int) -> None:
-    """Opens the page once the server answers, for at most a minute."""
-    import socket
-    import threading
-    import webbrowser
-
-    host = "127.0.0.1" if host in ("0.0.0.0", "") else host
-
-    def wait_and_open() -> None:
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            try:
-                socket.create_connection((host, port), timeout=1).close()
-            except OSError:
-                time.sleep(0.3)
-            else:
-                webbrowser.open(f"http://{host}:{port}")
-                return
-
-    threading.Thread(target=wait_and_open, daemon=True).start()
 
 
 # --- record -----------------------------------------------------------------------------------------------

@@ -1,0 +1,270 @@
+"""The command line, run as a person would."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import app.page
+from app.__main__ import main
+from app.knob_options import given_knobs
+from decoding import KNOBS, Recorder, load_trace
+from tests.tiny_models import tiny_model, tiny_tokenizer
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("command") / "tiny"
+    tiny_model("llama", vocab_size=320).save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def record(model: str, tmp_path: Path):
+    """Records with the tiny model into run.trace; further options as they come."""
+
+    def run(*options: str) -> int:
+        return main(
+            ["record", "--model", model, "--device", "cpu", "-o", str(tmp_path / "run.trace"), *options]
+        )
+
+    return run
+
+
+# --- record -----------------------------------------------------------------------------------------------
+
+
+def test_record_prints_the_text_and_saves_the_trace(record, tmp_path: Path, capsys) -> None:
+    assert record("--prompt", "the cat", "--max-new-tokens", "6", "--seed", "1", "--temperature", "0.8") == 0
+    trace = load_trace(tmp_path / "run.trace")
+    assert len(trace.steps) == 6
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].startswith("the cat")
+    assert "model    tiny, cpu, float32" in out
+    assert "stages   TemperatureLogitsWarper" in out
+    assert f"trace    {tmp_path / 'run.trace'}" in out
+    assert "Loading the model" in err and "Decoding ... step 1" in err
+    assert str(Path(trace.model.name)) == "tiny"
+
+
+def test_a_sampling_parameter_turns_sampling_on(record, tmp_path: Path) -> None:
+    record("--prompt", "a", "--top-p", "0.9", "--max-new-tokens", "2")
+    assert load_trace(tmp_path / "run.trace").mode == "sample"
+    record("--prompt", "a", "--top-p", "0.9", "--max-new-tokens", "2", "--no-do-sample")
+    trace = load_trace(tmp_path / "run.trace")
+    assert trace.mode == "greedy"
+    assert [knob.name for knob in trace.silent] == ["top_p"]
+
+
+def test_without_sampling_parameters_it_is_greedy(record, tmp_path: Path) -> None:
+    record("--prompt", "a", "--max-new-tokens", "2")
+    assert load_trace(tmp_path / "run.trace").mode == "greedy"
+
+
+def test_several_prompts_are_a_batch(record, tmp_path: Path, capsys) -> None:
+    assert record("--prompt", "a", "--prompt", "the cat sat", "--max-new-tokens", "2") == 0
+    assert load_trace(tmp_path / "run.trace").n_rows == 2
+    out = capsys.readouterr().out
+    assert "--- row 0\na" in out and "--- row 1\nthe cat sat" in out
+
+
+def test_a_chat_comes_from_a_file(record, tmp_path: Path) -> None:
+    chat = [{"role": "user", "content": "Hi"}]
+    (tmp_path / "chat.json").write_text(json.dumps(chat))
+    assert record("--chat", str(tmp_path / "chat.json"), "--max-new-tokens", "2") == 0
+    assert load_trace(tmp_path / "run.trace").prompts == (
+        "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
+    )
+
+
+def test_a_dash_reads_the_prompt_from_stdin(record, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("the dog"))
+    assert record("--prompt", "-", "--max-new-tokens", "2") == 0
+    assert load_trace(tmp_path / "run.trace").prompts == ("the dog",)
+
+
+def test_terminal_control_characters_of_a_text_are_not_printed(record, capsys) -> None:
+    record("--prompt", "\x1b[2Jthe\x07", "--max-new-tokens", "1")
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and "\x07" not in out
+    assert out.startswith("\ufffd[2Jthe\ufffd")
+
+
+def test_ctrl_c_keeps_the_steps_so_far(record, tmp_path: Path, monkeypatch, capsys) -> None:
+    def interrupted(recorder: Recorder, steps):
+        for step in steps:
+            yield step
+            if step.index == 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Recorder, "_reported", interrupted)
+    assert record("--prompt", "a", "--max-new-tokens", "50") == 130
+    assert len(load_trace(tmp_path / "run.trace").steps) == 4
+    assert "kept the 4 steps" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--prompt", "a", "--top-p", "1.7"], "top_p must be in (0, 1], got 1.7"),
+        (["--prompt", "a", "--temperature", "0"], "do_sample=False (greedy decoding)"),
+        (["--prompt", "a", "--temperature", "warm"], "temperature must be > 0, got 'warm'"),
+        (["--prompt", "a", "--seed", "-1"], "seed must be"),
+        (["--prompt", ""], "prompt is empty"),
+        (["--prompt", "a" * 500], "takes at most 128"),
+        (["--chat", "no-such.json"], "the chat 'no-such.json' cannot be read"),
+        (["--prompt", "a", "--model", "no/such/folder"], "neither a local directory nor a Hub id"),
+        (["--prompt", "a", "-o", "no-such-folder/run.trace"], "-o must name a file in a folder that exists"),
+        (["--prompt", "a", "--dtype", "int4"], "dtype must be one of"),
+    ],
+)
+def test_a_mistake_is_said_in_one_line_with_status_2(
+    record, capsys, options: list[str], message: str
+) -> None:
+    assert record(*options) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert "Traceback" not in err
+    assert err.splitlines()[-1].startswith("decoding-explorer: ")
+
+
+def test_a_bug_keeps_its_traceback(record, monkeypatch) -> None:
+    monkeypatch.setattr(Recorder, "_reported", lambda self, steps: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        record("--prompt", "a")
+
+
+# --- options from KNOBS -----------------------------------------------------------------------------------
+
+
+def options(*argv: str) -> dict:
+    import argparse
+
+    from app.knob_options import add_knob_options
+
+    parser = argparse.ArgumentParser()
+    add_knob_options(parser)
+    return given_knobs(parser.parse_args(argv))
+
+
+def test_there_is_an_option_for_every_knob(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["record", "--help"])
+    out = capsys.readouterr().out
+    for name in KNOBS:
+        assert f"--{name.replace('_', '-')} " in out or f"--{name.replace('_', '-')}," in out, name
+
+
+@pytest.mark.parametrize(
+    ("argv", "given"),
+    [
+        (["--top-k", "40"], {"do_sample": True, "top_k": 40}),
+        (["--penalty-alpha", "0.6", "--top-k", "4"], {"top_k": 4, "penalty_alpha": 0.6}),
+        (["--seed", "3"], {"seed": 3}),
+        (["--no-renormalize-logits"], {"renormalize_logits": False}),
+        (["--stop-strings", "a", "--stop-strings", "b"], {"stop_strings": ["a", "b"]}),
+        (["--suppress-tokens", "5", "--suppress-tokens", " the"], {"suppress_tokens": [5, " the"]}),
+        (["--bad-words-ids", "cat", "--bad-words-ids", "[1, 2]"], {"bad_words_ids": ["cat", [1, 2]]}),
+        (["--sequence-bias", "a=b=2.5"], {"sequence_bias": [("a=b", 2.5)]}),
+        (["--sequence-bias", "[3]=-1"], {"sequence_bias": [([3], -1)]}),
+        (["--exponential-decay-length-penalty", "5", "1.1"], {"exponential_decay_length_penalty": [5, 1.1]}),
+        (["--early-stopping", "never"], {"early_stopping": "never"}),
+        (["--early-stopping", "True"], {"early_stopping": True}),
+        (["--watermarking-config", '{"bias": 2.0}'], {"watermarking_config": {"bias": 2.0}}),
+        ([], {}),
+    ],
+)
+def test_an_option_becomes_the_value_that_settings_takes(argv: list[str], given: dict) -> None:
+    from decoding import Settings
+
+    assert options(*argv) == given
+    Settings(**given)
+
+
+# --- verify -----------------------------------------------------------------------------------------------
+
+
+def test_verify_answers_with_its_status(record, model: str, tmp_path: Path, capsys) -> None:
+    path = str(tmp_path / "run.trace")
+    record("--prompt", "the cat", "--top-p", "0.9", "--seed", "3", "--max-new-tokens", "5")
+    assert main(["verify", path, "--model", model]) == 0
+    assert "equal" in capsys.readouterr().out
+
+    other = tmp_path / "other"
+    tiny_model("llama", vocab_size=320, seed=1).save_pretrained(other)
+    tiny_tokenizer().save_pretrained(other)
+    assert main(["verify", path, "--model", str(other)]) == 1
+
+
+def test_verify_needs_to_be_told_where_a_directory_is(record, tmp_path: Path, capsys) -> None:
+    record("--prompt", "a", "--max-new-tokens", "2")
+    assert main(["verify", str(tmp_path / "run.trace")]) == 2
+    assert "name it with --model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["verify", "open"])
+def test_a_file_that_is_no_trace_is_said_to_be_none(tmp_path: Path, capsys, command: str) -> None:
+    (tmp_path / "x.trace").write_text("not a trace")
+    assert main([command, str(tmp_path / "x.trace")]) == 2
+    assert main([command, str(tmp_path / "missing.trace")]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+# --- serve ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def launched(monkeypatch) -> list[dict]:
+    calls: list[dict] = []
+    monkeypatch.setattr(app.page, "launch", lambda **arguments: calls.append(arguments))
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    return calls
+
+
+def test_the_page_is_served_to_this_machine_alone_unless_asked(launched: list[dict]) -> None:
+    assert main([]) == 0
+    assert (launched[0]["host"], launched[0]["port"]) == ("127.0.0.1", 7860)
+    assert (launched[0]["model"], launched[0]["trace_path"]) == ("smollm2-135m", None)
+
+
+def test_options_without_a_command_are_those_of_serve(launched: list[dict]) -> None:
+    assert main(["--port", "8000", "--model", "gpt2"]) == 0
+    assert (launched[0]["port"], launched[0]["model"]) == (8000, "gpt2")
+
+
+def test_open_serves_the_page_with_that_trace(launched: list[dict]) -> None:
+    assert main(["open", "run.trace", "--port", "8001"]) == 0
+    assert launched[0]["trace_path"] == "run.trace"
+
+
+def test_a_browser_is_opened_on_a_desktop_only_and_not_when_unwanted(
+    launched: list[dict], monkeypatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    main([])
+    monkeypatch.setenv("DISPLAY", ":0")
+    main([])
+    main(["--no-browser"])
+    assert [call["open_browser"] for call in launched] == [False, True, False]
+
+
+def test_help_answers_at_once() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "app", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0 and "verify" in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not imported & {"torch", "transformers", "gradio", "plotly"}

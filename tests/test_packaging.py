@@ -1,0 +1,51 @@
+"""The pins, the ranges and the commands agree."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from app.assets import assets_dir
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def pins(name: str) -> dict[str, str]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith(("#", "-")))
+
+
+@pytest.mark.parametrize(
+    ("file", "asked_for"),
+    [
+        ("requirements.txt", PROJECT["dependencies"]),
+        ("requirements-test.txt", PROJECT["optional-dependencies"]["test"]),
+    ],
+)
+def test_every_direct_dependency_is_pinned_inside_its_range(file: str, asked_for: list[str]) -> None:
+    asked = {requirement.name: requirement.specifier for requirement in map(Requirement, asked_for)}
+    pinned = pins(file)
+    assert pinned.keys() == asked.keys()
+    outside = {name: version for name, version in pinned.items() if version not in asked[name]}
+    assert outside == {}
+
+
+def test_the_requirements_suit_a_space_where_the_repository_comes_later() -> None:
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        assert line.startswith("#") or re.fullmatch(r"[a-z]+==[0-9.]+", line), line
+
+
+def test_ci_runs_exactly_what_a_developer_runs() -> None:
+    script = ROOT / ".ci" / "run"
+    assert script.read_text(encoding="utf-8") == "#!/usr/bin/env bash\nexec make test\n"
+    assert script.stat().st_mode & 0o111
+
+
+def test_the_pages_files_are_found() -> None:
+    assert list(assets_dir().glob("*.js")) or list(assets_dir().rglob("*.js"))
