@@ -16,6 +16,7 @@ from decoding.errors import (
     TraceFileError,
     VerifyError,
 )
+from decoding.ledger import Candidate, Hypothesis
 from decoding.models import LanguageModel, load_model
 from decoding.record import record, stream
 from decoding.recorder import Recorder
@@ -26,7 +27,9 @@ from decoding.verify import Verification, verify
 
 __all__ = [
     "KNOBS",
+    "Candidate",
     "DecodingError",
+    "Hypothesis",
     "Knob",
     "LanguageModel",
     "ModelError",

@@ -18,6 +18,7 @@ from transformers.generation.configuration_utils import GenerationMode
 from decoding.errors import DecodingError, NotRecordedError, RecordingError
 from decoding.recording import Recording
 from decoding.step_store import DEFAULT_MEMORY_BUDGET
+from decoding.strategies.beam import beam
 from decoding.strategies.sampling import sampling
 from decoding.tokens import TokenTable
 from decoding.trace import Step, Trace
@@ -27,6 +28,8 @@ __all__ = ["Recorder"]
 STRATEGIES: dict[str, Callable[..., Generator[Step, None, Any]]] = {
     GenerationMode.GREEDY_SEARCH: sampling,
     GenerationMode.SAMPLE: sampling,
+    GenerationMode.BEAM_SEARCH: beam,
+    GenerationMode.BEAM_SAMPLE: beam,
 }
 
 
@@ -45,6 +48,8 @@ class Recorder:
         seed: draws from a generator of its own, so that torch's global random state is neither used nor
             changed. Without a seed the global state is used, as `generate()` does.
         memory_budget: bytes of recorded arrays kept in memory; what comes after goes to a temporary file.
+        share_prefill: in beam methods, compute the prompt once instead of once per beam. Faster, and the same
+            tokens, but the last bits of the scores may differ from `generate()`'s.
         on_step: called with each `Step` as it is decoded.
     """
 
@@ -54,8 +59,10 @@ class Recorder:
         tokenizer: Any = None,
         seed: int | None = None,
         memory_budget: int = DEFAULT_MEMORY_BUDGET,
+        share_prefill: bool = False,
         on_step: Callable[[Step], None] | None = None,
     ) -> None:
+        self.share_prefill = share_prefill
         self.tokenizer, self.seed, self.memory_budget, self.on_step = tokenizer, seed, memory_budget, on_step
         self.facts: dict[str, Any] = {}  # fields of Trace, filled in by `record`
         self.identity: dict[str, Any] = {}  # fields of ModelInfo, likewise
@@ -119,7 +126,8 @@ class Recorder:
         loop = _strategy(generation_config)
         self._recording = recording = Recording(
             model, input_ids, logits_processor, generation_config, model_kwargs,
-            memory_budget=self.memory_budget, facts=self._all_facts(input_ids.device, model), identity=self.identity,
+            memory_budget=self.memory_budget, share_prefill=self.share_prefill,
+            facts=self._all_facts(input_ids.device, model), identity=self.identity,
         )  # fmt: skip
         recording.note_stop_strings(stopping_criteria)
         generator = None if self.seed is None else torch.Generator(input_ids.device).manual_seed(self.seed)

@@ -16,10 +16,11 @@ from transformers.generation import (
 )
 
 from decoding.errors import RecordingError
-from decoding.knobs import KNOBS
+from decoding.knobs import BEAM_MODES, KNOBS
+from decoding.ledger import BeamStep, Ledger
 from decoding.settings import Settings, mode_of
 from decoding.silent import silent_knobs
-from decoding.stages import encode_stages, stages_of
+from decoding.stages import LOG_SOFTMAX, Stage, encode_stages, stages_of
 from decoding.step_store import MemoryStore
 from decoding.trace import ModelInfo, Step, Trace
 
@@ -46,6 +47,7 @@ class Recording:
     Args:
         processors: their stages, in order, are the trace's.
         memory_budget: bytes kept in memory before steps go to disk.
+        share_prefill: for beam loops, whether the prompt is computed once for all beams.
         facts: fields of `Trace` that the loop does not know: settings, tokens, prompts, ….
         identity: fields of `ModelInfo` that the model does not know: name, source, revision.
     """
@@ -59,11 +61,16 @@ class Recording:
         model_kwargs: dict[str, Any],
         *,
         memory_budget: int,
+        share_prefill: bool,
         facts: dict[str, Any],
         identity: dict[str, Any],
     ) -> None:
-        self.stages = stages_of(processors)
+        self.mode = mode_of(config.to_dict())
+        beams = self.mode in BEAM_MODES
+        self.stages = (*((Stage(name=LOG_SOFTMAX, params={}),) if beams else ()), *stages_of(processors))
+        self.ledger = Ledger(n_prompts=input_ids.shape[0] // config.num_beams, n_beams=config.num_beams) if beams else None
         self.store = MemoryStore(memory_budget)
+        self.share_prefill = share_prefill and beams
         self.steps: list[Step] = []
         self.sequences: Tensor | None = None
         self._model, self._facts, self._identity = model, facts, identity
@@ -72,7 +79,7 @@ class Recording:
         mask = torch.ones_like(self._prompt_ids) if mask is None else mask.cpu().clone()
         self._prompt_mask = mask[:, -self._prompt_ids.shape[1] :] if self._prompt_ids.shape[1] else mask[:, :0]
         self._config = config_as_json(config)
-        self._reasons: list[str | None] = [None] * input_ids.shape[0]
+        self._reasons: list[str | None] = [None] * (self.ledger.n_prompts if beams else input_ids.shape[0])
         self._pending: tuple[Tensor, list[Tensor]] | None = None
         self._acted = [False] * len(self.stages)
         self._warnings: list[str] = []
@@ -122,7 +129,8 @@ class Recording:
         for criterion in criteria:
             hit = criterion(input_ids, scores)
             hits = hits | hit.to(hits.device)
-            self._hit_by.append((type(criterion).__name__, hit))
+            name = type(criterion).__name__
+            self._hit_by.append((STOP_REASONS.get(name, name), hit))
         return hits
 
     def choose(self, tokens: Tensor, ended: Tensor, extra: dict[str, Tensor] | None = None) -> Step:
@@ -133,21 +141,54 @@ class Recording:
             ended: bool [rows], whether the row had ended before this step.
             extra: what a mode keeps besides, by name, e.g. `contrastive.score`.
         """
+        step = self._complete(tuple(tokens.tolist()), tuple(ended.tolist()), extra or {})
+        for reason, hit in self._hit_by:
+            for row in hit.nonzero().flatten().tolist():
+                if self._reasons[row] is None and not step.ended[row]:
+                    self._reasons[row] = reason
+        return step
+
+    def choose_beams(self, beams: BeamStep, can_improve: Tensor) -> Step:
+        """Completes the step of a beam loop, and returns it.
+
+        Args:
+            beams: its candidates and pools.
+            can_improve: bool [prompts], whether a running beam may still beat the pool.
+        """
+        self.ledger.add(beams, self._hit_by)
+        here = self.ledger.steps[-1]
+        rows = beams.next_rows.cpu()
+        tokens = here["token"].gather(1, rows).flatten().tolist()
+        parents = here["parent"].gather(1, rows).flatten().tolist()
+        over = (~beams.searching.cpu()).repeat_interleave(self.ledger.n_beams).tolist()
+        step = self._complete(tuple(tokens), tuple(over), {}, tuple(parents))
+        full, every = beams.pool_done.all(-1).tolist(), beams.ended.all(-1).tolist()
+        for p, improves in enumerate(can_improve.tolist()):
+            if self._reasons[p] is not None:
+                continue
+            if every[p]:
+                by = [r for r, hit in self._hit_by if hit.view(len(full), -1)[p].all()]
+                self._reasons[p] = by[0] if by else "all_ended"
+            elif full[p] and self._config.get("early_stopping") is True:
+                self._reasons[p] = "early_stopping"
+            elif not improves:
+                self._reasons[p] = "no_improvement"
+        return step
+
+    def _complete(
+        self, tokens: tuple[int, ...], ended: tuple[bool, ...], extra: dict[str, Tensor], parents: tuple[int, ...] = ()
+    ) -> Step:
         raw, outputs = self._pending
         arrays = {"logits": raw, **encode_stages(self.stages, outputs)}
-        arrays |= {name: tensor.detach().cpu().contiguous() for name, tensor in (extra or {}).items()}
+        arrays |= {name: tensor.detach().cpu().contiguous() for name, tensor in extra.items()}
         for s, kinds in enumerate(arrays["kinds"]):
             self._acted[s] = self._acted[s] or bool(kinds.any())
         self.store.append(arrays)
         step = Step(
-            index=len(self.steps),
-            token_ids=tuple(tokens.tolist()),
-            ended=tuple(ended.tolist()),
-            stages=self.stages,
-            _store=self.store,
-        )
+            index=len(self.steps), token_ids=tokens, ended=ended, parents=parents, stages=self.stages,
+            _store=self.store, _ledger=self.ledger,
+        )  # fmt: skip
         self.steps.append(step)
-        self._note_reasons(step)
         self._pending = None
         self._seconds = time.perf_counter() - self._began
         return step
@@ -165,8 +206,13 @@ class Recording:
     def trace(self) -> Trace:
         """The trace of what was recorded so far."""
         prompt_ids = self._prompt_ids
-        chosen = torch.tensor([s.token_ids for s in self.steps], dtype=torch.long).reshape(-1, prompt_ids.shape[0])
-        sequences = torch.cat([prompt_ids, chosen.T], 1) if self.sequences is None else self.sequences.cpu()
+        if self.sequences is not None:
+            sequences = self.sequences.cpu()
+        elif self.ledger is not None:  # stopped half-way: generate() has no answer for that
+            sequences = prompt_ids[:: self.ledger.n_beams]
+        else:
+            chosen = torch.tensor([s.token_ids for s in self.steps], dtype=torch.long)
+            sequences = torch.cat([prompt_ids, chosen.reshape(-1, prompt_ids.shape[0]).T], 1)
         settings: Settings | None = self._facts.get("settings")
         given = settings.given() if settings else given_beyond_defaults(self._config)
         return Trace(
@@ -175,22 +221,18 @@ class Recording:
             prompt_ids=prompt_ids,
             prompt_mask=self._prompt_mask,
             sequences=sequences,
-            mode=mode_of(self._config),
+            mode=self.mode,
             generation_config=self._config,
             model=self._model_info(),
-            silent=silent_knobs(given, mode_of(self._config), self.stages, self._acted if self.steps else ()),
+            silent=silent_knobs(given, self.mode, self.stages, self._acted if self.steps else ()),
             warnings=tuple(self._warnings) + self._lost(),
             stop_reasons=tuple(r or "running" for r in self._reasons),
             seconds=self._seconds,
+            shared_prefill=self.share_prefill,
             store=self.store,
+            ledger=self.ledger,
             **self._facts,
         )
-
-    def _note_reasons(self, step: Step) -> None:
-        for name, hit in self._hit_by:
-            for row in hit.nonzero().flatten().tolist():
-                if self._reasons[row] is None and not step.ended[row]:
-                    self._reasons[row] = STOP_REASONS.get(name, name)
 
     def _lost(self) -> tuple[str, ...]:
         if self.store.lost_from is None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from decoding.contrastive_candidates import ContrastiveCandidate, contrastive_candidates
 from decoding.errors import NotRecordedError
+from decoding.ledger import Candidate, Hypothesis, Ledger, PoolChange, returned_hypotheses
 from decoding.settings import Settings
 from decoding.silent import SilentKnob
 from decoding.stages import Stage, changed_anything, decode_stage
@@ -63,13 +64,33 @@ class Step:
         token_ids: the token chosen for each row; the padding token where the row had already ended.
         ended: per row, whether it had ended before this step.
         stages: the processors that ran, in order; stage 0, the raw logits, is not among them.
+        parents: in beam methods, the row that each row of `token_ids` continues; else empty.
+
+    In beam methods `token_ids` are those of the rows that go on, and `ended` says whose search was over.
     """
 
     index: int
     token_ids: tuple[int, ...]
     ended: tuple[bool, ...]
     stages: tuple[Stage, ...]
+    parents: tuple[int, ...] = ()
     _store: StepStore = field(repr=False, compare=False)
+    _ledger: Ledger | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every continuation that beam search considered, by prompt and rank; empty in other modes."""
+        return self._ledger.candidates(self.index) if self._ledger else ()
+
+    @property
+    def pool(self) -> tuple[tuple[Hypothesis, ...], ...]:
+        """Per prompt the hypotheses in the pool after this step, best first; empty in other modes."""
+        return self._ledger.pool(self.index) if self._ledger else ()
+
+    @property
+    def pool_changes(self) -> tuple[PoolChange, ...]:
+        """Who entered the pools at this step, and whom each drove out; empty in other modes."""
+        return self._ledger.pool_changes(self.index) if self._ledger else ()
 
     def logits(self) -> Tensor:
         """Raw logits in the dtype the model produced, shape [rows, vocab]."""
@@ -133,7 +154,8 @@ class Trace:
         silent: parameters that were given and had no effect.
         warnings: what else a reader must know, in words.
         stop_reasons: per row `eos`, `max_length`, `max_time`, `stop_string`, `user`, `error`, or the class
-            name of the criterion that ended it.
+            name of the criterion that ended it. In beam methods per prompt, and besides `no_improvement` (no
+            running beam could still beat the pool), `early_stopping`, or `all_ended`.
         tokens: texts of all tokens, or None where no tokenizer was at hand.
         prompts: the prompts as texts, or None.
         messages: chat messages per prompt, or None.
@@ -141,6 +163,8 @@ class Trace:
         seed: of the draws, or None where torch's global state was used.
         rng_state: that state before the first draw, or None with a seed.
         seconds: wall time of the loop.
+        shared_prefill: the prompt was computed once for all beams, so last bits may differ from `generate`'s.
+        ledger: candidates and pools of beam methods, else None.
     """
 
     steps: tuple[Step, ...]
@@ -163,7 +187,9 @@ class Trace:
     seed: int | None = None
     rng_state: Tensor | None = None
     seconds: float = 0.0
+    shared_prefill: bool = False
     store: StepStore = field(repr=False, compare=False)
+    ledger: Ledger | None = field(default=None, repr=False, compare=False)
 
     @property
     def n_rows(self) -> int:
@@ -196,7 +222,29 @@ class Trace:
     def nbytes(self) -> int:
         """Bytes that the recorded arrays take, in memory and on disk."""
         small = (self.prompt_ids, self.prompt_mask, self.sequences, self.rng_state)
-        return self.store.nbytes + sum(t.numel() * t.element_size() for t in small if t is not None)
+        ledger = self.ledger.nbytes if self.ledger else 0
+        return self.store.nbytes + ledger + sum(t.numel() * t.element_size() for t in small if t is not None)
+
+    @property
+    def hypotheses(self) -> tuple[Hypothesis, ...]:
+        """The sequences returned by beam methods, prompt by prompt, best first; empty in other modes.
+
+        A run that was stopped half-way has what was in its pools, or else its running beams.
+        """
+        if self.ledger is None or not self.steps:
+            return ()
+        config = self.generation_config
+        return returned_hypotheses(
+            self.ledger, config.get("num_return_sequences") or 1, config.get("length_penalty", 1.0)
+        )
+
+    def prefix(self, step: int, row: int = 0) -> Tensor:
+        """The ids of a row before a step, prompt and padding included, int64 [prompt_length + step]."""
+        if self.ledger is not None:
+            new = self.ledger.row_tokens(step, row)
+        else:
+            new = tuple(s.token_ids[row] for s in self.steps[:step])
+        return torch.cat([self.prompt_ids[row], torch.tensor(new, dtype=torch.long)])
 
     def scores(self, *, step: int, row: int = 0, stage: int = -1) -> Tensor:
         """Scores of one step and row after a stage, float32 [vocab]; see `Step.scores`.
@@ -210,8 +258,15 @@ class Trace:
         return self.steps[step].scores(row=row, stage=stage)
 
     def text(self, row: int = 0) -> str:
-        """What a row generated, as text without special tokens; token ids where no tokenizer was at hand."""
-        ids = [step.token_ids[row] for step in self.steps if not step.ended[row]]
+        """What a row generated, as text without special tokens; token ids where no tokenizer was at hand.
+
+        In beam methods `row` counts `hypotheses`.
+        """
+        if self.ledger is not None:
+            found = self.hypotheses
+            ids = found[row].token_ids if row < len(found) else ()
+        else:
+            ids = [step.token_ids[row] for step in self.steps if not step.ended[row]]
         return self.tokens.plain(ids) if self.tokens else " ".join(f"#{i}" for i in ids)
 
     def save(self, path: str | PathLike[str]) -> None:

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from decoding.errors import DecodingError, NotRecordedError, TraceFileError
+from decoding.ledger import Ledger
 from decoding.settings import Settings
 from decoding.silent import SilentKnob
 from decoding.stages import Stage
@@ -174,6 +175,8 @@ def _as_json(trace: Trace) -> dict[str, Any]:
         "messages": trace.messages,
         "seed": trace.seed,
         "seconds": trace.seconds,
+        "shared_prefill": trace.shared_prefill,
+        "beams": {"n_beams": trace.ledger.n_beams, "reasons": trace.ledger.reasons} if trace.ledger else None,
     }
 
 
@@ -191,6 +194,10 @@ def _run_arrays(trace: Trace) -> dict[str, Tensor]:
             arrays[name] = getattr(trace, name)
     if trace.tokens is not None:
         arrays |= {f"tokens.{k}": torch.from_numpy(v.copy()) for k, v in trace.tokens.to_arrays().items()}
+    if trace.ledger is not None:
+        arrays["parents"] = torch.tensor([s.parents for s in trace.steps], dtype=torch.long).reshape(n, trace.n_rows)
+        if n:
+            arrays |= {f"ledger.{k}": v for k, v in trace.ledger.to_arrays().items()}
     return {name: array.contiguous() for name, array in arrays.items()}
 
 
@@ -238,12 +245,17 @@ def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
     stages = tuple(Stage(**_fields(stage, Stage)) for stage in header["stages"])
     _check_run(run, n_steps, n_rows)
     store = ZipStore(archive, n_steps, n_rows, model.vocab_size, len(stages))
+    ledger = _ledger(header.get("beams"), run, n_steps, n_rows)
     chosen, ended = run["chosen"].tolist(), run["ended"].bool().tolist()
+    parents = run["parents"].tolist() if ledger else [()] * n_steps
     steps = tuple(
-        Step(index=t, token_ids=tuple(chosen[t]), ended=tuple(ended[t]), stages=stages, _store=store)
+        Step(
+            index=t, token_ids=tuple(chosen[t]), ended=tuple(ended[t]), parents=tuple(parents[t]), stages=stages,
+            _store=store, _ledger=ledger,
+        )
         for t in range(n_steps)
-    )
-    tokens = {name.removeprefix("tokens."): array for name, array in run.items() if name.startswith("tokens.")}
+    )  # fmt: skip
+    tokens = _under("tokens.", run)
     return Trace(
         steps=steps,
         stages=stages,
@@ -265,8 +277,28 @@ def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
         seed=header["seed"],
         rng_state=run.get("rng_state"),
         seconds=float(header["seconds"]),
+        shared_prefill=header.get("shared_prefill") is True,
         store=store,
+        ledger=ledger,
     )
+
+
+def _under(prefix: str, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _ledger(beams: Any, run: dict[str, Tensor], n_steps: int, n_rows: int) -> Ledger | None:
+    if beams is None:
+        return None
+    n_beams, reasons = _count(_dict(beams), "n_beams"), [_text(r) for r in beams["reasons"]]
+    if n_beams < 1 or n_rows % n_beams:
+        raise TraceFileError(f"{n_rows} rows cannot be {n_beams} beams each")
+    if n_steps == 0:
+        return Ledger(n_prompts=n_rows // n_beams, n_beams=n_beams)
+    ledger = Ledger.from_arrays(_under("ledger.", run), n_beams, reasons)
+    if len(ledger) != n_steps or ledger.n_prompts * n_beams != n_rows or run["parents"].shape != run["chosen"].shape:
+        raise TraceFileError(f"the ledger has {len(ledger)} steps of {ledger.n_prompts} prompts; the header differs")
+    return ledger
 
 
 def _check_run(run: dict[str, Tensor], n_steps: int, n_rows: int) -> None:

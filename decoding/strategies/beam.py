@@ -1,0 +1,183 @@
+"""Beam search and beam sampling: several continuations at once, the best of all kept at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.generation import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+
+from decoding.ledger import NEVER, BeamStep
+from decoding.recording import Recording
+from decoding.stages import run_processors
+from decoding.strategies.cache import prefill, reorder_cache
+from decoding.strategies.generate_output import GenerateOutput
+from decoding.trace import Step
+
+__all__ = ["beam"]
+
+
+@torch.no_grad()
+def beam(
+    model: Any,
+    input_ids: Tensor,
+    logits_processor: LogitsProcessorList,
+    stopping_criteria: StoppingCriteriaList,
+    generation_config: GenerationConfig,
+    recording: Recording,
+    generator: torch.Generator | None = None,
+    **model_kwargs: Any,
+) -> Generator[Step, None, Any]:
+    """Yields each step; returns what `generate()` returns. Mirrors `GenerationMixin._beam_search`.
+
+    P prompts, B beams, V tokens, K candidates a step, T positions up to the maximum length.
+
+    Args:
+        input_ids: [P · B, length].
+        generator: draws in beam sampling; None draws from torch's global state, as `generate()` does.
+    """
+    config, device = generation_config, input_ids.device
+    n_beams, penalty, early_stopping = config.num_beams, config.length_penalty, config.early_stopping
+    n_prompts, start = input_ids.shape[0] // n_beams, input_ids.shape[1]
+    eos = config._eos_token_tensor
+    n_candidates = max(2, 1 + (0 if eos is None else eos.shape[0])) * n_beams
+    among_top = torch.arange(n_candidates, device=device) < n_beams  # [K]
+    row_offset = torch.arange(n_prompts, device=device).view(-1, 1) * n_beams  # [P, 1]
+    returned = GenerateOutput(model, config, model_kwargs)
+
+    # 1. Only the first beam counts at first: all are the same prompt.
+    fill = (config._pad_token_tensor or eos[0]) if eos is not None else -1
+    running = torch.full((n_prompts, n_beams, config.max_length), fill, dtype=torch.int64, device=device)
+    running[:, :, :start] = input_ids.view(n_prompts, n_beams, start)  # [P, B, T]
+    running_score = torch.zeros((n_prompts, n_beams), dtype=torch.float, device=device)
+    running_score[:, 1:] = NEVER
+    running_from = torch.full(
+        (n_prompts, n_beams, config.max_length - start), -1, dtype=torch.int32, device=device
+    )  # [P, B, T - start], the row each token was chosen in
+    pool, pool_from = running.clone(), running_from.clone()
+    pool_score = torch.full((n_prompts, n_beams), NEVER, dtype=torch.float, device=device)
+    pool_done = torch.zeros((n_prompts, n_beams), dtype=torch.bool, device=device)
+    improvable = torch.ones((n_prompts, 1), dtype=torch.bool, device=device)
+
+    outputs = prefill(model, input_ids, config, model_kwargs, share=recording.share_prefill)
+    for length in range(start, config.max_length):
+        model_kwargs = model._update_model_kwargs_for_generation(
+            outputs, model_kwargs, is_encoder_decoder=model.config.is_encoder_decoder
+        )
+        # 2. Log-probabilities of the next token, and what each processor makes of them.
+        raw = outputs.logits[:, -1, :]  # [P · B, V], in the model's dtype
+        logits = raw.to(copy=True, dtype=torch.float32, device=device)
+        log_softmax = torch.nn.functional.log_softmax(logits, dim=-1)
+        rows = running[:, :, :length].flatten(0, 1)  # [P · B, length]
+        stages, _ = run_processors(logits_processor, rows, log_softmax)
+        logprobs = stages[-1]  # [P · B, V]
+        returned.add(logits, logprobs, outputs)
+        recording.observe(raw, [logits, *stages])
+        del outputs
+
+        # 3. The K best of all continuations of all beams, or K drawn from them.
+        n_tokens = logprobs.shape[-1]
+        per_beam = logprobs.reshape(n_prompts, n_beams, n_tokens) + running_score[:, :, None]  # [P, B, V]
+        summed = per_beam.reshape(n_prompts, -1)  # [P, B · V]
+        if config.do_sample:
+            probs = torch.nn.functional.softmax(summed, dim=-1)
+            recording.check_drawable(probs)
+            chosen = torch.multinomial(probs, num_samples=n_candidates, generator=generator)
+            score = torch.gather(summed, 1, chosen)
+        else:
+            score, chosen = torch.topk(summed, k=n_candidates)  # [P, K]
+        beam_of, token = chosen // n_tokens, chosen % n_tokens  # [P, K]
+        candidates = _take(running, beam_of)  # [P, K, T]
+        candidates[:, :, length] = token
+        candidates_from = _take(running_from, beam_of)
+        candidates_from[:, :, length - start] = beam_of + row_offset
+
+        # 4. Which of them end here, and which go on.
+        ended = recording.stops(
+            stopping_criteria, candidates[:, :, : length + 1].flatten(0, 1), returned.scores
+        ).view(n_prompts, n_candidates)  # [P, K]
+        if_running = score + ended.to(torch.float32) * NEVER
+        next_rows = torch.topk(if_running, k=n_beams)[1]  # [P, B]
+        running, running_from = _take(candidates, next_rows), _take(candidates_from, next_rows)
+        running_score = _take(if_running, next_rows)
+
+        # 5. Those that ended among the top compete for the pool, with a score that counts their length.
+        searching = improvable[:, 0] & ~(pool_done.all(dim=-1) & (early_stopping is True))  # [P]
+        finished = ended & among_top[None, :]
+        final_score = score / ((length + 1 - start) ** penalty)
+        competing = final_score.clone()
+        competing += (pool_done.all(dim=-1, keepdim=True) & (early_stopping is True)).to(torch.float32) * NEVER
+        competing += (~improvable).to(torch.float32) * NEVER
+        competing += (~finished) * NEVER
+        best = torch.topk(torch.cat([pool_score, competing], dim=1), k=n_beams)[1]  # [P, B], places among B + K
+        pool = _take(torch.cat([pool, candidates], dim=1), best)
+        pool_score = _take(torch.cat([pool_score, competing], dim=1), best)
+        pool_from = _take(torch.cat([pool_from, candidates_from], dim=1), best)
+        pool_done = _take(torch.cat([pool_done, finished], dim=1), best)
+
+        # 6. Can the search still find better?
+        improvable = improvable & _can_improve(
+            running_score, pool_score, pool_done, length + 1 - start, config.max_length - start, penalty, early_stopping
+        )
+        go_on = improvable.any() & ~(pool_done.all() & (early_stopping is True)) & ~ended.all()
+        reorder_cache(model, model_kwargs, _take(beam_of + row_offset, next_rows).flatten())
+        if not go_on:
+            recording.sequences, beams = _cut(pool, pool_score, pool_from, config.num_return_sequences, start)
+        logprob = torch.gather(logprobs.reshape(n_prompts, -1), 1, chosen)
+        beam_step = BeamStep(
+            parent=beam_of + row_offset, token=token, logprob=logprob, score=score, ended=ended,
+            final_score=final_score, next_rows=next_rows, pool_from=best, pool_score=pool_score,
+            pool_done=pool_done, searching=searching, n_top=n_beams,
+        )  # fmt: skip
+        yield recording.choose_beams(beam_step, improvable[:, 0])
+        if not go_on:
+            break
+
+        # 7. The model reads the chosen tokens, each row with its parent's cache.
+        inputs = model.prepare_inputs_for_generation(
+            running[:, :, : length + 1].flatten(0, 1),
+            next_sequence_length=1 if model_kwargs["use_cache"] else None,
+            **model_kwargs,
+        )
+        outputs = model(**inputs, return_dict=True)
+
+    beams["sequences_scores"] = beams["sequences_scores"] if config.output_scores else None
+    return returned.build(recording.sequences, model_kwargs, beams=beams)
+
+
+def _take(tensor: Tensor, index: Tensor) -> Tensor:
+    """Picks entries of dimension 1: tensor [P, n, …], index [P, m] gives [P, m, …]."""
+    index = index.view(*index.shape, *([1] * (tensor.ndim - 2)))
+    return torch.take_along_dim(tensor, index, dim=1)
+
+
+def _can_improve(
+    running_score: Tensor,
+    pool_score: Tensor,
+    pool_done: Tensor,
+    n_new: int,
+    n_most: int,
+    penalty: float,
+    early_stopping: bool | str,
+) -> Tensor:
+    """bool [P, 1]: could the best running beam still beat the worst hypothesis? Exact only for 'never'.
+
+    Mirrors `GenerationMixin._check_early_stop_heuristic`: the best score still possible is taken to be the
+    present sum at the present length, or with 'never' and a penalty above 0 at the greatest length.
+    """
+    length = n_most if early_stopping == "never" and penalty > 0.0 else n_new
+    best_possible = running_score[:, :1] / (length**penalty)
+    worst = torch.where(pool_done, pool_score.min(dim=1, keepdim=True)[0], NEVER)
+    return torch.any(best_possible > worst, dim=-1, keepdim=True)
+
+
+def _cut(
+    pool: Tensor, pool_score: Tensor, pool_from: Tensor, n_returned: int, start: int
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The n best of each prompt, cut to the longest: sequences, and `generate`'s beam outputs."""
+    sequences, origins = pool[:, :n_returned].flatten(0, 1), pool_from[:, :n_returned].flatten(0, 1)
+    longest = ((origins + 1).bool()).sum(dim=1).max()
+    beams = {"sequences_scores": pool_score[:, :n_returned].flatten(), "beam_indices": origins[:, :longest]}
+    return sequences[:, : start + longest], beams

@@ -1,0 +1,66 @@
+"""What beam loops do with the model's cache: fill it once for all beams, and keep each row with its parent's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import DynamicCache
+from transformers.generation import GenerationConfig
+from transformers.generation.utils import ALL_CACHE_NAMES
+
+from decoding.errors import RecordingError
+
+__all__ = ["cache_of", "prefill", "reorder_cache"]
+
+
+def cache_of(model_kwargs: dict[str, Any]) -> str | None:
+    """The name under which the model's cache is kept, or None without one."""
+    return next((name for name in ALL_CACHE_NAMES if name in model_kwargs), None)
+
+
+def reorder_cache(model: Any, model_kwargs: dict[str, Any], parents: Tensor) -> None:
+    """Gives each row the cache of the row it continues; `parents` is [rows]."""
+    name = cache_of(model_kwargs)
+    if name is None:
+        return
+    if hasattr(model, "_reorder_cache"):
+        model_kwargs[name] = model._reorder_cache(model_kwargs[name], parents)
+    elif hasattr(model_kwargs[name], "reorder_cache"):
+        model_kwargs[name].reorder_cache(parents)
+    else:
+        raise RecordingError(
+            f"{type(model).__name__} cannot search with beams: its cache cannot be reordered; use num_beams=1"
+        )
+
+
+def prefill(
+    model: Any, input_ids: Tensor, config: GenerationConfig, model_kwargs: dict[str, Any], *, share: bool
+) -> Any:
+    """The model's outputs for the prompt, logits [rows, positions, vocab]; the cache is filled.
+
+    With `share` a prompt is computed once and its cache copied to its beams: same numbers but for the last
+    bits, which depend on the batch size. It is done where that is possible: decoder-only models with a
+    dynamic cache that is still empty.
+    """
+    first = not config.is_assistant
+    cache = model_kwargs.get("past_key_values")
+    shareable = (
+        share
+        and not model.config.is_encoder_decoder
+        and config.prefill_chunk_size is None
+        and type(cache) is DynamicCache
+        and cache.get_seq_length() == 0
+    )
+    if not shareable:
+        return model._prefill(input_ids, config, model_kwargs, is_first_iteration=first)
+    n_rows, each = input_ids.shape[0], config.num_beams
+    once = {
+        name: value[::each] if isinstance(value, Tensor) and value.ndim == 2 and value.shape[0] == n_rows else value
+        for name, value in model_kwargs.items()
+    }
+    outputs = model._prefill(input_ids[::each], config, once, is_first_iteration=first)
+    outputs.past_key_values.batch_repeat_interleave(each)
+    outputs.logits = torch.repeat_interleave(outputs.logits, each, dim=0)
+    return outputs
