@@ -1,0 +1,143 @@
+"""What the visitor asked for: the form's values, untrusted, become a prompt and `Settings`."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from app.text import Text
+from decoding.errors import PromptError, SettingError
+from decoding.knobs import KNOBS, Knob
+from decoding.settings import Settings
+
+__all__ = ["LONGEST_PROMPT", "MODES_SHOWN", "form_of", "prompt_of", "settings_of"]
+
+MODES_SHOWN = ("greedy", "sample")
+LONGEST_PROMPT = 40_000  # characters; Gradio's own limit is not enforced on the server
+LONGEST_FIELD = 4_000
+
+
+def prompt_of(kind: str, prompt: Any, system: Any, text: Text) -> Any:
+    """A text, several texts, or chat messages.
+
+    Raises:
+        PromptError: it is too long, or JSON that is no chat.
+    """
+    prompt, system = str(prompt or ""), str(system or "")
+    if len(prompt) + len(system) > LONGEST_PROMPT:
+        raise PromptError(
+            text("error.long_prompt", n=f"{len(prompt) + len(system):,}", limit=f"{LONGEST_PROMPT:,}")
+        )
+    if kind != "chat":
+        parts = _parted(prompt)
+        return parts[0] if len(parts) == 1 else parts
+    before = [{"role": "system", "content": system}] if system.strip() else []
+    if prompt.lstrip().startswith("["):
+        try:
+            messages = json.loads(prompt)
+        except ValueError as error:
+            raise PromptError(text("error.chat_json", why=error)) from None
+        if isinstance(messages, list) and all(isinstance(message, dict) for message in messages):
+            return [*before, *messages]
+    if not prompt.strip():
+        raise PromptError(text("error.empty_prompt"))
+    return [*before, {"role": "user", "content": prompt}]
+
+
+def _parted(prompt: str) -> list[str]:
+    """Several prompts are parted by a line that holds only `---`."""
+    parts: list[list[str]] = [[]]
+    for line in prompt.split("\n"):
+        if line.strip() == "---":
+            parts.append([])
+        else:
+            parts[-1].append(line)
+    texts = ["\n".join(lines) for lines in parts]
+    return texts if len(texts) == 1 else [t for t in texts if t.strip()] or [""]
+
+
+def settings_of(form: Any) -> Settings:
+    """Settings from the knob panel's value, `{"mode": …, "given": {name: value}}` as JSON.
+
+    Raises:
+        SettingError: a value cannot be read or used.
+    """
+    try:
+        form = json.loads(form) if isinstance(form, str) and form else {}
+    except ValueError:
+        form = {}
+    mode = form.get("mode") if isinstance(form, dict) else None
+    given = form.get("given") if isinstance(form, dict) else None
+    mode = mode if mode in MODES_SHOWN else "sample"
+    values: dict[str, Any] = {"do_sample": mode == "sample"}
+    for name, value in (given if isinstance(given, dict) else {}).items():
+        knob = KNOBS.get(name)
+        if knob is None or name == "do_sample" or value is None or value == "":
+            continue
+        acts = mode in knob.modes
+        if not acts and (knob.group in ("mode", "beams") or name == "temperature" and value == 0):
+            continue  # it could only be in the way; others are passed on and listed as silent
+        values[name] = _read(knob, value)
+    return Settings(**values)
+
+
+def form_of(settings: Settings) -> str:
+    """The knob panel's value for some settings: what `settings_of` reads."""
+    given = {}
+    for name, value in settings.to_json().items():
+        if name == "do_sample":
+            continue
+        kind = KNOBS[name].kind
+        plain = kind in ("int", "float", "bool", "text") or isinstance(value, (str, bool))
+        given[name] = value if plain else json.dumps(value, ensure_ascii=False)
+    mode = settings.mode if settings.mode in MODES_SHOWN else "sample"
+    return json.dumps({"mode": mode, "given": given}, ensure_ascii=False)
+
+
+def _read(knob: Knob, value: Any) -> Any:
+    """A field's value as the knob's kind wants it; lists are JSON, or words parted by commas."""
+    if not isinstance(value, str):
+        if isinstance(value, (bool, int)) or isinstance(value, float) and math.isfinite(value):
+            return (
+                int(value)
+                if knob.kind == "int" and isinstance(value, float) and value.is_integer()
+                else value
+            )
+        raise knob.wrong(value)
+    if len(value) > LONGEST_FIELD:
+        raise SettingError(knob.name, f"{value[:20]}…", f"at most {LONGEST_FIELD} characters long", knob.off)
+    if knob.kind == "text":
+        return value
+    if knob.kind == "early_stopping":
+        return {"True": True, "False": False}.get(value, value)
+    stripped = value.strip()
+    if stripped[:1] in "[{":
+        try:
+            return json.loads(stripped)
+        except ValueError:
+            raise knob.wrong(value, f"this is no JSON; {knob.off}") from None
+    items = [item.strip() if knob.kind != "text_list" else item for item in value.split(",")]
+    if knob.kind in ("int", "float", "decay"):
+        numbers = [_number(item) for item in items]
+        return numbers if knob.kind == "decay" else numbers[0]
+    if knob.kind == "token_list":
+        return [int(item) if item.isdecimal() else item for item in items]
+    if knob.kind == "sequence_bias":
+        return [_pair(knob, item, value) for item in items]
+    return items
+
+
+def _number(item: str) -> Any:
+    try:
+        number = float(item)
+    except ValueError:
+        return item
+    return int(number) if number.is_integer() else number
+
+
+def _pair(knob: Knob, item: str, whole: str) -> list[Any]:
+    word, colon, bias = item.rpartition(":")
+    if not colon:
+        raise knob.wrong(whole)
+    return [word.strip(), _number(bias.strip())]

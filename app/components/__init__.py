@@ -1,0 +1,16 @@
+"""The page's own components: Gradio `HTML` subclasses whose markup never changes.
+
+Each has a constant template, takes its data as one JSON string and draws it with the function of
+`assets/js/` named in `js_on_load`, which builds DOM nodes with `textContent`. Text of any origin (tokens,
+prompts, messages) goes through that string only, never through a template: Gradio evaluates templates as
+JavaScript.
+"""
+
+from __future__ import annotations
+
+from app.components.chart import Chart
+from app.components.knob_panel import KnobPanel
+from app.components.panels import Facts, Header, Message, Notes, Status, Verdict
+from app.components.token_row import TokenRow
+
+__all__ = ["Chart", "Facts", "Header", "KnobPanel", "Message", "Notes", "Status", "TokenRow", "Verdict"]

@@ -1,0 +1,28 @@
+"""`Chart`: a figure with its title, its sentence in words and its table."""
+
+from __future__ import annotations
+
+from app.components.drawn import Drawn, plotly_js
+
+__all__ = ["Chart"]
+
+
+class Chart(Drawn):
+    """One card: title, tabs (if the chart has several sheets), reading, plot, table.
+
+    `data` is the JSON of `app.payload.chart_payload`. The event `tab` tells which sheet was asked for:
+    `{"tab": id}`, untrusted like all event data.
+    """
+
+    libraries = (plotly_js(),)
+    scripts = ("chart.js",)
+    markup = (
+        '<section class="dx dx-card dx-chart">'
+        '<div class="dx-card-head"><h2 data-part="title"></h2>'
+        '<div class="dx-tabs" role="group" data-part="tabs" hidden></div></div>'
+        '<p class="dx-reading" data-part="reading" aria-live="polite"></p>'
+        '<div data-part="scroll" role="group" tabindex="0"><div data-part="plot"></div></div>'
+        '<details><summary data-part="summary"></summary><div class="dx-table-box" data-part="table" tabindex="0">'
+        "</div></details></section>"
+    )
+    script = 'dx.chart(element.firstElementChild, props, watch, (data) => trigger("tab", data));'

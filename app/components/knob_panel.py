@@ -1,0 +1,15 @@
+"""`KnobPanel`: the decoding mode and every setting, made from the KNOBS table."""
+
+from __future__ import annotations
+
+from app.components.drawn import Drawn
+
+__all__ = ["KnobPanel"]
+
+
+class KnobPanel(Drawn):
+    """`data` describes the controls; `value` is the JSON of what was given: `{"mode": …, "given": {…}}`."""
+
+    scripts = ("knobs.js",)
+    markup = '<div class="dx dx-knobs"><form data-part="form" onsubmit="return false"></form></div>'
+    script = "dx.knobs(element.firstElementChild, props, watch);"

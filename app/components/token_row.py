@@ -1,0 +1,33 @@
+"""`TokenRow`: the prompt and every generated token; each generated token is a button that chooses its step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.components.drawn import Drawn
+
+__all__ = ["TokenRow"]
+
+
+class TokenRow(Drawn):
+    """The run as text. `data` frames it (labels, prompt, rows); `lines` holds one JSON line per token.
+
+    `lines` only grows while a run streams, so Gradio sends only what was appended. `value` is the JSON of
+    what is in view, `{"row", "step", "measure"}`; the event `step` says that it was changed.
+    """
+
+    scripts = ("token_row.js",)
+    markup = (
+        '<section class="dx dx-card dx-token-row">'
+        '<div class="dx-card-head"><h2 data-part="title"></h2>'
+        '<div class="dx-tabs" role="group" data-part="rows" hidden></div>'
+        '<span class="dx-hint" data-part="hint"></span><span class="dx-spacer"></span>'
+        '<div class="dx-tabs" role="group" data-part="measures"></div>'
+        '<span class="dx-legend" data-part="legend"></span></div>'
+        '<div data-part="scroll"><span data-part="prompt"></span><span role="group" data-part="tokens"></span>'
+        '<span class="dx-tail" data-part="tail"></span></div></section>'
+    )
+    script = 'dx.tokenRow(element.firstElementChild, props, watch, (name, data) => trigger("step", data));'
+
+    def __init__(self, value: Any = None, *, data: str = "null", lines: str = "", **props: Any) -> None:
+        super().__init__(value=value, data=data, lines=lines, **props)

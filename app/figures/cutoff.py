@@ -1,0 +1,214 @@
+"""The cut-off figure: tokens from the top in the rule's order, and the line that the rule draws.
+
+Rules that add up (top-p, typical, top-h) are a staircase of floating bars against a vertical threshold; rules
+that compare (min-p, epsilon, eta) are points against a vertical threshold; top-k is points with a line under
+the last rank.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import plotly.graph_objects as go
+
+from app.figures.escape import escaped
+from app.figures.layout import axis, base_layout
+from app.text import Text
+from app.theme import LIGHT, rule_colour
+from app.views.cutoff import CutoffRow, CutoffView
+from app.views.numbers import nats, percent
+
+__all__ = ["cutoff_figure"]
+
+STAIRCASES = ("top_p", "typical", "top_h")
+LABELS = 0.3  # the part of the width that token texts take
+LONGEST_LABEL = 12
+SMALLEST = 1e-9  # a log axis has no place for 0
+
+
+def cutoff_figure(view: CutoffView, text: Text, fields: dict[str, Any]) -> go.Figure:
+    """The figure of `view.cut`; `fields` are the rule's numbers as texts."""
+    cut = view.cut
+    y = _heights(view)
+    line = rule_colour(cut.parameter)
+    staircase = cut.rule in STAIRCASES
+    data = [_staircase(view, y, text) if staircase else _points(view, y, text), _labels(view, y)]
+    bottom = (max(y) if y else 0) + 1.9
+    annotations = _gaps(view, y, text)
+    shapes = []
+    if cut.rule == "top_k":
+        shapes, extra = _rank_line(view, y, line, text("cutoff.line.top_k", **fields))
+        annotations += extra
+    else:
+        shapes, extra = _threshold_line(
+            view, bottom, line, text(f"cutoff.line.{cut.rule}", **fields), not staircase
+        )
+        annotations += extra
+    annotations += _crossing(view, y, line, text) if staircase else []
+    layout = base_layout(
+        margin={"l": 0, "r": 14, "t": 22, "b": 38},
+        xaxis={**_value_axis(view, text), "domain": [LABELS, 1]},
+        xaxis2={"domain": [0, LABELS], "range": [0, 1.04], "visible": False, "fixedrange": True},
+        yaxis=axis(range=[bottom, -0.8], showgrid=False, showticklabels=False, visible=False),
+        shapes=shapes,
+        annotations=annotations,
+        uirevision=f"cutoff.{cut.rule}",
+    )
+    return go.Figure(data=data, layout=layout)
+
+
+def _heights(view: CutoffView) -> list[float]:
+    """Where each row stands, from the top; tokens left out take one row."""
+    y, at = [], 0.0
+    for i, row in enumerate(view.rows):
+        if i:
+            at += 2 if row.place > view.rows[i - 1].place + 1 else 1
+        y.append(at)
+    return y
+
+
+def _colour(row: CutoffRow) -> str:
+    return LIGHT["removed"] if not row.kept else LIGHT["chosen_fill"] if row.chosen else LIGHT["alive"]
+
+
+def _value_axis(view: CutoffView, text: Text) -> dict[str, Any]:
+    cut = view.cut
+    title = text(f"cutoff.axis.{cut.rule}")
+    if cut.rule in ("top_p", "typical"):
+        return axis(title, range=[0, 1.02], tickformat=".0%", nticks=5)
+    if cut.rule == "top_h":
+        return axis(
+            title, range=[0, 1.08 * max([cut.threshold, *(v for v in cut.values if v == v)])], nticks=5
+        )
+    probs = [max(row.probability, SMALLEST) for row in view.rows] or [1.0]
+    lowest = min([*probs, cut.threshold if cut.unit == "probability" and cut.threshold > 0 else 1.0])
+    return axis(
+        title, type="log", range=[math.log10(lowest) - 0.3, math.log10(max(probs)) + 0.25],
+        tickformat="~%", dtick=1 if math.log10(max(probs) / lowest) < 5 else 2,
+    )  # fmt: skip
+
+
+def _staircase(view: CutoffView, y: list[float], text: Text) -> go.Bar:
+    """Each token's own part, beginning where the tokens before it ended."""
+    own = []
+    for row in view.rows:
+        if view.cut.rule == "top_h":
+            own.append(min(row.value, _own_entropy(row.probability)))
+        else:
+            own.append(min(row.value, row.probability))
+    return go.Bar(
+        x=own, base=[row.value - part for row, part in zip(view.rows, own, strict=True)], y=y, orientation="h",
+        width=0.8, marker={"color": [_colour(row) for row in view.rows], "line": {"width": 0}},
+        hovertext=[_hover(view, row, text) for row in view.rows], hovertemplate="%{hovertext}<extra></extra>",
+    )  # fmt: skip
+
+
+def _own_entropy(p: float) -> float:
+    return -p * math.log(p) if p > 0 else 0.0
+
+
+def _points(view: CutoffView, y: list[float], text: Text) -> go.Scatter:
+    return go.Scatter(
+        x=[max(row.probability, SMALLEST) for row in view.rows], y=y, mode="markers",
+        marker={
+            "color": [_colour(row) for row in view.rows], "size": 11,
+            "symbol": ["circle" if row.kept else "x" for row in view.rows],
+            "line": {"width": 1, "color": [_edge(row) for row in view.rows]},
+        },
+        hovertext=[_hover(view, row, text) for row in view.rows], hovertemplate="%{hovertext}<extra></extra>",
+    )  # fmt: skip
+
+
+def _edge(row: CutoffRow) -> str:
+    return LIGHT["faint"] if not row.kept else LIGHT["chosen"] if row.chosen else LIGHT["alive_line"]
+
+
+def _hover(view: CutoffView, row: CutoffRow, text: Text) -> str:
+    state = "minimum" if row.minimum else "kept" if row.kept else "removed"
+    value = percent(row.value) if view.cut.unit == "probability" else nats(row.value)
+    axis_name = (
+        text(f"cutoff.axis.{view.cut.rule}") if view.cut.rule in STAIRCASES else text("waterfall.table.logit")
+    )
+    if view.cut.rule not in (*STAIRCASES, "top_k"):
+        axis_name, value = text("cutoff.table.p"), percent(row.probability)
+    return text(
+        "cutoff.hover", token=escaped(row.text), rank=row.place, p=percent(row.probability), axis=axis_name,
+        value=value, state=text(f"cutoff.state.{state}"),
+    )  # fmt: skip
+
+
+def _labels(view: CutoffView, y: list[float]) -> go.Scatter:
+    """Token texts, chosen marked, removed greyed, in axes of their own to the left."""
+    texts, colours = [], []
+    for row in view.rows:
+        short = row.text if len(row.text) <= LONGEST_LABEL else f"{row.text[: LONGEST_LABEL - 1]}…"
+        texts.append(f"<b>▸ {escaped(short)}</b>" if row.chosen else escaped(short))
+        colours.append(LIGHT["chosen"] if row.chosen else LIGHT["ink"] if row.kept else LIGHT["faint"])
+    return go.Scatter(
+        x=[1.0] * len(texts), y=y, xaxis="x2", mode="text", text=texts, textposition="middle left",
+        textfont={"size": 12, "color": colours}, hoverinfo="skip", cliponaxis=False,
+    )  # fmt: skip
+
+
+def _threshold_line(view, bottom, colour, label, log) -> tuple[list[dict], list[dict]]:
+    threshold = view.cut.threshold
+    if not math.isfinite(threshold) or log and threshold <= 0:
+        return [], []
+    shape = {
+        "type": "line", "x0": threshold, "x1": threshold, "y0": -0.8, "y1": bottom,
+        "line": {"color": colour, "width": 2, "dash": "dash"},
+    }  # fmt: skip
+    note = {
+        "x": math.log10(threshold) if log else threshold, "y": 1.0, "yref": "paper", "yanchor": "bottom",
+        "text": f"<b>{escaped(label)}</b>", "showarrow": False, "font": {"size": 11, "color": colour},
+        "xanchor": "right" if not log and threshold > 0.5 * (1 if view.cut.unit == "probability" else threshold * 2)
+        else "center",
+    }  # fmt: skip
+    return [shape], [note]
+
+
+def _rank_line(view, y, colour, label) -> tuple[list[dict], list[dict]]:
+    last = max((i for i, row in enumerate(view.rows) if row.kept), default=None)
+    if last is None:
+        return [], []
+    at = y[last] + 0.5
+    shape = {
+        "type": "line", "xref": "paper", "x0": 0.04, "x1": 1, "y0": at, "y1": at,
+        "line": {"color": colour, "width": 2, "dash": "dash"},
+    }  # fmt: skip
+    note = {
+        "xref": "paper", "x": 1, "xanchor": "right", "y": at, "yanchor": "bottom", "showarrow": False,
+        "text": f"<b>{escaped(label)}</b>", "font": {"size": 11, "color": colour},
+    }  # fmt: skip
+    return [shape], [note]
+
+
+def _crossing(view, y, colour, text) -> list[dict]:
+    """Names the token that crosses the threshold, at the end of its own part."""
+    if view.crossing is None:
+        return []
+    row = view.rows[view.crossing]
+    value = percent(row.value) if view.cut.unit == "probability" else nats(row.value)
+    return [
+        {
+            "x": row.value - 0.01, "y": y[view.crossing] + 0.95, "xanchor": "right", "showarrow": False,
+            "text": f"{escaped(text('cutoff.crosses'))}: {value} ↗", "font": {"size": 11, "color": colour},
+        }
+    ]  # fmt: skip
+
+
+def _gaps(view: CutoffView, y: list[float], text: Text) -> list[dict]:
+    """Says how many tokens are left out, how much they weigh, and whether the chosen one is among them."""
+    out = []
+    for gap in view.gaps:
+        hidden = view.hidden_chosen if gap is view.gaps[0] else None
+        key = "cutoff.gap.chosen" if hidden else "cutoff.gap"
+        words = text(key, n=f"{gap.n:,}", mass=percent(gap.mass), token=escaped(hidden or ""))
+        out.append(
+            {
+                "xref": "paper", "x": LABELS + 0.01, "xanchor": "left", "y": y[gap.after] + 1, "showarrow": False,
+                "text": words, "font": {"size": 11, "color": LIGHT["muted"]},
+            }
+        )  # fmt: skip
+    return out

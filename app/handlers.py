@@ -1,0 +1,283 @@
+"""What happens when a visitor does something. Every handler may be called with anything: see `_wire` in page.py."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from app.ask import prompt_of, settings_of
+from app.components import Chart, Facts, Header, KnobPanel, Message, Notes, Status, TokenRow, Verdict
+from app.live import LiveRow
+from app.session import Session
+from app.shelf import ModelShelf, ModelState
+from app.text import Text, language_of
+from app.words import header_json, knobs_json, message_json, model_status, running_status
+from decoding.errors import DecodingError
+from decoding.models import LanguageModel
+from decoding.record import stream
+from decoding.recorder import Recorder
+from decoding.settings import Settings
+from decoding.trace import Trace
+from decoding.verify import verify
+
+__all__ = ["Handlers"]
+
+log = logging.getLogger(__name__)
+
+UPDATES_A_SECOND = 30  # Gradio has no back-pressure
+CHARTS_A_SECOND = 3
+DEFAULT_NEW_TOKENS = 64  # where nothing was given; transformers' own 20 breaks most sentences off
+MEMORY_BUDGET = 512 * 2**20  # of one visitor's trace; the rest goes to disk
+
+
+class Handlers:
+    """The page's handlers; `shelf` is shared by all visitors, the `Session` is one visitor's."""
+
+    WORDED = (
+        "header", "knobs", "model", "kind", "prompt", "system", "run", "stop", "verify", "facts", "token_row",
+        "waterfall", "cutoff", "notes", "verdict", "message", "status",
+    )  # fmt: skip
+    RUN = (
+        "token_row", "waterfall", "cutoff", "facts", "notes", "verdict", "message", "status", "run", "stop", "verify",
+    )  # fmt: skip
+
+    def __init__(self, shelf: ModelShelf) -> None:
+        self._shelf = shelf
+
+    # -- opening the page, its language
+
+    def open(self, session: Session, request: gr.Request) -> list[Any]:
+        """Words in the visitor's language: the address's `?lang=`, else the browser's."""
+        session.text = Text(
+            language_of(request.query_params.get("lang"), request.headers.get("accept-language"))
+        )
+        return self._worded(session, "text" if session.trace.messages is None else "chat")
+
+    def set_language(self, session: Session, kind: str, event: gr.EventData) -> list[Any]:
+        """The page in another language; the run stays."""
+        session.text = Text(str(_field(event, "lang")))
+        return self._worded(session, kind)
+
+    def _worded(self, session: Session, kind: str) -> list[Any]:
+        text = session.text
+        kind = kind if kind in ("text", "chat") else "text"
+        kinds = [(text("ask.format.text"), "text"), (text("ask.format.chat"), "chat")]
+        values = {
+            "header": Header(data=header_json(text)),
+            "knobs": KnobPanel(data=knobs_json(text)),
+            "model": gr.update(label=text("ask.model"), info=text("ask.model.info")),
+            "kind": gr.update(label=text("ask.format"), choices=kinds),
+            "prompt": gr.update(label=text("ask.prompt"), info=text(f"ask.prompt.{kind}")),
+            "system": gr.update(label=text("ask.system"), info=text("ask.system.info")),
+            "run": gr.update(value=text("ask.run")),
+            "stop": gr.update(value=text("ask.stop")),
+            "verify": gr.update(value=text("ask.verify")),
+            "status": Status(data=model_status(self._shelf.state(self._shelf.default), text)),
+            "message": Message(data="null"),
+            **_run_in_view(session),
+        }
+        return [values[name] for name in self.WORDED]
+
+    def watch_model(self, session: Session, name: str) -> Iterator[Any]:
+        """The state of the model until it is ready."""
+        name = _model_name(name, self._shelf.default)
+        before = None
+        for state in self._shelf.loading(name) if name == self._shelf.default else ():
+            if state != before and not session.running:
+                yield Status(data=model_status(state, session.text))
+            before = state
+
+    # -- looking around in a run
+
+    def choose_step(self, session: Session, value: Any) -> list[Any]:
+        """The charts of the chosen step."""
+        session.choose(value)
+        return [Chart(data=session.waterfall()), Chart(data=session.cutoff())]
+
+    def choose_tab(self, session: Session, event: gr.EventData) -> Any:
+        """The cut-off of the chosen rule."""
+        session.tab = str(_field(event, "tab"))[:8]
+        return Chart(data=session.cutoff())
+
+    def choose_kind(self, session: Session, kind: str) -> list[Any]:
+        """The hint under the prompt; the system message exists only in a chat."""
+        kind = kind if kind in ("text", "chat") else "text"
+        return [gr.update(info=session.text(f"ask.prompt.{kind}")), gr.update(visible=kind == "chat")]
+
+    # -- running
+
+    def stop(self, session: Session) -> None:
+        """Asks the run to end after its current token."""
+        session.stop.set()
+
+    def run(
+        self, session: Session, model: str, kind: str, prompt: str, system: str, form: str
+    ) -> Iterator[list[Any]]:
+        """Records a run and shows it as it comes; what was in view stays when it cannot begin."""
+        text, before = session.text, session.trace
+        session.stop.clear()
+        session.running = True
+        try:
+            yield self._out(run=gr.update(interactive=False), stop=gr.update(interactive=True),
+                            message=Message(data="null"))  # fmt: skip
+            asked, settings = prompt_of(kind, prompt, system, text), settings_of(form)
+            lm = None
+            for state in self._shelf.loading(_model_name(model, self._shelf.default)):
+                yield self._out(status=Status(data=model_status(state, text)))
+                lm = _loaded(state)
+                if session.stop.is_set():
+                    break
+            if lm is not None and not session.stop.is_set():
+                yield from self._decode(session, lm, asked, settings)
+        except DecodingError as error:
+            yield from self._failed(session, str(error), error.trace or before)
+        except GeneratorExit:
+            raise
+        except Exception as error:
+            log.exception("a run failed")
+            yield from self._failed(session, text("error.bug", kind=type(error).__name__), before)
+        finally:
+            session.running = False
+        yield self._out(run=gr.update(interactive=True), stop=gr.update(interactive=False))
+
+    def _decode(
+        self, session: Session, lm: LanguageModel, asked: Any, settings: Settings
+    ) -> Iterator[list[Any]]:
+        if settings.max_new_tokens is None and settings.max_length is None:
+            settings = Settings(**{**settings.given(), "max_new_tokens": DEFAULT_NEW_TOKENS})
+        recorder = Recorder(memory_budget=MEMORY_BUDGET)
+        steps = stream(lm, asked, settings, recorder)
+        live = LiveRow(session, lambda: recorder.trace)
+        due, charts_due = 0.0, 0.0
+        try:
+            for step in steps:
+                live.take(step)
+                now = time.monotonic()
+                if now >= due:
+                    due = now + 1 / UPDATES_A_SECOND
+                    charts = now >= charts_due
+                    if charts:
+                        charts_due = now + 1 / CHARTS_A_SECOND
+                    yield self._live(session, lm, live, settings.max_new_tokens, charts)
+                if session.stop.is_set():
+                    break
+        finally:
+            # Closing ends decoding; what was recorded stays, also when the visitor left.
+            steps.close()
+            if live.n_steps:
+                live.keep()
+        stopped = session.stop.is_set() and live.n_steps
+        note = session.text("note.stopped", n=live.n_steps) if stopped else ""
+        state = self._shelf.state(lm.name)
+        yield self._out(
+            **_run_in_view(session),
+            message=Message(data=message_json(note, session.text, "note")),
+            status=Status(
+                data=model_status(ModelState(name=lm.name, phase="ready", lm=state.lm or lm), session.text)
+            ),
+        )
+
+    def _live(
+        self, session: Session, lm: LanguageModel, live: LiveRow, of: int | None, charts: bool
+    ) -> list[Any]:
+        """What changed since the last update: tokens, and now and then the charts of the newest step."""
+        status = running_status(lm.name, str(lm.device), live.n_steps, of, session.text)
+        more: dict[str, Any] = {"token_row": live.token_row(), "status": Status(data=status)}
+        if live.is_first:
+            more["verdict"] = Verdict(data="null")
+        if charts:
+            waterfall, cutoff = live.charts()
+            more |= {"waterfall": Chart(data=waterfall), "cutoff": Chart(data=cutoff)}
+        return self._out(**more)
+
+    def _failed(self, session: Session, message: str, trace: Trace | None) -> Iterator[list[Any]]:
+        """The message, with what was recorded before, or else the run before."""
+        if trace is not None and trace.steps and trace is not session.trace:
+            session.show(trace)
+        state = self._shelf.state(self._shelf.default)
+        yield self._out(
+            **_run_in_view(session),
+            message=Message(data=message_json(message, session.text)),
+            status=Status(data=model_status(state, session.text)),
+            run=gr.update(interactive=True),
+            stop=gr.update(interactive=False),
+        )
+
+    def _out(self, **changes: Any) -> list[Any]:
+        return [changes.get(name, gr.skip()) for name in self.RUN]
+
+    # -- verifying
+
+    def verify(self, session: Session) -> Iterator[list[Any]]:
+        """Runs generate() again and says whether it gives the same."""
+        text, trace = session.text, session.trace
+        busy = gr.update(interactive=False)
+        try:
+            yield [Verdict(data=_verdict(text("verify.busy"), "busy")), Message(data="null"), gr.skip(), busy]
+            lm = None
+            for state in self._shelf.loading(trace.model.name):
+                yield [gr.skip(), gr.skip(), Status(data=model_status(state, text)), gr.skip()]
+                lm = _loaded(state)
+            data = _verification(verify(trace, lm), text)
+            yield [Verdict(data=data), gr.skip(), gr.skip(), gr.update(interactive=True)]
+        except DecodingError as error:
+            message = Message(data=message_json(str(error), text))
+            yield [Verdict(data="null"), message, gr.skip(), gr.update(interactive=True)]
+        except Exception as error:
+            log.exception("verify failed")
+            message = Message(data=message_json(text("error.bug", kind=type(error).__name__), text))
+            yield [Verdict(data="null"), message, gr.skip(), gr.update(interactive=True)]
+
+
+def _run_in_view(session: Session) -> dict[str, Any]:
+    """Everything that shows the session's trace."""
+    return {
+        "token_row": TokenRow(**session.token_row()),
+        "waterfall": Chart(data=session.waterfall()),
+        "cutoff": Chart(data=session.cutoff()),
+        "facts": Facts(data=session.facts()),
+        "notes": Notes(data=session.notes()),
+        "verdict": Verdict(data="null"),
+    }
+
+
+def _loaded(state: ModelState) -> LanguageModel | None:
+    """The model once it is ready.
+
+    Raises:
+        DecodingError: it could not be loaded.
+    """
+    if state.error is not None:
+        raise state.error
+    return state.lm
+
+
+def _model_name(name: Any, default: str) -> str:
+    return str(name or "").strip()[:500] or default
+
+
+def _field(event: gr.EventData, name: str) -> Any:
+    """A field of event data, which anyone can send: None where it is missing."""
+    data = event._data if isinstance(event._data, dict) else {}
+    return data.get(name)
+
+
+def _verdict(message: str, kind: str, **more: Any) -> str:
+    return json.dumps({"text": message, "kind": kind, **more}, ensure_ascii=False)
+
+
+def _verification(verification: Any, text: Text) -> str:
+    """The verdict's `data`."""
+    rows = [
+        (check.name, text("verify.yes") if check.equal else text("verify.no"), check.detail or "")
+        for check in verification.checks
+    ]
+    head = (text("verify.table.what"), text("verify.table.equal"), text("verify.table.detail"))
+    table = {"caption": text("verify.table"), "head": head, "rows": rows}
+    key, kind = ("verify.equal", "good") if verification.equal else ("verify.unequal", "bad")
+    return _verdict(text(key), kind, table=table, table_label=text("verify.table"))

@@ -1,0 +1,175 @@
+"""The page: which component sits where, and which event goes to which handler."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from app.ask import LONGEST_PROMPT, form_of
+from app.assets import assets_dir
+from app.components import Chart, Facts, Header, KnobPanel, Message, Notes, Status, TokenRow, Verdict
+from app.components.drawn import file_url, static_paths
+from app.examples import example_trace
+from app.handlers import Handlers
+from app.session import Session
+from app.shelf import ModelShelf
+from app.text import Text
+from app.theme import palette_css, palette_script, theme
+from app.words import ask_of, header_json, knobs_json, model_status
+from decoding.settings import Settings
+from decoding.trace import Trace
+from decoding.trace_file import load_trace
+
+__all__ = ["build", "launch"]
+
+STATE_LIVES = 3600  # seconds that a closed tab's trace is kept
+QUEUE = 32  # visitors who may wait for the model
+UPDATE = {
+    "queue": False,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "trigger_mode": "always_last",
+}
+RUN = {
+    "concurrency_id": "model",
+    "concurrency_limit": 1,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
+
+
+def launch(
+    host: str, port: int, model: str, trace_path: str | Path | None = None, open_browser: bool = False
+) -> None:
+    """Serves the page until it is interrupted; the model loads in a thread meanwhile.
+
+    Args:
+        host, port: where to listen.
+        model: what visitors get without asking; see `load_model`.
+        trace_path: a trace to open on, instead of the recorded example.
+        open_browser: whether to open a browser on it.
+
+    Raises:
+        TraceFileError: the trace cannot be opened.
+    """
+    trace = example_trace() if trace_path is None else load_trace(trace_path)
+    shelf = ModelShelf(model)
+    shelf.start(model)
+    gr.set_static_paths(static_paths())
+    page = build(shelf, trace)
+    page.queue(max_size=QUEUE)
+    page.launch(
+        server_name=host,
+        server_port=port,
+        inbrowser=open_browser,
+        theme=theme(),
+        head=_head(),
+        run_history=False,  # it would keep prompts in the browser, and costs time at every event
+        footer_links=[],
+        ssr_mode=False,
+        quiet=True,
+        max_file_size="64mb",
+        enable_monitoring=False,
+    )
+
+
+def build(shelf: ModelShelf, trace: Trace) -> gr.Blocks:
+    """The page as Gradio Blocks, opening on a trace."""
+    text = Text("en")
+    first = Session(trace)
+    handlers = Handlers(shelf)
+    with gr.Blocks(
+        title=text("name"), analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)
+    ) as page:
+        session = gr.State(first, time_to_live=STATE_LIVES)
+        message_at_top, parts = _lay_out(shelf, first, text)
+        parts = {"session": session, "message": message_at_top, **parts}
+        _wire(page, handlers, parts)
+    return page
+
+
+def _lay_out(
+    shelf: ModelShelf, first: Session, text: Text
+) -> tuple[Message, dict[str, gr.components.Component]]:
+    """Places everything, filled with the first trace, so that the page is whole before any event."""
+    parts: dict[str, gr.components.Component] = {}
+    with gr.Row(elem_id="dx-header"):
+        parts["header"] = Header(data=header_json(text), elem_id="dx-title")
+        parts["status"] = Status(data=model_status(shelf.state(shelf.default), text), elem_id="dx-status")
+    with gr.Row(elem_id="dx-body"):
+        with gr.Column(elem_id="dx-left"):
+            parts |= _ask(shelf, first, text)
+            with gr.Column(elem_id="dx-settings", elem_classes="dx-panel"):
+                form = form_of(first.trace.settings or Settings(do_sample=True))
+                parts["knobs"] = KnobPanel(value=form, data=knobs_json(text))
+        with gr.Column(elem_id="dx-main"):
+            message = Message(elem_id="dx-message")
+            parts["facts"] = Facts(data=first.facts(), elem_id="dx-facts")
+            parts["token_row"] = TokenRow(**first.token_row(), elem_id="dx-tokens")
+            with gr.Row(elem_id="dx-charts"):
+                parts["waterfall"] = Chart(data=first.waterfall(), elem_id="dx-waterfall")
+                parts["cutoff"] = Chart(data=first.cutoff(), elem_id="dx-cutoff")
+            with gr.Row(elem_id="dx-below"):
+                parts["verify"] = gr.Button(text("ask.verify"), size="sm", elem_id="dx-verify-button")
+                parts["verdict"] = Verdict(elem_id="dx-verdict")
+            parts["notes"] = Notes(data=first.notes(), elem_id="dx-notes")
+    return message, parts
+
+
+def _ask(shelf: ModelShelf, first: Session, text: Text) -> dict[str, gr.components.Component]:
+    """Model, prompt, Run and Stop."""
+    words = ask_of(first.trace)
+    with gr.Column(elem_id="dx-ask", elem_classes="dx-panel"):
+        model = gr.Textbox(
+            shelf.default, label=text("ask.model"), info=text("ask.model.info"), max_lines=1, max_length=500,
+        )  # fmt: skip
+        kind = gr.Radio(
+            [(text("ask.format.text"), "text"), (text("ask.format.chat"), "chat")],
+            value=words["kind"], label=text("ask.format"),
+        )  # fmt: skip
+        prompt = gr.Textbox(
+            words["prompt"], label=text("ask.prompt"), info=text(f"ask.prompt.{words['kind']}"), lines=3, max_lines=8,
+            max_length=LONGEST_PROMPT,
+        )  # fmt: skip
+        system = gr.Textbox(
+            words["system"], label=text("ask.system"), info=text("ask.system.info"), lines=1, max_lines=4,
+            max_length=LONGEST_PROMPT, visible=words["kind"] == "chat",
+        )  # fmt: skip
+        with gr.Row(elem_id="dx-buttons"):
+            run = gr.Button(text("ask.run"), variant="primary", size="md", min_width=60, elem_id="dx-run")
+            stop = gr.Button(text("ask.stop"), size="md", min_width=60, interactive=False, elem_id="dx-stop")
+    return {"model": model, "kind": kind, "prompt": prompt, "system": system, "run": run, "stop": stop}
+
+
+def _wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Component]) -> None:
+    """Connects events with handlers. A handler returns a dict of what changes, by name."""
+    p = parts
+
+    def outputs(*names: str) -> list[gr.components.Component]:
+        return [p[name] for name in names]
+
+    worded = outputs(*handlers.WORDED)
+    opened = page.load(handlers.open, [p["session"]], worded, **UPDATE)
+    opened.then(handlers.watch_model, [p["session"], p["model"]], [p["status"]], show_progress="hidden",
+                concurrency_limit=None, api_visibility="private")  # fmt: skip
+    p["header"].language(handlers.set_language, [p["session"], p["kind"]], worded, **UPDATE)
+    p["token_row"].step(
+        handlers.choose_step, [p["session"], p["token_row"]], outputs("waterfall", "cutoff"), **UPDATE
+    )
+    p["cutoff"].tab(handlers.choose_tab, [p["session"]], outputs("cutoff"), **UPDATE)
+    p["kind"].change(handlers.choose_kind, [p["session"], p["kind"]], outputs("prompt", "system"), **UPDATE)
+    asked = outputs("session", "model", "kind", "prompt", "system", "knobs")
+    gr.on([p["run"].click, p["model"].submit], handlers.run, asked, outputs(*handlers.RUN), **RUN)
+    p["stop"].click(handlers.stop, [p["session"]], None, **UPDATE)
+    p["verify"].click(
+        handlers.verify, [p["session"]], outputs("verdict", "message", "status", "verify"), **RUN
+    )
+
+
+def _head() -> str:
+    """Palette and style sheet; scripts come with the components."""
+    return (
+        f"<style>{palette_css()}</style>{palette_script()}"
+        f'<link rel="stylesheet" href="{file_url(assets_dir() / "css" / "page.css")}">'
+    )

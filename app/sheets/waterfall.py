@@ -1,0 +1,91 @@
+"""The waterfall's sheet."""
+
+from __future__ import annotations
+
+from app.figures.waterfall import minimal_width, waterfall_figure
+from app.sheets.sheet import Sheet
+from app.text import Sentence, Text
+from app.views.numbers import margin_text, nats, percent
+from app.views.table import Table
+from app.views.waterfall import Waterfall
+
+__all__ = ["waterfall_reading", "waterfall_sheet", "waterfall_tables"]
+
+
+def waterfall_sheet(view: Waterfall, text: Text, *, row: int = 0) -> Sheet:
+    """The waterfall of a step in the given language."""
+    tokens, stages = waterfall_tables(view, text)
+    return Sheet(
+        key=f"{row}.{view.step}",
+        title=text.pieces("waterfall.title"),
+        reading=waterfall_reading(view, text),
+        label=text("waterfall.label"),
+        table=tokens,
+        extra_tables=(stages,),
+        table_label=text("waterfall.table.show"),
+        figure=waterfall_figure(view, text),
+        min_width=minimal_width(view),
+    )
+
+
+def waterfall_reading(view: Waterfall, text: Text) -> Sentence:
+    """What happened at this step, in one sentence."""
+    chosen = view.chosen
+    if chosen is None:
+        return [text("row.none")]
+    fields = {
+        "token": chosen.text,
+        "step": view.step + 1,
+        "p": percent(chosen.probabilities[0]),
+        "q": percent(chosen.probabilities[-1]),
+        "rank": chosen.rank,
+        "vocab": f"{view.n_vocab:,}",
+        "alive": f"{view.columns[-1].n_alive:,}",
+    }
+    if len(view.columns) == 1:
+        return text.pieces("waterfall.reading.none", **fields)
+    cuts = [
+        text("waterfall.reading.cut", stage=c.label, n=f"{c.n_removed:,}", mass=percent(c.mass_removed))
+        for c in view.columns
+        if c.n_removed
+    ]
+    joined = text("waterfall.reading.and").join(cuts)
+    return text.pieces(
+        "waterfall.reading", cuts=text("waterfall.reading.join") + joined if cuts else "", **fields
+    )
+
+
+def waterfall_tables(view: Waterfall, text: Text) -> tuple[Table, Table]:
+    """The chart's numbers: tokens by stage, and the stages' own."""
+    names = [f"{column.label} {column.value}".strip() for column in view.columns[1:]]
+    head = (
+        text("waterfall.table.token"), text("waterfall.table.id"), text("waterfall.table.logit"),
+        text("waterfall.logits"), *names, text("waterfall.table.removed"), text("waterfall.table.margin"),
+    )  # fmt: skip
+    rows = []
+    for token in view.tokens:
+        cells = [
+            "✕" if token.removed_at is not None and i >= token.removed_at else percent(p)
+            for i, p in enumerate(token.probabilities)
+        ]
+        by = "" if token.removed_at is None else view.columns[token.removed_at].label
+        margin = margin_text(token.margin, token.unit)
+        margin = f"{margin} {text(f'unit.{token.unit}')}" if margin else ""
+        rows.append((token.text, str(token.token_id), nats(token.logit), *cells, by, margin))
+    marked = next((i for i, token in enumerate(view.tokens) if token.chosen), None)
+    caption = text("waterfall.table", step=view.step + 1)
+    tokens = Table(caption=caption, head=head, rows=tuple(rows), marked=marked)
+    stages = Table(
+        caption=text("waterfall.summary"),
+        head=(
+            text("fact.stages"),
+            text("waterfall.alive"),
+            text("waterfall.mass"),
+            text("waterfall.entropy"),
+        ),
+        rows=tuple(
+            (name, f"{c.n_alive:,}", percent(c.mass_removed), f"{c.entropy_nats:.3f}")
+            for name, c in zip((text("waterfall.logits"), *names), view.columns, strict=True)
+        ),
+    )
+    return tokens, stages

@@ -1,0 +1,108 @@
+"""`ModelShelf`: loaded models, shared by all visitors, and how far each one's loading has come."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from decoding.errors import DecodingError, ModelError
+from decoding.models import LanguageModel, load_model
+
+__all__ = ["ModelShelf", "ModelState"]
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 0.15  # seconds between two looks at a model that is being loaded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelState:
+    """Where a model stands.
+
+    Attributes:
+        phase: `idle`, `loading`, `ready` or `failed`.
+        doing: while loading: `downloading`, `converting` or `loading`.
+        fraction: how much of that is done, or None where it is not known.
+        lm: the model, once ready.
+        error: what to tell the visitor, once failed.
+    """
+
+    name: str
+    phase: str = "idle"
+    doing: str = "loading"
+    fraction: float | None = None
+    lm: LanguageModel | None = None
+    error: DecodingError | None = None
+
+
+class ModelShelf:
+    """Loads models in threads, one at a time, and keeps the `n_kept` used last (the default one always).
+
+    Args:
+        default: the model that a visitor gets without asking.
+        n_kept: how many models stay in memory.
+    """
+
+    def __init__(self, default: str, *, n_kept: int = 2) -> None:
+        self.default = default
+        self._n_kept = n_kept
+        self._states: OrderedDict[str, ModelState] = OrderedDict()
+        self._lock = threading.Lock()
+        self._loading = threading.Lock()
+
+    def state(self, name: str) -> ModelState:
+        """Where the model of this name stands."""
+        with self._lock:
+            return self._states.get(name, ModelState(name=name))
+
+    def start(self, name: str) -> None:
+        """Begins to load a model, unless it is there or on its way; one that failed is tried again."""
+        with self._lock:
+            known = self._states.get(name)
+            if known is not None and known.phase in ("loading", "ready"):
+                self._states.move_to_end(name)
+                return
+            self._states[name] = ModelState(name=name, phase="loading")
+        threading.Thread(target=self._load, args=(name,), name=f"load {name}", daemon=True).start()
+
+    def loading(self, name: str) -> Iterator[ModelState]:
+        """States until the model is ready or has failed; begins loading where needed."""
+        self.start(name)
+        while True:
+            state = self.state(name)
+            yield state
+            if state.phase != "loading":
+                return
+            time.sleep(LOOK_EVERY)
+
+    def _load(self, name: str) -> None:
+        def progress(doing: str, fraction: float | None) -> None:
+            self._put(name, doing=doing, fraction=fraction)
+
+        with self._loading:
+            try:
+                lm = load_model(name, progress=progress)
+            except DecodingError as error:
+                self._put(name, phase="failed", error=error)
+            except Exception as error:
+                log.exception("loading %r failed", name)
+                self._put(name, phase="failed", error=ModelError(f"{name} could not be loaded: {error}"))
+            else:
+                self._put(name, phase="ready", lm=lm, fraction=1.0)
+                self._drop_old(name)
+
+    def _put(self, name: str, **changes: object) -> None:
+        with self._lock:
+            self._states[name] = replace(self._states.get(name, ModelState(name=name)), **changes)
+
+    def _drop_old(self, newest: str) -> None:
+        with self._lock:
+            ready = [
+                n for n, s in self._states.items() if s.phase == "ready" and n not in (newest, self.default)
+            ]
+            for name in ready[: max(0, len(ready) + 2 - self._n_kept)]:
+                del self._states[name]

@@ -1,0 +1,71 @@
+"""What the page says, in English and Chinese.
+
+A text is looked up by key. `[[term|shown words]]` in it marks a term of the glossary, which the page
+explains on hover and focus. Numbers and parameter names stay as they are in both languages.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from app.text.en import EN
+from app.text.zh import ZH
+
+__all__ = ["LANGUAGES", "Sentence", "Text", "language_of"]
+
+LANGUAGES = {"en": "EN", "zh": "中文"}
+_TABLES = {"en": EN, "zh": ZH}
+_TERM = re.compile(r"\[\[(\w+)\|([^\]]*)\]\]")
+
+Sentence = list[str | dict[str, str]]
+"""Pieces of text in order; a piece with an explanation is `{"text": …, "tip": …}`."""
+
+
+class Text:
+    """The texts of one language: `text("run")`, `text("verify.equal", steps=12)`."""
+
+    def __init__(self, lang: str = "en") -> None:
+        self.lang = lang if lang in _TABLES else "en"
+        self._table = _TABLES[self.lang]
+
+    def __call__(self, key: str, **fields: Any) -> str:
+        """The text of a key as plain words.
+
+        Raises:
+            KeyError: there is no such key, or a field that it names is missing.
+        """
+        template = _TERM.sub(lambda match: match[2], self._table[key])
+        return template.format(**fields)
+
+    def has(self, key: str) -> bool:
+        """Whether there is a text for the key."""
+        return key in self._table
+
+    def or_else(self, key: str, otherwise: str) -> str:
+        """The text of a key, or `otherwise` where there is none."""
+        return self._table.get(key, otherwise)
+
+    def pieces(self, key: str, **fields: Any) -> Sentence:
+        """The text of a key with its terms explained. Fields are put in last: they can't make terms."""
+        out: Sentence = []
+        end = 0
+        template = self._table[key]
+        for match in _TERM.finditer(template):
+            if match.start() > end:
+                out.append(template[end : match.start()].format(**fields))
+            out.append({"text": match[2].format(**fields), "tip": self(f"term.{match[1]}")})
+            end = match.end()
+        if end < len(template):
+            out.append(template[end:].format(**fields))
+        return out
+
+
+def language_of(query: str | None, accept: str | None) -> str:
+    """`en` or `zh`: what the address asks for (`?lang=`), else what the browser prefers."""
+    for wish in (query or "").split(","), (accept or "").split(","):
+        for item in wish:
+            code = item.split(";")[0].strip().lower()[:2]
+            if code in _TABLES:
+                return code
+    return "en"

@@ -1,0 +1,59 @@
+"""The run's facts, and what else is to be known about it, as label and value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.text import Text
+from app.views.numbers import setting
+from app.views.stage_names import stage_label
+
+if TYPE_CHECKING:
+    from decoding.trace import Trace
+
+__all__ = ["facts_rows", "notes_sections"]
+
+
+def facts_rows(trace: Trace, text: Text, *, example: bool = False) -> list[dict[str, str]]:
+    """Model, device, dtype, mode, tokens, seconds, and what ended the run."""
+    reasons = dict.fromkeys(trace.stop_reasons)
+    stopped = ", ".join(text.or_else(f"stop.{reason}", reason) for reason in reasons) or "–"
+    n_tokens = sum(not ended for step in trace.steps for ended in step.ended)
+    facts = [
+        ("model", trace.model.name, ""),
+        ("device", trace.model.device, text("term.device")),
+        ("dtype", trace.model.dtype, text("term.dtype")),
+        ("mode", text.or_else(f"mode.{trace.mode}", trace.mode), text.or_else(f"mode.{trace.mode}.help", "")),
+        ("steps", str(n_tokens), ""),
+        ("seconds", f"{trace.seconds:.2f} s", ""),
+        ("stop", stopped, text("term.stop")),
+    ]
+    rows = [{"label": text(f"fact.{key}"), "value": value, "tip": tip} for key, value, tip in facts]
+    if example:
+        rows.insert(0, {"label": text("fact.example"), "value": "", "tip": text("state.tip")})
+    return rows
+
+
+def notes_sections(trace: Trace, text: Text) -> list[dict[str, Any]]:
+    """Stages that ran, silent knobs with the reason, warnings."""
+    silent = [
+        {"name": f"{knob.name} = {setting(knob.value)}", "text": text.or_else(f"why.{knob.why}", knob.reason)}
+        for knob in trace.silent
+    ]
+    stages = []
+    for stage in trace.stages:
+        label, value = stage_label(stage)
+        stages.append(
+            {"name": f"{label} {value}".strip(), "text": text.or_else(f"stage.{stage.name}", stage.name)}
+        )
+    warnings = [{"name": "", "text": warning} for warning in trace.warnings]
+    return [
+        _section("stages", stages, text),
+        _section("silent", silent, text),
+        _section("warnings", warnings, text),
+    ]
+
+
+def _section(kind: str, items: list[dict[str, str]], text: Text) -> dict[str, Any]:
+    title, empty = text.pieces(f"notes.{kind}"), text(f"notes.{kind}.none")
+    return {"kind": kind, "title": title, "items": items, "empty": empty}

@@ -1,0 +1,50 @@
+"""How numbers are written: the same in every view."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["margin_text", "nats", "percent", "setting"]
+
+
+def percent(p: float | None) -> str:
+    """A probability: `62.1%`, `0.04%`, `<0.01%`; `0` for exactly none, `–` where there is no value."""
+    if p is None or math.isnan(p):
+        return "–"
+    if p == 0:
+        return "0"
+    if p < 0.0001:
+        return "<0.01%"
+    if p < 0.001:
+        return f"{100 * p:.2f}%"
+    if 0.9995 <= p < 1:
+        return ">99.9%"
+    return f"{100 * p:.1f}%"
+
+
+def nats(value: float | None) -> str:
+    """Nats with two decimals; `∞` where it is infinite, `–` where there is no value."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:.2f}".replace("-", "−")
+
+
+def margin_text(value: float | None, unit: str | None) -> str:
+    """By how much a token was missed: `−8.2%` for a probability, `−0.42` for logits and nats; "" without one."""
+    if value is None or math.isinf(value):
+        return ""
+    if unit == "probability":
+        return f"−{percent(value)}"
+    return "−<0.01" if 0 < value < 0.005 else f"−{value:.2f}"
+
+
+def setting(value: object) -> str:
+    """A parameter's value: `0.9`, `40`, `True`; floats without their float32 tail."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        shown = ", ".join(setting(item) for item in value[:4])
+        return f"{shown}, …" if len(value) > 4 else shown
+    return str(value)

@@ -1,0 +1,133 @@
+"""The token row: the prompt's tokens and the generated ones, with how sure the model was of each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from app.views.token_text import shown
+
+if TYPE_CHECKING:
+    from decoding.tokens import TokenText
+    from decoding.trace import Step, Trace
+
+__all__ = ["RowView", "TokenCell", "TokenMeasures", "measures_of", "row_view", "token_cells"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenMeasures:
+    """How sure the model was of the token it gave.
+
+    Attributes:
+        probability: of the model's own logits, before any stage.
+        surprisal_nats: −ln of it; inf for a token the model ruled out.
+        entropy_nats: of the model's own distribution.
+        rank: 1 for its likeliest token.
+        final_probability: after all stages: what the choice was made from.
+    """
+
+    probability: float
+    surprisal_nats: float
+    entropy_nats: float
+    rank: int
+    final_probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenCell:
+    """A token in the row.
+
+    Attributes:
+        token_id, text: the token.
+        kind: `plain`, `special` or `bytes` (part of a character).
+        joined: the character(s) that it forms with its neighbours, for `bytes`.
+        step: the step that chose it, or None for the prompt.
+        measures: None for the prompt.
+    """
+
+    token_id: int
+    text: str
+    kind: str
+    joined: str
+    step: int | None = None
+    measures: TokenMeasures | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowView:
+    """One row of the run.
+
+    Attributes:
+        prompt, generated: its tokens; padding is left out.
+        prompt_index, answer_index: from 0.
+        stop_reason: why it ended, or "" while it runs.
+    """
+
+    prompt: tuple[TokenCell, ...]
+    generated: tuple[TokenCell, ...]
+    prompt_index: int
+    answer_index: int
+    stop_reason: str
+
+
+def measures_of(step: Step, row: int) -> TokenMeasures:
+    """The measures of the token that a step chose for a row."""
+    scores = step.all_scores(row=row)
+    token_id = step.token_ids[row]
+    logprobs = torch.log_softmax(scores[0], dim=-1)  # [vocab]
+    own = float(logprobs[token_id])
+    final = torch.softmax(scores[-1], dim=-1)[token_id]
+    return TokenMeasures(
+        probability=math.exp(own),
+        surprisal_nats=max(0.0, -own),
+        entropy_nats=float(torch.special.entr(logprobs.exp()).sum()),
+        rank=int((scores[0] > scores[0][token_id]).sum()) + 1,
+        final_probability=float(final),
+    )
+
+
+def token_cells(
+    tokens, ids: list[int], *, first_step: int | None = None, measures=()
+) -> tuple[TokenCell, ...]:
+    """Cells for a run of token ids; `tokens` is a `TokenTable`, or None for `#id`.
+
+    Args:
+        first_step: the step of the first id, or None for a prompt.
+        measures: one per id, for generated tokens.
+    """
+    displayed: list[TokenText | None] = list(tokens.display(ids)) if tokens is not None else [None] * len(ids)
+    cells = []
+    for i, (token_id, token) in enumerate(zip(ids, displayed, strict=True)):
+        kind = "plain" if token is None or not (token.is_special or token.is_partial) else "special"
+        if token is not None and token.is_partial and not token.is_special:
+            kind = "bytes"
+        cells.append(
+            TokenCell(
+                token_id=token_id,
+                text=f"#{token_id}" if token is None else shown(token.text),
+                kind=kind,
+                joined="" if token is None else shown(token.joined),
+                step=None if first_step is None else first_step + i,
+                measures=measures[i] if measures else None,
+            )
+        )
+    return tuple(cells)
+
+
+def row_view(trace: Trace, row: int, measures: tuple[TokenMeasures, ...] | None = None) -> RowView:
+    """A row of a trace; `measures` are those of its steps where they are known already."""
+    prompt = trace.prompt_ids[row][trace.prompt_mask[row].bool()].tolist()
+    live = [step for step in trace.steps if not step.ended[row]]
+    measures = measures if measures is not None else tuple(measures_of(step, row) for step in live)
+    return RowView(
+        prompt=token_cells(trace.tokens, prompt),
+        generated=token_cells(
+            trace.tokens, [step.token_ids[row] for step in live], first_step=0, measures=measures[: len(live)]
+        ),
+        prompt_index=row // trace.rows_per_prompt,
+        answer_index=row % trace.rows_per_prompt,
+        stop_reason=trace.stop_reasons[row] if row < len(trace.stop_reasons) else "",
+    )

@@ -1,0 +1,168 @@
+"""The waterfall: a step's likeliest tokens before and after every stage."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from app.views.stage_names import stage_label
+from app.views.token_text import token_text
+from decoding import stats
+from decoding.cutoffs import TokenMargin, removal_margin
+
+if TYPE_CHECKING:
+    from decoding.stages import Stage
+    from decoding.trace import Trace
+
+__all__ = ["StageColumn", "TokenLine", "Waterfall", "waterfall_view"]
+
+N_TOKENS = 14
+N_OF_THE_END = 4  # tokens that stages made likely are shown, too, though the model ranked them low
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageColumn:
+    """A stage's effect on the whole vocabulary.
+
+    Attributes:
+        name: the processor's class name; empty for the model's own logits.
+        label, value: the parameter it stands for and that parameter's value.
+        n_alive: tokens whose score is not −∞ after it.
+        n_removed: tokens it removed.
+        mass_removed: their probability before it.
+        entropy_nats: of the distribution after it.
+        changed: whether it changed any score at this step.
+    """
+
+    name: str
+    label: str
+    value: str
+    n_alive: int
+    n_removed: int
+    mass_removed: float
+    entropy_nats: float
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenLine:
+    """A token's way through the stages.
+
+    Attributes:
+        token_id, text: the token.
+        chosen: it is the one that came.
+        rank: 1 for the model's likeliest.
+        logit: as the model gave it.
+        scores: before the first stage and after each; −∞ where it was removed.
+        probabilities: the same as probabilities.
+        removed_at: index into `Waterfall.columns` of the stage that removed it, or None.
+        margin, unit: how far outside the rule's boundary it lay (0 or more) and in what; None where the
+            stage has no threshold: it bans, or it never looked at the token.
+    """
+
+    token_id: int
+    text: str
+    chosen: bool
+    rank: int
+    logit: float
+    scores: tuple[float, ...]
+    probabilities: tuple[float, ...]
+    removed_at: int | None
+    margin: float | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waterfall:
+    """One step of one row: a column per stage (the logits first), a line per token, likeliest first."""
+
+    step: int
+    n_vocab: int
+    columns: tuple[StageColumn, ...]
+    tokens: tuple[TokenLine, ...]
+
+    @property
+    def chosen(self) -> TokenLine | None:
+        """The line of the token that came; None where the row had ended."""
+        return next((token for token in self.tokens if token.chosen), None)
+
+
+def waterfall_view(trace: Trace, *, step: int, row: int = 0, n_tokens: int = N_TOKENS) -> Waterfall:
+    """The waterfall of a step.
+
+    Raises:
+        NotRecordedError: there is no such step or row.
+    """
+    recorded = trace.steps[step]
+    scores = recorded.all_scores(row=row)  # n_stages + 1 of [vocab]
+    probs = [stats.probs(s) for s in scores]
+    chosen = None if recorded.ended[row] else recorded.token_ids[row]
+    columns = [_column(None, "logits", "", None, scores[0], None, probs[0])]
+    for i, stage in enumerate(recorded.stages, start=1):
+        label, value = stage_label(stage)
+        columns.append(_column(stage.name, label, value, scores[i - 1], scores[i], probs[i - 1], probs[i]))
+    ids = _worth_showing(scores, chosen, n_tokens)
+    margins = _margins(recorded.stages, scores, ids)
+    lines = tuple(_line(trace, token_id, chosen, scores, probs, margins) for token_id in ids)
+    return Waterfall(step=step, n_vocab=len(scores[0]), columns=tuple(columns), tokens=lines)
+
+
+def _column(name, label, value, before, after, p_before, p_after) -> StageColumn:
+    alive = after > -math.inf  # [vocab]
+    gone = torch.zeros_like(alive) if before is None else (before > -math.inf) & ~alive
+    return StageColumn(
+        name=name or "",
+        label=label,
+        value=value,
+        n_alive=int(alive.sum()),
+        n_removed=int(gone.sum()),
+        mass_removed=0.0 if before is None else float(p_before[gone].sum()),
+        entropy_nats=float(torch.special.entr(p_after).sum()),
+        changed=before is None or not torch.equal(before, after),
+    )
+
+
+def _worth_showing(scores: list[Tensor], chosen: int | None, n_tokens: int) -> list[int]:
+    """Ids of the likeliest tokens in the model's order, with the end's likeliest and the chosen one among them."""
+    n = min(n_tokens, len(scores[0]))
+    wanted = [] if chosen is None else [chosen]
+    top_of_end = scores[-1].topk(min(N_OF_THE_END, n))
+    wanted += [int(i) for s, i in zip(*top_of_end, strict=True) if s > -math.inf and int(i) not in wanted]
+    for i in scores[0].topk(n).indices.tolist():
+        if i not in wanted and len(wanted) < n:
+            wanted.append(i)
+    return sorted(wanted[:n], key=lambda i: (-scores[0][i].item(), i))
+
+
+def _margins(
+    stages: tuple[Stage, ...], scores: list[Tensor], ids: list[int]
+) -> dict[int, tuple[int, TokenMargin]]:
+    """For each token that was removed: the stage that did it, counted from 1, and its decision."""
+    out: dict[int, tuple[int, TokenMargin]] = {}
+    for i, stage in enumerate(stages, start=1):
+        gone = [t for t in ids if scores[i][t] == -math.inf < scores[i - 1][t] and t not in out]
+        if gone:
+            decided = removal_margin(stage.name, stage.params, scores[i - 1], scores[i], gone)
+            out.update({decision.token_id: (i, decision) for decision in decided})
+    return out
+
+
+def _line(trace, token_id, chosen, scores, probs, margins) -> TokenLine:
+    removed_at, decision = margins.get(token_id, (None, None))
+    margin = decision.margin if decision is not None else None
+    return TokenLine(
+        token_id=token_id,
+        text=token_text(trace, token_id),
+        chosen=token_id == chosen,
+        rank=int(stats.rank(scores[0], token_id)) + 1,
+        logit=float(scores[0][token_id]),
+        scores=tuple(float(s[token_id]) for s in scores),
+        probabilities=tuple(float(p[token_id]) for p in probs),
+        removed_at=removed_at,
+        margin=None if margin is None else abs(margin),
+        unit=None if margin is None else decision.unit,
+    )

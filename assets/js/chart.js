@@ -1,0 +1,100 @@
+// A chart with its title, its sentence in words and its table: one card, drawn from one JSON string.
+"use strict";
+(() => {
+  const COLOUR = /color/i;
+  const CONFIG = {
+    displayModeBar: false,
+    modeBarButtonsToRemove: ["sendChartToCloud"], // it would upload the chart to a third party
+    displaylogo: false,
+    doubleClick: false,
+    scrollZoom: false,
+    responsive: false,
+  };
+
+  /** The figure with the light palette's hex values replaced by the dark ones, in colour properties only. */
+  const recoloured = (value, inColour, swap) => {
+    if (typeof value === "string") return inColour ? (swap[value.toLowerCase()] ?? value) : value;
+    if (Array.isArray(value)) return value.map((item) => recoloured(item, inColour, swap));
+    if (value && typeof value === "object") {
+      const out = {};
+      for (const key of Object.keys(value)) out[key] = recoloured(value[key], COLOUR.test(key), swap);
+      return out;
+    }
+    return value;
+  };
+
+  dx.chart = (element, props, watch, emit) => {
+    const node = (name) => element.querySelector(`[data-part="${name}"]`);
+    const parts = {};
+    for (const name of ["title", "tabs", "scroll", "plot", "reading", "summary", "table"]) parts[name] = node(name);
+    let payload = null;
+    let frame = 0;
+    let drawnWidth = 0;
+
+    const draw = () => {
+      frame = 0;
+      if (!payload || !payload.figure || !parts.scroll.clientWidth) return;
+      const figure = dx.dark() ? recoloured(payload.figure, false, window.dxDark || {}) : payload.figure;
+      const height = parts.scroll.clientHeight;
+      const wanted = payload.min_width || 0;
+      drawnWidth = parts.scroll.clientWidth;
+      const layout = { ...figure.layout, width: Math.max(drawnWidth, wanted), height, autosize: false };
+      parts.plot.style.width = `${layout.width}px`;
+      Plotly.react(parts.plot, figure.data, layout, CONFIG);
+      parts.plot.dataset.drawn = payload.key || "";
+      element.dispatchEvent(new CustomEvent("dx-drawn", { detail: payload.key, bubbles: true }));
+    };
+    const schedule = () => {
+      if (!frame) frame = requestAnimationFrame(draw);
+    };
+
+    const fillTable = () => {
+      if (parts.table.parentElement.open && payload) {
+        parts.table.replaceChildren(...[payload.table, ...(payload.extra_tables || [])].map(dx.table));
+      }
+    };
+    const fillTabs = () => {
+      const tabs = payload.tabs || [];
+      parts.tabs.hidden = tabs.length < 2;
+      const hadFocus = parts.tabs.contains(document.activeElement);
+      parts.tabs.replaceChildren(
+        ...tabs.map((tab) =>
+          dx.el(
+            "button",
+            {
+              type: "button",
+              class: "dx-tab",
+              "aria-pressed": String(tab.id === payload.tab),
+              "data-tab": tab.id,
+              "data-tip": tab.tip,
+              style: `--dx-rule:var(--dx-${tab.colour.replaceAll("_", "-")})`,
+              on: { click: () => emit({ tab: tab.id }) },
+            },
+            tab.label
+          )
+        )
+      );
+      if (hadFocus) parts.tabs.querySelector('[aria-pressed="true"]')?.focus();
+    };
+
+    const update = () => {
+      payload = dx.parse(props.data, null);
+      if (!payload) return;
+      parts.title.replaceChildren(...dx.sentence(payload.title));
+      parts.reading.replaceChildren(...dx.sentence(payload.reading));
+      parts.summary.textContent = payload.table_label;
+      parts.scroll.setAttribute("aria-label", payload.label);
+      element.classList.toggle("dx-without-figure", !payload.figure);
+      fillTabs();
+      fillTable();
+      draw(); // at once: the browser paints when we return
+    };
+
+    parts.table.parentElement.addEventListener("toggle", fillTable);
+    watch(["data"], update);
+    dx.onScheme(schedule);
+    new ResizeObserver(() => parts.scroll.clientWidth !== drawnWidth && schedule()).observe(parts.scroll);
+    new ResizeObserver(schedule).observe(element);
+    update();
+  };
+})();

@@ -1,0 +1,119 @@
+// What the page's components share: building DOM from text (never from markup), tooltips, the colour scheme.
+"use strict";
+(() => {
+  if (window.dx) return;
+  const dx = (window.dx = {});
+
+  /** An element; string children become text nodes, so token text is never parsed as markup. */
+  dx.el = (tag, attributes, ...children) => {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (value === null || value === undefined || value === false) continue;
+      if (name === "class") node.className = value;
+      else if (name === "on") for (const [event, fn] of Object.entries(value)) node.addEventListener(event, fn);
+      else node.setAttribute(name, value === true ? "" : value);
+    }
+    node.append(...children.filter((child) => child !== null && child !== undefined));
+    return node;
+  };
+
+  /** A sentence as Python sends it: pieces of text, some of them terms with an explanation. */
+  dx.sentence = (pieces) =>
+    (pieces || []).map((piece) =>
+      typeof piece === "string"
+        ? piece
+        : dx.el("span", { class: "dx-term", tabindex: "0", "data-tip": piece.tip }, piece.text)
+    );
+
+  /** A token's text with the marks for spaces and line breaks set back, all of it as text nodes. */
+  dx.token = (text) =>
+    text.split(/([␣⏎⇥␍]+)/).map((piece, i) => (i % 2 ? dx.el("span", { class: "dx-glyph" }, piece) : piece));
+
+  dx.parse = (json, fallback) => {
+    try {
+      return JSON.parse(json) ?? fallback;
+    } catch {
+      return fallback;
+    }
+  };
+
+  /** A real table: the twin of a chart. */
+  dx.table = (data) => {
+    const head = dx.el("tr", {}, ...data.head.map((cell) => dx.el("th", { scope: "col" }, cell)));
+    const body = data.rows.map((row, i) =>
+      dx.el(
+        "tr",
+        { class: data.marked === i ? "dx-marked" : null },
+        ...row.map((cell, j) => dx.el(j ? "td" : "th", j ? {} : { scope: "row" }, cell))
+      )
+    );
+    return dx.el(
+      "table",
+      { class: "dx-table" },
+      dx.el("caption", {}, data.caption),
+      dx.el("thead", {}, head),
+      dx.el("tbody", {}, ...body)
+    );
+  };
+
+  dx.dark = () => document.body.classList.contains("dark");
+  const schemeListeners = new Set();
+  dx.onScheme = (fn) => schemeListeners.add(fn);
+  const watchScheme = () => {
+    let before = dx.dark();
+    new MutationObserver(() => {
+      if (dx.dark() === before) return;
+      before = dx.dark();
+      schemeListeners.forEach((fn) => fn());
+    }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  };
+
+  // One tooltip for the page. It describes what has the focus or the pointer, and Escape puts it away.
+  const tip = dx.el("div", { id: "dx-tip", role: "tooltip", hidden: true });
+  let owner = null;
+  const hide = () => {
+    if (owner) owner.removeAttribute("aria-describedby");
+    owner = null;
+    tip.hidden = true;
+  };
+  const show = (node) => {
+    if (node === owner) return;
+    hide();
+    owner = node;
+    tip.textContent = node.getAttribute("data-tip");
+    tip.hidden = false;
+    node.setAttribute("aria-describedby", "dx-tip");
+    const box = node.getBoundingClientRect();
+    const width = tip.offsetWidth;
+    const height = tip.offsetHeight;
+    const left = Math.min(Math.max(8, box.left + box.width / 2 - width / 2), innerWidth - width - 8);
+    const below = box.bottom + 8 + height < innerHeight;
+    tip.style.left = `${Math.max(8, left)}px`;
+    tip.style.top = `${below ? box.bottom + 8 : Math.max(8, box.top - height - 8)}px`;
+  };
+  const target = (event) => event.target instanceof Element && event.target.closest("[data-tip]");
+  const start = () => {
+    document.body.append(tip);
+    watchScheme();
+    document.addEventListener("pointerover", (event) => {
+      const node = target(event);
+      if (node && event.pointerType !== "touch") show(node);
+      else if (!node && owner && owner !== document.activeElement) hide();
+    });
+    document.addEventListener("focusin", (event) => {
+      const node = target(event);
+      if (node && node.matches(":focus-visible, .dx-term")) show(node);
+      else hide();
+    });
+    document.addEventListener("focusout", hide);
+    document.addEventListener("click", (event) => {
+      const node = target(event);
+      if (node && node.classList.contains("dx-term")) show(node);
+      else hide();
+    });
+    document.addEventListener("scroll", hide, { capture: true, passive: true });
+    document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
+  };
+  if (document.body) start();
+  else document.addEventListener("DOMContentLoaded", start);
+})();

@@ -1,0 +1,180 @@
+// The settings: every row is made from the KNOBS table that Python sends; the value holds only what was given.
+"use strict";
+(() => {
+  dx.knobs = (element, props, watch, emit) => {
+    let spec = null;
+    let form = { mode: "sample", given: {} };
+    const open = {}; // which groups are unfolded, kept over a change of language
+
+    const send = () => {
+      props.value = JSON.stringify(form);
+    };
+    const set = (name, value) => {
+      if (value === null || value === "" || value === undefined) delete form.given[name];
+      else form.given[name] = value;
+      send();
+      mark();
+    };
+
+    /** Enables what acts in the mode, marks what was given, explains temperature 0. */
+    const mark = () => {
+      for (const row of element.querySelectorAll(".dx-knob")) {
+        const knob = row.knob;
+        const acts = knob.modes.includes(form.mode);
+        row.classList.toggle("dx-given", knob.name in form.given);
+        row.classList.toggle("dx-off", !acts);
+        for (const control of row.querySelectorAll("input, select, textarea")) control.disabled = !acts;
+        const tip = acts ? knob.help : `${knob.help} ${knob.not_here}`;
+        row.querySelectorAll("[data-tip-help]").forEach((node) => node.setAttribute("data-tip", tip));
+        const unset = row.querySelector(".dx-unset");
+        unset.hidden = !(knob.name in form.given);
+        row.querySelector(".dx-zero")?.toggleAttribute("hidden", !(acts && Number(form.given[knob.name]) === 0));
+      }
+      for (const radio of element.querySelectorAll('input[type="radio"]')) radio.checked = radio.value === form.mode;
+    };
+
+    const number = (knob, id) => {
+      const field = dx.el("input", {
+        id, type: "number", class: "dx-number", step: "any", placeholder: knob.placeholder, "data-tip-help": true,
+        inputmode: "decimal", autocomplete: "off",
+      });
+      let range = null;
+      const show = (value) => {
+        field.value = value ?? "";
+        if (range) range.value = value ?? knob.neutral ?? knob.slider[0];
+      };
+      field.addEventListener("input", () => {
+        const value = field.value === "" ? null : Number(field.value);
+        set(knob.name, value);
+        if (range) range.value = value ?? knob.neutral ?? knob.slider[0];
+      });
+      const controls = [field];
+      if (knob.slider) {
+        const [low, high, step] = knob.slider;
+        range = dx.el("input", {
+          type: "range", min: low, max: high, step, class: "dx-range", "aria-label": knob.name,
+        });
+        range.addEventListener("input", () => {
+          field.value = range.value;
+          set(knob.name, Number(range.value));
+        });
+        controls.unshift(range);
+      }
+      return { controls, show };
+    };
+    const checkbox = (knob, id) => {
+      const box = dx.el("input", { id, type: "checkbox", class: "dx-check", "data-tip-help": true });
+      box.addEventListener("change", () => set(knob.name, box.checked ? true : null));
+      return { controls: [box], show: (value) => (box.checked = Boolean(value)) };
+    };
+    const select = (knob, id) => {
+      const list = dx.el(
+        "select", { id, class: "dx-select", "data-tip-help": true },
+        ...["", ...knob.choices].map((choice) => dx.el("option", { value: choice }, choice || knob.placeholder))
+      );
+      list.addEventListener("change", () => set(knob.name, list.value));
+      return { controls: [list], show: (value) => (list.value = value ?? "") };
+    };
+    const text = (knob, id) => {
+      const field = dx.el("input", {
+        id, type: "text", class: "dx-text", placeholder: knob.placeholder, maxlength: 2000, "data-tip-help": true,
+        autocomplete: "off", spellcheck: "false",
+      });
+      field.addEventListener("input", () => set(knob.name, field.value));
+      return { controls: [field], show: (value) => (field.value = value ?? "") };
+    };
+    const MAKERS = { number, checkbox, select, text };
+
+    const knobRow = (knob) => {
+      const id = `dx-knob-${knob.name}`;
+      const { controls, show } = MAKERS[knob.control](knob, id);
+      const unset = dx.el(
+        "button",
+        {
+          type: "button", class: "dx-unset", hidden: true, "aria-label": `${spec.labels.unset}: ${knob.name}`,
+          "data-tip": spec.labels.unset,
+          on: {
+            click: () => {
+              show(null);
+              set(knob.name, null);
+              row.querySelector("input, select")?.focus();
+            },
+          },
+        },
+        "×"
+      );
+      const label = dx.el("label", { for: id, "data-tip-help": true }, knob.name);
+      const row = dx.el("div", { class: `dx-knob dx-${knob.control}${knob.slider ? " dx-with-range" : ""}` });
+      row.append(dx.el("span", { class: "dx-knob-name" }, label, unset), ...controls);
+      row.knob = knob;
+      row.show = show;
+      if (knob.name === "temperature") row.append(zeroNote(row));
+      show(form.given[knob.name]);
+      return row;
+    };
+
+    const zeroNote = (row) =>
+      dx.el(
+        "p", { class: "dx-zero", hidden: true, role: "status" }, spec.labels.zero + " ",
+        dx.el(
+          "button",
+          {
+            type: "button", class: "dx-link",
+            on: {
+              click: () => {
+                delete form.given.temperature;
+                row.show(null);
+                form.mode = "greedy";
+                send();
+                mark();
+              },
+            },
+          },
+          spec.labels.use_greedy
+        )
+      );
+
+    const modeChoice = () =>
+      dx.el(
+        "fieldset", { class: "dx-modes" },
+        dx.el("legend", {}, spec.labels.mode),
+        ...spec.modes.map((mode) =>
+          dx.el(
+            "label", { "data-tip": mode.help },
+            dx.el("input", {
+              type: "radio", name: "dx-mode", value: mode.id,
+              on: {
+                change: () => {
+                  form.mode = mode.id;
+                  send();
+                  mark();
+                },
+              },
+            }),
+            dx.el("span", {}, mode.label)
+          )
+        )
+      );
+
+    const update = () => {
+      spec = dx.parse(props.data, null);
+      if (!spec) return;
+      form = dx.parse(props.value, null) || form;
+      form.given = form.given || {};
+      const groups = spec.groups.map((group) => {
+        const box = dx.el(
+          "details", { class: "dx-group", open: open[group.id] ?? group.open },
+          dx.el("summary", {}, group.label),
+          ...group.knobs.map(knobRow)
+        );
+        box.addEventListener("toggle", () => (open[group.id] = box.open));
+        return box;
+      });
+      element.querySelector("[data-part=form]").replaceChildren(modeChoice(), ...groups);
+      mark();
+      send();
+    };
+    watch(["data"], update);
+    update();
+  };
+})();

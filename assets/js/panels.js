@@ -1,0 +1,128 @@
+// The small panels: header with the model's state, messages, facts of the run, notes and the verdict.
+"use strict";
+(() => {
+  dx.header = (element, props, watch, emit) => {
+    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const update = () => {
+      const data = dx.parse(props.data, null);
+      if (!data) return;
+      part("name").textContent = data.name;
+      part("tagline").textContent = data.tagline;
+      document.title = `${data.name} · ${data.tagline}`;
+      document.documentElement.lang = data.lang;
+      part("languages").setAttribute("aria-label", data.language_label);
+      part("languages").replaceChildren(
+        ...data.languages.map((language) =>
+          dx.el(
+            "button",
+            {
+              type: "button", class: "dx-tab", lang: language.id, "aria-pressed": String(language.id === data.lang),
+              on: { click: () => emit("language", { lang: language.id }) },
+            },
+            language.label
+          )
+        )
+      );
+      const scheme = part("scheme");
+      scheme.setAttribute("aria-label", data.scheme_label);
+      scheme.setAttribute("data-tip", data.scheme_label);
+      scheme.textContent = "◐";
+      scheme.onclick = () => document.body.classList.toggle("dark");
+    };
+    watch(["data"], update);
+    update();
+  };
+
+  dx.status = (element, props, watch) => {
+    const update = () => {
+      const data = dx.parse(props.data, null);
+      if (!data) return;
+      element.dataset.state = data.state;
+      const text = element.querySelector("[data-part=text]");
+      if (text.textContent !== data.text) text.textContent = data.text;
+      element.querySelector("[data-part=chip]").setAttribute("data-tip", data.tip);
+      const bar = element.querySelector("progress");
+      bar.hidden = !data.busy;
+      bar.setAttribute("aria-label", data.text);
+      if (data.fraction === null) bar.removeAttribute("value");
+      else bar.value = data.fraction;
+    };
+    watch(["data"], update);
+    update();
+  };
+
+  dx.message = (element, props, watch) => {
+    const update = () => {
+      const data = dx.parse(props.data, null);
+      const box = element.querySelector("[data-part=box]");
+      box.hidden = !data || !data.text;
+      if (box.hidden) return box.replaceChildren();
+      box.dataset.kind = data.kind;
+      box.replaceChildren(
+        dx.el("p", {}, data.text),
+        dx.el(
+          "button",
+          { type: "button", class: "dx-unset", "aria-label": data.close, on: { click: () => (box.hidden = true) } },
+          "×"
+        )
+      );
+    };
+    watch(["data"], update);
+    update();
+  };
+
+  const term = (item) => dx.el("dt", item.tip ? { class: "dx-term", tabindex: "0", "data-tip": item.tip } : {}, item.label);
+
+  dx.facts = (element, props, watch) => {
+    const update = () => {
+      const data = dx.parse(props.data, null);
+      if (!data) return;
+      const list = element.querySelector("[data-part=list]");
+      list.replaceChildren(
+        ...data.facts.map((fact) => dx.el("div", {}, term(fact), dx.el("dd", { title: fact.value }, fact.value)))
+      );
+    };
+    watch(["data"], update);
+    update();
+  };
+
+  dx.notes = (element, props, watch) => {
+    const update = () => {
+      const data = dx.parse(props.data, null);
+      if (!data) return;
+      const sections = data.sections.map((section) =>
+        dx.el(
+          "section", { class: "dx-note", "data-kind": section.kind },
+          dx.el("h3", {}, ...dx.sentence(section.title)),
+          section.items.length
+            ? dx.el(
+                "ul", {},
+                ...section.items.map((item) =>
+                  dx.el("li", {}, item.name ? dx.el("code", {}, item.name) : null, item.name ? " " : null, item.text)
+                )
+              )
+            : dx.el("p", {}, section.empty)
+        )
+      );
+      element.querySelector("[data-part=sections]").replaceChildren(...sections);
+    };
+    watch(["data"], update);
+    update();
+  };
+
+  dx.verdict = (element, props, watch) => {
+    const update = () => {
+      const data = dx.parse(props.data, null);
+      const box = element.querySelector("[data-part=box]");
+      box.hidden = !data || !data.text;
+      if (box.hidden) return;
+      box.dataset.kind = data.kind;
+      box.replaceChildren(
+        dx.el("p", { class: "dx-verdict" }, data.text),
+        data.table ? dx.el("details", {}, dx.el("summary", {}, data.table_label), dx.table(data.table)) : null ?? ""
+      );
+    };
+    watch(["data"], update);
+    update();
+  };
+})();

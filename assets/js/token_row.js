@@ -1,0 +1,214 @@
+// The token row: what came out, as buttons. Arrow keys, Home and End walk through the steps.
+"use strict";
+(() => {
+  const shade = (cell, measure, scales) => {
+    const scale = scales[measure];
+    const value = cell[measure];
+    if (!scale || value === null || value === undefined) return 0;
+    const position = Math.min(1, Math.max(0, (value - scale.sure) / (scale.unsure - scale.sure)));
+    return Math.round(position * 100);
+  };
+
+  dx.tokenRow = (element, props, watch, emit) => {
+    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const [prompt, tokens, rowsBar, measures, legend, tail] = [
+      "prompt", "tokens", "rows", "measures", "legend", "tail",
+    ].map(part);
+    const box = part("scroll");
+    let frameData = null; // labels, prompt and rows: changes with the run
+    let lines = ""; // one JSON line per generated token; grows while the run streams
+    let cells = []; // of the row in view, by step
+    let chosen = { row: 0, step: 0 };
+    let measure = "probability";
+    let follow = true;
+
+    const send = () => {
+      const value = JSON.stringify({ row: chosen.row, step: chosen.step, measure });
+      props.value = value;
+    };
+
+    const paint = (button, cell) => {
+      button.style.setProperty("--dx-shade", `${shade(cell, measure, frameData.scales)}%`);
+    };
+
+    const makeButton = (cell) => {
+      const button = dx.el("button", { type: "button", class: "dx-token", tabindex: "-1", "aria-pressed": "false" });
+      button.addEventListener("click", () => choose(cell.step, false));
+      return refresh(button, cell);
+    };
+    const refresh = (button, cell) => {
+      button.replaceChildren(...dx.token(cell.text));
+      button.dataset.kind = cell.kind;
+      button.dataset.step = cell.step;
+      button.setAttribute("data-tip", cell.tip);
+      button.setAttribute("aria-label", `${frameData.labels.step} ${cell.step + 1}: ${cell.text}`);
+      paint(button, cell);
+      return button;
+    };
+
+    const press = () => {
+      for (const button of tokens.children) {
+        const on = Number(button.dataset.step) === chosen.step;
+        button.setAttribute("aria-pressed", String(on));
+        button.tabIndex = on ? 0 : -1;
+        if (on) reveal(button);
+      }
+    };
+    // Scrolls the row's own box only, never the page.
+    const reveal = (button) => {
+      const [inner, outer] = [button.getBoundingClientRect(), box.getBoundingClientRect()];
+      if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom + 6;
+      else if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top + 6;
+    };
+
+    const choose = (step, focus) => {
+      const last = cells.length - 1;
+      if (last < 0) return;
+      chosen.step = Math.min(last, Math.max(0, step));
+      follow = false;
+      press();
+      if (focus) tokens.children[chosen.step]?.focus({ preventScroll: true });
+      send();
+      emit("step", { row: chosen.row, step: chosen.step });
+    };
+
+    const takeLines = (text) => {
+      for (const line of text.split("\n")) {
+        const cell = line && dx.parse(line, null);
+        if (!cell || cell.row !== chosen.row) continue;
+        const old = tokens.children[cell.step];
+        cells[cell.step] = cell;
+        if (old) refresh(old, cell);
+        else tokens.append(makeButton(cell));
+      }
+    };
+
+    const showRow = () => {
+      const row = frameData.rows[chosen.row] || frameData.rows[0];
+      cells = [];
+      tokens.replaceChildren();
+      prompt.replaceChildren(
+        ...row.prompt.map((cell) =>
+          dx.el("span", { class: "dx-prompt-token", "data-kind": cell.kind, "data-tip": cell.tip }, ...dx.token(cell.text))
+        )
+      );
+      takeLines(lines);
+      tail.textContent = row.tail || "";
+      press();
+    };
+
+    const showBars = () => {
+      const { labels, rows } = frameData;
+      rowsBar.hidden = rows.length < 2;
+      rowsBar.setAttribute("aria-label", labels.rows);
+      const hadFocus = rowsBar.contains(document.activeElement);
+      rowsBar.replaceChildren(
+        ...rows.map((row, i) =>
+          dx.el(
+            "button",
+            {
+              type: "button", class: "dx-tab", "aria-pressed": String(i === chosen.row), "data-tip": row.tip,
+              on: {
+                click: () => {
+                  chosen = { row: i, step: Math.min(chosen.step, row.length - 1) };
+                  showBars();
+                  showRow();
+                  send();
+                  emit("step", { row: chosen.row, step: chosen.step });
+                },
+              },
+            },
+            row.label
+          )
+        )
+      );
+      if (hadFocus) rowsBar.querySelector('[aria-pressed="true"]')?.focus();
+      measures.setAttribute("aria-label", labels.colour);
+      const measureFocus = measures.contains(document.activeElement);
+      measures.replaceChildren(
+        ...Object.entries(frameData.scales).map(([name, scale]) =>
+          dx.el(
+            "button",
+            {
+              type: "button", class: "dx-tab", "aria-pressed": String(name === measure), "data-tip": scale.tip,
+              "data-measure": name,
+              on: {
+                click: () => {
+                  measure = name;
+                  showBars();
+                  [...tokens.children].forEach((button, i) => cells[i] && paint(button, cells[i]));
+                  send();
+                },
+              },
+            },
+            scale.label
+          )
+        )
+      );
+      if (measureFocus) measures.querySelector('[aria-pressed="true"]')?.focus();
+      const scale = frameData.scales[measure];
+      legend.replaceChildren(scale.from, dx.el("i", { class: "dx-ramp", "aria-hidden": "true" }), scale.to);
+    };
+
+    const update = () => {
+      const data = dx.parse(props.data, null);
+      if (!data) return;
+      frameData = data;
+      lines = props.lines || "";
+      chosen = { row: Math.min(data.row, data.rows.length - 1), step: data.step };
+      element.setAttribute("aria-label", data.labels.title);
+      part("title").textContent = data.labels.title;
+      part("hint").textContent = data.labels.hint;
+      follow = Boolean(data.streaming);
+      send();
+      showBars();
+      showRow();
+      if (follow) box.scrollTop = box.scrollHeight;
+    };
+    // While a run streams, `lines` only grows: take the new ones. Anything else starts afresh.
+    const grow = () => {
+      const now = props.lines || "";
+      if (!frameData || now === lines) return;
+      const more = now.startsWith(lines) ? now.slice(lines.length) : null;
+      lines = now;
+      if (more === null) return showRow();
+      const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+      takeLines(more);
+      if (follow) {
+        chosen.step = Math.max(0, cells.length - 1);
+        press();
+        if (atEnd) box.scrollTop = box.scrollHeight;
+      }
+    };
+
+    const KEYS = { ArrowLeft: -1, ArrowRight: 1 };
+    tokens.addEventListener("keydown", (event) => {
+      if (event.altKey || event.ctrlKey || event.metaKey) return;
+      let step = null;
+      if (event.key in KEYS) step = chosen.step + KEYS[event.key];
+      else if (event.key === "Home") step = 0;
+      else if (event.key === "End") step = cells.length - 1;
+      else if (event.key === "ArrowUp" || event.key === "ArrowDown") step = neighbour(event.key === "ArrowUp");
+      if (step === null) return;
+      event.preventDefault();
+      choose(step, true);
+    });
+    // The nearest token in the line above or below, as in a text.
+    const neighbour = (up) => {
+      const here = tokens.children[chosen.step]?.getBoundingClientRect();
+      if (!here) return null;
+      let best = null;
+      [...tokens.children].forEach((button, step) => {
+        const box = button.getBoundingClientRect();
+        if (up ? box.bottom > here.top + 2 : box.top < here.bottom - 2) return;
+        const distance = 8 * Math.abs(box.top - here.top) + Math.abs(box.left - here.left);
+        if (best === null || distance < best.distance) best = { step, distance };
+      });
+      return best ? best.step : null;
+    };
+
+    watch(["data"], update);
+    watch(["lines"], grow);
+    update();
+  };
+})();
