@@ -83,6 +83,8 @@ class Recording:
         self._pending: tuple[Tensor, list[Tensor]] | None = None
         self._acted = [False] * len(self.stages)
         self._warnings: list[str] = []
+        self.cache: Any = None
+        self._cached_ids: Tensor | None = None
         self._dtype, self.device = "", str(input_ids.device)
         self._began, self._seconds = time.perf_counter(), 0.0
 
@@ -193,6 +195,15 @@ class Recording:
         self._seconds = time.perf_counter() - self._began
         return step
 
+    def keep_cache(self, cache: Any, ids: Tensor) -> None:
+        """Remembers the model's cache and the tokens it holds, [rows, length], for forks; copies nothing."""
+        self.cache, self._cached_ids = cache, ids
+
+    @property
+    def cached_ids(self) -> Tensor | None:
+        """The tokens that `cache` holds, int64 [rows, length], or None without a cache."""
+        return None if self.cache is None else self._cached_ids.cpu()
+
     def note_stop_strings(self, criteria: StoppingCriteriaList) -> None:
         """Keeps stop strings that came as a criterion instead of a parameter."""
         for criterion in criteria:
@@ -228,10 +239,10 @@ class Recording:
             warnings=tuple(self._warnings) + self._lost(),
             stop_reasons=tuple(r or "running" for r in self._reasons),
             seconds=self._seconds,
-            shared_prefill=self.share_prefill,
+            prefill="shared" if self.share_prefill else self._facts.get("prefill", "plain"),
             store=self.store,
             ledger=self.ledger,
-            **self._facts,
+            **{name: fact for name, fact in self._facts.items() if name != "prefill"},
         )
 
     def _lost(self) -> tuple[str, ...]:

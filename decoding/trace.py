@@ -21,7 +21,7 @@ from decoding.tokens import TokenTable
 if TYPE_CHECKING:
     import networkx
 
-__all__ = ["ModelInfo", "Step", "Trace"]
+__all__ = ["Fork", "ModelInfo", "Step", "Trace"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +137,25 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fork:
+    """Where a run leaves another one: up to there they are the same, and the prefix is this run's prompt.
+
+    Attributes:
+        step: of the first run, at which another token was taken.
+        row: of the first run's scores at that step.
+        token_id: the token taken.
+        rank: of the beam candidate that was followed, or None.
+        prompt_length: positions of the first run's prompt.
+    """
+
+    step: int
+    row: int
+    token_id: int
+    prompt_length: int
+    rank: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """A recorded run, complete; it needs neither model nor tokenizer.
 
@@ -163,7 +182,9 @@ class Trace:
         seed: of the draws, or None where torch's global state was used.
         rng_state: that state before the first draw, or None with a seed.
         seconds: wall time of the loop.
-        shared_prefill: the prompt was computed once for all beams, so last bits may differ from `generate`'s.
+        prefill: how the prompt was computed: `plain`, as `generate` does; `shared`, once for all beams; `reused`,
+            from the cache of the run it was forked from. With the last two the last bits may differ.
+        fork: where this run leaves another one, or None.
         ledger: candidates and pools of beam methods, else None.
     """
 
@@ -187,7 +208,8 @@ class Trace:
     seed: int | None = None
     rng_state: Tensor | None = None
     seconds: float = 0.0
-    shared_prefill: bool = False
+    prefill: str = "plain"
+    fork: Fork | None = None
     store: StepStore = field(repr=False, compare=False)
     ledger: Ledger | None = field(default=None, repr=False, compare=False)
 

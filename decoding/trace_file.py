@@ -32,7 +32,7 @@ from decoding.silent import SilentKnob
 from decoding.stages import Stage
 from decoding.step_store import arrays_from_bytes
 from decoding.tokens import TokenTable
-from decoding.trace import ModelInfo, Step, Trace
+from decoding.trace import Fork, ModelInfo, Step, Trace
 
 __all__ = ["load_trace", "save_trace"]
 
@@ -175,7 +175,8 @@ def _as_json(trace: Trace) -> dict[str, Any]:
         "messages": trace.messages,
         "seed": trace.seed,
         "seconds": trace.seconds,
-        "shared_prefill": trace.shared_prefill,
+        "prefill": trace.prefill,
+        "fork": asdict(trace.fork) if trace.fork else None,
         "beams": {"n_beams": trace.ledger.n_beams, "reasons": trace.ledger.reasons} if trace.ledger else None,
     }
 
@@ -277,7 +278,8 @@ def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
         seed=header["seed"],
         rng_state=run.get("rng_state"),
         seconds=float(header["seconds"]),
-        shared_prefill=header.get("shared_prefill") is True,
+        prefill=_text(header.get("prefill", "plain")),
+        fork=Fork(**_fields(header["fork"], Fork)) if header.get("fork") else None,
         store=store,
         ledger=ledger,
     )

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["Check", "Verification", "verify"]
 
 CLOSE = 1e-3  # what a prompt computed once instead of once per beam may change a float32 score by
+PREFILLS = {
+    "shared": "was computed once for all beams (share_prefill)",
+    "reused": "was not computed again but taken from the run this one was forked from",
+}
 ONE_AT_A_TIME = threading.Lock()  # plain generate() draws from torch's one global random state
 
 
@@ -61,7 +65,7 @@ class Verification:
     @property
     def text(self) -> str:
         """A report in plain words, one line per check."""
-        exact = "the same tokens" if any("share_prefill" in note for note in self.notes) else "the same, bit for bit"
+        exact = "the same tokens" if any("that path's" in note for note in self.notes) else "the same, bit for bit"
         verdict = f"equal: generate() gives {exact}" if self.equal else "NOT equal"
         lines = [f"  {c.name}: {'equal' if c.equal else 'DIFFERENT'} ({c.detail})" for c in self.checks]
         return "\n".join([verdict, *lines, *(f"  note: {note}" for note in self.notes)])
@@ -196,7 +200,7 @@ def _compare_hypotheses(trace: Trace, theirs: Tensor) -> Check:
     """The final scores; places that no hypothesis ever took are -1e9 on both sides and are not compared."""
     ours = {h.place: h.score for h in trace.hypotheses}
     off = [(place, score) for place, score in ours.items() if score != float(theirs[place])]
-    if not off or (trace.shared_prefill and all(abs(s - float(theirs[p])) < CLOSE for p, s in off)):
+    if not off or (trace.prefill != "plain" and all(abs(s - float(theirs[p])) < CLOSE for p, s in off)):
         return Check(name="sequences_scores", equal=True, detail=f"{len(ours)} hypotheses")
     place, score = off[0]
     return Check(
@@ -222,10 +226,10 @@ def _compare_steps(name: str, trace: Trace, stage: int, theirs: Any) -> Check:
             ours, other = step.scores(row=row, stage=stage), expected[row].cpu().float()
             if ours.view(torch.int32).equal(other.view(torch.int32)):
                 continue
-            if not (trace.shared_prefill and torch.allclose(ours, other, atol=CLOSE, rtol=0)):
+            if not (trace.prefill != "plain" and torch.allclose(ours, other, atol=CLOSE, rtol=0)):
                 return Check(name=name, equal=False, detail=_where(step.index, row, ours, other))
     n_values = len(trace.steps) * trace.n_rows * trace.model.vocab_size
-    how = f"within {CLOSE}" if trace.shared_prefill else "bit for bit"
+    how = f"within {CLOSE}" if trace.prefill != "plain" else "bit for bit"
     return Check(name=name, equal=True, detail=f"{len(trace.steps)} steps, {n_values:,} values, {how}")
 
 
@@ -238,10 +242,10 @@ def _where(step: int, row: int, ours: Tensor, theirs: Tensor) -> str:
 
 def _notes(trace: Trace, lm: LanguageModel) -> tuple[str, ...]:
     notes = []
-    if trace.shared_prefill:
+    if trace.prefill != "plain":
         notes.append(
-            "recorded with share_prefill: the prompt was computed once for all beams, so the scores shown are that "
-            f"path's; the tokens are generate()'s, its scores are the same within {CLOSE}"
+            f"the prompt {PREFILLS.get(trace.prefill, trace.prefill)}, so the scores shown are that path's; the tokens are generate()'s, "
+            f"its scores are the same within {CLOSE}"
         )
     if trace.model.device.split(":")[0] != lm.device.split(":")[0] or trace.model.dtype != lm.dtype:
         notes.append(

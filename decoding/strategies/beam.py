@@ -131,6 +131,7 @@ def beam(
             final_score=final_score, next_rows=next_rows, pool_from=best, pool_score=pool_score,
             pool_done=pool_done, searching=searching, n_top=n_beams,
         )  # fmt: skip
+        recording.keep_cache(model_kwargs.get("past_key_values"), running[:, :, :length].flatten(0, 1))
         yield recording.choose_beams(beam_step, improvable[:, 0])
         if not go_on:
             break

@@ -73,6 +73,7 @@ def sampling(
             hits = recording.stops(stopping_criteria, input_ids, returned.scores)  # bool [rows]
             step = recording.choose(tokens, unfinished == 0)
             unfinished = unfinished & ~hits
+            recording.keep_cache(model_kwargs.get("past_key_values"), input_ids[:, :-1])
             yield step
             if unfinished.max() == 0:
                 break
