@@ -16,6 +16,7 @@ from transformers.generation import (
 from transformers.generation.configuration_utils import GenerationMode
 
 from decoding.errors import DecodingError, NotRecordedError, RecordingError
+from decoding.kept_cache import KeptCache
 from decoding.recording import Recording
 from decoding.step_store import DEFAULT_MEMORY_BUDGET
 from decoding.strategies.beam import beam
@@ -78,6 +79,13 @@ class Recorder:
         if self._recording is None:
             raise NotRecordedError("nothing has been recorded yet; pass this Recorder to generate(custom_generate=…)")
         return self._recording.trace()
+
+    def kept_cache(self) -> KeptCache | None:
+        """What the model remembers of the recorded run, for `decoding.fork`; None where nothing can be reused."""
+        recording = self._recording
+        if recording is None or recording.cached_ids is None:
+            return None
+        return KeptCache(cache=recording.cache, ids=recording.cached_ids)
 
     def __call__(
         self,

@@ -139,9 +139,10 @@ def _check_possible(trace: Trace, lm: LanguageModel, processors: Any, inputs: An
 
 def _inputs(trace: Trace) -> dict[str, Tensor]:
     """The inputs as they were before generate() expanded each prompt to its rows."""
-    if trace.model.is_encoder_decoder:
-        return {"input_ids": trace.encoder_ids, "attention_mask": trace.encoder_mask}
     each = trace.rows_per_prompt
+    if trace.model.is_encoder_decoder:
+        started = {"decoder_input_ids": trace.prompt_ids[::each]} if trace.prompt_ids.shape[1] > 1 else {}
+        return {"input_ids": trace.encoder_ids, "attention_mask": trace.encoder_mask, **started}
     return {"input_ids": trace.prompt_ids[::each], "attention_mask": trace.prompt_mask[::each]}
 
 

@@ -1,0 +1,166 @@
+"""fork: take another token at some step of a recorded run, and decode on from there."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Generator
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import DynamicCache
+
+from decoding.errors import PromptError, RecordingError
+from decoding.models import LanguageModel
+from decoding.prompts import encode_prompt
+from decoding.kept_cache import KeptCache
+from decoding.recorder import Recorder
+from decoding.settings import Settings
+from decoding.trace import Fork, Step, Trace
+
+__all__ = ["KeptCache", "fork", "stream_fork"]
+
+def fork(
+    trace: Trace,
+    lm: LanguageModel,
+    *,
+    step: int,
+    token_id: int,
+    row: int = 0,
+    settings: Settings | None = None,
+    kept: KeptCache | None = None,
+) -> Trace:
+    """The trace of decoding on from `step`, where `token_id` was taken instead; see `stream_fork`."""
+    recorder = Recorder()
+    for _ in stream_fork(trace, lm, recorder, step=step, token_id=token_id, row=row, settings=settings, kept=kept):
+        pass
+    return recorder.trace
+
+
+def stream_fork(
+    trace: Trace,
+    lm: LanguageModel,
+    recorder: Recorder,
+    *,
+    step: int,
+    token_id: int,
+    row: int = 0,
+    rank: int | None = None,
+    settings: Settings | None = None,
+    kept: KeptCache | None = None,
+) -> Generator[Step, None, Any]:
+    """Yields the steps after the fork; `recorder.trace` is the new run, whose prompt is the prefix.
+
+    A pruned beam candidate is forked by its `parent` as `row` and its `token_id`. A search that goes on from a
+    fork starts anew: its sums and lengths count from the fork.
+
+    Args:
+        trace: the first run.
+        lm: its model.
+        recorder: records the new run.
+        step: at which the other token is taken, from 0.
+        token_id: the token to take; it may be one that was removed.
+        row: of the first run's scores at that step.
+        rank: of the beam candidate followed, for the record.
+        settings: parameters of the new run; the first run's when left out.
+        kept: from `Recorder.kept_cache` of the first run; the prefix it shares is not computed again.
+
+    Raises:
+        RecordingError: there is no such step, row or token, or the run came from embeddings or an encoder whose
+            input is not in the trace.
+        PromptError: the first run used up its length, so that nothing is left to decode.
+    """
+    _check(trace, step, row, token_id)
+    prefix = torch.cat([trace.prefix(step, row), torch.tensor([token_id])])  # [length]
+    kwargs = _remaining(trace, settings, lm, step)
+    inputs = _inputs(trace, row, prefix)
+    recorder.tokenizer, recorder.seed = lm.tokenizer, (settings or trace.settings or Settings()).seed
+    recorder.identity = {k: v for k, v in lm.identity().items() if k in ("name", "source", "revision")}
+    recorder.facts = {
+        "settings": settings or trace.settings,
+        "prompts": None if trace.prompts is None else (trace.prompts[row // trace.rows_per_prompt],),
+        "tokens": trace.tokens,
+        "fork": Fork(step=step, row=row, token_id=token_id, rank=rank, prompt_length=trace.prompt_ids.shape[1]),
+    }
+    if trace.model.is_encoder_decoder:
+        recorder.facts |= {"encoder_ids": inputs["input_ids"], "encoder_mask": inputs["attention_mask"]}
+    elif (reused := _reusable(kept, prefix, kwargs.get("num_beams") or 1)) is not None:
+        inputs["past_key_values"] = reused
+        recorder.facts["prefill"] = "reused"
+    inputs = {name: value.to(lm.model.device) if isinstance(value, Tensor) else value for name, value in inputs.items()}
+    return recorder.stream(lm.model, **inputs, **kwargs)
+
+
+def _inputs(trace: Trace, row: int, prefix: Tensor) -> dict[str, Any]:
+    """`generate`'s inputs for one row that goes on from `prefix`."""
+    if trace.model.is_encoder_decoder:
+        which = slice(row // trace.rows_per_prompt, row // trace.rows_per_prompt + 1)
+        encoder = {"input_ids": trace.encoder_ids[which], "attention_mask": trace.encoder_mask[which]}
+        return {**encoder, "decoder_input_ids": prefix[None]}
+    mask = torch.ones_like(prefix)
+    mask[: trace.prompt_ids.shape[1]] = trace.prompt_mask[row]
+    return {"input_ids": prefix[None], "attention_mask": mask[None]}
+
+
+def _check(trace: Trace, step: int, row: int, token_id: int) -> None:
+    for name, value, n in (
+        ("step", step, len(trace.steps)),
+        ("row", row, trace.n_rows),
+        ("token_id", token_id, trace.model.vocab_size),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < n:
+            raise RecordingError(f"{name} must be a whole number in [0, {n - 1}], got {value!r}; choose one of this run's")
+    if trace.model.is_encoder_decoder and trace.encoder_ids is None:
+        raise RecordingError("what the encoder read is not in a drop-in recording; record the run with record()")
+    if trace.prompt_ids.shape[1] == 0:
+        raise RecordingError("the run started from embeddings, which are not in the trace; it cannot be forked")
+
+
+def _remaining(trace: Trace, settings: Settings | None, lm: LanguageModel, step: int) -> dict[str, Any]:
+    """The parameters of the new run, with lengths counted from the fork."""
+    if settings is not None:
+        values = settings.generate_kwargs(lm.tokenizer)
+        return values if values.get("num_beams", 1) > 1 else {**values, "num_return_sequences": 1}
+    values = {k: v for k, v in trace.generation_config.items() if k not in ("max_time", "min_length", "max_length")}
+    length = trace.generation_config["max_length"] - trace.prompt_ids.shape[1] - step - 1
+    if length < 1:
+        raise PromptError(
+            f"nothing is left to decode: the run could have {length + step + 1} new tokens and the fork uses them up; "
+            "fork at an earlier step or raise max_new_tokens"
+        )
+    values["max_new_tokens"] = length
+    if values.get("min_new_tokens"):
+        values["min_new_tokens"] = max(0, values["min_new_tokens"] - step - 1)
+    if values.get("exponential_decay_length_penalty"):
+        start, factor = values["exponential_decay_length_penalty"]
+        values["exponential_decay_length_penalty"] = (start - step - 1, factor)
+    if values.get("num_beams", 1) == 1:
+        values["num_return_sequences"] = 1
+    if trace.settings and trace.settings.negative_prompt:
+        negative = encode_prompt(lm, trace.settings.negative_prompt)
+        values["negative_prompt_ids"] = negative.input_ids.to(lm.model.device)
+        values["negative_prompt_attention_mask"] = negative.attention_mask.to(lm.model.device)
+    return values
+
+
+def _reusable(kept: KeptCache | None, prefix: Tensor, n_rows: int) -> DynamicCache | None:
+    """A copy of the cache cut to the prefix, once per row of the new run; None where it cannot be had.
+
+    The last token of the prefix is left for the model to read: it gives the first logits.
+    """
+    if kept is None or type(kept.cache) is not DynamicCache or not kept.cache.is_croppable:
+        return None
+    n = min(kept.ids.shape[1], len(prefix) - 1)
+    same = (kept.ids[:, :n] == prefix[:n]).cumprod(1).sum(1)  # [rows], tokens shared with the prefix
+    best = int(same.argmax())
+    if int(same[best]) < 1:
+        return None
+    cache = copy.deepcopy(kept.cache)
+    cache.batch_select_indices(torch.tensor([best], device=cache.layers[0].keys.device))
+    try:
+        cache.crop(int(same[best]) - kept.ids.shape[1])  # a negative number: how many tokens to drop
+    except RuntimeError:  # a sliding window has forgotten what stood there
+        return None
+    if n_rows > 1:
+        cache.batch_repeat_interleave(n_rows)
+    return cache
