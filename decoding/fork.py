@@ -11,9 +11,9 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from decoding.errors import PromptError, RecordingError
+from decoding.kept_cache import KeptCache
 from decoding.models import LanguageModel
 from decoding.prompts import encode_prompt
-from decoding.kept_cache import KeptCache
 from decoding.recorder import Recorder
 from decoding.settings import Settings
 from decoding.trace import Fork, Step, Trace
@@ -109,7 +109,8 @@ def _check(trace: Trace, step: int, row: int, token_id: int) -> None:
         ("token_id", token_id, trace.model.vocab_size),
     ):
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < n:
-            raise RecordingError(f"{name} must be a whole number in [0, {n - 1}], got {value!r}; choose one of this run's")
+            accepts = f"a whole number in [0, {n - 1}]"
+            raise RecordingError(f"{name} must be {accepts}, got {value!r}; choose one of this run's")
     if trace.model.is_encoder_decoder and trace.encoder_ids is None:
         raise RecordingError("what the encoder read is not in a drop-in recording; record the run with record()")
     if trace.prompt_ids.shape[1] == 0:

@@ -68,7 +68,8 @@ class Recording:
         self.mode = mode_of(config.to_dict())
         beams = self.mode in BEAM_MODES
         self.stages = (*((Stage(name=LOG_SOFTMAX, params={}),) if beams else ()), *stages_of(processors))
-        self.ledger = Ledger(n_prompts=input_ids.shape[0] // config.num_beams, n_beams=config.num_beams) if beams else None
+        n_prompts = input_ids.shape[0] // (config.num_beams or 1)
+        self.ledger = Ledger(n_prompts=n_prompts, n_beams=config.num_beams) if beams else None
         self.store = MemoryStore(memory_budget)
         self.share_prefill = share_prefill and beams
         self.steps: list[Step] = []

@@ -231,8 +231,8 @@ class Trace:
 
     @property
     def stop_reason(self) -> str:
-        """Why the run as a whole ended: the reason of the row that ended last."""
-        return self.stop_reasons[-1] if len(set(self.stop_reasons)) == 1 else ", ".join(dict.fromkeys(self.stop_reasons))
+        """Why the run ended; several reasons, joined by commas, where its rows (prompts) ended for different ones."""
+        return ", ".join(dict.fromkeys(self.stop_reasons))
 
     @property
     def generated_ids(self) -> Tensor:

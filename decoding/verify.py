@@ -245,8 +245,8 @@ def _notes(trace: Trace, lm: LanguageModel) -> tuple[str, ...]:
     notes = []
     if trace.prefill != "plain":
         notes.append(
-            f"the prompt {PREFILLS.get(trace.prefill, trace.prefill)}, so the scores shown are that path's; the tokens are generate()'s, "
-            f"its scores are the same within {CLOSE}"
+            f"the prompt {PREFILLS.get(trace.prefill, trace.prefill)}, so the scores shown are that path's; the "
+            f"tokens are generate()'s, its scores are the same within {CLOSE}"
         )
     if trace.model.device.split(":")[0] != lm.device.split(":")[0] or trace.model.dtype != lm.dtype:
         notes.append(

@@ -40,9 +40,12 @@ def test_with_a_kept_cache_only_the_new_token_is_read(tiny, monkeypatch):
     plain = fork(first, tiny, step=3, token_id=token)
     widths = []
     forward = type(tiny.model).forward
-    monkeypatch.setattr(
-        type(tiny.model), "forward", lambda self, input_ids=None, **k: widths.append(input_ids.shape[1]) or forward(self, input_ids=input_ids, **k)
-    )
+
+    def counted(self, input_ids=None, **kwargs):
+        widths.append(input_ids.shape[1])
+        return forward(self, input_ids=input_ids, **kwargs)
+
+    monkeypatch.setattr(type(tiny.model), "forward", counted)
     reused = fork(first, tiny, step=3, token_id=token, kept=recorder.kept_cache())
     assert widths == [1, 1, 1, 1]
     assert reused.prefill == "reused"
@@ -97,7 +100,9 @@ def test_a_fork_at_the_last_step_has_nothing_left_to_decode(tiny):
         fork(first, tiny, step=2, token_id=5)
 
 
-@pytest.mark.parametrize(("name", "value"), [("step", 99), ("step", -1), ("row", 1), ("token_id", 10**6), ("step", True)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("step", 99), ("step", -1), ("row", 1), ("token_id", 10**6), ("step", True)]
+)
 def test_a_fork_at_nowhere_is_refused(tiny, name, value):
     first = record(tiny, "The", Settings(max_new_tokens=3))
     with pytest.raises(RecordingError, match=f"{name} must be a whole number in"):

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 from transformers.generation import GenerationConfig
-from transformers.generation.utils import ALL_CACHE_NAMES
 from transformers.generation.utils import (
+    ALL_CACHE_NAMES,
     GenerateBeamDecoderOnlyOutput,
     GenerateBeamEncoderDecoderOutput,
     GenerateDecoderOnlyOutput,
