@@ -218,7 +218,8 @@ def _check_output(path: Path | None) -> None:
 
     if path is None:
         return
-    if path.is_dir() or not path.absolute().parent.is_dir():
+    # Saving renames a new file into place: done to a device, that would take the device away.
+    if (path.exists() and not path.is_file()) or not path.absolute().parent.is_dir():
         raise DecodingError(f"-o must name a file in a folder that exists, got {str(path)!r}")
 
 

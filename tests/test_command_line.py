@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -122,6 +123,7 @@ def test_ctrl_c_keeps_the_steps_so_far(record, tmp_path: Path, monkeypatch, caps
         (["--prompt", "a" * 500], "takes at most 128"),
         (["--chat", "no-such.json"], "the chat 'no-such.json' cannot be read"),
         (["--prompt", "a", "--model", "no/such/folder"], "neither a local directory nor a Hub id"),
+        (["--prompt", "a", "-o", os.devnull], "-o must name a file in a folder that exists"),
         (["--prompt", "a", "-o", "no-such-folder/run.trace"], "-o must name a file in a folder that exists"),
         (["--prompt", "a", "--dtype", "int4"], "dtype must be one of"),
     ],
