@@ -136,7 +136,7 @@ def beam(
             break
 
         # 7. The model reads the chosen tokens, each row with its parent's cache.
-        del outputs  # the first one's logits may be very large
+        outputs = None  # the first one's logits may be very large
         inputs = model.prepare_inputs_for_generation(
             running[:, :, : length + 1].flatten(0, 1),
             next_sequence_length=1 if model_kwargs["use_cache"] else None,
