@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
 from torch import Tensor
@@ -98,7 +99,7 @@ class Recording:
         raw = raw.detach().to("cpu", copy=True)
         on_cpu = [raw if raw.dtype == torch.float32 else raw.to(torch.float32), *(o.cpu() for o in outputs[1:])]
         self._pending = (raw, on_cpu)
-        n_bad = int(torch.count_nonzero(~torch.isfinite(on_cpu[0]) & (on_cpu[0] != -torch.inf)))
+        n_bad = _n_not_a_score(on_cpu[0])
         if n_bad and not any(w.startswith("the model's logits") for w in self._warnings):
             self._warnings.append(
                 f"the model's logits hold {n_bad} NaN or infinite values at step {len(self.steps)}; generate() "
@@ -114,7 +115,7 @@ class Recording:
         Raises:
             RecordingError: a row has NaN probabilities; says whether the model or a processor is to blame.
         """
-        if bool(torch.isfinite(probs).all()):
+        if bool(torch.isfinite(probs.sum(-1)).all()):  # one NaN makes its whole row NaN
             return
         raw, outputs = self._pending
         n, step = int(torch.count_nonzero(~torch.isfinite(raw))), len(self.steps)
@@ -269,6 +270,13 @@ class Recording:
             transformers_version=transformers.__version__,
             torch_version=torch.__version__,
         )
+
+
+def _n_not_a_score(logits: Tensor) -> int:
+    """How many values are NaN or plus infinity; in numpy, as this runs at every step."""
+    values = logits.numpy()
+    finite = np.isfinite(values)
+    return 0 if finite.all() else int(np.count_nonzero(~finite & (values != -np.inf)))
 
 
 def config_as_json(config: GenerationConfig) -> dict[str, Any]:
