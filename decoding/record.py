@@ -37,7 +37,7 @@ def record(
         logits_processor: your own processors; they run and are recorded after transformers' penalties and
             before its temperature, where `generate` puts them.
         stopping_criteria: your own criteria.
-        memory_budget: bytes of recorded arrays kept in memory before the rest goes to a temporary file.
+        memory_budget: bytes of memory that a recording may take; steps that do not fit go to a temporary file.
         on_step: called with each step as it is decoded.
 
     Raises:

@@ -48,7 +48,7 @@ class Recorder:
         tokenizer: gives the trace its token texts; without one tokens show as `#id`.
         seed: draws from a generator of its own, so that torch's global random state is neither used nor
             changed. Without a seed the global state is used, as `generate()` does.
-        memory_budget: bytes of recorded arrays kept in memory; what comes after goes to a temporary file.
+        memory_budget: bytes of memory that a recording may take; steps that do not fit go to a temporary file.
         share_prefill: in beam methods, compute the prompt once instead of once per beam. Faster, and the same
             tokens, but the last bits of the scores may differ from `generate()`'s.
         on_step: called with each `Step` as it is decoded.

@@ -22,7 +22,7 @@ from decoding.ledger import BeamStep, Ledger
 from decoding.settings import Settings, mode_of
 from decoding.silent import silent_knobs
 from decoding.stages import LOG_SOFTMAX, Stage, encode_stages, stages_of
-from decoding.step_store import MemoryStore
+from decoding.step_store import REMEDY, MemoryStore
 from decoding.trace import ModelInfo, Step, Trace
 
 __all__ = ["Recording"]
@@ -251,8 +251,8 @@ class Recording:
         if self.store.lost_from is None:
             return ()
         return (
-            f"the disk was full: from step {self.store.lost_from} on only the chosen tokens were kept; free some "
-            "space in the temporary folder or raise memory_budget",
+            f"the temporary file could not be written ({self.store.lost_because}): from step {self.store.lost_from} "
+            f"on only the chosen tokens were kept; {REMEDY}",
         )
 
     def _model_info(self) -> ModelInfo:

@@ -7,8 +7,10 @@ a step in memory are the same thing.
 from __future__ import annotations
 
 import errno
+import os
 import tempfile
 import threading
+import weakref
 from typing import IO, Protocol
 
 import safetensors.torch
@@ -19,8 +21,10 @@ from decoding.errors import NotRecordedError, TraceFileError
 
 __all__ = ["DEFAULT_MEMORY_BUDGET", "MemoryStore", "StepStore"]
 
-DEFAULT_MEMORY_BUDGET = 2**30  # bytes; 5,400 steps at 49k vocabulary in float32
+DEFAULT_MEMORY_BUDGET = 2**30  # bytes; 4,000 steps at 49k vocabulary in float32
+FOR_STEPS = 0.75  # of the budget; the rest is for work: scores between processors, encoding, what malloc loses
 LOST = None
+REMEDY = "free some space in the temporary folder, or raise memory_budget"
 
 
 class StepStore(Protocol):
@@ -42,11 +46,11 @@ class StepStore(Protocol):
 
 
 class MemoryStore:
-    """Keeps steps in memory up to `memory_budget` bytes, and from there on in an unnamed temporary file.
+    """Keeps steps in memory up to three quarters of `memory_budget` bytes, and then in a temporary file.
 
-    The file has no name (where the system allows it) and vanishes with the process: prompts and logits
-    are left to nobody. When the disk is full, steps that do not fit are lost, `lost_from` says from where,
-    and nothing is raised: a run never dies of recording.
+    The file has no name (where the system allows it) and vanishes with the store: prompts and logits are left
+    to nobody. When the disk is full, steps that do not fit are lost, `lost_from` says from where, `lost_because`
+    why, and nothing is raised: a run never dies of recording.
     """
 
     def __init__(self, memory_budget: int = DEFAULT_MEMORY_BUDGET) -> None:
@@ -54,6 +58,7 @@ class MemoryStore:
         self.nbytes = 0
         self.n_spilled = 0
         self.lost_from: int | None = None
+        self.lost_because = ""
         self._in_memory = 0
         self._steps: list[dict[str, Tensor] | tuple[int, int] | None] = []
         self._file: IO[bytes] | None = None
@@ -65,7 +70,7 @@ class MemoryStore:
     def append(self, arrays: dict[str, Tensor]) -> None:
         """Takes the arrays of the next step; they must not be written to afterwards."""
         size = sum(a.numel() * a.element_size() for a in arrays.values())
-        if self._in_memory + size <= self.memory_budget:
+        if self._in_memory + size <= FOR_STEPS * self.memory_budget:
             self._in_memory += size
             self._steps.append(arrays)
         else:
@@ -78,8 +83,8 @@ class MemoryStore:
         step = self._steps[index]
         if step is LOST:
             raise NotRecordedError(
-                f"the scores of step {index} were not kept: the disk was full from step {self.lost_from} on; "
-                "free some space in the temporary folder or raise memory_budget"
+                f"the scores of step {index} were not kept: the temporary file could not be written from step "
+                f"{self.lost_from} on ({self.lost_because}); {REMEDY}"
             )
         if isinstance(step, dict):
             return step
@@ -95,13 +100,15 @@ class MemoryStore:
         blob = safetensors.torch.save(arrays)
         try:
             with self._lock:
-                self._file = self._file or tempfile.TemporaryFile(prefix="decoding-explorer-", buffering=0)
-                offset = self._file.seek(0, 2)
+                if self._file is None:
+                    self._file = tempfile.TemporaryFile(prefix="decoding-explorer-", buffering=0)
+                    weakref.finalize(self, self._file.close)
+                offset = self._file.seek(0, os.SEEK_END)
                 written = self._file.write(blob)
             if written != len(blob):
-                raise OSError(errno.ENOSPC, "No space left on device")
-        except OSError:
-            self.lost_from = len(self._steps)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as err:
+            self.lost_from, self.lost_because = len(self._steps), err.strerror or type(err).__name__
             return LOST
         self.n_spilled += 1
         return offset, len(blob)
