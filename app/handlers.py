@@ -97,7 +97,10 @@ class Handlers:
     def choose_step(self, session: Session, value: Any) -> list[Any]:
         """The charts of the chosen step."""
         session.choose(value)
-        return [Chart(data=session.waterfall()), Chart(data=session.cutoff())]
+        try:
+            return [Chart(data=session.waterfall()), Chart(data=session.cutoff()), gr.skip()]
+        except DecodingError as error:  # a step that was lost, because the disk was full
+            return [gr.skip(), gr.skip(), Message(data=message_json(str(error), session.text))]
 
     def choose_tab(self, session: Session, event: gr.EventData) -> Any:
         """The cut-off of the chosen rule."""
@@ -187,13 +190,13 @@ class Handlers:
     ) -> list[Any]:
         """What changed since the last update: tokens, and now and then the charts of the newest step."""
         status = running_status(lm.name, str(lm.device), live.n_steps, of, session.text)
-        more: dict[str, Any] = {"token_row": live.token_row(), "status": Status(data=status)}
+        more: dict[str, Any] = {"status": Status(data=status)}
         if live.is_first:
-            more["verdict"] = Verdict(data="null")
+            more |= {"verdict": Verdict(data="null"), "facts": Facts(data=live.facts())}
         if charts:
             waterfall, cutoff = live.charts()
             more |= {"waterfall": Chart(data=waterfall), "cutoff": Chart(data=cutoff)}
-        return self._out(**more)
+        return self._out(token_row=live.token_row(), **more)
 
     def _failed(self, session: Session, message: str, trace: Trace | None) -> Iterator[list[Any]]:
         """The message, with what was recorded before, or else the run before."""

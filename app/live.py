@@ -74,6 +74,10 @@ class LiveRow:
         self._frame = session.row_frame(rows, streaming=True)
         return TokenRow(data=self._frame, lines=lines)
 
+    def facts(self) -> str:
+        """Facts of the run so far."""
+        return self._session.facts_of(self._trace())
+
     def charts(self) -> tuple[str, str]:
         """Waterfall and cut-off of the newest step."""
         return self._session.charts_of(self._trace(), len(self._ids[0]) - 1)

@@ -18,7 +18,6 @@ from app.text import Text
 from app.theme import palette_css, palette_script, theme
 from app.words import ask_of, header_json, knobs_json, model_status
 from decoding.settings import Settings
-from decoding.trace import Trace
 from decoding.trace_file import load_trace
 
 __all__ = ["build", "launch"]
@@ -57,7 +56,7 @@ def launch(
     shelf = ModelShelf(model)
     shelf.start(model)
     gr.set_static_paths(static_paths())
-    page = build(shelf, trace)
+    page = build(shelf, Session(trace, "example" if trace_path is None else "file"))
     page.queue(max_size=QUEUE)
     page.launch(
         server_name=host,
@@ -74,10 +73,9 @@ def launch(
     )
 
 
-def build(shelf: ModelShelf, trace: Trace) -> gr.Blocks:
-    """The page as Gradio Blocks, opening on a trace."""
+def build(shelf: ModelShelf, first: Session) -> gr.Blocks:
+    """The page as Gradio Blocks; every visitor begins with a copy of `first`."""
     text = Text("en")
-    first = Session(trace)
     handlers = Handlers(shelf)
     with gr.Blocks(
         title=text("name"), analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)
@@ -123,6 +121,7 @@ def _ask(shelf: ModelShelf, first: Session, text: Text) -> dict[str, gr.componen
     with gr.Column(elem_id="dx-ask", elem_classes="dx-panel"):
         model = gr.Textbox(
             shelf.default, label=text("ask.model"), info=text("ask.model.info"), max_lines=1, max_length=500,
+            elem_id="dx-model",
         )  # fmt: skip
         kind = gr.Radio(
             [(text("ask.format.text"), "text"), (text("ask.format.chat"), "chat")],
@@ -130,11 +129,11 @@ def _ask(shelf: ModelShelf, first: Session, text: Text) -> dict[str, gr.componen
         )  # fmt: skip
         prompt = gr.Textbox(
             words["prompt"], label=text("ask.prompt"), info=text(f"ask.prompt.{words['kind']}"), lines=3, max_lines=8,
-            max_length=LONGEST_PROMPT,
+            max_length=LONGEST_PROMPT, elem_id="dx-prompt",
         )  # fmt: skip
         system = gr.Textbox(
             words["system"], label=text("ask.system"), info=text("ask.system.info"), lines=1, max_lines=4,
-            max_length=LONGEST_PROMPT, visible=words["kind"] == "chat",
+            max_length=LONGEST_PROMPT, visible=words["kind"] == "chat", elem_id="dx-system",
         )  # fmt: skip
         with gr.Row(elem_id="dx-buttons"):
             run = gr.Button(text("ask.run"), variant="primary", size="md", min_width=60, elem_id="dx-run")
@@ -155,7 +154,7 @@ def _wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Co
                 concurrency_limit=None, api_visibility="private")  # fmt: skip
     p["header"].language(handlers.set_language, [p["session"], p["kind"]], worded, **UPDATE)
     p["token_row"].step(
-        handlers.choose_step, [p["session"], p["token_row"]], outputs("waterfall", "cutoff"), **UPDATE
+        handlers.choose_step, [p["session"], p["token_row"]], outputs("waterfall", "cutoff", "message"), **UPDATE
     )
     p["cutoff"].tab(handlers.choose_tab, [p["session"]], outputs("cutoff"), **UPDATE)
     p["kind"].change(handlers.choose_kind, [p["session"], p["kind"]], outputs("prompt", "system"), **UPDATE)

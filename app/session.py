@@ -24,11 +24,16 @@ class Session:
     """What one visitor looks at: a trace, a row and a step of it, in a language.
 
     Gradio keeps one per visitor and hands out the object itself; a copy is a fresh one.
+
+    Args:
+        first: the trace to begin with.
+        origin: `example` or `file`: where that one is from.
     """
 
-    def __init__(self, example: Trace | None = None, lang: str = "en") -> None:
-        self.trace = example
-        self.example = example
+    def __init__(self, first: Trace, origin: str = "example", lang: str = "en") -> None:
+        self.trace = first
+        self.first = first
+        self.origin = origin
         self.text = Text(lang)
         self.row = 0
         self.step = 0
@@ -36,11 +41,10 @@ class Session:
         self.running = False
         self.stop = threading.Event()
         self._measures: dict[int, tuple[TokenMeasures, ...]] = {}
-        if example is not None:
-            self.show(example)
+        self.show(first)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Session:
-        return Session(self.example, self.text.lang)
+        return Session(self.first, self.origin, self.text.lang)
 
     def show(self, trace: Trace) -> None:
         """Takes a trace into view, at the step where the model was least sure."""
@@ -63,8 +67,6 @@ class Session:
             wish = json.loads(value)
             row, step = int(wish["row"]), int(wish["step"])
         except (TypeError, ValueError, KeyError, OverflowError):
-            return
-        if self.trace is None or not self.trace.n_rows:
             return
         self.row = min(max(row, 0), self.trace.n_rows - 1)
         n_steps = sum(not step.ended[self.row] for step in self.trace.steps)
@@ -170,7 +172,11 @@ class Session:
 
     def facts(self) -> str:
         """The run's facts, as JSON."""
-        rows = facts_rows(self.trace, self.text, example=self.trace is self.example)
+        return self.facts_of(self.trace)
+
+    def facts_of(self, trace: Trace) -> str:
+        """A trace's facts, as JSON."""
+        rows = facts_rows(trace, self.text, origin=self.origin if trace is self.first else "")
         return json.dumps({"facts": rows}, ensure_ascii=False)
 
     def notes(self) -> str:

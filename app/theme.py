@@ -84,7 +84,7 @@ DARK: dict[str, str] = {
     "chosen": "#ff9a57",
     "chosen_fill": "#9a4a14",
     "chosen_band": "#2a2019",
-    "unsure": "#b07d0a",
+    "unsure": "#8a6206",
     "good": "#4cc79b",
     "bad": "#ff8a80",
     "top_k": "#e39ac2",

@@ -61,7 +61,7 @@ def _knob(knob: Knob, text: Text) -> dict[str, Any]:
     return {
         "name": knob.name,
         "control": control,
-        "help": text.or_else(f"help.{knob.name}", knob.help),
+        "help": text(f"help.{knob.name}"),
         "not_here": text("settings.not_here"),
         "modes": sorted(knob.modes),
         "neutral": knob.neutral,

@@ -34,6 +34,8 @@ def cutoff_figure(view: CutoffView, text: Text, fields: dict[str, Any]) -> go.Fi
     line = rule_colour(cut.parameter)
     staircase = cut.rule in STAIRCASES
     data = [_staircase(view, y, text) if staircase else _points(view, y, text), _labels(view, y)]
+    if staircase and view.crossing is not None:
+        data.append(_crossing_mark(view, y, line))
     bottom = (max(y) if y else 0) + 1.9
     annotations = _gaps(view, y, text)
     shapes = []
@@ -126,14 +128,14 @@ def _edge(row: CutoffRow) -> str:
 
 def _hover(view: CutoffView, row: CutoffRow, text: Text) -> str:
     state = "minimum" if row.minimum else "kept" if row.kept else "removed"
-    value = percent(row.value) if view.cut.unit == "probability" else nats(row.value)
+    value = escaped(percent(row.value)) if view.cut.unit == "probability" else nats(row.value)
     axis_name = (
         text(f"cutoff.axis.{view.cut.rule}") if view.cut.rule in STAIRCASES else text("waterfall.table.logit")
     )
     if view.cut.rule not in (*STAIRCASES, "top_k"):
-        axis_name, value = text("cutoff.table.p"), percent(row.probability)
+        axis_name, value = text("cutoff.table.p"), escaped(percent(row.probability))
     return text(
-        "cutoff.hover", token=escaped(row.text), rank=row.place, p=percent(row.probability), axis=axis_name,
+        "cutoff.hover", token=escaped(row.text), rank=row.place, p=escaped(percent(row.probability)), axis=axis_name,
         value=value, state=text(f"cutoff.state.{state}"),
     )  # fmt: skip
 
@@ -184,12 +186,23 @@ def _rank_line(view, y, colour, label) -> tuple[list[dict], list[dict]]:
     return [shape], [note]
 
 
+def _crossing_mark(view: CutoffView, y: list[float], colour: str) -> go.Scatter:
+    """Where the token that crosses the threshold ends."""
+    return go.Scatter(
+        x=[view.rows[view.crossing].value],
+        y=[y[view.crossing]],
+        mode="markers",
+        marker={"symbol": "diamond", "size": 9, "color": colour},
+        hoverinfo="skip",
+    )
+
+
 def _crossing(view, y, colour, text) -> list[dict]:
     """Names the token that crosses the threshold, at the end of its own part."""
     if view.crossing is None:
         return []
     row = view.rows[view.crossing]
-    value = percent(row.value) if view.cut.unit == "probability" else nats(row.value)
+    value = escaped(percent(row.value)) if view.cut.unit == "probability" else nats(row.value)
     return [
         {
             "x": row.value - 0.01, "y": y[view.crossing] + 0.95, "xanchor": "right", "showarrow": False,
@@ -204,7 +217,7 @@ def _gaps(view: CutoffView, y: list[float], text: Text) -> list[dict]:
     for gap in view.gaps:
         hidden = view.hidden_chosen if gap is view.gaps[0] else None
         key = "cutoff.gap.chosen" if hidden else "cutoff.gap"
-        words = text(key, n=f"{gap.n:,}", mass=percent(gap.mass), token=escaped(hidden or ""))
+        words = text(key, n=f"{gap.n:,}", mass=escaped(percent(gap.mass)), token=escaped(hidden or ""))
         out.append(
             {
                 "xref": "paper", "x": LABELS + 0.01, "xanchor": "left", "y": y[gap.after] + 1, "showarrow": False,

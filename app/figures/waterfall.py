@@ -90,13 +90,13 @@ def _hover(token: TokenLine, view: Waterfall, i: int, gone: bool, column, text: 
     if gone and token.removed_at is not None:
         margin = ""
         if token.margin is not None:
-            number = margin_text(token.margin, token.unit).removeprefix("−")
+            number = escaped(margin_text(token.margin, token.unit).removeprefix("−"))
             margin = text("waterfall.hover.margin", margin=number, unit=text(f"unit.{token.unit}"))
         stage = escaped(_stage_in_words(view.columns[token.removed_at]))
         return text("waterfall.hover.removed", token=name, id=token.token_id, stage=stage, margin=margin)
     return text(
         "waterfall.hover", token=name, id=token.token_id, stage=escaped(_stage_in_words(column)),
-        p=percent(token.probabilities[i]), score=nats(token.scores[i]),
+        p=escaped(percent(token.probabilities[i])), score=nats(token.scores[i]),
     )  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def _cells(view: Waterfall, columns: Columns) -> go.Scatter:
                 continue  # narrow: the number of the column before still holds
             x.append(columns.left[i] + 4)
             y.append(line)
-            texts.append(percent(token.probabilities[i]))
+            texts.append(escaped(percent(token.probabilities[i])))
             colours.append(LIGHT["ink"])
     return go.Scatter(
         x=x, y=y, mode="text", text=texts, textposition="middle right", textfont={"size": 11, "color": colours},
@@ -169,7 +169,7 @@ def _heads(view: Waterfall, columns: Columns, text: Text) -> go.Scatter:
         put(left, 0, escaped(label), "ink")
         put(left, 1, f"<b>{escaped(value)}</b>", "ink")
         put(left, 2, f"{column.n_alive:,}", "ink")
-        put(left, 3, "" if i == 0 else percent(column.mass_removed) if column.n_removed else "–", "ink")
+        put(left, 3, "" if i == 0 else escaped(percent(column.mass_removed)) if column.n_removed else "–", "ink")
         put(left, 4, nats(column.entropy_nats), "ink")
     return go.Scatter(
         x=x, y=y, mode="text", text=texts, textposition="middle right", textfont={"size": 11, "color": colours},

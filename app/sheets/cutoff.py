@@ -14,14 +14,16 @@ from app.views.table import Table
 
 __all__ = ["cutoff_fields", "cutoff_reading", "cutoff_sheet", "cutoff_table"]
 
+ROOMY = 3  # tabs that fit on one line with their values
+
 
 def cutoff_sheet(view: CutoffView, text: Text, *, row: int = 0) -> Sheet:
     """The rule in view in the given language; without a figure where no rule ran."""
     tabs = tuple(
         Tab(
             id=tab.id,
-            label=f"{tab.label} {tab.value}",
-            tip=text.or_else(f"stage.{tab.stage}", text("cutoff.tab", stage=tab.stage)),
+            label=f"{tab.label} {tab.value}" if len(view.tabs) <= ROOMY else tab.label,
+            tip=text(f"help.{tab.label}"),
             colour=colour_name(tab.stage),
         )
         for tab in view.tabs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decoding.knobs import KNOBS
+
 EN: dict[str, str] = {
     # -- frame
     "name": "Decoding Explorer",
@@ -143,7 +145,6 @@ EN: dict[str, str] = {
     "cutoff.none": "No truncation rule ran at this step: every token stayed possible, and the choice was "
     "made among all of them.",
     "cutoff.none.greedy": "Greedy decoding takes the most likely token, so nothing needs to be cut off.",
-    "cutoff.tab": "{stage}: what this rule did at this step",
     "cutoff.reading.top_p": "top_p = {setting} adds up tokens from the likeliest down. “{crossing}” "
     "crosses the line ({value}) and is kept: {kept} of {alive} stay in the [[nucleus|nucleus]], {mass} "
     "of the [[mass|mass]] goes.",
@@ -201,6 +202,10 @@ EN: dict[str, str] = {
     "fact.stop": "ended by",
     "fact.mode": "mode",
     "fact.example": "recorded example",
+    "fact.example.tip": "A run that was recorded beforehand and comes with the program. Press Run to record your "
+    "own.",
+    "fact.file": "opened file",
+    "fact.file.tip": "A run that was saved to a file. Press Run to record your own.",
     "fact.stages": "stages",
     "stop.eos": "end token",
     "stop.max_length": "length limit",
@@ -245,4 +250,7 @@ EN: dict[str, str] = {
     "error.bug": "Something went wrong that should not have ({kind}). The details are in the program's "
     "log; what was recorded before is kept.",
     "note.stopped": "Stopped; the {n} tokens recorded so far are kept.",
+    "stop.running": "running",
 }
+# Parameters are described once, in KNOBS.
+EN |= {f"help.{name}": knob.help for name, knob in KNOBS.items()}

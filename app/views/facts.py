@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["facts_rows", "notes_sections"]
 
 
-def facts_rows(trace: Trace, text: Text, *, example: bool = False) -> list[dict[str, str]]:
-    """Model, device, dtype, mode, tokens, seconds, and what ended the run."""
+def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, str]]:
+    """Model, device, dtype, mode, tokens, seconds, and what ended the run.
+
+    Args:
+        origin: `example` or `file` for a trace that was not recorded on this page, else "".
+    """
     reasons = dict.fromkeys(trace.stop_reasons)
     stopped = ", ".join(text.or_else(f"stop.{reason}", reason) for reason in reasons) or "–"
     n_tokens = sum(not ended for step in trace.steps for ended in step.ended)
@@ -29,8 +33,8 @@ def facts_rows(trace: Trace, text: Text, *, example: bool = False) -> list[dict[
         ("stop", stopped, text("term.stop")),
     ]
     rows = [{"label": text(f"fact.{key}"), "value": value, "tip": tip} for key, value, tip in facts]
-    if example:
-        rows.insert(0, {"label": text("fact.example"), "value": "", "tip": text("state.tip")})
+    if origin:
+        rows.insert(0, {"label": text(f"fact.{origin}"), "value": "", "tip": text(f"fact.{origin}.tip")})
     return rows
 
 
@@ -44,7 +48,7 @@ def notes_sections(trace: Trace, text: Text) -> list[dict[str, Any]]:
     for stage in trace.stages:
         label, value = stage_label(stage)
         stages.append(
-            {"name": f"{label} {value}".strip(), "text": text.or_else(f"stage.{stage.name}", stage.name)}
+            {"name": f"{label} {value}".strip(), "text": text.or_else(f"help.{label}", stage.name)}
         )
     warnings = [{"name": "", "text": warning} for warning in trace.warnings]
     return [

@@ -14,7 +14,7 @@ __all__ = ["stage_label"]
 # Class name of transformers → the parameter people know it by, and the attribute that holds its value.
 _KNOWN = {
     "TemperatureLogitsWarper": ("temperature", "temperature"),
-    "TopHLogitsWarper": ("top_h", "top_n"),
+    "TopHLogitsWarper": ("top_h", "top_h"),
     "TopKLogitsWarper": ("top_k", "top_k"),
     "TopPLogitsWarper": ("top_p", "top_p"),
     "MinPLogitsWarper": ("min_p", "min_p"),

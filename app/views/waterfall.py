@@ -107,7 +107,12 @@ def waterfall_view(trace: Trace, *, step: int, row: int = 0, n_tokens: int = N_T
         columns.append(_column(stage.name, label, value, scores[i - 1], scores[i], probs[i - 1], probs[i]))
     ids = _worth_showing(scores, chosen, n_tokens)
     margins = _margins(recorded.stages, scores, ids)
-    lines = tuple(_line(trace, token_id, chosen, scores, probs, margins) for token_id in ids)
+    higher = scores[0] > scores[0][ids].unsqueeze(1)  # [n_tokens, vocab]
+    ranks = (higher.sum(-1) + 1).tolist()
+    lines = tuple(
+        _line(trace, token_id, rank, chosen, scores, probs, margins)
+        for token_id, rank in zip(ids, ranks, strict=True)
+    )
     return Waterfall(step=step, n_vocab=len(scores[0]), columns=tuple(columns), tokens=lines)
 
 
@@ -151,14 +156,14 @@ def _margins(
     return out
 
 
-def _line(trace, token_id, chosen, scores, probs, margins) -> TokenLine:
+def _line(trace, token_id, rank, chosen, scores, probs, margins) -> TokenLine:
     removed_at, decision = margins.get(token_id, (None, None))
     margin = decision.margin if decision is not None else None
     return TokenLine(
         token_id=token_id,
         text=token_text(trace, token_id),
         chosen=token_id == chosen,
-        rank=int(stats.rank(scores[0], token_id)) + 1,
+        rank=rank,
         logit=float(scores[0][token_id]),
         scores=tuple(float(s[token_id]) for s in scores),
         probabilities=tuple(float(p[token_id]) for p in probs),

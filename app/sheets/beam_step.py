@@ -1,0 +1,238 @@
+"""The step of a beam run in words and tables: ledger, pool, and the sum behind a hypothesis."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from app.text import Sentence, Text
+from app.views.beam_reading import BeamReading
+from app.views.hypothesis_sum import TERM_DIGITS, HypothesisSum
+from app.views.ledger_table import LedgerRow
+from app.views.numbers import nats, percent, setting
+from app.views.pool_table import PoolRow
+
+__all__ = ["node_reading", "step_json", "step_reading", "words_json"]
+
+LONGEST_LIST = 3
+POOL_DIGITS = 4
+IMPOSSIBLE = -1.0e8  # transformers' −1e9 and what is added to it
+
+
+def words_json(reading: BeamReading, row: LedgerRow, text: Text, *, prompt: int, evicted_at: int | None) -> str:
+    """What the tree's card says of the step and of the candidate in view."""
+    return _json(
+        {
+            "prompt": prompt,
+            "step": reading.step,
+            "rank": row.rank,
+            "reading": step_reading(reading, text),
+            "node": node_reading(row, text, n_beams=n_places(reading), evicted_at=evicted_at),
+        }
+    )
+
+
+def n_places(reading: BeamReading) -> int:
+    """Places in the pool: as many as there are beams."""
+    return len(reading.pool.rows) - sum(row.change == "out" for row in reading.pool.rows) + reading.pool.room
+
+
+def step_reading(reading: BeamReading, text: Text) -> Sentence:
+    """The step in one sentence."""
+    step = reading.step + 1
+    if reading.first is None:
+        parts = [text.pieces("beam.read.none", step=step)]
+    else:
+        parts = [text.pieces("beam.read.first", step=step, first=reading.first.text)]
+    if reading.missed is not None and reading.first is not None:
+        gap = abs(reading.missed.margin)
+        key = "tied" if gap < 0.005 else "missed"
+        parts.append(text.pieces(f"beam.read.{key}", missed=reading.missed.text, gap=nats(gap)))
+    if reading.finished:
+        parts.append(text.pieces("beam.read.finished", names=_names(reading.finished, text)))
+    parts += [text.pieces("beam.read.evicted", text=row.text) for row in reading.pool.rows if row.change == "out"]
+    if reading.others:
+        parts.append(text.pieces("beam.read.others", n=len(reading.others)))
+    if reading.stop_reason:
+        why = text.or_else(f"beam.stop.{reading.stop_reason}", reading.stop_reason)
+        parts.append(text.pieces("beam.read.stop", why=why))
+    return _joined(parts, text("beam.read.join")) + [text("beam.read.end")]
+
+
+def _names(rows: tuple[LedgerRow, ...], text: Text) -> str:
+    names = [text("beam.quoted", text=row.text) for row in rows[:LONGEST_LIST]]
+    more = ["…"] if len(rows) > LONGEST_LIST else []
+    return text("beam.read.and").join([*names, *more])
+
+
+def _joined(parts: list[Sentence], between: str) -> Sentence:
+    out: Sentence = []
+    for part in parts:
+        out += ([between] if out else []) + part
+    return out
+
+
+def node_reading(row: LedgerRow, text: Text, *, n_beams: int, evicted_at: int | None = None) -> Sentence:
+    """What became of a candidate: by how much it lived or died, and against whom."""
+    after = text("beam.quoted", text=row.after) if row.after else text("beam.node.start")
+    out = text.pieces("beam.node", text=row.text, rank=row.rank + 1, p=percent(_probability(row)), after=after)
+    key = row.fate
+    if row.margin is None:
+        key += "" if row.fate == "finished" else ".alone" if text.has(f"beam.node.{row.fate}.alone") else ""
+    elif row.fate == "finished":
+        key += ".over"
+    fields = {
+        "margin": "–" if row.margin is None else nats(abs(row.margin)),
+        "rival": row.rival, "final": "–" if row.final_score is None else nats(row.final_score), "n": n_beams,
+        "why": text.or_else(f"stop.{row.ended_by}", row.ended_by or ""),
+    }  # fmt: skip
+    out = out + text.pieces(f"beam.node.{key}", **fields)
+    if evicted_at is not None:
+        out.append(text("beam.node.evicted", step=evicted_at + 1))
+    if row.place is not None:
+        out.append(text("beam.node.place", place=row.place + 1))
+    return out
+
+
+def _probability(row: LedgerRow) -> float:
+    return math.exp(min(0.0, row.logprob))
+
+
+def step_json(
+    reading: BeamReading,
+    chosen: int,
+    sums: tuple[HypothesisSum, ...],
+    text: Text,
+    *,
+    n_groups: int,
+    place: int = 0,
+    tab: str = "ledger",
+) -> str:
+    """The tables' `data`.
+
+    Args:
+        chosen: rank of the candidate in view.
+        sums: of the returned hypotheses; empty while the run goes on.
+        place: the hypothesis whose sum is shown.
+        tab: the table in view.
+    """
+    names = ("ledger", "pool", "sum")
+    tabs = [{"id": name, "label": text(f"beam.tab.{name}"), "tip": text(f"beam.tab.{name}.tip")} for name in names]
+    return _json(
+        {
+            "label": text("beam.views"),
+            "tabs": tabs,
+            "tab": tab,
+            "step": reading.step,
+            "chosen": chosen,
+            "ledger": ledger_json(reading, text, n_groups=n_groups),
+            "pool": pool_json(reading, text, n_groups=n_groups),
+            "sum": sum_json(sums, text, place=place),
+        }
+    )
+
+
+def ledger_json(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str, Any]:
+    """The ledger: a row per candidate, each a node of the tree."""
+    with_group = n_groups > 1
+    keys = ("rank", "token", "beam", "after", "logprob", "score", "fate", "margin", "rival")
+    heads = [{"text": text(f"ledger.{key}")} for key in keys]
+    if with_group:
+        heads.append({"text": text("ledger.group"), "tip": text("ledger.group.tip")})
+    rows = []
+    for row in reading.rows:
+        margin = "" if row.margin is None else _signed(row.margin)
+        cells = [
+            str(row.rank + 1), row.text, str(row.beam + 1), row.after, _score(row.logprob), _score(row.score),
+            text(f"fate.{row.fate}"), margin, row.rival,
+        ]  # fmt: skip
+        cells += [str(row.group + 1)] if with_group else []
+        place = None if row.place is None else row.place + 1
+        rows.append({"rank": row.rank, "fate": row.fate, "place": place, "cells": cells})
+    kept = n_places(reading)
+    caption = text("ledger.caption", step=reading.step + 1, n=len(rows), beams=kept)
+    tips = {fate: text(f"fate.{fate}.help") for fate in {row.fate for row in reading.rows}}
+    return {"caption": caption, "heads": heads, "rows": rows, "tips": tips, "button": 1, "fate": 6}
+
+
+def pool_json(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str, Any]:
+    """The pool: hypotheses best first, then those driven out at this step."""
+    pool = reading.pool
+    with_group = n_groups > 1
+    heads = [{"text": text(f"pool.{key}")} for key in ("text", "score", "sum", "length", "change")]
+    heads += [{"text": text("pool.group")}] if with_group else []
+    rows = []
+    for row in pool.rows:
+        sums = (_number(row.score, POOL_DIGITS), _score(row.sum_logprobs), str(row.length))
+        cells = [row.text, *sums, _change(row, text)]
+        cells += [str(row.group + 1)] if with_group else []
+        rows.append({"step": row.step, "rank": row.rank, "change": row.change, "cells": cells})
+    taken = n_places(reading) - pool.room
+    note = text("pool.empty") if not taken else text("pool.room", n=pool.room) if pool.room else ""
+    if pool.worst is not None:
+        note = text("pool.worst", worst=_number(pool.worst, POOL_DIGITS))
+    caption = text("pool.caption", step=reading.step + 1, n=taken, beams=n_places(reading))
+    return {"caption": caption, "heads": heads, "rows": rows, "note": note}
+
+
+def _change(row: PoolRow, text: Text) -> str:
+    if row.change == "in":
+        return text("pool.in.over", text=row.against) if row.against else text("pool.in")
+    return text("pool.out", text=row.against) if row.change == "out" else ""
+
+
+def sum_json(sums: tuple[HypothesisSum, ...], text: Text, *, place: int) -> dict[str, Any]:
+    """A hypothesis' addition and division, to the digits that a reader can check."""
+    if not sums:
+        return {"none": text("sum.none"), "rows": [], "places": []}
+    shown = sums[min(max(place, 0), len(sums) - 1)]
+    heads = [
+        {"text": text("sum.token")}, {"text": text("sum.logprob")},
+        {"text": text("sum.transition"), "tip": text("sum.transition.tip")},
+        {"text": text("sum.row"), "tip": text("sum.row.tip")},
+    ]  # fmt: skip
+    rows = [
+        {"step": t.step, "rank": t.rank, "cells": [t.text, _number(t.logprob), _number(t.transition), str(t.row)]}
+        for t in shown.terms
+    ]
+    worst = max((abs(t.logprob - t.transition) for t in shown.terms if t.logprob != t.transition), default=0.0)
+    total = _number(shown.sum_logprobs, shown.sum_digits)
+    feet = [
+        [text("sum.total"), total],
+        [text("sum.length"), f"{shown.length} ^ {setting(shown.length_penalty)} = {_plain(shown.divisor)}"],
+        [text("sum.quotient"), f"{total} ÷ {_plain(shown.divisor)} = {_number(shown.score, shown.score_digits)}"],
+    ]
+    caption = "sum.caption" if shown.finished else "sum.caption.running"
+    note = text("sum.equal") if worst == 0 else text("sum.unequal", most=f"{worst:.2g}")
+    if shown.sum_logprobs < IMPOSSIBLE:
+        note = f"{note} {text('sum.forced')}"
+    return {
+        "caption": text(caption, place=shown.place + 1, n=shown.length), "heads": heads, "rows": rows, "feet": feet,
+        "note": note, "label": text("sum.places"), "place": shown.place,
+        "places": [{"place": s.place, "label": f"#{s.place + 1}", "score": _number(s.score)} for s in sums],
+    }  # fmt: skip
+
+
+def _number(value: float, digits: int = TERM_DIGITS) -> str:
+    if not math.isfinite(value):
+        return nats(value)
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def _plain(value: float) -> str:
+    return f"{value:.0f}" if value == int(value) and abs(value) < 1e9 else f"{value:.6g}"
+
+
+def _score(value: float) -> str:
+    return "−10⁹" if -math.inf < value < IMPOSSIBLE else nats(value)
+
+
+def _signed(margin: float) -> str:
+    if 0 < abs(margin) < 0.005:
+        return "−<0.01" if margin < 0 else "+<0.01"
+    return nats(margin) if margin < 0 else f"+{nats(margin)}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

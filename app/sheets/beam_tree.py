@@ -1,0 +1,77 @@
+"""The beam tree's JSON: the topology once, by columns; the page lays it out and walks through it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from app.text import Text
+from app.views.beam_tree import BeamTree
+from decoding.ledger import FATES
+
+__all__ = ["tree_json"]
+
+DIGITS = 4
+LABELS = (
+    "title", "label", "prompts", "root", "first", "back", "forward", "last", "play", "pause", "step", "slider",
+    "zoom_in", "zoom_out", "whole", "fold", "fold.tip", "export", "crowd", "run", "counted", "folded", "gl", "group",
+    "tip", "tip.margin", "tip.rival", "tip.final", "tip.place", "tip.evicted",
+)  # fmt: skip
+
+
+def tree_json(view: BeamTree, text: Text, *, key: str, streaming: bool = False) -> str:
+    """One string for the component's `data`.
+
+    Args:
+        key: tells one run's tree from another's: with the same key, what was unfolded and zoomed stays.
+        streaming: the run goes on; the newest step is followed.
+    """
+    texts = list(dict.fromkeys(node.text for node in view.nodes))
+    numbered = {shown: i for i, shown in enumerate(texts)}
+    nodes = view.nodes
+    columns: dict[str, list[Any]] = {
+        "step": [n.step for n in nodes],
+        "rank": [n.rank for n in nodes],
+        "parent": [n.parent for n in nodes],
+        "text": [numbered[n.text] for n in nodes],
+        "fate": [FATES.index(n.fate) for n in nodes],
+        "group": [n.group for n in nodes] if view.n_groups > 1 else [],
+    }
+    columns |= {name: _rounded(nodes, name) for name in ("logprob", "score", "margin")}
+    # Few nodes have these: by index.
+    sparse = {
+        name: {i: value for i, n in enumerate(nodes) if (value := getattr(n, name)) is not None}
+        for name in ("place", "evicted_at")
+    }
+    sparse["final_score"] = {i: round(n.final_score, DIGITS) for i, n in enumerate(nodes) if n.final_score is not None}
+    columns["rival"] = [-1 if n.rival is None else n.rival for n in nodes]
+    return json.dumps(
+        {
+            "key": key,
+            "streaming": streaming,
+            "prompt": view.prompt,
+            "prompts": [text("beam.prompt", n=i + 1) for i in range(view.n_prompts)],
+            "n_steps": view.n_steps,
+            "n_beams": view.n_beams,
+            "n_groups": view.n_groups,
+            "texts": texts,
+            "columns": columns,
+            "sparse": sparse,
+            "fates": [*FATES, "returned"],
+            "labels": {name: _template(text, f"beam.{name}") for name in LABELS},
+            "fate_labels": {name: text(f"fate.{name}") for name in (*FATES, "returned")},
+            "fate_tips": {name: text(f"fate.{name}.help") for name in (*FATES, "returned")},
+        },
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
+    )
+
+
+def _rounded(nodes, name: str) -> list[float | None]:
+    return [None if (value := getattr(node, name)) is None else round(value, DIGITS) for node in nodes]
+
+
+def _template(text: Text, key: str) -> str:
+    """The text with its fields still in braces; the page fills them in."""
+    return text.or_else(key, "")

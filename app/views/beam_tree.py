@@ -1,0 +1,101 @@
+"""The beam tree of one prompt as plain rows, in an order in which a step's view is a prefix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.views.token_text import token_text
+from decoding.tree import root_id, tree
+
+if TYPE_CHECKING:
+    from decoding.trace import Trace
+
+__all__ = ["BeamTree", "TreeNode", "beam_tree"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeNode:
+    """A candidate.
+
+    Attributes:
+        step, rank: which one.
+        parent: index into `BeamTree.nodes` of the candidate it continues; −1 for the prompt.
+        text: the token's.
+        logprob, score: of the token and of the whole path, in nats; None where it is not finite.
+        margin, rival: by how much it lived or died, and against which rank of its step; None for nobody.
+        fate, ended_by, final_score, group: as in `Candidate`.
+        place: rank among the returned sequences, from 0, or None.
+        evicted_at, evicted_by: the step at which it was driven out of the pool, and the index of the one that did.
+    """
+
+    step: int
+    rank: int
+    parent: int
+    text: str
+    logprob: float | None
+    score: float | None
+    margin: float | None
+    rival: int | None
+    fate: str
+    ended_by: str | None
+    final_score: float | None
+    group: int
+    place: int | None
+    evicted_at: int | None
+    evicted_by: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeamTree:
+    """A prompt's candidates by step and rank.
+
+    Attributes:
+        prompt: index in the batch.
+        n_prompts, n_steps, n_beams: of the run.
+        n_groups: beam groups in diverse beam search, else 1.
+        nodes: sorted by step, then rank.
+    """
+
+    prompt: int
+    n_prompts: int
+    n_steps: int
+    n_beams: int
+    n_groups: int
+    nodes: tuple[TreeNode, ...]
+
+
+def beam_tree(trace: Trace, prompt: int = 0) -> BeamTree:
+    """The tree of a prompt.
+
+    Raises:
+        NotRecordedError: the run used no beams, or there is no such prompt.
+    """
+    graph = tree(trace, prompt=prompt)
+    named = [(name, node) for name, node in graph.nodes(data=True) if node["kind"] == "candidate"]
+    index = {name: i for i, (name, _) in enumerate(named)} | {root_id(prompt): -1}
+    texts: dict[int, str] = {}
+    nodes = []
+    for name, node in named:
+        token = node["token_id"]
+        if token not in texts:
+            texts[token] = token_text(trace, token)
+        above = next(graph.predecessors(name))
+        optional = {key: node.get(key) for key in OPTIONAL}
+        nodes.append(
+            TreeNode(
+                step=node["step"], rank=node["rank"], parent=index[above], text=texts[token], fate=node["fate"],
+                group=node["group"], evicted_by=index.get(node.get("evicted_by")), **optional,
+            )
+        )  # fmt: skip
+    return BeamTree(
+        prompt=prompt,
+        n_prompts=trace.ledger.n_prompts,
+        n_steps=len(trace.ledger),
+        n_beams=trace.ledger.n_beams,
+        n_groups=max((node.group for node in nodes), default=0) + 1,
+        nodes=tuple(nodes),
+    )
+
+
+OPTIONAL = ("logprob", "score", "margin", "rival", "ended_by", "final_score", "place", "evicted_at")

@@ -1,0 +1,70 @@
+"""The ledger of a step: every candidate of one prompt with its fate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.views.token_text import token_text
+
+if TYPE_CHECKING:
+    from decoding.ledger import Candidate
+    from decoding.trace import Trace
+
+__all__ = ["LedgerRow", "ledger_rows"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """A candidate.
+
+    Attributes:
+        rank: from 0.
+        text: of its token.
+        after: of the token it follows; "" at the first step.
+        beam: which of the prompt's beams it continues, from 0.
+        logprob, score, margin, final_score: in nats, as in `Candidate`; `margin` and `final_score` may be None.
+        rival: text of the candidate that the margin is measured against, or "".
+        rival_rank: its rank, or None.
+        fate, ended_by, group: as in `Candidate`.
+        place: rank among the returned sequences, from 0, or None.
+    """
+
+    rank: int
+    text: str
+    after: str
+    beam: int
+    logprob: float
+    score: float
+    margin: float | None
+    rival: str
+    rival_rank: int | None
+    fate: str
+    ended_by: str | None
+    final_score: float | None
+    group: int
+    place: int | None
+
+
+def ledger_rows(trace: Trace, step: int, prompt: int = 0) -> tuple[LedgerRow, ...]:
+    """The candidates of a step by rank."""
+    candidates = trace.ledger.candidates(step, prompt)
+    before = {} if step == 0 else {c.row: c for c in trace.ledger.candidates(step - 1, prompt) if c.row is not None}
+    places = _places(trace, prompt)
+    return tuple(_row(trace, c, candidates, before, places.get((step, c.rank)), prompt) for c in candidates)
+
+
+def _row(trace: Trace, c: Candidate, candidates, before, place: int | None, prompt: int) -> LedgerRow:
+    parent = before.get(c.parent)
+    return LedgerRow(
+        rank=c.rank, text=token_text(trace, c.token_id),
+        after="" if parent is None else token_text(trace, parent.token_id),
+        beam=c.parent - prompt * trace.ledger.n_beams, logprob=c.logprob, score=c.score, margin=c.margin,
+        rival="" if c.rival is None else token_text(trace, candidates[c.rival].token_id), rival_rank=c.rival,
+        fate=c.fate, ended_by=c.ended_by, final_score=c.final_score, group=c.group, place=place,
+    )  # fmt: skip
+
+
+def _places(trace: Trace, prompt: int) -> dict[tuple[int, int], int]:
+    mine = [h for h in trace.hypotheses if h.prompt == prompt]
+    return {(h.step, h.rank): n for n, h in enumerate(mine)}

@@ -1,0 +1,84 @@
+"""Traces made by hand: known logits, transformers' own processors, token texts of one's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from transformers.generation import LogitsProcessorList
+
+from decoding.stages import encode_stages, run_processors, stages_of
+from decoding.step_store import MemoryStore
+from decoding.tokens import TokenTable
+from decoding.trace import ModelInfo, Step, Trace
+
+__all__ = ["HOSTILE", "hand_made_trace", "token_table"]
+
+HOSTILE = (
+    "<img src=x onerror=\"window.owned='img'\">",
+    "${window.owned='template'}",
+    "</script><script>window.owned='script'</script>",
+    "{{window.owned='handlebars'}}",
+    "<b>&amp;</b>",
+    "`'\"\\",
+    "<s>",
+    " %{y}",
+)
+
+MODEL = ModelInfo(
+    name="hand-made",
+    source="caller",
+    class_name="None",
+    dtype="float32",
+    device="cpu",
+    vocab_size=8,
+    n_parameters=0,
+    transformers_version="5",
+    torch_version="2",
+)
+
+
+def token_table(texts: Sequence[str | bytes]) -> TokenTable:
+    """A table with these tokens, none special."""
+    pieces = [text if isinstance(text, bytes) else text.encode() for text in texts]
+    flags = np.ones(len(pieces), dtype=np.uint8)
+    offsets = np.cumsum([0, *(len(piece) for piece in pieces)]).astype(np.int64)
+    flat = np.frombuffer(b"".join(pieces), dtype=np.uint8)
+    return TokenTable.from_arrays({"bytes": flat, "offsets": offsets, "flags": flags})
+
+
+def hand_made_trace(
+    logits: Sequence[Sequence[float]], chosen: Sequence[int], processors=(), texts: Sequence[str | bytes] = "abcdefgh"
+) -> Trace:
+    """One row: a step per list of logits, whose chosen token is given; the prompt is token 0.
+
+    Args:
+        logits: [n_steps][vocab].
+        chosen: [n_steps].
+        processors: transformers' logits processors.
+        texts: [vocab], the tokens.
+    """
+    processors = LogitsProcessorList(processors)
+    stages = stages_of(processors)
+    store, steps, ids = MemoryStore(), [], [0]
+    for index, (scores, token_id) in enumerate(zip(logits, chosen, strict=True)):
+        raw = torch.tensor([scores], dtype=torch.float32)
+        outputs, _ = run_processors(processors, torch.tensor([ids]), raw)
+        store.append({"logits": raw, **encode_stages(stages, outputs)})
+        steps.append(Step(index=index, token_ids=(token_id,), ended=(False,), stages=stages, _store=store))
+        ids.append(token_id)
+    return Trace(
+        steps=tuple(steps),
+        stages=stages,
+        prompt_ids=torch.tensor([[0]]),
+        prompt_mask=torch.tensor([[1]]),
+        sequences=torch.tensor([ids]),
+        mode="sample" if stages else "greedy",
+        generation_config={"do_sample": bool(stages)},
+        model=MODEL,
+        stop_reasons=("max_length",),
+        tokens=token_table(texts),
+        prompts=(str(texts[0]),),
+        store=store,
+    )

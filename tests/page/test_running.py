@@ -1,0 +1,168 @@
+"""Runs on the real page: Run, Stop, verify, and what can go wrong."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+def run_to_the_end(page: Page) -> None:
+    page.locator("#dx-run").click()
+    expect(page.locator("#dx-run")).to_be_disabled()
+    expect(page.locator("#dx-run")).to_be_enabled()
+    page.wait_for_timeout(200)
+
+
+def prompt(page: Page):
+    return page.locator("#dx-prompt textarea")
+
+
+def test_a_run_streams_and_the_same_seed_gives_the_examples_tokens(app_url, open_page):
+    page = open_page(app_url)
+    example = page.locator(".dx-token").all_inner_texts()
+    run_to_the_end(page)
+    assert page.locator(".dx-token").all_inner_texts() == example
+    expect(page.locator(".dx-facts")).not_to_contain_text("recorded example")
+    expect(page.locator(".dx-message-box")).to_be_hidden()
+
+
+def test_verify_says_equal(app_url, open_page):
+    page = open_page(app_url)
+    page.locator("#dx-verify-button").click()
+    expect(page.locator(".dx-verdict")).to_contain_text("Equal: generate() gives the same tokens")
+
+
+def test_stop_keeps_what_was_recorded(app_url, open_page):
+    page = open_page(app_url)
+    page.locator("#dx-knob-max_new_tokens").fill("400")
+    page.locator("#dx-knob-min_new_tokens").fill("400")
+    page.locator("#dx-run").click()
+    page.wait_for_function("document.querySelectorAll('.dx-token').length >= 12")
+    page.locator("#dx-stop").click()
+    expect(page.locator("#dx-run")).to_be_enabled()
+    expect(page.locator(".dx-message-box")).to_contain_text("recorded so far are kept")
+    n = page.locator(".dx-token").count()
+    assert 12 <= n < 400
+    expect(page.locator(".dx-facts")).to_contain_text("you")
+    page.locator(".dx-token").nth(n - 1).click()
+    expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text(f"step {n}")
+
+
+def test_greedy_disables_what_does_not_act_and_lists_it_as_silent(app_url, open_page):
+    page = open_page(app_url)
+    page.get_by_text("Greedy", exact=True).click()
+    expect(page.locator("#dx-knob-temperature")).to_be_disabled()
+    expect(page.locator("#dx-knob-repetition_penalty")).to_be_enabled()
+    run_to_the_end(page)
+    expect(page.locator(".dx-notes [data-kind=silent]")).to_contain_text("temperature = 0.9")
+    expect(page.locator("#dx-cutoff .dx-reading")).to_contain_text("Greedy decoding")
+
+
+def test_temperature_zero_offers_greedy(app_url, open_page):
+    page = open_page(app_url)
+    page.locator("#dx-knob-temperature").fill("0")
+    note = page.locator(".dx-zero")
+    expect(note).to_contain_text("0 is no temperature")
+    note.get_by_role("button", name="Use greedy").click()
+    expect(page.locator("input[value=greedy]")).to_be_checked()
+    expect(page.locator("#dx-knob-temperature")).to_have_value("")
+
+
+@pytest.mark.parametrize(
+    ("knob", "value", "message"),
+    [("top_p", "1.7", "top_p must be in (0, 1], got 1.7"), ("temperature", "-1", "temperature must be"),
+     ("temperature", "0", "greedy"), ("seed", "-5", "seed must be")],
+)  # fmt: skip
+def test_a_bad_setting_is_said_and_the_run_before_stays(app_url, open_page, knob, value, message):
+    page = open_page(app_url)
+    before = page.locator(".dx-token").all_inner_texts()
+    page.locator(f"#dx-knob-{knob}").fill(value)
+    page.locator("#dx-run").click()
+    expect(page.locator(".dx-message-box")).to_contain_text(message)
+    expect(page.locator("#dx-run")).to_be_enabled()
+    assert page.locator(".dx-token").all_inner_texts() == before
+
+
+def test_an_empty_prompt_is_said(app_url, open_page):
+    page = open_page(app_url)
+    prompt(page).fill("")
+    page.locator("#dx-run").click()
+    expect(page.locator(".dx-message-box")).to_contain_text("empty")
+
+
+def test_a_prompt_beyond_the_context_is_said(app_url, open_page):
+    page = open_page(app_url)
+    prompt(page).fill("word " * 7_900)
+    page.locator("#dx-knob-max_new_tokens").fill("4000")
+    page.locator("#dx-run").click()
+    expect(page.locator(".dx-message-box")).to_contain_text("max_new_tokens")
+
+
+def test_an_unknown_model_is_said_and_the_run_before_stays(app_url, open_page):
+    page = open_page(app_url)
+    page.locator("#dx-model textarea, #dx-model input").fill("/nowhere/at/all")
+    page.locator("#dx-run").click()
+    expect(page.locator(".dx-message-box")).to_contain_text("/nowhere/at/all")
+    expect(page.locator("#dx-run")).to_be_enabled()
+    assert page.locator(".dx-token").count() > 0
+
+
+def test_a_chat_shows_the_templates_tokens(app_url, open_page):
+    page = open_page(app_url)
+    page.get_by_label("Chat", exact=True).check()
+    prompt(page).fill("Say hello.")
+    page.locator("#dx-knob-max_new_tokens").fill("3")
+    run_to_the_end(page)
+    shown = page.locator(".dx-prompt-token[data-kind=special]").all_inner_texts()
+    assert "<|im_start|>" in shown
+    assert "<|im_end|>" in shown
+
+
+def test_several_answers_are_rows_to_choose_from(app_url, open_page):
+    page = open_page(app_url)
+    page.locator("#dx-knob-num_return_sequences").fill("3")
+    page.locator("#dx-knob-max_new_tokens").fill("5")
+    run_to_the_end(page)
+    rows = page.locator("[data-part=rows] .dx-tab")
+    expect(rows).to_have_count(3)
+    first = page.locator(".dx-token").all_inner_texts()
+    rows.nth(1).click()
+    assert page.locator(".dx-token").all_inner_texts() != first
+    page.wait_for_function("document.querySelector('#dx-waterfall [data-part=plot]').dataset.drawn.startsWith('1.')")
+
+
+def test_a_hostile_prompt_is_shown_as_text(app_url, open_page):
+    page = open_page(app_url)
+    hostile = "<img src=x onerror=\"window.owned=1\"> ${window.owned=2} </script><script>window.owned=3</script>"
+    prompt(page).fill(hostile)
+    page.locator("#dx-knob-max_new_tokens").fill("3")
+    run_to_the_end(page)
+    shown = "".join(page.locator(".dx-prompt-token").all_inner_texts())
+    assert re.sub("␣", " ", shown) == hostile
+    assert page.evaluate("window.owned") is None
+    assert page.locator(".dx img").count() == 0
+
+
+def test_hostile_messages_are_shown_as_text(app_url, open_page):
+    page = open_page(app_url)
+    page.locator("#dx-model textarea, #dx-model input").fill("<img src=x onerror=window.owned=1>${window.owned=2}")
+    page.locator("#dx-run").click()
+    expect(page.locator(".dx-message-box")).to_contain_text("<img src=x")
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.owned") is None
+
+
+def test_made_up_events_do_no_harm(app_url, open_page):
+    """Event data and component values come from the browser: anything may be in them."""
+    page = open_page(app_url)
+    page.evaluate(
+        """() => { const b = document.querySelector('.dx-token'); b.dataset.step = '999999'; b.click();
+                   for (const c of document.querySelectorAll('#dx-cutoff .dx-tab')) c.click(); }"""
+    )
+    page.wait_for_timeout(500)
+    page.locator(".dx-token").nth(2).click()
+    expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text("step 3")
