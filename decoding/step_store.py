@@ -14,6 +14,7 @@ import weakref
 from typing import IO, Protocol
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -23,6 +24,7 @@ __all__ = ["DEFAULT_MEMORY_BUDGET", "MemoryStore", "StepStore"]
 
 DEFAULT_MEMORY_BUDGET = 2**30  # bytes; 4,000 steps at 49k vocabulary in float32
 FOR_STEPS = 0.75  # of the budget; the rest is for work: scores between processors, encoding, what malloc loses
+BLOCK = 64 * 2**20  # bytes that arrays kept in memory share; untouched pages of it take none
 LOST = None
 REMEDY = "free some space in the temporary folder, or raise memory_budget"
 
@@ -60,6 +62,8 @@ class MemoryStore:
         self.lost_from: int | None = None
         self.lost_because = ""
         self._in_memory = 0
+        self._block = torch.empty(0, dtype=torch.uint8)
+        self._block_used = 0
         self._steps: list[dict[str, Tensor] | tuple[int, int] | None] = []
         self._file: IO[bytes] | None = None
         self._lock = threading.Lock()
@@ -68,11 +72,11 @@ class MemoryStore:
         return len(self._steps)
 
     def append(self, arrays: dict[str, Tensor]) -> None:
-        """Takes the arrays of the next step; they must not be written to afterwards."""
+        """Takes a copy of the arrays of the next step."""
         size = sum(a.numel() * a.element_size() for a in arrays.values())
         if self._in_memory + size <= FOR_STEPS * self.memory_budget:
             self._in_memory += size
-            self._steps.append(arrays)
+            self._steps.append({name: self._kept(array) for name, array in arrays.items()})
         else:
             self._steps.append(self._spill(arrays))
         if self._steps[-1] is not LOST:
@@ -93,6 +97,17 @@ class MemoryStore:
             self._file.seek(offset)
             blob = self._file.read(length)
         return arrays_from_bytes(blob, f"step {index}")
+
+    def _kept(self, array: Tensor) -> Tensor:
+        """A copy next to the other kept arrays: in the heap, among what comes and goes, gaps would double it."""
+        size = array.numel() * array.element_size()
+        if size < 4096:
+            return array.clone()
+        if self._block_used + size > self._block.numel():
+            self._block, self._block_used = torch.empty(max(size, BLOCK), dtype=torch.uint8), 0
+        place = self._block[self._block_used : self._block_used + size]
+        self._block_used += -(-size // 64) * 64
+        return place.view(array.dtype).view(array.shape).copy_(array)
 
     def _spill(self, arrays: dict[str, Tensor]) -> tuple[int, int] | None:
         if self.lost_from is not None:
