@@ -39,7 +39,12 @@ RUN = {
 
 
 def launch(
-    host: str, port: int, model: str, trace_path: str | Path | None = None, open_browser: bool = False
+    host: str,
+    port: int,
+    model: str,
+    trace_path: str | Path | None = None,
+    open_browser: bool = False,
+    allowed_models: frozenset[str] | None = None,
 ) -> None:
     """Serves the page until it is interrupted; the model loads in a thread meanwhile.
 
@@ -48,12 +53,13 @@ def launch(
         model: what visitors get without asking; see `load_model`.
         trace_path: a trace to open on, instead of the recorded example.
         open_browser: whether to open a browser on it.
+        allowed_models: the only models that visitors may ask for; None for any.
 
     Raises:
         TraceFileError: the trace cannot be opened.
     """
     trace = example_trace() if trace_path is None else load_trace(trace_path)
-    shelf = ModelShelf(model)
+    shelf = ModelShelf(model, allowed=allowed_models)
     shelf.start(model)
     gr.set_static_paths(static_paths())
     page = build(shelf, Session(trace, "example" if trace_path is None else "file"))

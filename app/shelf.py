@@ -45,10 +45,12 @@ class ModelShelf:
     Args:
         default: the model that a visitor gets without asking.
         n_kept: how many models stay in memory.
+        allowed: the only names that may be loaded, for a public server; None for any.
     """
 
-    def __init__(self, default: str, *, n_kept: int = 2) -> None:
+    def __init__(self, default: str, *, n_kept: int = 2, allowed: frozenset[str] | None = None) -> None:
         self.default = default
+        self._allowed = allowed
         self._n_kept = n_kept
         self._states: OrderedDict[str, ModelState] = OrderedDict()
         self._lock = threading.Lock()
@@ -60,7 +62,17 @@ class ModelShelf:
             return self._states.get(name, ModelState(name=name))
 
     def start(self, name: str) -> None:
-        """Begins to load a model, unless it is there or on its way; one that failed is tried again."""
+        """Begins to load a model, unless it is there or on its way; one that failed is tried again.
+
+        Raises:
+            ModelError: the model is not among those allowed.
+        """
+        if self._allowed is not None and name not in self._allowed:
+            names = ", ".join(sorted(self._allowed))
+            raise ModelError(
+                f"the model must be one of {names} on this public page, got {name!r}; "
+                "run Decoding Explorer on your own machine for any other"
+            )
         with self._lock:
             known = self._states.get(name)
             if known is not None and known.phase in ("loading", "ready"):

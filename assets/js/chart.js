@@ -42,7 +42,12 @@
       parts.plot.style.width = `${layout.width}px`;
       Plotly.react(parts.plot, figure.data, layout, CONFIG);
       parts.plot.dataset.drawn = payload.key || "";
-      element.dispatchEvent(new CustomEvent("dx-drawn", { detail: payload.key, bubbles: true }));
+      showMore();
+    };
+    // A faded edge says that there is more to the right.
+    const showMore = () => {
+      const { scrollLeft, clientWidth, scrollWidth } = parts.scroll;
+      parts.scroll.classList.toggle("dx-more", scrollLeft + clientWidth < scrollWidth - 4);
     };
     const schedule = () => {
       if (!frame) frame = requestAnimationFrame(draw);
@@ -91,6 +96,7 @@
     };
 
     parts.table.parentElement.addEventListener("toggle", fillTable);
+    parts.scroll.addEventListener("scroll", showMore, { passive: true });
     watch(["data"], update);
     dx.onScheme(schedule);
     new ResizeObserver(() => parts.scroll.clientWidth !== drawnWidth && schedule()).observe(parts.scroll);

@@ -1,0 +1,25 @@
+"""The entry that Hugging Face Spaces runs: `python app/space.py`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+# Run as a file, Python looks for modules beside it, not in the repository.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+MODEL = "smollm2-135m"
+
+
+def main() -> None:
+    """Serves the page to everyone, with one model."""
+    from app.page import launch
+
+    port = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
+    host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")  # Spaces sets it to all interfaces
+    launch(host=host, port=port, model=MODEL, allowed_models=frozenset({MODEL}))
+
+
+if __name__ == "__main__":
+    main()

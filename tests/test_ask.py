@@ -1,0 +1,98 @@
+"""What the form sends becomes a prompt and settings, whatever it sends."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app.ask import LONGEST_PROMPT, form_of, prompt_of, settings_of
+from app.shelf import ModelShelf
+from app.text import Text
+from decoding.errors import DecodingError, ModelError, PromptError, SettingError
+from decoding.settings import Settings
+
+EN = Text("en")
+
+
+def form(mode: str = "sample", **given) -> str:
+    return json.dumps({"mode": mode, "given": given})
+
+
+def test_a_text_is_taken_as_it_is():
+    assert prompt_of("text", " two\nlines ", "", EN) == " two\nlines "
+
+
+def test_a_line_of_dashes_parts_prompts():
+    assert prompt_of("text", "one\n---\ntwo", "", EN) == ["one", "two"]
+
+
+def test_a_chat_has_the_system_message_first():
+    assert prompt_of("chat", "Hi", "Be brief.", EN) == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hi"},
+    ]
+
+
+def test_a_chat_may_be_given_as_messages():
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    assert prompt_of("chat", json.dumps(messages), "", EN) == messages
+
+
+@pytest.mark.parametrize(
+    ("kind", "prompt"), [("chat", "  "), ("chat", '[{"role": '), ("text", "x" * (LONGEST_PROMPT + 1))]
+)
+def test_what_is_no_prompt_is_refused_in_words(kind, prompt):
+    with pytest.raises(PromptError):
+        prompt_of(kind, prompt, "", EN)
+
+
+def test_numbers_and_lists_are_read_by_kind():
+    settings = settings_of(
+        form(temperature=0.8, top_k="40", stop_strings="END", bad_words_ids="[[1, 2], [3]]", sequence_bias="no: -2.5",
+             suppress_tokens="7, yes", exponential_decay_length_penalty="10, 1.05", renormalize_logits=True)
+    )  # fmt: skip
+    assert settings.do_sample is True
+    assert settings.temperature == 0.8
+    assert settings.top_k == 40
+    assert settings.stop_strings == ("END",)
+    assert settings.bad_words_ids == ((1, 2), (3,))
+    assert settings.sequence_bias == (("no", -2.5),)
+    assert settings.suppress_tokens == (7, "yes")
+    assert settings.exponential_decay_length_penalty == (10, 1.05)
+
+
+def test_settings_survive_the_form():
+    settings = Settings(do_sample=True, temperature=0.8, top_k=5, stop_strings=("END",), suppress_tokens=(1, 2),
+                        sequence_bias=(("no", -2.5),), seed=3)  # fmt: skip
+    assert settings_of(form_of(settings)) == settings
+
+
+def test_in_greedy_a_temperature_is_passed_on_to_be_listed_as_silent():
+    assert settings_of(form("greedy", temperature=0.5)).temperature == 0.5
+
+
+def test_in_greedy_a_temperature_of_zero_is_what_was_meant():
+    assert settings_of(form("greedy", temperature=0)).temperature is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"top_p": 1.7}, {"temperature": -1}, {"temperature": 0}, {"top_k": "many"}, {"bad_words_ids": "[1,"},
+     {"sequence_bias": "word"}, {"stop_strings": "x" * 5000}, {"top_k": [1]}, {"top_p": {"a": 1}}],
+)  # fmt: skip
+def test_a_value_that_cannot_be_used_is_refused_in_words(given):
+    with pytest.raises(SettingError):
+        settings_of(form(**given))
+
+
+@pytest.mark.parametrize("junk", [None, "", "{", "[]", "7", '"x"', '{"mode": 5, "given": [1]}', '{"given": {"rm": 1}}'])
+def test_junk_is_no_setting(junk):
+    assert settings_of(junk).given() == {"do_sample": True}
+
+
+def test_a_public_page_loads_only_what_it_allows():
+    shelf = ModelShelf("a", allowed=frozenset({"a"}))
+    with pytest.raises(ModelError, match="one of a"):
+        shelf.start("/etc")
+    assert isinstance(ModelError("x"), DecodingError)
