@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+
+from decoding.errors import TraceFileError
 
 __all__ = ["ContrastiveCandidate", "contrastive_arrays", "contrastive_candidates"]
 
-NAMES = ("token_ids", "confidence", "penalty", "context", "score", "chosen")
+ARRAYS = {
+    "token_ids": torch.int32, "confidence": torch.float32, "penalty": torch.float32, "context": torch.int32,
+    "score": torch.float32, "chosen": torch.int32,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +43,24 @@ def contrastive_arrays(
 ) -> dict[str, Tensor]:
     """The arrays to keep with a step, each [rows, k] but `chosen`, which is [rows], an index into k."""
     values = (token_ids, confidence, penalty, context, score, chosen)
-    return {f"contrastive.{name}": value for name, value in zip(NAMES, values, strict=True)}
+    return {
+        f"contrastive.{name}": value.to(dtype) for (name, dtype), value in zip(ARRAYS.items(), values, strict=True)
+    }
 
 
 def contrastive_candidates(arrays: dict[str, Tensor]) -> tuple[tuple[ContrastiveCandidate, ...], ...]:
-    """The candidates of each row from a step's arrays."""
-    ids, confidence, penalty, context, score, chosen = (arrays[f"contrastive.{name}"].tolist() for name in NAMES)
+    """The candidates of each row from a step's arrays; none if the step was not one of contrastive search.
+
+    Args:
+        arrays: those of `contrastive_arrays`, and `logits` [rows, vocab].
+
+    Raises:
+        TraceFileError: they do not fit each other (a damaged or hostile file).
+    """
+    if not any(name.startswith("contrastive.") for name in arrays):
+        return ()
+    _check(arrays)
+    ids, confidence, penalty, context, score, chosen = (arrays[f"contrastive.{name}"].tolist() for name in ARRAYS)
     return tuple(
         tuple(
             ContrastiveCandidate(
@@ -57,3 +75,19 @@ def contrastive_candidates(arrays: dict[str, Tensor]) -> tuple[tuple[Contrastive
         )
         for row in range(len(ids))
     )
+
+
+def _check(arrays: dict[str, Tensor]) -> None:
+    n_rows, n_tokens = arrays["logits"].shape
+    found = {name: arrays.get(f"contrastive.{name}") for name in ARRAYS}
+    ids, chosen = found["token_ids"], found["chosen"]
+    shape = (n_rows, ids.shape[-1] if ids is not None and ids.ndim == 2 else 0)
+    for name, array in found.items():
+        wanted = shape[:1] if name == "chosen" else shape
+        if array is None or array.dtype != ARRAYS[name] or tuple(array.shape) != wanted or 0 in wanted:
+            raise TraceFileError(f"contrastive.{name} is missing, or not {ARRAYS[name]} {list(wanted)}")
+    for name, array, limit in (("token_ids", ids, n_tokens), ("chosen", chosen, shape[1])):
+        if int(array.min()) < 0 or int(array.max()) >= limit:
+            raise TraceFileError(f"contrastive.{name} points outside [0, {limit})")
+    if int(found["context"].min()) < 0:
+        raise TraceFileError("contrastive.context points before the first token")

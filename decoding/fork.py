@@ -15,7 +15,7 @@ from decoding.kept_cache import KeptCache
 from decoding.models import LanguageModel
 from decoding.prompts import encode_prompt
 from decoding.recorder import Recorder
-from decoding.settings import Settings
+from decoding.settings import Settings, mode_of
 from decoding.trace import Fork, Step, Trace
 
 __all__ = ["KeptCache", "fork", "stream_fork"]
@@ -84,6 +84,8 @@ def stream_fork(
     }
     if trace.model.is_encoder_decoder:
         recorder.facts |= {"encoder_ids": inputs["input_ids"], "encoder_mask": inputs["attention_mask"]}
+    elif mode_of(kwargs) == "contrastive_search":
+        pass  # it needs the hidden states of the whole prefix, which no cache holds
     elif (reused := _reusable(kept, prefix, kwargs.get("num_beams") or 1)) is not None:
         inputs["past_key_values"] = reused
         recorder.facts["prefill"] = "reused"

@@ -16,6 +16,7 @@ __all__ = ["FATES", "BeamStep", "Candidate", "Hypothesis", "Ledger", "PoolChange
 
 FATES = ("kept", "pruned", "finished", "ended_outside", "beaten")
 KEPT, PRUNED, FINISHED, ENDED_OUTSIDE, BEATEN = range(5)
+ABSENT = len(FATES)  # no candidate: the search of this beam group was over; such places carry its padding on
 NEVER = -1.0e9  # what transformers takes for "no score yet"
 
 
@@ -29,7 +30,8 @@ class Candidate:
         token_id: the token it would add.
         logprob: of that token after all processors, in nats; what was added to the sum.
         score: sum of log-probabilities up to and with this token, in nats.
-        rank: from 0, in the order in which the step considered them: by score, or as drawn in beam sampling.
+        rank: from 0, in the order in which the step considered them: by score, or as drawn in beam sampling. In
+            diverse beam search group by group.
         margin: by how much it lived (positive) or died (negative), in nats. Kept: score minus the best pruned
             one's. Pruned: minus the worst kept one's. Ended outside: minus that of the last of the top
             `num_beams`. Finished, beaten: penalised score minus the hypothesis it evicted, or failed to. None
@@ -118,6 +120,8 @@ class BeamStep:
         searching: bool [P], whether the prompt's search was still open before this step.
         n_top: ended candidates ranked below this number never enter the pool.
         group: int [K], beam group of each candidate; None for all 0.
+        competed: bool [P, K], which ended candidates competed for the pool; None for the first `n_top`.
+        absent: bool [P, K], places without a candidate, as their group's search is over; None for none.
     """
 
     parent: Tensor
@@ -133,6 +137,8 @@ class BeamStep:
     searching: Tensor
     n_top: int
     group: Tensor | None = None
+    competed: Tensor | None = None
+    absent: Tensor | None = None
 
 
 ARRAYS = {
@@ -223,6 +229,7 @@ class Ledger:
         rival = torch.full(shape, -1, dtype=torch.int32)
         row = torch.full(shape, -1, dtype=torch.int32)
         ended, next_rows, final = step.ended.cpu(), step.next_rows.cpu(), step.final_score.detach().cpu()
+        competed = (torch.zeros_like(ended) if step.competed is None else step.competed.cpu()).tolist()
         for p in range(shape[0]):
             for place, k in enumerate(next_rows[p].tolist()):
                 row[p, k] = p * self.n_beams + place
@@ -230,10 +237,14 @@ class Ledger:
                 of_group = (arrays["group"][p] == group).nonzero().flatten().tolist()
                 judged = _Judged(
                     score=arrays["score"][p].tolist(), final=final[p].tolist(), ended=ended[p].tolist(),
-                    carried=(row[p] >= 0).tolist(), n_top=step.n_top, pool=self._pool_fight(arrays, p, group),
+                    carried=(row[p] >= 0).tolist(), competed=competed[p], n_top=step.n_top,
+                    pool=self._pool_fight(arrays, p, group),
                 )  # fmt: skip
                 for n, k in enumerate(of_group):
                     fate[p, k], margin[p, k], rival[p, k] = judged.of(k, n, of_group)
+        if step.absent is not None:
+            absent = step.absent.cpu()
+            fate[absent], margin[absent], rival[absent] = ABSENT, math.nan, -1
         return {"fate": fate, "margin": margin, "rival": rival, "row": row}
 
     def _pool_fight(self, arrays: dict[str, Tensor], p: int, group: int) -> dict[str, Any]:
@@ -264,7 +275,12 @@ class Ledger:
         """The candidates of a step, all prompts' or one's, by prompt and rank."""
         arrays = {name: self.steps[step][name].tolist() for name in ARRAYS}
         prompts = range(self.n_prompts) if prompt is None else (prompt,)
-        return tuple(self._candidate(arrays, p, k) for p in prompts for k in range(len(arrays["parent"][p])))
+        return tuple(
+            self._candidate(arrays, p, k)
+            for p in prompts
+            for k, fate in enumerate(arrays["fate"][p])
+            if fate != ABSENT
+        )
 
     def _candidate(self, arrays: dict[str, list], p: int, k: int) -> Candidate:
         def optional(name: str, absent: Any = -1) -> Any:
@@ -290,10 +306,11 @@ class Ledger:
             out.append(tuple(self.hypothesis(p, s, k, score) for (s, k), score in best_first))
         return tuple(out)
 
-    def worst(self, step: int, prompt: int) -> float | None:
-        """The score that a new hypothesis has to beat after this step, or None while the pool has room."""
-        held = self._members(self.steps[step], prompt, slice(None))
-        return min(held.values()) if len(held) == self.n_beams else None
+    def worst(self, step: int, prompt: int, group: int = 0) -> float | None:
+        """The score that a new hypothesis (of a group) has to beat after this step, or None while there is room."""
+        places = self._places(self.steps[step], group)
+        held = self._members(self.steps[step], prompt, places)
+        return min(held.values()) if len(held) == places.stop - places.start else None
 
     def pool_changes(self, step: int) -> tuple[PoolChange, ...]:
         """Who entered the pools at a step, each with whom it drove out: the best newcomer the best of those."""
@@ -377,7 +394,7 @@ class Ledger:
             if arrays[name].dtype != dtype or tuple(arrays[name].shape) != shape:
                 raise TraceFileError(f"the ledger's {name} is {arrays[name].dtype} {tuple(arrays[name].shape)}")
         limits = {
-            "parent": n_prompts * n_beams, "row": n_prompts * n_beams, "rival": n_candidates, "fate": len(FATES),
+            "parent": n_prompts * n_beams, "row": n_prompts * n_beams, "rival": n_candidates, "fate": ABSENT + 1,
             "ended_by": len(reasons), "pool_rank": n_candidates, "pool_step": n_steps, "group": n_beams,
         }  # fmt: skip
         for name, limit in limits.items():
@@ -393,11 +410,14 @@ def returned_hypotheses(ledger: Ledger, n_returned: int, length_penalty: float) 
     Where a pool holds nothing that ended (the run was stopped half-way), the running beams stand in.
     """
     last, step = ledger.steps[-1], len(ledger) - 1
+    n_groups = int(last["group"].max()) + 1
     out = []
     for p in range(ledger.n_prompts):
         if bool(last["pool_done"][p].any()):
             columns = (last[name][p].tolist() for name in POOL_ARRAYS)
             members = [(s, k, score, done) for score, s, k, done in zip(*columns, strict=True)]
+            if n_groups > 1:
+                members = _best_over_groups(ledger, p, members, length_penalty)
         else:
             ranks = [int((last["row"][p] == p * ledger.n_beams + b).nonzero()[0]) for b in range(ledger.n_beams)]
             members = [(step, k, float(last["score"][p, k]) / (step + 1) ** length_penalty, False) for k in ranks]
@@ -405,6 +425,18 @@ def returned_hypotheses(ledger: Ledger, n_returned: int, length_penalty: float) 
             if s >= 0:  # else a place that nothing ever took; generate() returns the bare prompt for it
                 out.append(ledger.hypothesis(p, s, k, score, done, place=p * n_returned + n))
     return tuple(out)
+
+
+def _best_over_groups(
+    ledger: Ledger, prompt: int, members: list[tuple[int, int, float, bool]], length_penalty: float
+) -> list[tuple[int, int, float, bool]]:
+    """The members of all groups' pools, best first; of equal ones the last, as transformers 4.46 sorted them."""
+
+    def in_full(member: tuple[int, int, float, bool]) -> float:  # two scores may be equal in float32 alone
+        s, k, _, _ = member
+        return float(ledger.steps[s]["score"][prompt, k]) / (s + 1) ** length_penalty
+
+    return sorted((member for member in members if member[3]), key=in_full)[::-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -415,6 +447,7 @@ class _Judged:
     final: list[float]
     ended: list[bool]
     carried: list[bool]
+    competed: list[bool]
     n_top: int
     pool: dict[str, Any]
 
@@ -423,7 +456,7 @@ class _Judged:
         if self.ended[k]:
             return self._of_ended(k, place, of_group)
         alive = [i for i in of_group if not self.ended[i]]
-        kept = [i for i in alive if self.carried[i]]
+        kept = [i for i in alive if self.carried[i]] or [i for i in of_group if self.carried[i]]
         pruned = [i for i in alive if not self.carried[i]]
         if self.carried[k]:
             rival = max(pruned, key=self.score.__getitem__, default=-1)
@@ -436,7 +469,7 @@ class _Judged:
         if k in self.pool["entered"]:
             driven_out = self.pool["evicted"]
             return FINISHED, (self.final[k] - driven_out[-1] if driven_out else math.nan), -1
-        if place >= self.n_top:
+        if place >= self.n_top and not self.competed[k]:
             last_of_top = of_group[self.n_top - 1]
             return ENDED_OUTSIDE, self.score[k] - self.score[last_of_top], last_of_top
         worst = self.pool["worst"]

@@ -20,6 +20,9 @@ from decoding.kept_cache import KeptCache
 from decoding.recording import Recording
 from decoding.step_store import DEFAULT_MEMORY_BUDGET
 from decoding.strategies.beam import beam
+from decoding.strategies.contrastive import contrastive
+from decoding.strategies.diverse_beam import diverse_beam
+from decoding.strategies.hamming_diversity import with_hamming_diversity
 from decoding.strategies.sampling import sampling
 from decoding.tokens import TokenTable
 from decoding.trace import Step, Trace
@@ -31,6 +34,8 @@ STRATEGIES: dict[str, Callable[..., Generator[Step, None, Any]]] = {
     GenerationMode.SAMPLE: sampling,
     GenerationMode.BEAM_SEARCH: beam,
     GenerationMode.BEAM_SAMPLE: beam,
+    GenerationMode.GROUP_BEAM_SEARCH: diverse_beam,
+    GenerationMode.CONTRASTIVE_SEARCH: contrastive,
 }
 
 
@@ -132,6 +137,8 @@ class Recorder:
         **model_kwargs: Any,
     ) -> Generator[Step, None, Any]:
         loop = _strategy(generation_config)
+        if loop is diverse_beam:
+            logits_processor = with_hamming_diversity(logits_processor, generation_config)
         self._recording = recording = Recording(
             model, input_ids, logits_processor, generation_config, model_kwargs,
             memory_budget=self.memory_budget, share_prefill=self.share_prefill,

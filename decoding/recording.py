@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from transformers.generation import (
 
 from decoding.errors import RecordingError
 from decoding.knobs import BEAM_MODES, KNOBS
-from decoding.ledger import BeamStep, Ledger
+from decoding.ledger import ABSENT, BeamStep, Ledger
 from decoding.settings import Settings, mode_of
 from decoding.silent import silent_knobs
 from decoding.stages import LOG_SOFTMAX, Stage, encode_stages, stages_of
@@ -152,32 +153,53 @@ class Recording:
                     self._reasons[row] = reason
         return step
 
-    def choose_beams(self, beams: BeamStep, can_improve: Tensor) -> Step:
+    @property
+    def hits(self) -> tuple[tuple[str, Tensor], ...]:
+        """What `stops` found last: per criterion its reason, and bool [rows]."""
+        return tuple(self._hit_by)
+
+    def choose_beams(
+        self,
+        beams: BeamStep,
+        can_improve: Tensor | None = None,
+        *,
+        hit_by: Sequence[tuple[str, Tensor]] | None = None,
+        stopped_by: Sequence[str | None] | None = None,
+    ) -> Step:
         """Completes the step of a beam loop, and returns it.
 
         Args:
             beams: its candidates and pools.
             can_improve: bool [prompts], whether a running beam may still beat the pool.
+            hit_by: why candidates ended, per reason bool [prompts, K], where `stops` was not asked about them.
+            stopped_by: per prompt why its search ended at this step, or None; left out, it is worked out.
         """
-        self.ledger.add(beams, self._hit_by)
+        self.ledger.add(beams, self._hit_by if hit_by is None else hit_by)
         here = self.ledger.steps[-1]
         rows = beams.next_rows.cpu()
         tokens = here["token"].gather(1, rows).flatten().tolist()
         parents = here["parent"].gather(1, rows).flatten().tolist()
-        over = (~beams.searching.cpu()).repeat_interleave(self.ledger.n_beams).tolist()
+        absent = here["fate"].gather(1, rows).flatten() == ABSENT
+        over = ((~beams.searching.cpu()).repeat_interleave(self.ledger.n_beams) | absent).tolist()
         step = self._complete(tuple(tokens), tuple(over), {}, tuple(parents))
+        if stopped_by is None:
+            stopped_by = self._why_stopped(beams, can_improve)
+        self._reasons = [before or now for before, now in zip(self._reasons, stopped_by, strict=True)]
+        return step
+
+    def _why_stopped(self, beams: BeamStep, can_improve: Tensor) -> list[str | None]:
+        """Per prompt why its search ended at this step, or None."""
         full, every = beams.pool_done.all(-1).tolist(), beams.ended.all(-1).tolist()
+        out: list[str | None] = []
         for p, improves in enumerate(can_improve.tolist()):
-            if self._reasons[p] is not None:
-                continue
             if every[p]:
                 by = [r for r, hit in self._hit_by if hit.view(len(full), -1)[p].all()]
-                self._reasons[p] = by[0] if by else "all_ended"
+                out.append(by[0] if by else "all_ended")
             elif full[p] and self._config.get("early_stopping") is True:
-                self._reasons[p] = "early_stopping"
-            elif not improves:
-                self._reasons[p] = "no_improvement"
-        return step
+                out.append("early_stopping")
+            else:
+                out.append(None if improves else "no_improvement")
+        return out
 
     def _complete(
         self, tokens: tuple[int, ...], ended: tuple[bool, ...], extra: dict[str, Tensor], parents: tuple[int, ...] = ()

@@ -66,6 +66,7 @@ PROCESSORS = {
     "min_new_tokens": "MinNewTokensLengthLogitsProcessor",
     "min_length": "MinLengthLogitsProcessor",
     "remove_invalid_values": "InfNanRemoveLogitsProcessor",
+    "diversity_penalty": "HammingDiversityLogitsProcessor",
 }
 
 

@@ -44,7 +44,11 @@ class Stage:
 def stages_of(processors: Iterable[Any]) -> tuple[Stage, ...]:
     """The stages that a `LogitsProcessorList` will run, in its order."""
     return tuple(
-        Stage(name=type(p).__name__, params=_params(p), own=not type(p).__module__.startswith("transformers."))
+        Stage(
+            name=type(p).__name__,
+            params=_params(p),
+            own=not type(p).__module__.startswith(("transformers.", "decoding.")),
+        )
         for p in processors
     )
 

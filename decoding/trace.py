@@ -125,10 +125,7 @@ class Step:
     @property
     def contrastive(self) -> tuple[tuple[ContrastiveCandidate, ...], ...]:
         """Per row, the candidates that contrastive search weighed, likeliest first; empty in other modes."""
-        arrays = self._store.load(self.index)
-        if "contrastive.token_ids" not in arrays:
-            return ()
-        return contrastive_candidates(arrays)
+        return contrastive_candidates(self._store.load(self.index))
 
     def acted(self) -> tuple[bool, ...]:
         """Per stage, whether it changed a single bit of any row at this step."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import networkx
 
 from decoding.errors import NotRecordedError, TraceFileError
-from decoding.ledger import FATES, NEVER, Ledger
+from decoding.ledger import ABSENT, FATES, NEVER, Ledger
 
 if TYPE_CHECKING:
     from decoding.trace import Trace
@@ -114,6 +114,8 @@ def _grow(
         carries: dict[int, str] = {}
         for rank, values in enumerate(zip(*columns.values(), strict=True)):
             candidate = dict(zip(columns, values, strict=True))
+            if candidate["fate"] == ABSENT:
+                continue
             node, row = node_id(p, step, rank), candidate["parent"]
             above = root_id(p) if carried is None else carried.get(row)
             if above is None:

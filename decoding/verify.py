@@ -15,6 +15,7 @@ from transformers.generation import (
 )
 
 from decoding.errors import VerifyError
+from decoding.recorder import Recorder
 from decoding.trace import Trace
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ PREFILLS = {
     "shared": "was computed once for all beams (share_prefill)",
     "reused": "was not computed again but taken from the run this one was forked from",
 }
+RETIRED = ("group_beam_search", "contrastive_search")  # modes that transformers' own generate() no longer has
+OUR_LOOP = "a second run of our own loop"
 ONE_AT_A_TIME = threading.Lock()  # plain generate() draws from torch's one global random state
 
 
@@ -52,10 +55,12 @@ class Verification:
     Attributes:
         checks: one entry per thing compared.
         notes: what a reader must know, such as another device than the recording's.
+        against: what the recording was compared with.
     """
 
     checks: tuple[Check, ...]
     notes: tuple[str, ...] = ()
+    against: str = "generate()"
 
     @property
     def equal(self) -> bool:
@@ -66,7 +71,7 @@ class Verification:
     def text(self) -> str:
         """A report in plain words, one line per check."""
         exact = "the same tokens" if any("that path's" in note for note in self.notes) else "the same, bit for bit"
-        verdict = f"equal: generate() gives {exact}" if self.equal else "NOT equal"
+        verdict = f"equal: {self.against} gives {exact}" if self.equal else "NOT equal"
         lines = [f"  {c.name}: {'equal' if c.equal else 'DIFFERENT'} ({c.detail})" for c in self.checks]
         return "\n".join([verdict, *lines, *(f"  note: {note}" for note in self.notes)])
 
@@ -91,6 +96,9 @@ def verify(
 ) -> Verification:
     """Runs plain `generate()` with the recorded inputs, parameters and random state, and compares everything.
 
+    Diverse beam search and contrastive search, which `generate()` no longer has, are compared with a second run
+    of our own loop; a note says so.
+
     Args:
         trace: the recording.
         lm: the model that made it.
@@ -106,6 +114,7 @@ def verify(
     criteria = StoppingCriteriaList(stopping_criteria or [])
     if set(trace.stop_reasons) & {"user", "error", "max_time", "running"}:
         criteria.append(_StopAt(trace.prompt_ids.shape[1] + len(trace.steps)))
+    own_loop = {"custom_generate": Recorder()} if trace.mode in RETIRED else {}
     with ONE_AT_A_TIME, _recorded_random_state(trace, lm.model.device):
         out = lm.model.generate(
             **inputs,
@@ -115,8 +124,10 @@ def verify(
             return_dict_in_generate=True,
             output_scores=True,
             output_logits=True,
+            **own_loop,
         )
-    return Verification(checks=_compared(trace, out), notes=_notes(trace, lm))
+    against = OUR_LOOP if own_loop else "generate()"
+    return Verification(checks=_compared(trace, out), notes=_notes(trace, lm), against=against)
 
 
 def _check_possible(trace: Trace, lm: LanguageModel, processors: Any, inputs: Any) -> None:
@@ -243,6 +254,11 @@ def _where(step: int, row: int, ours: Tensor, theirs: Tensor) -> str:
 
 def _notes(trace: Trace, lm: LanguageModel) -> tuple[str, ...]:
     notes = []
+    if trace.mode in RETIRED:
+        notes.append(
+            f"transformers 5 no longer ships {trace.mode.replace('_', ' ')}: compared with {OUR_LOOP}, which is tested "
+            "against what transformers 4.46 returned"
+        )
     if trace.prefill != "plain":
         notes.append(
             f"the prompt {PREFILLS.get(trace.prefill, trace.prefill)}, so the scores shown are that path's; the "
