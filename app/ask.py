@@ -11,9 +11,22 @@ from decoding.errors import PromptError, SettingError
 from decoding.knobs import KNOBS, Knob
 from decoding.settings import Settings
 
-__all__ = ["LONGEST_PROMPT", "MODES_SHOWN", "form_of", "prompt_of", "settings_of"]
+__all__ = ["LONGEST_PROMPT", "MODES_SHOWN", "MODE_NEEDS", "form_of", "modes_of", "prompt_of", "settings_of"]
 
-MODES_SHOWN = ("greedy", "sample")
+MODES_SHOWN = ("greedy", "sample", "beam_search", "beam_sample")
+# What a mode cannot be without; the page fills it in when the mode is chosen.
+MODE_NEEDS: dict[str, dict[str, Any]] = {
+    "beam_search": {"num_beams": 4},
+    "beam_sample": {"num_beams": 4},
+    "group_beam_search": {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 1.0},
+    "contrastive_search": {"penalty_alpha": 0.6, "top_k": 4},
+}
+# Parameters that choose the mode: on the page the mode is chosen first, so they act only there.
+_CHOOSES = {
+    "num_beams": frozenset({"beam_search", "beam_sample", "group_beam_search"}),
+    "num_beam_groups": frozenset({"group_beam_search"}),
+    "penalty_alpha": frozenset({"contrastive_search"}),
+}
 LONGEST_PROMPT = 40_000  # characters; Gradio's own limit is not enforced on the server
 LONGEST_FIELD = 4_000
 
@@ -70,16 +83,21 @@ def settings_of(form: Any) -> Settings:
     mode = form.get("mode") if isinstance(form, dict) else None
     given = form.get("given") if isinstance(form, dict) else None
     mode = mode if mode in MODES_SHOWN else "sample"
-    values: dict[str, Any] = {"do_sample": mode == "sample"}
+    values: dict[str, Any] = {"do_sample": mode in ("sample", "beam_sample"), **MODE_NEEDS.get(mode, {})}
     for name, value in (given if isinstance(given, dict) else {}).items():
         knob = KNOBS.get(name)
         if knob is None or name == "do_sample" or value is None or value == "":
             continue
-        acts = mode in knob.modes
+        acts = mode in modes_of(knob)
         if not acts and (knob.group in ("mode", "beams") or name == "temperature" and value == 0):
             continue  # it could only be in the way; others are passed on and listed as silent
         values[name] = _read(knob, value)
     return Settings(**values)
+
+
+def modes_of(knob: Knob) -> frozenset[str]:
+    """The modes of the page in which a knob acts."""
+    return _CHOOSES.get(knob.name, knob.modes)
 
 
 def form_of(settings: Settings) -> str:

@@ -5,24 +5,41 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import gradio as gr
 
 from app.ask import prompt_of, settings_of
-from app.components import Chart, Facts, Header, KnobPanel, Message, Notes, Status, TokenRow, Verdict
+from app.components import (
+    BeamStep,
+    BeamTree,
+    Chart,
+    Facts,
+    ForkPanel,
+    Header,
+    KnobPanel,
+    Message,
+    Notes,
+    RunList,
+    Status,
+    TokenRow,
+    Verdict,
+)
 from app.live import LiveRow
+from app.live_beams import LiveBeams
+from app.runs import Run
 from app.session import Session
 from app.shelf import ModelShelf, ModelState
 from app.text import Text, language_of
 from app.words import header_json, knobs_json, message_json, model_status, running_status
 from decoding.errors import DecodingError
+from decoding.fork import stream_fork
 from decoding.models import LanguageModel
 from decoding.record import stream
 from decoding.recorder import Recorder
 from decoding.settings import Settings
-from decoding.trace import Trace
+from decoding.trace import Step, Trace
 from decoding.verify import verify
 
 __all__ = ["Handlers"]
@@ -40,10 +57,11 @@ class Handlers:
 
     WORDED = (
         "header", "knobs", "model", "kind", "prompt", "system", "run", "stop", "verify", "facts", "token_row",
-        "waterfall", "cutoff", "notes", "verdict", "message", "status",
+        "beam_tree", "beam_step", "waterfall", "cutoff", "fork", "runs", "notes", "verdict", "message", "status",
     )  # fmt: skip
     RUN = (
-        "token_row", "waterfall", "cutoff", "facts", "notes", "verdict", "message", "status", "run", "stop", "verify",
+        "token_row", "beam_tree", "beam_step", "waterfall", "cutoff", "fork", "runs", "facts", "notes", "verdict",
+        "message", "status", "run", "stop", "verify",
     )  # fmt: skip
 
     def __init__(self, shelf: ModelShelf) -> None:
@@ -98,9 +116,30 @@ class Handlers:
         """The charts of the chosen step."""
         session.choose(value)
         try:
-            return [Chart(data=session.waterfall()), Chart(data=session.cutoff()), gr.skip()]
+            charts = [Chart(data=session.waterfall()), Chart(data=session.cutoff())]
+            return [*charts, ForkPanel(data=session.fork()), gr.skip()]
         except DecodingError as error:  # a step that was lost, because the disk was full
-            return [gr.skip(), gr.skip(), Message(data=message_json(str(error), session.text))]
+            return [gr.skip(), gr.skip(), gr.skip(), Message(data=message_json(str(error), session.text))]
+
+    def choose_node(self, session: Session, value: Any) -> list[Any]:
+        """What the page shows of a node of the beam tree; all of its prompt's tree where that is another one."""
+        other_prompt = session.choose_node(value)
+        if session.beams is None:
+            return [gr.skip()] * 6
+        tree = BeamTree(**session.beam_tree()) if other_prompt else BeamTree(words=session.beam_words())
+        tables = BeamStep(data=session.beam_step())
+        try:
+            charts = [Chart(data=session.waterfall()), Chart(data=session.cutoff())]
+            return [tree, tables, *charts, ForkPanel(data=session.fork()), gr.skip()]
+        except DecodingError as error:  # a step that was lost, because the disk was full
+            return [tree, tables, gr.skip(), gr.skip(), gr.skip(), Message(data=message_json(str(error), session.text))]
+
+    def choose_table(self, session: Session, event: gr.EventData) -> Any:
+        """Ledger, pool, or the sum of a hypothesis."""
+        if session.beams is None:
+            return gr.skip()
+        session.beams.choose_table(_field(event, "tab"), _field(event, "place"))
+        return BeamStep(data=session.beam_step())
 
     def choose_tab(self, session: Session, event: gr.EventData) -> Any:
         """The cut-off of the chosen rule."""
@@ -122,21 +161,54 @@ class Handlers:
         self, session: Session, model: str, kind: str, prompt: str, system: str, form: str
     ) -> Iterator[list[Any]]:
         """Records a run and shows it as it comes; what was in view stays when it cannot begin."""
+
+        def record() -> Iterator[list[Any]]:
+            asked, settings = prompt_of(kind, prompt, system, session.text), settings_of(form)
+            if settings.max_new_tokens is None and settings.max_length is None:
+                settings = Settings(**{**settings.given(), "max_new_tokens": DEFAULT_NEW_TOKENS})
+            lm = yield from self._load(session, _model_name(model, self._shelf.default))
+            if lm is not None:
+                recorder = Recorder(memory_budget=MEMORY_BUDGET)
+                steps = stream(lm, asked, settings, recorder)
+                yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens)
+
+        yield from self._guarded(session, record())
+
+    def fork(self, session: Session, event: gr.EventData) -> Iterator[list[Any]]:
+        """Takes another token at the step in view and decodes on from there; the new run comes beside the first."""
+        token_id, source = _field(event, "token_id"), session.runs.active
+        candidate = None if session.beams is None else session.beams.candidate
+        rank = candidate.rank if candidate is not None and candidate.token_id == token_id else None
+
+        def record() -> Iterator[list[Any]]:
+            step, row = session.step, session.row
+            lm = yield from self._load(session, source.model_name)
+            if lm is not None:
+                recorder = Recorder(memory_budget=MEMORY_BUDGET)
+                steps = stream_fork(
+                    source.trace, lm, recorder, step=step, token_id=token_id, row=row, rank=rank, kept=source.kept
+                )
+                yield from self._decode(session, lm, recorder, steps, None, source)
+
+        yield from self._guarded(session, record())
+
+    def pick(self, session: Session, event: gr.EventData) -> list[Any]:
+        """Brings one of the runs into view."""
+        run = session.runs.pick(_field(event, "number"))
+        if run.trace is not session.trace and not session.running:
+            session.show(run.trace)
+        changes = _run_in_view(session)
+        return [changes.get(name, gr.skip()) for name in self.RUN]
+
+    def _guarded(self, session: Session, body: Iterator[list[Any]]) -> Iterator[list[Any]]:
+        """Runs what decodes, with Stop in reach, and turns failures into a message."""
         text, before = session.text, session.trace
         session.stop.clear()
         session.running = True
         try:
             yield self._out(run=gr.update(interactive=False), stop=gr.update(interactive=True),
-                            message=Message(data="null"))  # fmt: skip
-            asked, settings = prompt_of(kind, prompt, system, text), settings_of(form)
-            lm = None
-            for state in self._shelf.loading(_model_name(model, self._shelf.default)):
-                yield self._out(status=Status(data=model_status(state, text)))
-                lm = _loaded(state)
-                if session.stop.is_set():
-                    break
-            if lm is not None and not session.stop.is_set():
-                yield from self._decode(session, lm, asked, settings)
+                            fork=ForkPanel(data="null"), message=Message(data="null"))  # fmt: skip
+            yield from body
         except DecodingError as error:
             yield from self._failed(session, str(error), error.trace or before)
         except GeneratorExit:
@@ -148,17 +220,31 @@ class Handlers:
             session.running = False
         yield self._out(run=gr.update(interactive=True), stop=gr.update(interactive=False))
 
+    def _load(self, session: Session, name: str) -> Generator[list[Any], None, LanguageModel | None]:
+        """The model, once it is ready; None when the visitor stopped meanwhile."""
+        lm = None
+        for state in self._shelf.loading(name):
+            yield self._out(status=Status(data=model_status(state, session.text)))
+            lm = _loaded(state)
+            if session.stop.is_set():
+                return None
+        return lm
+
     def _decode(
-        self, session: Session, lm: LanguageModel, asked: Any, settings: Settings
+        self,
+        session: Session,
+        lm: LanguageModel,
+        recorder: Recorder,
+        steps: Generator[Step, None, Any],
+        n_most: int | None,
+        forked_from: Run | None = None,
     ) -> Iterator[list[Any]]:
-        if settings.max_new_tokens is None and settings.max_length is None:
-            settings = Settings(**{**settings.given(), "max_new_tokens": DEFAULT_NEW_TOKENS})
-        recorder = Recorder(memory_budget=MEMORY_BUDGET)
-        steps = stream(lm, asked, settings, recorder)
-        live = LiveRow(session, lambda: recorder.trace)
+        live: LiveRow | LiveBeams | None = None
         due, charts_due = 0.0, 0.0
         try:
             for step in steps:
+                if live is None:
+                    live = (LiveBeams if step.parents else LiveRow)(session, lambda: recorder.trace)
                 live.take(step)
                 now = time.monotonic()
                 if now >= due:
@@ -166,15 +252,16 @@ class Handlers:
                     charts = now >= charts_due
                     if charts:
                         charts_due = now + 1 / CHARTS_A_SECOND
-                    yield self._live(session, lm, live, settings.max_new_tokens, charts)
+                    yield self._live(session, lm, live, n_most, charts)
                 if session.stop.is_set():
                     break
         finally:
             # Closing ends decoding; what was recorded stays, also when the visitor left.
             steps.close()
-            if live.n_steps:
+            if live is not None:
                 live.keep()
-        stopped = session.stop.is_set() and live.n_steps
+                session.remember(lm.name, recorder.kept_cache(), forked_from)
+        stopped = session.stop.is_set() and live is not None
         note = session.text("note.stopped", n=live.n_steps) if stopped else ""
         state = self._shelf.state(lm.name)
         yield self._out(
@@ -186,22 +273,20 @@ class Handlers:
         )
 
     def _live(
-        self, session: Session, lm: LanguageModel, live: LiveRow, of: int | None, charts: bool
+        self, session: Session, lm: LanguageModel, live: LiveRow | LiveBeams, of: int | None, charts: bool
     ) -> list[Any]:
         """What changed since the last update: tokens, and now and then the charts of the newest step."""
         status = running_status(lm.name, str(lm.device), live.n_steps, of, session.text)
         more: dict[str, Any] = {"status": Status(data=status)}
         if live.is_first:
             more |= {"verdict": Verdict(data="null"), "facts": Facts(data=live.facts())}
-        if charts:
-            waterfall, cutoff = live.charts()
-            more |= {"waterfall": Chart(data=waterfall), "cutoff": Chart(data=cutoff)}
-        return self._out(token_row=live.token_row(), **more)
+        return self._out(**live.changes(charts), **more)
 
     def _failed(self, session: Session, message: str, trace: Trace | None) -> Iterator[list[Any]]:
         """The message, with what was recorded before, or else the run before."""
         if trace is not None and trace.steps and trace is not session.trace:
             session.show(trace)
+            session.remember(trace.model.name, None, None)
         state = self._shelf.state(self._shelf.default)
         yield self._out(
             **_run_in_view(session),
@@ -223,7 +308,7 @@ class Handlers:
         try:
             yield [Verdict(data=_verdict(text("verify.busy"), "busy")), Message(data="null"), gr.skip(), busy]
             lm = None
-            for state in self._shelf.loading(trace.model.name):
+            for state in self._shelf.loading(session.runs.active.model_name):
                 yield [gr.skip(), gr.skip(), Status(data=model_status(state, text)), gr.skip()]
                 lm = _loaded(state)
             data = _verification(verify(trace, lm), text)
@@ -241,8 +326,12 @@ def _run_in_view(session: Session) -> dict[str, Any]:
     """Everything that shows the session's trace."""
     return {
         "token_row": TokenRow(**session.token_row()),
+        "beam_tree": BeamTree(**session.beam_tree()),
+        "beam_step": BeamStep(data=session.beam_step()),
         "waterfall": Chart(data=session.waterfall()),
         "cutoff": Chart(data=session.cutoff()),
+        "fork": ForkPanel(data=session.fork()),
+        "runs": RunList(data=session.run_list()),
         "facts": Facts(data=session.facts()),
         "notes": Notes(data=session.notes()),
         "verdict": Verdict(data="null"),

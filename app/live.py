@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from app.components import TokenRow
+from app.components import BeamStep, BeamTree, Chart, TokenRow
 from app.session import Session
 from app.views.token_row import TokenMeasures, measures_of, row_view, token_cells
 from decoding.trace import Step, Trace
@@ -73,6 +74,17 @@ class LiveRow:
         rows = tuple(row_view(trace, row, ()) for row in range(trace.n_rows))
         self._frame = session.row_frame(rows, streaming=True)
         return TokenRow(data=self._frame, lines=lines)
+
+    def changes(self, charts: bool) -> dict[str, Any]:
+        """The components to update: the row, and if wanted the charts of the newest step."""
+        out: dict[str, Any] = {}
+        if self.is_first:
+            out |= {"beam_tree": BeamTree(data="null"), "beam_step": BeamStep(data="null")}
+        out["token_row"] = self.token_row()
+        if charts:
+            waterfall, cutoff = self.charts()
+            out |= {"waterfall": Chart(data=waterfall), "cutoff": Chart(data=cutoff)}
+        return out
 
     def facts(self) -> str:
         """Facts of the run so far."""

@@ -8,7 +8,21 @@ import gradio as gr
 
 from app.ask import LONGEST_PROMPT, form_of
 from app.assets import assets_dir
-from app.components import Chart, Facts, Header, KnobPanel, Message, Notes, Status, TokenRow, Verdict
+from app.components import (
+    BeamStep,
+    BeamTree,
+    Chart,
+    Facts,
+    ForkPanel,
+    Header,
+    KnobPanel,
+    Message,
+    Notes,
+    RunList,
+    Status,
+    TokenRow,
+    Verdict,
+)
 from app.components.drawn import file_url, static_paths
 from app.examples import example_trace
 from app.handlers import Handlers
@@ -110,11 +124,16 @@ def _lay_out(
         with gr.Column(elem_id="dx-main"):
             message = Message(elem_id="dx-message")
             parts["facts"] = Facts(data=first.facts(), elem_id="dx-facts")
+            parts["runs"] = RunList(data=first.run_list(), elem_id="dx-runs")
             parts["token_row"] = TokenRow(**first.token_row(), elem_id="dx-tokens")
+            # In a beam run the tree takes the token row's place, and its tables stand beside the charts.
+            parts["beam_tree"] = BeamTree(**first.beam_tree(), elem_id="dx-beam-tree")
             with gr.Row(elem_id="dx-charts"):
+                parts["beam_step"] = BeamStep(data=first.beam_step(), elem_id="dx-beam-step")
                 parts["waterfall"] = Chart(data=first.waterfall(), elem_id="dx-waterfall")
                 parts["cutoff"] = Chart(data=first.cutoff(), elem_id="dx-cutoff")
             with gr.Row(elem_id="dx-below"):
+                parts["fork"] = ForkPanel(data=first.fork(), elem_id="dx-fork")
                 parts["verify"] = gr.Button(text("ask.verify"), size="sm", elem_id="dx-verify-button")
                 parts["verdict"] = Verdict(elem_id="dx-verdict")
             parts["notes"] = Notes(data=first.notes(), elem_id="dx-notes")
@@ -159,13 +178,17 @@ def _wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Co
     opened.then(handlers.watch_model, [p["session"], p["model"]], [p["status"]], show_progress="hidden",
                 concurrency_limit=None, api_visibility="private")  # fmt: skip
     p["header"].language(handlers.set_language, [p["session"], p["kind"]], worded, **UPDATE)
-    p["token_row"].step(
-        handlers.choose_step, [p["session"], p["token_row"]], outputs("waterfall", "cutoff", "message"), **UPDATE
-    )
+    of_step = outputs("waterfall", "cutoff", "fork", "message")
+    p["token_row"].step(handlers.choose_step, [p["session"], p["token_row"]], of_step, **UPDATE)
+    in_step = outputs("beam_tree", "beam_step", "waterfall", "cutoff", "fork", "message")
+    p["beam_tree"].node(handlers.choose_node, [p["session"], p["beam_tree"]], in_step, **UPDATE)
+    p["beam_step"].table(handlers.choose_table, [p["session"]], outputs("beam_step"), **UPDATE)
     p["cutoff"].tab(handlers.choose_tab, [p["session"]], outputs("cutoff"), **UPDATE)
     p["kind"].change(handlers.choose_kind, [p["session"], p["kind"]], outputs("prompt", "system"), **UPDATE)
     asked = outputs("session", "model", "kind", "prompt", "system", "knobs")
     gr.on([p["run"].click, p["model"].submit], handlers.run, asked, outputs(*handlers.RUN), **RUN)
+    p["fork"].fork(handlers.fork, [p["session"]], outputs(*handlers.RUN), **RUN)
+    p["runs"].pick(handlers.pick, [p["session"]], outputs(*handlers.RUN), **UPDATE)
     p["stop"].click(handlers.stop, [p["session"]], None, **UPDATE)
     p["verify"].click(
         handlers.verify, [p["session"]], outputs("verdict", "message", "status", "verify"), **RUN
@@ -177,4 +200,6 @@ def _head() -> str:
     return (
         f"<style>{palette_css()}</style>{palette_script()}"
         f'<link rel="stylesheet" href="{file_url(assets_dir() / "css" / "page.css")}">'
+        f'<link rel="stylesheet" href="{file_url(assets_dir() / "css" / "beam.css")}">'
+        f'<link rel="stylesheet" href="{file_url(assets_dir() / "css" / "forks.css")}">'
     )

@@ -7,14 +7,19 @@ import math
 import threading
 from typing import Any
 
+from app.beam_window import BeamWindow
+from app.runs import Run, Runs
 from app.sheets.cutoff import cutoff_sheet
+from app.sheets.forks import fork_json, runs_json
 from app.sheets.waterfall import waterfall_sheet
 from app.text import Text
 from app.views.cutoff import cutoff_view
 from app.views.facts import facts_rows, notes_sections
 from app.views.numbers import nats, percent
+from app.views.runs import run_lines
 from app.views.token_row import RowView, TokenCell, TokenMeasures, measures_of, row_view
-from app.views.waterfall import waterfall_view
+from app.views.waterfall import Waterfall, waterfall_view
+from decoding.kept_cache import KeptCache
 from decoding.trace import Trace
 
 __all__ = ["Session"]
@@ -38,21 +43,57 @@ class Session:
         self.row = 0
         self.step = 0
         self.tab = ""
+        self.beams: BeamWindow | None = None  # of a beam run; then row and step are those of its node
+        self.shown = 0  # traces seen so far: tells one tree from the next
         self.running = False
         self.stop = threading.Event()
         self._measures: dict[int, tuple[TokenMeasures, ...]] = {}
+        self._step_in_view: tuple[Any, Waterfall] | None = None
+        self.runs = Runs(first, first.model.name)
         self.show(first)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Session:
         return Session(self.first, self.origin, self.text.lang)
 
     def show(self, trace: Trace) -> None:
-        """Takes a trace into view, at the step where the model was least sure."""
+        """Takes a trace into view, at the step where the model was least sure, or at the best hypothesis' end."""
+        self.shown += not self._same_run(trace)
         self.trace = trace
         self._measures = {}
         self.row = 0
+        self.beams = BeamWindow(trace) if trace.ledger is not None and trace.steps else None
+        if self.beams is not None:
+            return self._follow_beams()
         measures = self.measures(0) if trace.n_rows else ()
         self.step = max(range(len(measures)), key=lambda i: measures[i].entropy_nats, default=0)
+
+    def remember(self, model_name: str, kept: KeptCache | None, forked_from: Run | None) -> None:
+        """Puts the trace in view among the runs: as a fork of one of them, or as the first of new ones."""
+        if forked_from is None:
+            self.runs = Runs(self.trace, model_name, kept)
+        else:
+            self.runs.add(self.trace, kept, forked_from)
+
+    def watch(self, trace: Trace) -> None:
+        """Takes a beam run into view that is still going on, at its newest step."""
+        self.shown += not self._same_run(trace)
+        self.trace = trace
+        self.beams = BeamWindow(trace, streaming=True)
+        self._follow_beams()
+
+    def _same_run(self, trace: Trace) -> bool:
+        return trace.ledger is not None and trace.ledger is self.trace.ledger
+
+    def _follow_beams(self) -> None:
+        self.row, self.step = self.beams.row, self.beams.step
+
+    def choose_node(self, value: Any) -> bool:
+        """Moves to the node in the tree's value, which may be anything; whether the prompt is another one now."""
+        if self.beams is None:
+            return False
+        other_prompt = self.beams.choose(value)
+        self._follow_beams()
+        return other_prompt
 
     def measures(self, row: int) -> tuple[TokenMeasures, ...]:
         """The measures of a row's tokens, computed once."""
@@ -75,7 +116,9 @@ class Session:
     # -- what is shown
 
     def token_row(self) -> dict[str, str]:
-        """The whole token row: its `data` and `lines`."""
+        """The whole token row: its `data` and `lines`; of a beam run nothing, its tree shows the tokens."""
+        if self.beams is not None:
+            return {"data": "null", "lines": ""}
         rows = tuple(row_view(self.trace, row, self.measures(row)) for row in range(self.trace.n_rows))
         lines = "".join(self.line(row, cell) for row, view in enumerate(rows) for cell in view.generated)
         return {"data": self.row_frame(rows), "lines": lines}
@@ -151,15 +194,54 @@ class Session:
         key = f"row.kind.{cell.kind}"
         return self.text(key, joined=cell.joined) if self.text.has(key) else ""
 
+    def beam_tree(self) -> dict[str, str]:
+        """The beam tree's properties; without data, which hides it, in other modes."""
+        if self.beams is None:
+            return {"data": "null", "words": "null"}
+        tree = self.beams.tree_json(self.text, str(self.shown))
+        return {"value": self.beams.value_json(), "data": tree, "words": self.beam_words()}
+
+    def beam_words(self) -> str:
+        """What the tree's card says of the node in view, as JSON."""
+        return "null" if self.beams is None else self.beams.words_json(self.text)
+
+    def beam_step(self) -> str:
+        """Ledger, pool and sum of the step in view, as JSON."""
+        return "null" if self.beams is None else self.beams.tables_json(self.text)
+
     def waterfall(self) -> str:
         """The waterfall of the step in view, as JSON."""
-        view = waterfall_view(self.trace, step=self.step, row=self.row)
-        return waterfall_sheet(view, self.text, row=self.row).to_json()
+        return waterfall_sheet(self._waterfall_view(), self.text, row=self.row).to_json()
+
+    def _waterfall_view(self) -> Waterfall:
+        """The step in view, computed once: chart and fork chooser are made from it."""
+        key = (self.trace.store, self.step, self.row, self._token())
+        if self._step_in_view is None or self._step_in_view[0] != key:
+            view = waterfall_view(self.trace, step=self.step, row=self.row, token_id=self._token())
+            self._step_in_view = (key, view)
+        return self._step_in_view[1]
+
+    def fork(self, *, busy: bool = False) -> str:
+        """The fork chooser of the step in view, as JSON; `null` hides it."""
+        if not self.trace.steps or self.trace.model.source == "caller":
+            return "null"
+        candidate = None if self.beams is None else self.beams.candidate
+        return fork_json(self._waterfall_view(), self.text, candidate=candidate, busy=busy)
+
+    def run_list(self) -> str:
+        """The runs beside each other, as JSON."""
+        return runs_json(run_lines(self.runs), self.text)
 
     def cutoff(self) -> str:
         """The cut-off of the step in view, as JSON."""
-        view = cutoff_view(self.trace, step=self.step, row=self.row, stage=self.tab)
+        view = cutoff_view(
+            self.trace, step=self.step, row=self.row, stage=self.tab, token_id=self._token()
+        )
         return cutoff_sheet(view, self.text, row=self.row).to_json()
+
+    def _token(self) -> int | None:
+        """The token of the candidate in view, in a beam run."""
+        return None if self.beams is None else self.beams.candidate.token_id
 
     def charts_of(self, trace: Trace, step: int) -> tuple[str, str]:
         """Both charts of a step of a trace that is still growing; the session's own stays as it is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from app.ask import MODES_SHOWN
+from app.ask import MODE_NEEDS, MODES_SHOWN, modes_of
 from app.shelf import ModelState
 from app.text import LANGUAGES, Text
 from app.views.numbers import setting
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ask_of", "header_json", "knobs_json", "message_json", "model_status", "running_status"]
 
-GROUPS = ("mode", "sampling", "penalties", "length", "constraints", "other")
-OPEN_GROUPS = ("mode", "sampling", "length")
+GROUPS = ("mode", "beams", "sampling", "penalties", "length", "constraints", "other")
+OPEN_GROUPS = ("mode", "beams", "beams", "sampling", "length")
 # Two names for one thing would only confuse; the rest of the group is behind its fold.
 CONTROL_OF_KIND = {"int": "number", "float": "number", "bool": "checkbox", "early_stopping": "select"}
 
@@ -45,13 +45,16 @@ def knobs_json(text: Text) -> str:
             groups.append(
                 {"id": group, "label": text(f"group.{group}"), "open": group in OPEN_GROUPS, "knobs": knobs}
             )
-    modes = [{"id": m, "label": text(f"mode.{m}"), "help": text(f"mode.{m}.help")} for m in MODES_SHOWN]
+    modes = [
+        {"id": m, "label": text(f"mode.{m}"), "help": text(f"mode.{m}.help"), "needs": MODE_NEEDS.get(m, {})}
+        for m in MODES_SHOWN
+    ]
     labels = {name: text(f"settings.{name}") for name in ("mode", "unset", "zero", "use_greedy")}
     return _json({"labels": labels, "modes": modes, "groups": groups})
 
 
 def _offered(knob: Knob) -> bool:
-    return knob.name != "do_sample" and bool(knob.modes & set(MODES_SHOWN))
+    return knob.name != "do_sample" and bool(modes_of(knob) & set(MODES_SHOWN))
 
 
 def _knob(knob: Knob, text: Text) -> dict[str, Any]:
@@ -63,7 +66,7 @@ def _knob(knob: Knob, text: Text) -> dict[str, Any]:
         "control": control,
         "help": text(f"help.{knob.name}"),
         "not_here": text("settings.not_here"),
-        "modes": sorted(knob.modes),
+        "modes": sorted(modes_of(knob)),
         "neutral": knob.neutral,
         "slider": knob.slider,
         "placeholder": neutral if plain else text.or_else(f"format.{knob.kind}", ""),

@@ -8,9 +8,15 @@ JavaScript.
 
 from __future__ import annotations
 
+from app.components.beam_step import BeamStep
+from app.components.beam_tree import BeamTree
 from app.components.chart import Chart
+from app.components.forks import ForkPanel, RunList
 from app.components.knob_panel import KnobPanel
 from app.components.panels import Facts, Header, Message, Notes, Status, Verdict
 from app.components.token_row import TokenRow
 
-__all__ = ["Chart", "Facts", "Header", "KnobPanel", "Message", "Notes", "Status", "TokenRow", "Verdict"]
+__all__ = [
+    "BeamStep", "BeamTree", "Chart", "Facts", "ForkPanel", "Header", "KnobPanel", "Message", "Notes", "RunList",
+    "Status", "TokenRow", "Verdict",
+]  # fmt: skip

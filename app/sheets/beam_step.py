@@ -136,7 +136,7 @@ def step_json(
 def ledger_json(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str, Any]:
     """The ledger: a row per candidate, each a node of the tree."""
     with_group = n_groups > 1
-    keys = ("rank", "token", "beam", "after", "logprob", "score", "fate", "margin", "rival")
+    keys = ("rank", "token", "fate", "logprob", "score", "margin", "rival", "beam", "after")
     heads = [{"text": text(f"ledger.{key}")} for key in keys]
     if with_group:
         heads.append({"text": text("ledger.group"), "tip": text("ledger.group.tip")})
@@ -144,8 +144,8 @@ def ledger_json(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str,
     for row in reading.rows:
         margin = "" if row.margin is None else _signed(row.margin)
         cells = [
-            str(row.rank + 1), row.text, str(row.beam + 1), row.after, _score(row.logprob), _score(row.score),
-            text(f"fate.{row.fate}"), margin, row.rival,
+            str(row.rank + 1), row.text, text(f"fate.{row.fate}"), _score(row.logprob), _score(row.score), margin,
+            row.rival, str(row.beam + 1), row.after,
         ]  # fmt: skip
         cells += [str(row.group + 1)] if with_group else []
         place = None if row.place is None else row.place + 1
@@ -153,7 +153,7 @@ def ledger_json(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str,
     kept = n_places(reading)
     caption = text("ledger.caption", step=reading.step + 1, n=len(rows), beams=kept)
     tips = {fate: text(f"fate.{fate}.help") for fate in {row.fate for row in reading.rows}}
-    return {"caption": caption, "heads": heads, "rows": rows, "tips": tips, "button": 1, "fate": 6}
+    return {"caption": caption, "heads": heads, "rows": rows, "tips": tips, "button": 1, "fate": 2}
 
 
 def pool_json(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str, Any]:

@@ -44,6 +44,7 @@ def waterfall_reading(view: Waterfall, text: Text) -> Sentence:
     }
     if len(view.columns) == 1:
         return text.pieces("waterfall.reading.none", **fields)
+    key = "waterfall.reading.candidate" if view.is_candidate else "waterfall.reading"
     cuts = [
         text("waterfall.reading.cut", stage=c.label, n=f"{c.n_removed:,}", mass=percent(c.mass_removed))
         for c in view.columns
@@ -51,7 +52,7 @@ def waterfall_reading(view: Waterfall, text: Text) -> Sentence:
     ]
     joined = text("waterfall.reading.and").join(cuts)
     return text.pieces(
-        "waterfall.reading", cuts=text("waterfall.reading.join") + joined if cuts else "", **fields
+        key, cuts=text("waterfall.reading.join") + joined if cuts else "", **fields
     )
 
 

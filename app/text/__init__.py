@@ -9,13 +9,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from app.text.beam_en import BEAM_EN
+from app.text.beam_zh import BEAM_ZH
 from app.text.en import EN
+from app.text.fork_en import FORK_EN
+from app.text.fork_zh import FORK_ZH
 from app.text.zh import ZH
 
 __all__ = ["LANGUAGES", "Sentence", "Text", "language_of"]
 
 LANGUAGES = {"en": "EN", "zh": "中文"}
-_TABLES = {"en": EN, "zh": ZH}
+_TABLES = {"en": EN | BEAM_EN | FORK_EN, "zh": ZH | BEAM_ZH | FORK_ZH}
 _TERM = re.compile(r"\[\[(\w+)\|([^\]]*)\]\]")
 
 Sentence = list[str | dict[str, str]]

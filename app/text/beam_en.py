@@ -143,6 +143,8 @@ BEAM_EN: dict[str, str] = {
     "term.hypothesis": "A sequence that ended. Its score is the sum of its log-probabilities divided by "
     "length^length_penalty.",
     "term.margin_beam": "Difference of the two sums of log-probabilities, in nats.",
+    "waterfall.reading.candidate": "In its beam, “{token}” has probability {q} at step {step}; the model's own "
+    "[[probability|probability]] was {p} ([[rank|rank]] {rank}). Of {vocab} tokens {alive} stayed possible{cuts}.",
     "contrastive.title": "Contrastive: confidence against repetition",
     "contrastive.label": "Confidence, degeneration penalty and score of each candidate; the table below has the "
     "same numbers",

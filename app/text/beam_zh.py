@@ -33,7 +33,7 @@ BEAM_ZH: dict[str, str] = {
     "beam.tip.margin": "差距 {margin}",
     "beam.tip.rival": "与 {rival} 相差 {margin}",
     "beam.tip.final": "按长度折算的得分 {final}",
-    "beam.tip.place": "返回结果第 {place}",
+    "beam.tip.place": "返回结果第 {place} 名",
     "beam.tip.evicted": "第 {step} 步被挤出假设池",
     "fate.kept": "保留",
     "fate.pruned": "剪去",
@@ -84,7 +84,7 @@ BEAM_ZH: dict[str, str] = {
     "beam.node.beaten": "结束（{why}），得分 {final}，比已满的[[pool|假设池]]里最差的[[margin_beam|低]] {margin}。",
     "beam.node.beaten.alone": "结束（{why}），得分 {final}；这条提示词的搜索已经停止。",
     "beam.node.evicted": "第 {step} 步被挤出。",
-    "beam.node.place": "返回结果第 {place}。",
+    "beam.node.place": "返回结果第 {place} 名。",
     "beam.tab.ledger": "台账",
     "beam.tab.pool": "假设池",
     "beam.tab.sum": "算式",
@@ -137,6 +137,8 @@ BEAM_ZH: dict[str, str] = {
     "term.pool": "已结束的最好的假设，每条提示词最多 num_beams 个。",
     "term.hypothesis": "已结束的序列。得分是对数概率之和除以长度的 length_penalty 次方。",
     "term.margin_beam": "两个对数概率之和的差，单位 nat。",
+    "waterfall.reading.candidate": "在它那条束里，“{token}”在第 {step} 步的概率是 {q}；模型自己的[[probability|概率]]"
+    "是 {p}（[[rank|名次]] {rank}）。{vocab} 个词元中有 {alive} 个仍然可能{cuts}。",
     "contrastive.title": "对比搜索：把握与重复",
     "contrastive.label": "每个候选的把握、退化惩罚和得分；下方表格有同样的数字",
     "contrastive.reading": "“{token}”得分最高（{score}）：(1 − {alpha}) × 把握 {confidence} − {alpha} × 与“{context}”的"

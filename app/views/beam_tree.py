@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,11 @@ class BeamTree:
     n_beams: int
     n_groups: int
     nodes: tuple[TreeNode, ...]
+
+    def node(self, step: int, rank: int) -> TreeNode:
+        """The node of a candidate."""
+        at = bisect_left(self.nodes, (step, rank), key=lambda node: (node.step, node.rank))
+        return self.nodes[at]
 
 
 def beam_tree(trace: Trace, prompt: int = 0) -> BeamTree:

@@ -90,8 +90,13 @@ class CutoffView:
     hidden_chosen: str | None = None
 
 
-def cutoff_view(trace: Trace, *, step: int, row: int = 0, stage: str = "") -> CutoffView:
+def cutoff_view(
+    trace: Trace, *, step: int, row: int = 0, stage: str = "", token_id: int | None = None
+) -> CutoffView:
     """The rule of the stage with this id at a step; of the last rule that ran where there is no such stage.
+
+    Args:
+        token_id: the token to follow; None for the one that the row went on with. A beam's row has several.
 
     Raises:
         NotRecordedError: there is no such step or row.
@@ -107,7 +112,9 @@ def cutoff_view(trace: Trace, *, step: int, row: int = 0, stage: str = "") -> Cu
     tab = stage if any(t.id == stage for t in tabs) else tabs[-1].id
     scores = recorded.all_scores(row=row, upto=int(tab))
     which = recorded.stages[int(tab) - 1]
-    chosen = None if recorded.ended[row] else recorded.token_ids[row]
+    chosen = token_id
+    if chosen is None and not recorded.ended[row]:
+        chosen = recorded.token_ids[row]
     depth = 0 if chosen is None else int(stats.rank(scores[-2], chosen)) + 1
     limit = depth if N_FIRST < depth <= N_AT_MOST else N_FIRST
     cut = cutoff(which.name, which.params, scores[-2], scores[-1], limit)

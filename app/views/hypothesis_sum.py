@@ -73,7 +73,7 @@ def hypothesis_sum(trace: Trace, hypothesis: Hypothesis, place: int = 0) -> Hypo
     """The sum behind a hypothesis' score."""
     terms = []
     for step, rank in trace.ledger.path(hypothesis.step, hypothesis.prompt, hypothesis.rank):
-        candidate = trace.ledger.candidates(step, hypothesis.prompt)[rank]
+        candidate = next(c for c in trace.ledger.candidates(step, hypothesis.prompt) if c.rank == rank)
         score = trace.scores(step=step, row=candidate.parent)[candidate.token_id]
         terms.append(
             SumTerm(

@@ -48,10 +48,10 @@ class LedgerRow:
 
 def ledger_rows(trace: Trace, step: int, prompt: int = 0) -> tuple[LedgerRow, ...]:
     """The candidates of a step by rank."""
-    candidates = trace.ledger.candidates(step, prompt)
+    candidates = {c.rank: c for c in trace.ledger.candidates(step, prompt)}
     before = {} if step == 0 else {c.row: c for c in trace.ledger.candidates(step - 1, prompt) if c.row is not None}
     places = _places(trace, prompt)
-    return tuple(_row(trace, c, candidates, before, places.get((step, c.rank)), prompt) for c in candidates)
+    return tuple(_row(trace, c, candidates, before, places.get((step, c.rank)), prompt) for c in candidates.values())
 
 
 def _row(trace: Trace, c: Candidate, candidates, before, place: int | None, prompt: int) -> LedgerRow:

@@ -84,6 +84,7 @@ class Waterfall:
     n_vocab: int
     columns: tuple[StageColumn, ...]
     tokens: tuple[TokenLine, ...]
+    is_candidate: bool = False  # the token in view is one of several that the row was continued with
 
     @property
     def chosen(self) -> TokenLine | None:
@@ -91,8 +92,13 @@ class Waterfall:
         return next((token for token in self.tokens if token.chosen), None)
 
 
-def waterfall_view(trace: Trace, *, step: int, row: int = 0, n_tokens: int = N_TOKENS) -> Waterfall:
+def waterfall_view(
+    trace: Trace, *, step: int, row: int = 0, token_id: int | None = None, n_tokens: int = N_TOKENS
+) -> Waterfall:
     """The waterfall of a step.
+
+    Args:
+        token_id: the token to follow; None for the one that the row went on with. A beam's row has several.
 
     Raises:
         NotRecordedError: there is no such step or row.
@@ -100,7 +106,9 @@ def waterfall_view(trace: Trace, *, step: int, row: int = 0, n_tokens: int = N_T
     recorded = trace.steps[step]
     scores = recorded.all_scores(row=row)  # n_stages + 1 of [vocab]
     probs = [stats.probs(s) for s in scores]
-    chosen = None if recorded.ended[row] else recorded.token_ids[row]
+    chosen = token_id
+    if chosen is None and not recorded.ended[row]:
+        chosen = recorded.token_ids[row]
     columns = [_column(None, "logits", "", None, scores[0], None, probs[0])]
     for i, stage in enumerate(recorded.stages, start=1):
         label, value = stage_label(stage)
@@ -113,7 +121,10 @@ def waterfall_view(trace: Trace, *, step: int, row: int = 0, n_tokens: int = N_T
         _line(trace, token_id, rank, chosen, scores, probs, margins)
         for token_id, rank in zip(ids, ranks, strict=True)
     )
-    return Waterfall(step=step, n_vocab=len(scores[0]), columns=tuple(columns), tokens=lines)
+    return Waterfall(
+        step=step, n_vocab=len(scores[0]), columns=tuple(columns), tokens=lines,
+        is_candidate=token_id is not None,
+    )  # fmt: skip
 
 
 def _column(name, label, value, before, after, p_before, p_after) -> StageColumn:

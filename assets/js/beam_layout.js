@@ -43,16 +43,16 @@
       const next = [];
       for (const { node, item } of level) {
         const kids = tree.children(node);
-        const crowd = [];
+        const crowd = new Set();
         const hides = inRun && node >= 0 && inRun[node] > 0;
         for (const kid of kids) {
           const leaf = !goesOn(tree, kid) && !(kid in tree.sparse.place);
-          if (folded && leaf && (hides || !opened.has(node)) && tree.children(kid).length === 0) crowd.push(kid);
+          if (folded && leaf && (hides || !opened.has(node)) && tree.children(kid).length === 0) crowd.add(kid);
         }
-        const together = hides || crowd.length >= SMALLEST_CROWD;
+        const together = hides || crowd.size >= SMALLEST_CROWD;
         let crowdItem = -1;
         for (const kid of kids) {
-          if (together && crowd.includes(kid)) {
+          if (together && crowd.has(kid)) {
             if (hides) {
               of[kid] = item;
               items[item].hidden.push(kid);

@@ -69,7 +69,7 @@
     };
     const select = (knob, id) => {
       const list = dx.el(
-        "select", { id, class: "dx-select", "data-tip-help": true },
+        "select", { id, class: "dx-choice", "data-tip-help": true },
         ...["", ...knob.choices].map((choice) => dx.el("option", { value: choice }, choice || knob.placeholder))
       );
       list.addEventListener("change", () => set(knob.name, list.value));
@@ -134,6 +134,22 @@
         )
       );
 
+    // What the mode cannot be without is filled in, and taken back with the mode unless it was changed meanwhile.
+    let filled = {};
+    const fillIn = (needs) => {
+      const show = (name) => element.querySelectorAll(".dx-knob").forEach((row) => row.knob.name === name && row.show(form.given[name]));
+      for (const [name, value] of Object.entries(filled)) {
+        if (form.given[name] === value && !(name in needs)) delete form.given[name];
+        show(name);
+      }
+      filled = {};
+      for (const [name, value] of Object.entries(needs)) {
+        if (name in form.given) continue;
+        filled[name] = form.given[name] = value;
+        show(name);
+      }
+    };
+
     const modeChoice = () =>
       dx.el(
         "fieldset", { class: "dx-modes" },
@@ -146,6 +162,7 @@
               on: {
                 change: () => {
                   form.mode = mode.id;
+                  fillIn(mode.needs || {});
                   send();
                   mark();
                 },

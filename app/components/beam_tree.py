@@ -1,0 +1,37 @@
+"""`BeamTree`: every candidate of every step of a beam run, to walk through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.components.drawn import Drawn, plotly_js
+
+__all__ = ["BeamTree"]
+
+
+class BeamTree(Drawn):
+    """`data` is the topology (`app.sheets.beam_tree`), sent once; `words` says what the node in view comes to.
+
+    `value` is the JSON of the node in view, `{"prompt", "step", "rank"}`; the event `node` says that it was
+    changed. Without data the component hides itself.
+    """
+
+    libraries = (plotly_js(),)
+    scripts = ("beam_layout.js", "beam_tree.js")
+    markup = (
+        '<section class="dx dx-card dx-beam-tree" hidden>'
+        '<div class="dx-card-head"><h2 data-part="title"></h2>'
+        '<div class="dx-tabs" role="group" data-part="prompts" hidden></div>'
+        '<div class="dx-steps" role="group" data-part="steps"></div><span class="dx-spacer"></span>'
+        '<div class="dx-tools" role="group" data-part="tools"></div></div>'
+        '<p class="dx-beam-reading" aria-live="polite"><span data-part="reading"></span> '
+        '<span data-part="node"></span></p>'
+        '<div data-part="scroll" role="group" tabindex="0"><div data-part="plot"></div>'
+        '<div data-part="veil" hidden></div><div data-part="tip" hidden></div></div>'
+        '<div class="dx-beam-foot"><span data-part="legend"></span><span class="dx-spacer"></span>'
+        '<span class="dx-hint" data-part="count"></span></div></section>'
+    )
+    script = 'dx.beamTree(element.firstElementChild, props, watch, (name, data) => trigger("node", data));'
+
+    def __init__(self, value: Any = None, *, data: str = "null", words: str = "null", **props: Any) -> None:
+        super().__init__(value=value, data=data, words=words, **props)
