@@ -1,0 +1,36 @@
+"""`ForkPanel` and `RunList`: take another token at the step in view, and see the runs beside each other."""
+
+from __future__ import annotations
+
+from app.components.drawn import Drawn
+
+__all__ = ["ForkPanel", "RunList"]
+
+
+class ForkPanel(Drawn):
+    """Chooses a token to take instead. The event `fork` carries `{"token_id": …}`, untrusted.
+
+    `data`: `{"label", "button", "tip", "options": [{"id", "text", "chosen"}], "busy"}`, or null to hide it.
+    """
+
+    scripts = ("forks.js",)
+    markup = (
+        '<div class="dx dx-fork" hidden><label data-part="label"></label>'
+        '<select data-part="tokens"></select><button type="button" class="dx-fork-go" data-part="go"></button></div>'
+    )
+    script = 'dx.fork(element.firstElementChild, props, watch, (data) => trigger("fork", data));'
+
+
+class RunList(Drawn):
+    """The first run and its forks as text, one line each. The event `pick` carries `{"number": …}`, untrusted.
+
+    `data`: `{"title", "runs": [{"number", "active", "label", "tip", "shared", "forked", "fresh", "more"}]}`;
+    hidden with a single run.
+    """
+
+    scripts = ("forks.js",)
+    markup = (
+        '<section class="dx dx-card dx-runs" hidden><div class="dx-card-head"><h2 data-part="title"></h2>'
+        '<span class="dx-hint" data-part="hint"></span></div><ol data-part="runs"></ol></section>'
+    )
+    script = 'dx.runs(element.firstElementChild, props, watch, (data) => trigger("pick", data));'

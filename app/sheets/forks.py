@@ -1,0 +1,81 @@
+"""What the fork chooser and the list of runs say."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from app.text import Text
+from app.views.numbers import percent
+from app.views.runs import RunLine
+from app.views.waterfall import TokenLine, Waterfall
+
+if TYPE_CHECKING:
+    from decoding.ledger import Candidate
+
+__all__ = ["fork_json", "runs_json"]
+
+
+def fork_json(view: Waterfall | None, text: Text, *, candidate: Candidate | None = None, busy: bool = False) -> str:
+    """The fork chooser's `data`: the waterfall's tokens but the one that came.
+
+    Args:
+        view: the step in view; None hides the chooser.
+        candidate: the beam candidate in view, which is offered first.
+        busy: a run is under way.
+    """
+    if view is None:
+        return "null"
+    options = [_option(token, view, text) for token in view.tokens if not token.chosen]
+    if candidate is not None:
+        line = next((t for t in view.tokens if t.token_id == candidate.token_id), None)
+        if line is not None and candidate.fate == "pruned":
+            words = text("fork.option.candidate", token=line.text, fate=text(f"fate.{candidate.fate}"))
+            options = [o for o in options if o["id"] != line.token_id]
+            options.insert(0, {"id": line.token_id, "text": words})
+    for option in options[:1]:
+        option["chosen"] = True
+    return json.dumps(
+        {
+            "label": text("fork.label", step=view.step + 1),
+            "button": text("fork.button"),
+            "tip": text("fork.tip"),
+            "options": options,
+            "busy": busy,
+        },
+        ensure_ascii=False,
+    )
+
+
+def _option(token: TokenLine, view: Waterfall, text: Text) -> dict[str, Any]:
+    if token.removed_at is None:
+        words = text("fork.option", token=token.text, p=percent(token.probabilities[-1]))
+    else:
+        words = text("fork.option.removed", token=token.text, stage=view.columns[token.removed_at].label)
+    return {"id": token.token_id, "text": words}
+
+
+def runs_json(lines: tuple[RunLine, ...], text: Text) -> str:
+    """The list's `data`."""
+    runs = [
+        {
+            "number": line.number,
+            "active": line.active,
+            "label": text("runs.first") if line.step is None else text("runs.fork", step=line.step + 1),
+            "tip": _tip(line, text),
+            "shared": line.shared,
+            "forked": line.forked,
+            "fresh": line.fresh,
+            "more": text("runs.more", n=line.more) if line.more else "",
+        }
+        for line in lines
+    ]
+    return json.dumps({"title": text("runs.title"), "hint": text("runs.hint"), "runs": runs}, ensure_ascii=False)
+
+
+def _tip(line: RunLine, text: Text) -> str:
+    if line.step is None:
+        return text("runs.tip.first")
+    key = "runs.tip.fork.instead" if line.instead_of else "runs.tip.fork"
+    tip = text(key, token=line.forked, step=line.step + 1, other=line.instead_of)
+    return f"{tip} {text('runs.tip.reused')}" if line.reused else tip

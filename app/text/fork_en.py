@@ -1,0 +1,23 @@
+"""Forks, in English."""
+
+from __future__ import annotations
+
+FORK_EN: dict[str, str] = {
+    "fork.label": "Another token at step {step}:",
+    "fork.button": "Decode on from it",
+    "fork.tip": "Takes this token instead and lets the model go on, with the same settings; what comes before is "
+    "not computed again.",
+    "fork.option": "{token} · {p}",
+    "fork.option.removed": "{token} · removed by {stage}",
+    "fork.option.candidate": "{token} · {fate}",
+    "runs.title": "Runs beside each other",
+    "runs.hint": "choose one to look into it; what is grey is shared",
+    "runs.first": "First run",
+    "runs.fork": "Fork at step {step}",
+    "runs.tip.first": "The run that was recorded first.",
+    "runs.tip.fork": "{token} was taken at step {step}.",
+    "runs.tip.fork.instead": "{token} was taken at step {step} instead of {other}.",
+    "runs.tip.reused": "What comes before was not computed again; last bits may differ from a run from scratch.",
+    "runs.more": "… {n} more tokens",
+    "error.no_fork": "This run cannot be forked: load its model first, or record a run here.",
+}
