@@ -52,6 +52,8 @@ def save_trace(trace: Trace, path: str | os.PathLike[str]) -> None:
         TraceFileError: it cannot be written there.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():  # replacing a device or a folder would destroy it
+        raise TraceFileError(f"{path.name} is not an ordinary file; give the name of a new file")
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
             try:
