@@ -201,7 +201,7 @@ def _run_arrays(trace: Trace) -> dict[str, Tensor]:
         arrays["parents"] = torch.tensor([s.parents for s in trace.steps], dtype=torch.long).reshape(n, trace.n_rows)
         if n:
             arrays |= {f"ledger.{k}": v for k, v in trace.ledger.to_arrays().items()}
-    return {name: array.contiguous() for name, array in arrays.items()}
+    return {name: array.contiguous().clone() for name, array in arrays.items()}  # shared memory is refused
 
 
 def _step_name(index: int) -> str:
