@@ -13,7 +13,7 @@ from decoding.settings import Settings
 
 __all__ = ["LONGEST_PROMPT", "MODES_SHOWN", "MODE_NEEDS", "form_of", "modes_of", "prompt_of", "settings_of"]
 
-MODES_SHOWN = ("greedy", "sample", "beam_search", "beam_sample")
+MODES_SHOWN = ("greedy", "sample", "contrastive_search", "beam_search", "beam_sample", "group_beam_search")
 # What a mode cannot be without; the page fills it in when the mode is chosen.
 MODE_NEEDS: dict[str, dict[str, Any]] = {
     "beam_search": {"num_beams": 4},

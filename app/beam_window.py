@@ -91,7 +91,9 @@ class BeamWindow:
 
     def tree_json(self, text: Text, key: str) -> str:
         """The tree component's `data`."""
-        return tree_json(self.tree, text, key=f"{key}.{self.prompt}", streaming=self._streaming)
+        return tree_json(
+            self.tree, text, key=f"{key}.{self.prompt}", step=self.step, rank=self.rank, streaming=self._streaming
+        )
 
     def value_json(self) -> str:
         """The tree component's `value`: the node in view."""

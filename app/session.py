@@ -9,10 +9,12 @@ from typing import Any
 
 from app.beam_window import BeamWindow
 from app.runs import Run, Runs
+from app.sheets.contrastive import contrastive_sheet
 from app.sheets.cutoff import cutoff_sheet
 from app.sheets.forks import fork_json, runs_json
 from app.sheets.waterfall import waterfall_sheet
 from app.text import Text
+from app.views.contrastive import contrastive_view
 from app.views.cutoff import cutoff_view
 from app.views.facts import facts_rows, notes_sections
 from app.views.numbers import nats, percent
@@ -233,7 +235,10 @@ class Session:
         return runs_json(run_lines(self.runs), self.text)
 
     def cutoff(self) -> str:
-        """The cut-off of the step in view, as JSON."""
+        """The cut-off of the step in view, as JSON; in contrastive search what it weighed, which is its rule."""
+        weighed = contrastive_view(self.trace, step=self.step, row=self.row)
+        if weighed is not None:
+            return contrastive_sheet(weighed, self.text, row=self.row).to_json()
         view = cutoff_view(
             self.trace, step=self.step, row=self.row, stage=self.tab, token_id=self._token()
         )

@@ -168,7 +168,8 @@ def _what_came_later(trace: Trace, ledger: Ledger) -> dict[str, dict]:
     """By (prompt, step, rank): the place among the returned, and when and by whom a hypothesis was evicted."""
     place: dict[tuple[int, int, int], int] = {}
     seen: dict[int, int] = {}
-    for hypothesis in trace.hypotheses:
+    running = "running" in trace.stop_reasons  # nothing has been returned yet
+    for hypothesis in () if running else trace.hypotheses:
         n = seen.get(hypothesis.prompt, 0)
         seen[hypothesis.prompt] = n + 1
         place[hypothesis.prompt, hypothesis.step, hypothesis.rank] = n

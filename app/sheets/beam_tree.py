@@ -19,11 +19,12 @@ LABELS = (
 )  # fmt: skip
 
 
-def tree_json(view: BeamTree, text: Text, *, key: str, streaming: bool = False) -> str:
+def tree_json(view: BeamTree, text: Text, *, key: str, step: int, rank: int, streaming: bool = False) -> str:
     """One string for the component's `data`.
 
     Args:
         key: tells one run's tree from another's: with the same key, what was unfolded and zoomed stays.
+        step, rank: the node in view.
         streaming: the run goes on; the newest step is followed.
     """
     texts = list(dict.fromkeys(node.text for node in view.nodes))
@@ -49,6 +50,7 @@ def tree_json(view: BeamTree, text: Text, *, key: str, streaming: bool = False) 
         {
             "key": key,
             "streaming": streaming,
+            "at": {"step": step, "rank": rank},
             "prompt": view.prompt,
             "prompts": [text("beam.prompt", n=i + 1) for i in range(view.n_prompts)],
             "n_steps": view.n_steps,

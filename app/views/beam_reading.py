@@ -59,6 +59,6 @@ def beam_reading(trace: Trace, step: int, prompt: int = 0) -> BeamReading:
 def _is_last(trace: Trace, step: int, prompt: int) -> bool:
     """Whether the prompt's search ended with this step: the run did, or the next one no longer searches it."""
     if step == len(trace.ledger) - 1:
-        return True
+        return trace.stop_reasons[prompt : prompt + 1] != ("running",)
     now, later = trace.ledger.steps[step]["searching"], trace.ledger.steps[step + 1]["searching"]
     return bool(now[prompt]) and not bool(later[prompt])

@@ -66,5 +66,7 @@ def _row(trace: Trace, c: Candidate, candidates, before, place: int | None, prom
 
 
 def _places(trace: Trace, prompt: int) -> dict[tuple[int, int], int]:
+    if "running" in trace.stop_reasons:
+        return {}
     mine = [h for h in trace.hypotheses if h.prompt == prompt]
     return {(h.step, h.rank): n for n, h in enumerate(mine)}

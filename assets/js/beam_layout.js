@@ -4,6 +4,7 @@
   const KEPT = 0, FINISHED = 2; // indexes into the fates that Python sends
   const SHORTEST_RUN = 3; // tokens without a branch that are worth folding
   const SMALLEST_CROWD = 2;
+  const CENTRING = 0.4; // how much of a step's distance from the middle is taken back: lines would drift away
   const KEPT_WEIGHT = 8; // how much more a running beam resists being pushed aside than a leaf
 
   /** The tree with what is needed to walk it: children by index, and where each step begins. */
@@ -131,14 +132,16 @@
         const on = siblings.map((id) => items[id].kind !== "crowd" && goesOn(tree, items[id].node));
         const places = on.flatMap((yes, k) => (yes ? [k] : []));
         const middle = places.length ? (places[0] + places[places.length - 1]) / 2 : (siblings.length - 1) / 2;
-        const level = above < 0 ? 0 : y[above] * 0.94; // a little pull to the middle, or lines would drift
+        const level = above < 0 ? 0 : y[above];
         siblings.forEach((id, k) => {
           sorted.push(id);
           wish.push(level + k - middle);
           weight.push(on[k] ? KEPT_WEIGHT : 1);
         });
       }
-      spread(wish, weight).forEach((value, k) => (y[sorted[k]] = value));
+      const placed = spread(wish, weight);
+      const drift = CENTRING * (placed.reduce((sum, value, k) => sum + value * weight[k], 0) / weight.reduce((a, b) => a + b, 0) || 0);
+      placed.forEach((value, k) => (y[sorted[k]] = value - drift));
       order = sorted;
     }
     return y;

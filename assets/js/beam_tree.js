@@ -289,7 +289,7 @@
       const x = now.step + 1, width = columns.x1 - columns.x0;
       if (x - 0.3 >= columns.x0 && x + 0.8 <= columns.x1) return false;
       const x0 = Math.min(Math.max(x - width * (x + 0.8 > columns.x1 ? 0.35 : 0.65), -0.15), Math.max(-0.15, tree.n_steps + 1.2 - width));
-      columns = { ...columns, x0, x1: x0 + width };
+      columns = { ...columns, x0, x1: x0 + width, y: columns.y };
       return true;
     };
 
@@ -387,7 +387,7 @@
       setColumns(centre - share * Math.max(1.5, width), Math.max(1.5, width));
     };
     const setColumns = (x0, width) => {
-      columns = { ...columns, x0, x1: x0 + width };
+      columns = { ...columns, x0, x1: x0 + width, mine: true };
       const { tickvals, ticktext } = ticks();
       Plotly.relayout(parts.plot, { "xaxis.range": [columns.x0, columns.x1], "xaxis.tickvals": tickvals, "xaxis.ticktext": ticktext });
       relabel();
@@ -539,7 +539,7 @@
       });
       const moved = () => {
         const { xaxis, yaxis } = parts.plot._fullLayout;
-        columns = { x0: xaxis.range[0], x1: xaxis.range[1], y: yaxis.range.slice() };
+        columns = { x0: xaxis.range[0], x1: xaxis.range[1], y: yaxis.range.slice(), mine: true };
         veil();
       };
       parts.plot.on("plotly_relayouting", moved);
@@ -567,7 +567,7 @@
         tree = null;
         return play(false);
       }
-      const known = tree && tree.key === data.key;
+      const known = tree && tree.key === data.key, last = tree ? tree.n_steps - 1 : 0;
       clearInterval(now.playing);
       now.playing = 0;
       tree = dx.beamLayout.grow(data);
@@ -577,9 +577,10 @@
         now.whole = false;
         columns = null;
       }
-      const wish = dx.parse(props.value, null) || {};
-      now.step = Math.min(tree.n_steps - 1, Math.max(0, wish.step ?? tree.n_steps - 1));
-      const node = Math.min(nodeAt(now.step, wish.rank ?? 0), tree.n - 1);
+      // While a run streams, a visitor who went back to look at a step stays there.
+      const stays = known && data.streaming && now.step < last;
+      now.step = stays ? now.step : data.at.step;
+      const node = nodeAt(now.step, stays ? now.rank : data.at.rank);
       now.rank = tree.rank[node];
       now.path = dx.beamLayout.lineage(tree, node);
       element.setAttribute("aria-label", tree.labels.title);
@@ -589,10 +590,8 @@
       buildControls();
       showLegend();
       arrange();
-      if (known && columns) {
-        if (now.whole) columns = null;
-        else follow();
-      }
+      if (columns && !columns.mine) columns = null;
+      else if (known && columns) follow();
       draw();
     };
     const say = () => {
@@ -609,7 +608,7 @@
     new ResizeObserver(() => {
       if (!tree || parts.scroll.clientWidth === drawnWidth) return;
       drawnWidth = parts.scroll.clientWidth;
-      if (columns && !columns.y) columns = null;
+      if (columns && !columns.mine) columns = null;
       requestAnimationFrame(draw);
     }).observe(parts.scroll);
     update();
