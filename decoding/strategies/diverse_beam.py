@@ -218,7 +218,8 @@ def _recorded(
     """The recorded step: who ended and why, who competed for a pool, and the pools afterwards.
 
     Args:
-        searching, still_open: bool [P, G], the groups open before the step, and before the search ended.
+        searching, still_open: bool [P, G], the groups open before the step and after it. What runs in a group
+            that closed at the very step that ends the search has not ended: it is left behind.
         stopped: the stopping criteria end the search here.
         n_new: new tokens after the step.
     """
@@ -226,19 +227,19 @@ def _recorded(
     (n_prompts, n_all), size = candidates.beam.shape, n_beams // n_groups
     device, each, kept = candidates.beam.device, n_all // n_groups, candidates.kept
     group = torch.arange(n_all, device=device) // each  # [G · K]
-    absent = ~searching[:, group]  # [P, G · K]
+    open_here, open_after = searching[:, group], still_open[:, group]  # [P, G · K]
     hit_by = [("eos", candidates.is_eos)]
     for reason, hit in recording.hits if stopped else ():
-        by_candidate = torch.zeros_like(absent) | (bool(hit.all()) and reason in END_ALL)
-        hit_by.append((reason, by_candidate.scatter(1, kept, hit.view(n_prompts, n_beams)) & ~absent))
-    carried = torch.zeros_like(absent).scatter(1, kept, True)
+        by_candidate = torch.zeros_like(open_here) | (bool(hit.all()) and reason in END_ALL)
+        hit_by.append((reason, by_candidate.scatter(1, kept, hit.view(n_prompts, n_beams)) & open_after))
+    carried = torch.zeros_like(open_here).scatter(1, kept, True)
     ended = torch.stack([hit for _, hit in hit_by]).any(0)
     among_best = torch.arange(n_all, device=device) % each < size  # [G · K]
-    competed = (candidates.is_eos & among_best) | (carried & ended & still_open[:, group])
+    competed = (candidates.is_eos & among_best) | (carried & ended)
     row_offset = torch.arange(n_prompts, device=device).view(-1, 1) * n_beams
     beam_step = BeamStep(
         parent=candidates.beam + row_offset, token=candidates.token, logprob=candidates.logprob,
-        score=candidates.score, ended=ended, competed=competed, absent=absent, next_rows=kept, group=group, n_top=size,
+        score=candidates.score, ended=ended, competed=competed, absent=~open_here, next_rows=kept, group=group, n_top=size,
         final_score=(candidates.score.double() / n_new**config.length_penalty).float(), searching=searching.any(1),
         **places_of(pools),
     )  # fmt: skip
