@@ -239,9 +239,9 @@ def _recorded(
     row_offset = torch.arange(n_prompts, device=device).view(-1, 1) * n_beams
     beam_step = BeamStep(
         parent=candidates.beam + row_offset, token=candidates.token, logprob=candidates.logprob,
-        score=candidates.score, ended=ended, competed=competed, absent=~open_here, next_rows=kept, group=group, n_top=size,
-        final_score=(candidates.score.double() / n_new**config.length_penalty).float(), searching=searching.any(1),
-        **places_of(pools),
+        score=candidates.score, final_score=(candidates.score.double() / n_new**config.length_penalty).float(),
+        ended=ended, competed=competed, absent=~open_here, next_rows=kept, searching=searching.any(1), group=group,
+        n_top=size, **places_of(pools),
     )  # fmt: skip
     stopped_by = _stopped_by(recording.hits if stopped else (), still_open.repeat_interleave(size, 1), config)
     return recording.choose_beams(beam_step, hit_by=hit_by, stopped_by=stopped_by)
