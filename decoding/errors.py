@@ -43,11 +43,20 @@ class SettingError(DecodingError):
     """
 
     def __init__(self, parameter: str, value: Any, accepts: str, remedy: str) -> None:
-        super().__init__(f"{parameter} must be {accepts}, got {value!r}; {remedy}")
+        super().__init__(f"{parameter} must be {accepts}, got {shown(value)}; {remedy}")
         self.parameter = parameter
         self.value = value
         self.accepts = accepts
         self.remedy = remedy
+
+
+def shown(value: Any) -> str:
+    """The value as Python writes it, cut where it is long: it may come from a hostile file."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits; lists in lists in lists …
+        return f"a {type(value).__name__}"
+    return text if len(text) <= 200 else text[:200] + "…"
 
 
 class PromptError(DecodingError):

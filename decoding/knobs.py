@@ -8,10 +8,11 @@ from it, so a parameter is declared once. Names and meanings are those of transf
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from decoding.errors import SettingError
+from decoding.errors import SettingError, shown
 
 __all__ = ["BEAM_MODES", "KNOBS", "MODES", "SAMPLING_MODES", "Knob"]
 
@@ -25,6 +26,8 @@ ALL = frozenset(MODES)
 SAMPLING_MODES = frozenset({"sample", "beam_sample"})
 BEAM_MODES = frozenset({"beam_search", "beam_sample", "group_beam_search"})
 SEED_LIMIT = 2**63 - 1  # torch's generators take signed 64-bit seeds
+INT_LIMIT = 2**31 - 1  # for whole numbers and token ids that have no other; beyond it tensors overflow
+NGRAM_LIMIT = 10_000  # transformers makes that many copies of the input for encoder_no_repeat_ngram_size
 
 Kind = Literal[
     "bool", "int", "float", "early_stopping", "text", "text_list", "token_list",
@@ -113,7 +116,9 @@ def _check_number(knob: Knob, value: Any) -> int | float:
         if isinstance(value, float) and not value.is_integer():
             raise knob.wrong(value)
         value = int(value)
-    elif not math.isfinite(value):
+        if knob.high is None and value > INT_LIMIT:
+            raise SettingError(knob.name, value, f"a whole number up to {INT_LIMIT}", knob.off)
+    elif not _is_finite(value):
         raise knob.wrong(value)
     else:
         value = float(value)
@@ -128,6 +133,14 @@ def _check_number(knob: Knob, value: Any) -> int | float:
             )
         raise knob.wrong(value, remedy)
     return value
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether it is a number that a float can hold."""
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _check_early_stopping(knob: Knob, value: Any) -> bool | str:
@@ -150,7 +163,7 @@ def _check_text_list(knob: Knob, value: Any) -> tuple[str, ...]:
 
 
 def _is_id(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= INT_LIMIT
 
 
 def _check_token_list(knob: Knob, value: Any) -> tuple[int | str, ...]:
@@ -159,6 +172,8 @@ def _check_token_list(knob: Knob, value: Any) -> tuple[int | str, ...]:
     items = tuple(value) if isinstance(value, (list, tuple)) else ()
     if not items or not all(_is_id(item) or (isinstance(item, str) and item) for item in items):
         raise knob.wrong(value)
+    if knob.name == "forced_bos_token_id" and len(items) > 1:
+        raise knob.wrong(value, "only one token can come first; give one")
     return items
 
 
@@ -185,7 +200,7 @@ def _check_sequence_bias(knob: Knob, value: Any) -> tuple[tuple[str | tuple[int,
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise knob.wrong(value)
         bias = pair[1]
-        if isinstance(bias, bool) or not isinstance(bias, (int, float)) or math.isnan(bias):
+        if not _is_finite(bias) and bias not in (math.inf, -math.inf):
             raise knob.wrong(value)
         out.append((_sequence(knob, pair[0], value), float(bias)))
     return tuple(out)
@@ -195,17 +210,26 @@ def _check_decay(knob: Knob, value: Any) -> tuple[int, float]:
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise knob.wrong(value)
     start, factor = value
-    is_number = isinstance(factor, (int, float)) and not isinstance(factor, bool)
-    if not _is_id(start) or not is_number or not math.isfinite(factor) or factor <= 0:
+    if not _is_id(start) or not _is_finite(factor) or factor <= 0:
         raise knob.wrong(value)
     return (start, float(factor))
 
 
-WATERMARK_KEYS = frozenset(
-    {"greenlist_ratio", "bias", "hashing_key", "seeding_scheme", "context_width",
-     "ngram_len", "keys", "context_history_size", "sampling_table_seed", "sampling_table_size",
-     "skip_first_ngram_calls", "debug_mode"}
-)  # fmt: skip
+# What each argument of the two watermarking configs must be; their own checks come on top.
+WATERMARK: dict[str, Callable[[Any], bool]] = {
+    "greenlist_ratio": _is_finite,
+    "bias": _is_finite,
+    "hashing_key": _is_id,
+    "seeding_scheme": lambda v: isinstance(v, str),
+    "context_width": _is_id,
+    "ngram_len": lambda v: _is_id(v) and 1 <= v <= NGRAM_LIMIT,
+    "keys": lambda v: isinstance(v, (list, tuple)) and bool(v) and all(_is_id(key) for key in v),
+    "context_history_size": lambda v: _is_id(v) and v <= 2**20,
+    "sampling_table_seed": _is_id,
+    "sampling_table_size": lambda v: _is_id(v) and v <= 2**24,
+    "skip_first_ngram_calls": lambda v: isinstance(v, bool),
+    "debug_mode": lambda v: isinstance(v, bool),
+}
 
 
 def _check_watermark(knob: Knob, value: Any) -> tuple[tuple[str, Any], ...]:
@@ -214,10 +238,14 @@ def _check_watermark(knob: Knob, value: Any) -> tuple[tuple[str, Any], ...]:
         pairs = dict(pairs)
     if not isinstance(pairs, dict):
         raise knob.wrong(value)
-    unknown = sorted(set(map(str, pairs)) - WATERMARK_KEYS)
+    unknown = sorted(set(map(str, pairs)) - set(WATERMARK))
     if unknown:
         raise knob.wrong(value, f"{unknown[0]!r} is no argument of either; {knob.off}")
-    return tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in sorted(pairs.items()) if v is not None)
+    given = {name: argument for name, argument in sorted(pairs.items()) if argument is not None}
+    for name, argument in given.items():
+        if not WATERMARK[name](argument):
+            raise knob.wrong(value, f"{name} cannot be {shown(argument)}; {knob.off}")
+    return tuple((name, tuple(v) if isinstance(v, list) else v) for name, v in given.items())
 
 
 CHECKS = {
@@ -283,10 +311,10 @@ _TABLE = (
     Knob(name="encoder_repetition_penalty", kind="float", group="penalties", low=0, low_open=True, neutral=1.0,
          slider=(0.5, 2.0, 0.01), off="use 1 to switch it off",
          help="Makes tokens of the input more likely (above 1), so that the answer stays close to it."),
-    Knob(name="no_repeat_ngram_size", kind="int", group="penalties", low=0, neutral=0, slider=(0, 8, 1),
-         off="use 0 to switch it off",
+    Knob(name="no_repeat_ngram_size", kind="int", group="penalties", low=0, high=NGRAM_LIMIT, neutral=0,
+         slider=(0, 8, 1), off="use 0 to switch it off",
          help="Bans every token that would complete an n-gram of this size for the second time."),
-    Knob(name="encoder_no_repeat_ngram_size", kind="int", group="penalties", low=0, neutral=0,
+    Knob(name="encoder_no_repeat_ngram_size", kind="int", group="penalties", low=0, high=NGRAM_LIMIT, neutral=0,
          slider=(0, 8, 1), off="use 0 to switch it off",
          help="Bans every token that would complete an n-gram of this size that stands in the input."),
     Knob(name="exponential_decay_length_penalty", kind="decay", group="penalties",
