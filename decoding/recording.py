@@ -125,6 +125,9 @@ class Recording:
             if n == 0 and bool((scores == -torch.inf).all(-1).any()):
                 culprit = f"{stage.name} removed the last token that was left; loosen it or what came before"
                 break
+            if n == 0 and bool((scores.isnan() | (scores == torch.inf)).any()):
+                culprit = f"{stage.name} made scores NaN or infinite; choose a less extreme value for it"
+                break
         raise RecordingError(f"step {step} has no distribution to draw from: {culprit}. The steps before are kept")
 
     def stops(self, criteria: StoppingCriteriaList, input_ids: Tensor, scores: Any) -> Tensor:
