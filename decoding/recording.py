@@ -118,17 +118,12 @@ class Recording:
         """
         if bool(torch.isfinite(probs.sum(-1)).all()):  # one NaN makes its whole row NaN
             return
-        raw, outputs = self._pending
-        n, step = int(torch.count_nonzero(~torch.isfinite(raw))), len(self.steps)
-        culprit = f"{n} of {raw.numel()} of the model's logits are NaN or infinite; try dtype=float32"
-        for stage, scores in zip(self.stages, outputs[1:], strict=True):
-            if n == 0 and bool((scores == -torch.inf).all(-1).any()):
-                culprit = f"{stage.name} removed the last token that was left; loosen it or what came before"
-                break
-            if n == 0 and bool((scores.isnan() | (scores == torch.inf)).any()):
-                culprit = f"{stage.name} made scores NaN or infinite; choose a less extreme value for it"
-                break
-        raise RecordingError(f"step {step} has no distribution to draw from: {culprit}. The steps before are kept")
+        names = ("the model", *(stage.name for stage in self.stages))
+        reasons = (_why_undrawable(name, s) for name, s in zip(names, self._pending[1], strict=True))
+        culprit = next((reason for reason in reasons if reason), "its probabilities overflow")
+        raise RecordingError(
+            f"step {len(self.steps)} has no distribution to draw from: {culprit}. The steps before are kept"
+        )
 
     def stops(self, criteria: StoppingCriteriaList, input_ids: Tensor, scores: Any) -> Tensor:
         """Which rows end here: bool [rows]. Calls each criterion once, as `StoppingCriteriaList` does."""
@@ -302,6 +297,18 @@ def _n_not_a_score(logits: Tensor) -> int:
     values = logits.numpy()
     finite = np.isfinite(values)
     return 0 if finite.all() else int(np.count_nonzero(~finite & (values != -np.inf)))
+
+
+def _why_undrawable(name: str, scores: Tensor) -> str | None:
+    """What is wrong with scores [rows, vocab] that cannot be drawn from, if it is wrong here already."""
+    n_bad = _n_not_a_score(scores)
+    if n_bad and name == "the model":
+        return f"{n_bad} of {scores.numel()} of the model's logits are NaN or infinite; try dtype=float32"
+    if n_bad:
+        return f"{name} made scores NaN or infinite; choose a less extreme value for it"
+    if bool((scores == -torch.inf).all(-1).any()):
+        return f"{name} removed the last token that was left; loosen it or what came before"
+    return None
 
 
 def config_as_json(config: GenerationConfig) -> dict[str, Any]:
