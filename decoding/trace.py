@@ -21,6 +21,8 @@ from decoding.tokens import TokenTable
 if TYPE_CHECKING:
     import networkx
 
+    from decoding.whatif import WhatIf
+
 __all__ = ["Fork", "ModelInfo", "Step", "Trace"]
 
 
@@ -293,6 +295,12 @@ class Trace:
         from decoding.trace_file import save_trace
 
         save_trace(self, path)
+
+    def whatif(self, settings: Settings) -> WhatIf:
+        """The same run under other settings, without the model; see `decoding.whatif`."""
+        from decoding.whatif import WhatIf
+
+        return WhatIf(self, settings)
 
     def tree(self) -> networkx.DiGraph:
         """The beam tree; see `decoding.tree`."""

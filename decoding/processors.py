@@ -1,0 +1,103 @@
+"""transformers' own processors for some settings, built without the model: which run, in which order, is its decision."""
+
+from __future__ import annotations
+
+import copy
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.generation import GenerationConfig, GenerationMixin, LogitsProcessorList
+
+from decoding.settings import Settings
+from decoding.trace import Trace
+
+__all__ = ["NEEDS_THE_MODEL", "effective_config", "processors_of"]
+
+NEEDS_THE_MODEL = "UnbatchedClassifierFreeGuidanceLogitsProcessor"  # it runs the model a second time at each step
+OF_THE_MODEL = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
+
+
+class _NoModel(GenerationMixin):
+    """As much of a model as `_get_logits_processor` asks for."""
+
+    def __init__(self, trace: Trace) -> None:
+        text_config = SimpleNamespace(vocab_size=trace.model.vocab_size)
+        self.config = SimpleNamespace(
+            is_encoder_decoder=trace.model.is_encoder_decoder, get_text_config=lambda **_: text_config
+        )
+
+
+def effective_config(trace: Trace, settings: Settings) -> GenerationConfig:
+    """The parameters that would have acted on the recorded run, had it been given `settings`.
+
+    What `settings` leaves out is at the default that acted on the recorded run, where one did, else at
+    transformers'. Words among the settings were turned into token ids when the run was recorded; new ones need
+    a tokenizer and raise `SettingError`.
+    """
+    given_then = trace.settings.given() if trace.settings else {}
+    values = {k: v for k, v in trace.generation_config.items() if k not in given_then or k in OF_THE_MODEL}
+    for derived in ("max_length", "min_length"):  # generate() made these from the number of new tokens
+        values.pop(derived, None)
+    values |= _with_known_ids(trace, settings)
+    config = GenerationConfig(**values)
+    for name, value in GenerationConfig._get_default_generation_params().items():
+        if getattr(config, name, None) is None:
+            setattr(config, name, value)
+    start = trace.prompt_ids.shape[1]
+    if config.max_new_tokens is not None:
+        config.max_length = start + config.max_new_tokens
+    elif settings.max_length is None:
+        config.max_length = trace.generation_config.get("max_length", start + 20)
+    if config.min_new_tokens is not None:
+        config.min_length = start + config.min_new_tokens
+    _set_special_tokens(config)
+    return config
+
+
+def processors_of(trace: Trace, config: GenerationConfig) -> LogitsProcessorList:
+    """The processors that `generate()` would have built, but for those that run the model."""
+    config = copy.copy(config)
+    config.guidance_scale = None
+    mask = trace.prompt_mask
+    return _NoModel(trace)._get_logits_processor(
+        generation_config=config,
+        input_ids_seq_length=trace.prompt_ids.shape[1],
+        encoder_input_ids=trace.encoder_ids if trace.model.is_encoder_decoder else _prompts(trace),
+        logits_processor=LogitsProcessorList(),
+        device="cpu",
+        model_kwargs={"attention_mask": None if bool((mask == 1).all()) else mask},
+    )
+
+
+def _prompts(trace: Trace) -> Tensor:
+    return trace.prompt_ids[:: trace.rows_per_prompt]
+
+
+def _with_known_ids(trace: Trace, settings: Settings) -> dict[str, Any]:
+    """`Settings.generate_kwargs`, with the ids that the recorded run used for the same words."""
+    then = trace.settings.given() if trace.settings else {}
+    known = {
+        name: trace.generation_config[name]
+        for name, value in settings.given().items()
+        if name in trace.generation_config and then.get(name) == value
+    }
+    new = {name: value for name, value in settings.given().items() if name not in known}
+    return {**Settings.generate_kwargs(_only(new)), **{k: v for k, v in known.items() if k not in ("seed",)}}
+
+
+def _only(values: dict[str, Any]) -> Settings:
+    """Settings without the checks of combinations, which need the values left out."""
+    settings = object.__new__(Settings)
+    for name in Settings.__dataclass_fields__:
+        object.__setattr__(settings, name, values.get(name))
+    return settings
+
+
+def _set_special_tokens(config: GenerationConfig) -> None:
+    def tensor(value: Any) -> Tensor | None:
+        return None if value is None else torch.tensor(value if isinstance(value, list) else [value])
+
+    config._eos_token_tensor = tensor(config.eos_token_id)
+    config._pad_token_tensor = tensor(config.pad_token_id)
