@@ -387,6 +387,20 @@ def test_verify_says_that_it_compared_with_a_second_run_of_our_own_loop(kind: st
     assert any("4.46" in note for note in report.notes)
 
 
+@pytest.mark.parametrize("settings", [{"num_beam_groups": 2, "diversity_penalty": 1.0}, {}], ids=["groups", "beams"])
+def test_verify_compares_the_steps_of_a_search_that_was_broken_off(settings: dict[str, Any]):
+    from tests.tiny_models import tiny_lm
+
+    lm, recorder = tiny_lm(), Recorder()
+    ids = lm.tokenizer(["The capital"], return_tensors="pt").input_ids
+    steps = recorder.stream(lm.model, input_ids=ids, num_beams=4, max_new_tokens=9, eos_token_id=3, **settings)
+    next(steps), next(steps)
+    steps.close()
+    report = verify(recorder.trace, lm)
+    assert report.equal, report.text
+    assert [check.name for check in report.checks] == ["logits", "scores"]
+
+
 # --- bad input ----------------------------------------------------------------------------------------------
 
 
