@@ -257,7 +257,7 @@ class Recording:
             mode=self.mode,
             generation_config=self._config,
             model=self._model_info(),
-            silent=silent_knobs(given, self.mode, self.stages, self._acted if self.steps else ()),
+            silent=silent_knobs(given, self.mode, self.stages, self._acted if self.steps else None),
             warnings=tuple(self._warnings) + self._lost(),
             stop_reasons=tuple(r or "running" for r in self._reasons),
             seconds=self._seconds,

@@ -20,7 +20,7 @@ class SilentKnob:
         name: the parameter.
         value: what it was set to.
         why: a key for translations: `needs_sampling`, `needs_beams`, `needs_groups`, `needs_contrastive`,
-            `neutral`, `overruled`, `needs_guidance`, `nothing_drawn`, `never_changed`.
+            `neutral`, `overruled`, `needs_guidance`, `nothing_drawn`, `not_run`, `never_changed`.
         reason: the same in English.
     """
 
@@ -39,6 +39,7 @@ REASONS = {
     "overruled": "{by} takes precedence",
     "needs_guidance": "it acts only with guidance_scale other than 1",
     "nothing_drawn": "nothing was drawn at random, so there was nothing to seed",
+    "not_run": "transformers has nothing to run it on here (no end token, or no input ids)",
     "never_changed": "it ran at every step and changed no score",
 }
 
@@ -67,11 +68,13 @@ PROCESSORS = {
     "min_length": "MinLengthLogitsProcessor",
     "remove_invalid_values": "InfNanRemoveLogitsProcessor",
     "diversity_penalty": "HammingDiversityLogitsProcessor",
+    "guidance_scale": "UnbatchedClassifierFreeGuidanceLogitsProcessor",
+    "renormalize_logits": "LogitNormalization",
 }
 
 
 def silent_knobs(
-    given: Mapping[str, Any], mode: str, stages: Sequence[Stage], acted: Sequence[bool]
+    given: Mapping[str, Any], mode: str, stages: Sequence[Stage], acted: Sequence[bool] | None
 ) -> tuple[SilentKnob, ...]:
     """The given parameters that had no effect on this run, in the order they were given.
 
@@ -79,10 +82,10 @@ def silent_knobs(
         given: parameter names and values, as in `Settings.given`.
         mode: the decoding mode.
         stages: the processors that ran.
-        acted: per stage, whether it changed any score at any step; empty when no step was recorded.
+        acted: per stage, whether it changed any score at any step; None when no step was recorded.
     """
-    changed = {stage.name for stage, did in zip(stages, acted, strict=False) if did}
-    ran = {stage.name for stage, _ in zip(stages, acted, strict=False)}
+    changed = {stage.name for stage, did in zip(stages, acted or (), strict=False) if did}
+    ran = None if acted is None else {stage.name for stage in stages}
     out = []
     for name, value in given.items():
         if name not in KNOBS or value is None:
@@ -95,7 +98,9 @@ def silent_knobs(
 
 
 def _why_silent(name, value, mode, given, ran, changed) -> str | None:
-    knob = KNOBS[name]
+    knob, processor = KNOBS[name], PROCESSORS.get(name)
+    if knob.neutral is not None and value == knob.neutral and (processor or mode not in knob.modes):
+        return "neutral"
     if mode not in knob.modes:
         if name == "seed":
             return "nothing_drawn"
@@ -104,13 +109,19 @@ def _why_silent(name, value, mode, given, ran, changed) -> str | None:
         if knob.modes == BEAM_MODES:
             return "needs_beams"
         return "needs_contrastive" if name == "penalty_alpha" else "needs_groups"
-    if name in ("max_length", "min_length") and given.get(name.replace("_length", "_new_tokens")):
+    if name in ("max_length", "min_length") and given.get(name.replace("_length", "_new_tokens")) is not None:
         return "overruled"
     if name == "negative_prompt" and given.get("guidance_scale") in (None, 1):
         return "needs_guidance"
-    processor = PROCESSORS.get(name)
-    if knob.neutral is not None and value == knob.neutral and processor and processor not in ran:
-        return "neutral"
-    if processor in ran and processor not in changed:
-        return "never_changed"
-    return None
+    if not processor or ran is None or name not in _acts_as_processor(mode):
+        return None
+    if processor not in ran:
+        return "not_run"
+    # generate() makes a min_length of min_new_tokens, too, and that one bans the end first.
+    also = {"MinLengthLogitsProcessor"} if name == "min_new_tokens" else set()
+    return None if changed & {processor, *also} else "never_changed"
+
+
+def _acts_as_processor(mode: str) -> set[str]:
+    """The parameters that act through their processor in this mode."""
+    return set(PROCESSORS) - ({"top_k"} if mode == "contrastive_search" else set())

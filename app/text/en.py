@@ -228,6 +228,7 @@ EN: dict[str, str] = {
     "why.overruled": "the limit on new tokens takes precedence",
     "why.needs_guidance": "it acts only with guidance_scale other than 1",
     "why.nothing_drawn": "nothing was drawn at random, so there was nothing to seed",
+    "why.not_run": "transformers has nothing to run it on here (no end token, or no input ids)",
     "why.never_changed": "it ran at every step and changed no score",
     # -- verify
     "verify.busy": "Running generate() again …",

@@ -213,6 +213,7 @@ ZH: dict[str, str] = {
     "why.overruled": "对新词元数量的限制优先",
     "why.needs_guidance": "只在 guidance_scale 不为 1 时起作用",
     "why.nothing_drawn": "没有随机抽取，所以种子无用",
+    "why.not_run": "transformers 在这里没有可供它处理的对象（没有结束词元，或没有输入 id）",
     "why.never_changed": "每一步都运行了，却没有改变任何分数",
     # -- verify
     "verify.busy": "正在再次运行 generate() …",
