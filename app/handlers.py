@@ -40,7 +40,7 @@ from decoding.record import stream
 from decoding.recorder import Recorder
 from decoding.settings import Settings
 from decoding.trace import Step, Trace
-from decoding.verify import verify
+from decoding.verify import CLOSE, verify
 
 __all__ = ["Handlers"]
 
@@ -371,5 +371,11 @@ def _verification(verification: Any, text: Text) -> str:
     ]
     head = (text("verify.table.what"), text("verify.table.equal"), text("verify.table.detail"))
     table = {"caption": text("verify.table"), "head": head, "rows": rows}
-    key, kind = ("verify.equal", "good") if verification.equal else ("verify.unequal", "bad")
-    return _verdict(text(key), kind, table=table, table_label=text("verify.table"))
+    kind = "good" if verification.equal else "bad"
+    if not verification.equal:
+        key = "verify.unequal"
+    elif verification.against != "generate()":
+        key = "verify.equal.own_loop"
+    else:
+        key = "verify.equal" if verification.bitwise else "verify.equal.close"
+    return _verdict(text(key, within=CLOSE), kind, table=table, table_label=text("verify.table"))

@@ -1,4 +1,4 @@
-"""transformers' own processors for some settings, built without the model: which run, in which order, is its decision."""
+"""transformers' own processors for some settings, built without the model; which run, and in what order, it says."""
 
 from __future__ import annotations
 

@@ -56,21 +56,24 @@ class Verification:
         checks: one entry per thing compared.
         notes: what a reader must know, such as another device than the recording's.
         against: what the recording was compared with.
+        bitwise: scores were compared bit for bit; else, where the prompt was not computed as `generate` does,
+            within `CLOSE`.
     """
 
     checks: tuple[Check, ...]
     notes: tuple[str, ...] = ()
     against: str = "generate()"
+    bitwise: bool = True
 
     @property
     def equal(self) -> bool:
-        """All that was compared is the same, bit for bit."""
+        """All that was compared is the same: tokens always, scores as `bitwise` says."""
         return all(check.equal for check in self.checks)
 
     @property
     def text(self) -> str:
         """A report in plain words, one line per check."""
-        exact = "the same tokens" if any("that path's" in note for note in self.notes) else "the same, bit for bit"
+        exact = "the same, bit for bit" if self.bitwise else f"the same tokens, and scores within {CLOSE}"
         verdict = f"equal: {self.against} gives {exact}" if self.equal else "NOT equal"
         lines = [f"  {c.name}: {'equal' if c.equal else 'DIFFERENT'} ({c.detail})" for c in self.checks]
         return "\n".join([verdict, *lines, *(f"  note: {note}" for note in self.notes)])
@@ -127,7 +130,9 @@ def verify(
             **own_loop,
         )
     against = OUR_LOOP if own_loop else "generate()"
-    return Verification(checks=_compared(trace, out), notes=_notes(trace, lm), against=against)
+    return Verification(
+        checks=_compared(trace, out), notes=_notes(trace, lm), against=against, bitwise=trace.prefill == "plain"
+    )
 
 
 def _check_possible(trace: Trace, lm: LanguageModel, processors: Any, inputs: Any) -> None:

@@ -25,7 +25,7 @@ from decoding.trace import Trace
 __all__ = ["Statement", "WhatIf"]
 
 KEPT_STEPS = 8  # a slider asks for the same step again and again
-NEEDS_RERUN = ("num_beams", "num_beam_groups", "diversity_penalty", "penalty_alpha", "guidance_scale", "negative_prompt")
+NEEDS_RERUN = ("num_beams", "num_beam_groups", "diversity_penalty", "penalty_alpha")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,11 +196,12 @@ class WhatIf:
             if stage.own:
                 out.append(_statement("own_processor", stage.name, "is your own and is not in the trace; left out"))
         config, then = self._config.to_dict(), self.trace.generation_config
-        for name in NEEDS_RERUN[:4]:
+        for name in NEEDS_RERUN:
             if self._log_softmax and config.get(name) != then.get(name, config.get(name)):
                 out.append(_statement("rerun", name, "changes which continuations are looked at; run again"))
         if (self.mode in BEAM_MODES) != self._log_softmax:
-            out.append(_statement("mode", self.mode, f"is another search than the recorded {self.trace.mode}; run again"))
+            rest = f"is another search than the recorded {self.trace.mode}; run again"
+            out.append(_statement("mode", self.mode, rest))
         return out
 
     def _scores_differ(self) -> bool:

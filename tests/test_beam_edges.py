@@ -11,16 +11,18 @@ from tests.test_beam_parity import assert_same_beams
 from tests.test_parity import model_of
 from tests.tiny_models import EOS, tiny_model
 
+DIVERSE = {"diversity_penalty": 1.0}
+
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"num_beams": 0}, "num_beams must be a whole number >= 1, got 0"),
-        ({"num_beams": 2, "num_return_sequences": 3}, r"num_return_sequences must be in \[1, num_beams\] = \[1, 2\], got 3"),
-        ({"num_beams": 4, "num_beam_groups": 3, "diversity_penalty": 1.0}, "num_beam_groups must be a divisor of num_beams = 4"),
-        ({"num_beams": 2, "num_beam_groups": 4, "diversity_penalty": 1.0}, "num_beam_groups must be a divisor of num_beams = 2"),
+        ({"num_beams": 2, "num_return_sequences": 3}, r"num_return_sequences must be in \[1, num_beams\] = \[1, 2\]"),
+        ({"num_beams": 4, "num_beam_groups": 3, **DIVERSE}, "num_beam_groups must be a divisor of num_beams = 4"),
+        ({"num_beams": 2, "num_beam_groups": 4, **DIVERSE}, "num_beam_groups must be a divisor of num_beams = 2"),
         ({"num_beams": 4, "num_beam_groups": 2}, "diversity_penalty must be > 0 with num_beam_groups > 1"),
-        ({"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 1.0, "do_sample": True}, "do_sample must be False"),
+        ({"num_beams": 4, "num_beam_groups": 2, **DIVERSE, "do_sample": True}, "do_sample must be False"),
         ({"penalty_alpha": 0.6, "top_k": 1}, "top_k must be a whole number > 1 for contrastive search"),
         ({"early_stopping": "always"}, "early_stopping must be True, False or 'never', got 'always'"),
     ],

@@ -233,7 +233,10 @@ EN: dict[str, str] = {
     # -- verify
     "verify.busy": "Running generate() again …",
     "verify.equal": "Equal: generate() gives the same tokens, logits and scores, bit for bit.",
-    "verify.equal_but": "Equal in everything that could be compared; the table says what.",
+    "verify.equal.close": "Equal: generate() gives the same tokens, and scores within {within}; not bit for bit, "
+    "because this run did not compute its prefix again.",
+    "verify.equal.own_loop": "Equal: a second run gives the same, bit for bit. transformers 5 no longer ships this "
+    "mode, so it is our own loop that ran twice; it is tested against transformers 4.46.",
     "verify.unequal": "Not equal: generate() gives something else; the table says where.",
     "verify.table": "What was compared",
     "verify.table.what": "compared",
