@@ -9,8 +9,8 @@
   const RETURNED = 5;
   const RUN = 0.6; // the part of a column that a line stays level, with the token above it
   const PITCH = 80, TIGHT = 58; // pixels a column should have so that tokens can be read, and may have to fit in whole
-  const LEAST_ROW = 19, MOST_HEIGHT = 520, LEAST_HEIGHT = 236;
-  const SVG_MOST = 1500; // items; beyond, WebGL
+  const LEAST_ROW = 19, MOST_HEIGHT = 410, LEAST_HEIGHT = 236;
+  const SVG_MOST = 1000; // items; beyond, WebGL
   const UNFOLDED_MOST = 700; // nodes; a larger tree opens folded
   const WIDTHS = [[0.5, 5], [0.2, 3.6], [0.08, 2.5], [0.02, 1.6], [0, 0.9]]; // probability, pixels
   const PLAY = 850; // milliseconds a step
@@ -301,10 +301,16 @@
         const { tickvals, ticktext } = ticks();
         Object.assign(update, { "xaxis.range": [columns.x0, columns.x1], "xaxis.tickvals": tickvals, "xaxis.ticktext": ticktext });
       }
-      Plotly.relayout(parts.plot, update);
-      if (moved) relabel();
+      if (moved) redraw(update); // labels and columns at once: each call would draw all anew
+      else Plotly.relayout(parts.plot, update);
       veil();
       done();
+    };
+    const redraw = (layout) => {
+      picture.labelled = [columns.x0, columns.x1];
+      const { x, y, text, textposition, textfont } = labels(palette());
+      const changes = { x: [x], y: [y], text: [text], textposition: [textposition], "textfont.color": [textfont.color] };
+      Plotly.update(parts.plot, changes, layout, [parts.plot.data.length - 1]);
     };
     let labelling = 0;
     const relabel = () => {
@@ -313,10 +319,7 @@
         labelling = 0;
         const [x0, x1] = picture.labelled;
         if (x0 === columns.x0 && x1 === columns.x1) return;
-        picture.labelled = [columns.x0, columns.x1];
-        const trace = labels(palette());
-        const at = parts.plot.data.length - 1;
-        Plotly.restyle(parts.plot, { x: [trace.x], y: [trace.y], text: [trace.text], textposition: [trace.textposition], "textfont.color": [trace.textfont.color] }, [at]);
+        redraw({});
       });
     };
 
@@ -389,8 +392,7 @@
     const setColumns = (x0, width) => {
       columns = { ...columns, x0, x1: x0 + width, mine: true };
       const { tickvals, ticktext } = ticks();
-      Plotly.relayout(parts.plot, { "xaxis.range": [columns.x0, columns.x1], "xaxis.tickvals": tickvals, "xaxis.ticktext": ticktext });
-      relabel();
+      redraw({ "xaxis.range": [columns.x0, columns.x1], "xaxis.tickvals": tickvals, "xaxis.ticktext": ticktext });
       veil();
     };
     const save = (format) => {
