@@ -88,7 +88,7 @@ class Recording:
         self._warnings: list[str] = []
         self.cache: Any = None
         self._cached_ids: Tensor | None = None
-        self._dtype, self.device = "", str(input_ids.device)
+        self._dtype, self._vocab_size, self.device = "", 0, str(input_ids.device)
         self._began, self._seconds = time.perf_counter(), 0.0
 
     def observe(self, raw: Tensor, outputs: list[Tensor]) -> None:
@@ -96,7 +96,7 @@ class Recording:
 
         `outputs[0]` are the logits in float32, `outputs[i]` the scores after stage i.
         """
-        self._dtype = str(raw.dtype).removeprefix("torch.")
+        self._dtype, self._vocab_size = str(raw.dtype).removeprefix("torch."), raw.shape[-1]
         raw = raw.detach().to("cpu", copy=True)
         on_cpu = [raw if raw.dtype == torch.float32 else raw.to(torch.float32), *(o.cpu() for o in outputs[1:])]
         self._pending = (raw, on_cpu)
@@ -283,7 +283,7 @@ class Recording:
             class_name=type(model).__name__,
             dtype=self._dtype or str(model.dtype).removeprefix("torch."),
             device=self.device,
-            vocab_size=self.steps[0].logits().shape[-1] if self.steps else text_config.vocab_size,
+            vocab_size=self._vocab_size or text_config.vocab_size,
             n_parameters=sum(p.numel() for p in model.parameters()),
             context_length=getattr(text_config, "max_position_embeddings", None),
             is_encoder_decoder=bool(model.config.is_encoder_decoder),

@@ -96,7 +96,7 @@ class Step:
 
     def logits(self) -> Tensor:
         """Raw logits in the dtype the model produced, shape [rows, vocab]."""
-        return self._store.load(self.index)["logits"]
+        return self._store.load(self.index)["logits"].clone()
 
     def scores(self, *, row: int = 0, stage: int = -1) -> Tensor:
         """The scores of one row after a stage: float32, shape [vocab].
