@@ -170,8 +170,12 @@ def pool_json(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str, A
         rows.append({"step": row.step, "rank": row.rank, "change": row.change, "cells": cells})
     taken = n_places(reading) - pool.room
     note = text("pool.empty") if not taken else text("pool.room", n=pool.room) if pool.room else ""
-    if pool.worst is not None:
-        note = text("pool.worst", worst=_number(pool.worst, POOL_DIGITS))
+    full = [(group, worst) for group, worst in enumerate(pool.worst) if worst is not None]
+    if full and not with_group:
+        note = text("pool.worst", worst=_number(full[0][1], POOL_DIGITS))
+    elif full:
+        each = [text("pool.worst.group", n=group + 1, worst=_number(worst, POOL_DIGITS)) for group, worst in full]
+        note = text("pool.worst", worst=", ".join(each))
     caption = text("pool.caption", step=reading.step + 1, n=taken, beams=n_places(reading))
     return {"caption": caption, "heads": heads, "rows": rows, "note": note}
 

@@ -111,6 +111,7 @@ BEAM_EN: dict[str, str] = {
     "ledger.final": "score",
     "pool.caption": "After step {step}: {n} of {beams} places taken",
     "pool.worst": "A newcomer has to beat {worst}.",
+    "pool.worst.group": "{worst} in group {n}",
     "pool.room": "There is room for {n} more.",
     "pool.empty": "Nothing has ended yet: the pool is empty.",
     "pool.text": "ends with",
@@ -144,7 +145,7 @@ BEAM_EN: dict[str, str] = {
     "length^length_penalty.",
     "term.margin_beam": "Difference of the two sums of log-probabilities, in nats.",
     "waterfall.reading.candidate": "In its beam, “{token}” has probability {q} at step {step}; the model's own "
-    "[[probability|probability]] was {p} ([[rank|rank]] {rank}). Of {vocab} tokens {alive} stayed possible{cuts}.",
+    "[[probability|probability]] was {p} ([[rank|rank]] {rank}). ",
     "contrastive.title": "Contrastive: confidence against repetition",
     "contrastive.label": "Confidence, degeneration penalty and score of each candidate; the table below has the "
     "same numbers",

@@ -107,6 +107,7 @@ BEAM_ZH: dict[str, str] = {
     "ledger.final": "得分",
     "pool.caption": "第 {step} 步之后：{beams} 席已占 {n} 席",
     "pool.worst": "新来的须超过 {worst}。",
+    "pool.worst.group": "第 {n} 组的 {worst}",
     "pool.room": "还有 {n} 席空着。",
     "pool.empty": "还没有假设结束：池是空的。",
     "pool.text": "结尾",
@@ -138,7 +139,7 @@ BEAM_ZH: dict[str, str] = {
     "term.hypothesis": "已结束的序列。得分是对数概率之和除以长度的 length_penalty 次方。",
     "term.margin_beam": "两个对数概率之和的差，单位 nat。",
     "waterfall.reading.candidate": "在它那条束里，“{token}”在第 {step} 步的概率是 {q}；模型自己的[[probability|概率]]"
-    "是 {p}（[[rank|名次]] {rank}）。{vocab} 个词元中有 {alive} 个仍然可能{cuts}。",
+    "是 {p}（[[rank|名次]] {rank}）。",
     "contrastive.title": "对比搜索：把握与重复",
     "contrastive.label": "每个候选的把握、退化惩罚和得分；下方表格有同样的数字",
     "contrastive.reading": "“{token}”得分最高（{score}）：(1 − {alpha}) × 把握 {confidence} − {alpha} × 与“{context}”的"

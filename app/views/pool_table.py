@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pool", "PoolRow", "pool_view"]
 
-LONGEST = 48  # characters of a hypothesis' end that a table has room for
+LONGEST = 33  # characters of a hypothesis' end that a table has room for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +49,12 @@ class Pool:
     Attributes:
         rows: hypotheses.
         room: how many more it can hold.
-        worst: the score that a newcomer has to beat, or None while there is room.
+        worst: per beam group the score that a newcomer has to beat, or None while there is room.
     """
 
     rows: tuple[PoolRow, ...]
     room: int
-    worst: float | None
+    worst: tuple[float | None, ...]
 
 
 def pool_view(trace: Trace, step: int, prompt: int = 0) -> Pool:
@@ -67,7 +67,9 @@ def pool_view(trace: Trace, step: int, prompt: int = 0) -> Pool:
             for h in held]  # fmt: skip
     before = {(h.step, h.rank): h for h in ledger.pool(step - 1)[prompt]} if step else {}
     rows += [_row(trace, before[change.evicted], "out", change.entered) for change in changes if change.evicted]
-    return Pool(rows=tuple(rows), room=ledger.n_beams - len(held), worst=ledger.worst(step, prompt))
+    groups = range(int(ledger.steps[step]["group"].max()) + 1)
+    worst = tuple(ledger.worst(step, prompt, group) for group in groups)
+    return Pool(rows=tuple(rows), room=ledger.n_beams - len(held), worst=worst)
 
 
 def _row(trace: Trace, h: Hypothesis, change: str, against: tuple[int, int] | None) -> PoolRow:
