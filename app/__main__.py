@@ -10,6 +10,7 @@ import argparse
 import gc
 import json
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -139,6 +140,7 @@ def _version() -> str:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    _check_port(arguments.host, arguments.port)
     # A million objects come to stay with these imports; looking through them for garbage takes a second.
     gc.disable()
     from app.page import launch
@@ -153,6 +155,23 @@ def _serve(arguments: argparse.Namespace) -> int:
         open_browser=not arguments.no_browser and _has_desktop(),
     )
     return 0
+
+
+def _check_port(host: str, port: int) -> None:
+    """Before seconds of imports rather than after."""
+    from decoding.errors import DecodingError
+
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            if os.name == "posix":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just given back is free
+            probe.bind((address[0], port, *address[2:]))
+    except (OSError, OverflowError) as error:
+        raise DecodingError(
+            f"cannot serve at {host}, port {port}: {getattr(error, 'strerror', None) or error}; "
+            "name a free port with --port"
+        ) from error
 
 
 def _has_desktop() -> bool:

@@ -32,7 +32,7 @@ from app.runs import Run
 from app.session import Session
 from app.shelf import ModelShelf, ModelState
 from app.text import Text, language_of
-from app.words import header_json, knobs_json, message_json, model_status, running_status
+from app.words import header_json, knobs_json, message_json, model_status, running_status, waiting_status
 from decoding.errors import DecodingError
 from decoding.fork import stream_fork
 from decoding.models import LanguageModel
@@ -64,8 +64,11 @@ class Handlers:
         "message", "status", "run", "stop", "verify",
     )  # fmt: skip
 
+    WAIT = ("status", "run", "stop")
+
     def __init__(self, shelf: ModelShelf) -> None:
         self._shelf = shelf
+        self._turn: Session | None = None  # whose run it is: one at a time uses the model
 
     # -- opening the page, its language
 
@@ -95,11 +98,16 @@ class Handlers:
             "run": gr.update(value=text("ask.run")),
             "stop": gr.update(value=text("ask.stop")),
             "verify": gr.update(value=text("ask.verify")),
-            "status": Status(data=model_status(self._shelf.state(self._shelf.default), text)),
+            "status": self._status(session),
             "message": Message(data="null"),
             **_run_in_view(session),
         }
         return [values[name] for name in self.WORDED]
+
+    def _status(self, session: Session) -> Status:
+        """The chip: the model that the visitor last asked for."""
+        state = self._shelf.state(session.model_name or self._shelf.default)
+        return Status(data=model_status(state, session.text))
 
     def watch_model(self, session: Session, name: str) -> Iterator[Any]:
         """The state of the model until it is ready."""
@@ -153,6 +161,21 @@ class Handlers:
 
     # -- running
 
+    def wait(self, session: Session) -> list[Any]:
+        """Says at once that another visitor's run comes first; Stop calls off what was asked for."""
+        if self._turn in (None, session):
+            return [gr.skip()] * len(self.WAIT)
+        session.stop.clear()
+        session.waiting = True
+        status = waiting_status(session.model_name or self._shelf.default, session.text)
+        return [Status(data=status), gr.update(interactive=False), gr.update(interactive=True)]
+
+    def wait_to_verify(self, session: Session) -> Any:
+        """The same for Verify, which cannot be called off."""
+        if self._turn in (None, session):
+            return gr.skip()
+        return Status(data=waiting_status(session.runs.active.model_name, session.text))
+
     def stop(self, session: Session) -> None:
         """Asks the run to end after its current token."""
         session.stop.set()
@@ -203,8 +226,13 @@ class Handlers:
     def _guarded(self, session: Session, body: Iterator[list[Any]]) -> Iterator[list[Any]]:
         """Runs what decodes, with Stop in reach, and turns failures into a message."""
         text, before = session.text, session.trace
+        if session.waiting and session.stop.is_set():
+            session.waiting = False
+            yield self._out(status=self._status(session), run=gr.update(interactive=True),
+                            stop=gr.update(interactive=False))  # fmt: skip
+            return
         session.stop.clear()
-        session.running = True
+        session.running, session.waiting, self._turn = True, False, session
         try:
             yield self._out(run=gr.update(interactive=False), stop=gr.update(interactive=True),
                             fork=ForkPanel(data="null"), message=Message(data="null"))  # fmt: skip
@@ -217,16 +245,19 @@ class Handlers:
             log.exception("a run failed")
             yield from self._failed(session, text("error.bug", kind=type(error).__name__), before)
         finally:
-            session.running = False
+            session.running, session.waiting, self._turn = False, False, None
         yield self._out(run=gr.update(interactive=True), stop=gr.update(interactive=False))
 
     def _load(self, session: Session, name: str) -> Generator[list[Any], None, LanguageModel | None]:
         """The model, once it is ready; None when the visitor stopped meanwhile."""
         lm = None
         for state in self._shelf.loading(name):
+            session.model_name = name
             yield self._out(status=Status(data=model_status(state, session.text)))
             lm = _loaded(state)
-            if session.stop.is_set():
+            if session.stop.is_set():  # it goes on loading, for whoever asks next
+                session.model_name = session.runs.active.model_name
+                yield self._out(status=self._status(session))
                 return None
         return lm
 
@@ -287,11 +318,10 @@ class Handlers:
         if trace is not None and trace.steps and trace is not session.trace:
             session.show(trace)
             session.remember(trace.model.name, None, None)
-        state = self._shelf.state(self._shelf.default)
         yield self._out(
             **_run_in_view(session),
             message=Message(data=message_json(message, session.text)),
-            status=Status(data=model_status(state, session.text)),
+            status=self._status(session),
             run=gr.update(interactive=True),
             stop=gr.update(interactive=False),
         )
@@ -305,10 +335,12 @@ class Handlers:
         """Runs generate() again and says whether it gives the same."""
         text, trace = session.text, session.trace
         busy = gr.update(interactive=False)
+        self._turn = session
         try:
             yield [Verdict(data=_verdict(text("verify.busy"), "busy")), Message(data="null"), gr.skip(), busy]
             lm = None
             for state in self._shelf.loading(session.runs.active.model_name):
+                session.model_name = state.name
                 yield [gr.skip(), gr.skip(), Status(data=model_status(state, text)), gr.skip()]
                 lm = _loaded(state)
             data = _verification(verify(trace, lm), text)
@@ -320,6 +352,8 @@ class Handlers:
             log.exception("verify failed")
             message = Message(data=message_json(text("error.bug", kind=type(error).__name__), text))
             yield [Verdict(data="null"), message, gr.skip(), gr.update(interactive=True)]
+        finally:
+            self._turn = None
 
 
 def _run_in_view(session: Session) -> dict[str, Any]:

@@ -187,9 +187,12 @@ def _wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Co
     p["kind"].change(handlers.choose_kind, [p["session"], p["kind"]], outputs("prompt", "system"), **UPDATE)
     asked = outputs("session", "model", "kind", "prompt", "system", "knobs")
     gr.on([p["run"].click, p["model"].submit], handlers.run, asked, outputs(*handlers.RUN), **RUN)
+    for starts in (p["run"].click, p["model"].submit, p["fork"].fork):
+        starts(handlers.wait, [p["session"]], outputs(*handlers.WAIT), **UPDATE)
     p["fork"].fork(handlers.fork, [p["session"]], outputs(*handlers.RUN), **RUN)
     p["runs"].pick(handlers.pick, [p["session"]], outputs(*handlers.RUN), **UPDATE)
     p["stop"].click(handlers.stop, [p["session"]], None, **UPDATE)
+    p["verify"].click(handlers.wait_to_verify, [p["session"]], outputs("status"), **UPDATE)
     p["verify"].click(
         handlers.verify, [p["session"]], outputs("verdict", "message", "status", "verify"), **RUN
     )

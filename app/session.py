@@ -48,6 +48,8 @@ class Session:
         self.beams: BeamWindow | None = None  # of a beam run; then row and step are those of its node
         self.shown = 0  # traces seen so far: tells one tree from the next
         self.running = False
+        self.waiting = False  # for another visitor's run to end
+        self.model_name = ""  # that the visitor last asked for and that could be looked for; "" for the default
         self.stop = threading.Event()
         self._measures: dict[int, tuple[TokenMeasures, ...]] = {}
         self._step_in_view: tuple[Any, Waterfall] | None = None

@@ -14,7 +14,7 @@ from decoding.knobs import KNOBS, Knob
 if TYPE_CHECKING:
     from decoding.trace import Trace
 
-__all__ = ["ask_of", "header_json", "knobs_json", "message_json", "model_status", "running_status"]
+__all__ = ["ask_of", "header_json", "knobs_json", "message_json", "model_status", "running_status", "waiting_status"]
 
 GROUPS = ("mode", "beams", "sampling", "penalties", "length", "constraints", "other")
 OPEN_GROUPS = ("mode", "beams", "beams", "sampling", "length")
@@ -32,6 +32,7 @@ def header_json(text: Text) -> str:
             "language_label": text("language"),
             "languages": [{"id": lang, "label": label} for lang, label in LANGUAGES.items()],
             "scheme_label": text("scheme"),
+            "verify_tip": text("ask.verify.tip"),
         }
     )
 
@@ -89,6 +90,12 @@ def model_status(state: ModelState, text: Text) -> str:
             "fraction": state.fraction if state.phase == "loading" else None,
         }
     )
+
+
+def waiting_status(name: str, text: Text) -> str:
+    """The status chip's `data` while another visitor's run goes on."""
+    words = text("state.waiting", name=name)
+    return _json({"state": "loading", "text": words, "tip": text("state.tip"), "busy": True, "fraction": None})
 
 
 def running_status(name: str, device: str, done: int, of: int | None, text: Text) -> str:

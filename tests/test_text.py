@@ -7,11 +7,10 @@ import string
 
 import pytest
 
-from app.text import Text, language_of
-from app.text.en import EN
-from app.text.zh import ZH
+from app.text import _TABLES, Text, language_of
 from decoding.knobs import KNOBS
 
+EN, ZH = _TABLES["en"], _TABLES["zh"]
 TERM = re.compile(r"\[\[(\w+)\|")
 
 

@@ -144,7 +144,7 @@ def _labels(view: CutoffView, y: list[float]) -> go.Scatter:
     """Token texts, chosen marked, removed greyed, in axes of their own to the left."""
     texts, colours = [], []
     for row in view.rows:
-        short = row.text if len(row.text) <= LONGEST_LABEL else f"{row.text[: LONGEST_LABEL - 1]}…"
+        short = _short(row.text)
         texts.append(f"<b>▸ {escaped(short)}</b>" if row.chosen else escaped(short))
         colours.append(LIGHT["chosen"] if row.chosen else LIGHT["ink"] if row.kept else LIGHT["faint"])
     return go.Scatter(
@@ -217,7 +217,7 @@ def _gaps(view: CutoffView, y: list[float], text: Text) -> list[dict]:
     for gap in view.gaps:
         hidden = view.hidden_chosen if gap is view.gaps[0] else None
         key = "cutoff.gap.chosen" if hidden else "cutoff.gap"
-        words = text(key, n=f"{gap.n:,}", mass=escaped(percent(gap.mass)), token=escaped(hidden or ""))
+        words = text(key, n=f"{gap.n:,}", mass=escaped(percent(gap.mass)), token=escaped(_short(hidden or "")))
         out.append(
             {
                 "xref": "paper", "x": LABELS + 0.01, "xanchor": "left", "y": y[gap.after] + 1, "showarrow": False,
@@ -225,3 +225,7 @@ def _gaps(view: CutoffView, y: list[float], text: Text) -> list[dict]:
             }
         )  # fmt: skip
     return out
+
+
+def _short(token: str) -> str:
+    return token if len(token) <= LONGEST_LABEL else f"{token[: LONGEST_LABEL - 1]}…"

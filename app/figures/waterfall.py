@@ -20,7 +20,7 @@ from app.views.waterfall import TokenLine, Waterfall
 __all__ = ["Columns", "columns_of", "minimal_width", "waterfall_figure"]
 
 # Widths are pixels at the figure's smallest; a wider card stretches all of them alike.
-LABEL, STAGE, SAME, TAIL = 104.0, 72.0, 26.0, 26.0
+LABEL, STAGE, SAME, TAIL = 104.0, 78.0, 26.0, 26.0
 FILL = 0.94  # the longest bar's part of a column
 HEAD = 5.6  # rows that the column heads take
 LONGEST_LABEL = 13

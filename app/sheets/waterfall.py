@@ -51,9 +51,9 @@ def waterfall_reading(view: Waterfall, text: Text) -> Sentence:
         if c.n_removed
     ]
     joined = text("waterfall.reading.and").join(cuts)
-    return text.pieces(
-        key, cuts=text("waterfall.reading.join") + joined if cuts else "", **fields
-    )
+    alive = "some" if view.columns[-1].n_alive < view.n_vocab else "all"
+    cut = text("waterfall.reading.join") + joined if cuts else ""
+    return [*text.pieces(key, **fields), *text.pieces(f"waterfall.alive.{alive}", cuts=cut, **fields)]
 
 
 def waterfall_tables(view: Waterfall, text: Text) -> tuple[Table, Table]:

@@ -25,6 +25,8 @@ EN: dict[str, str] = {
     "ask.run": "Run",
     "ask.stop": "Stop",
     "ask.verify": "Verify this run",
+    "ask.verify.tip": "Runs generate() again with the same settings and random state, and compares tokens, logits "
+    "and scores bit for bit.",
     # -- settings
     "settings.mode": "How the next token is chosen",
     "settings.unset": "Back to the default",
@@ -41,7 +43,8 @@ EN: dict[str, str] = {
     "mode.contrastive_search": "Contrastive",
     "mode.greedy.help": "Always the most likely token (do_sample=False).",
     "mode.sample.help": "Draws the token at random from the distribution (do_sample=True).",
-    "mode.beam_search.help": "Carries the num_beams best continuations along.",
+    "mode.beam_search.help": "Carries the num_beams best continuations along. Often a likelier text than greedy's, "
+    "not always: greedy's own path may be dropped on the way.",
     "mode.beam_sample.help": "Beam search that draws its candidates.",
     "mode.group_beam_search.help": "Beam search in groups that avoid each other's tokens.",
     "mode.contrastive_search.help": "Weighs confidence against similarity to what was said.",
@@ -98,12 +101,10 @@ EN: dict[str, str] = {
     "term.stage": "A logits processor: one of the steps that change the scores between the model and the "
     "choice.",
     "term.mass": "The sum of probabilities.",
-    "term.removed": "A removed token has the score −∞: it cannot be chosen any more.",
-    "term.margin": "How far outside the rule's boundary the token lay.",
+    "term.removed": "A removed token has the score −∞ after that stage: it cannot be chosen any more. The model's "
+    "own logits are not changed.",
     "term.nucleus": "The smallest set of most likely tokens whose probabilities add up to top_p.",
     "term.silent": "A parameter that was given and changed nothing.",
-    "term.verify": "generate() is run again with the same settings and random state; tokens, logits and "
-    "scores are compared bit for bit.",
     "term.stop": "What ended the run.",
     "term.device": "Where the logits were computed.",
     "term.dtype": "The number format of the logits.",
@@ -115,8 +116,9 @@ EN: dict[str, str] = {
     "waterfall.reading.none": "“{token}” came at step {step} with probability {q}; no processor ran, the "
     "choice was made from the model's own [[logits|logits]].",
     "waterfall.reading": "“{token}” came at step {step} with probability {q}; the model's own "
-    "[[probability|probability]] was {p} ([[rank|rank]] {rank}). Of {vocab} tokens {alive} stayed "
-    "possible{cuts}.",
+    "[[probability|probability]] was {p} ([[rank|rank]] {rank}). ",
+    "waterfall.alive.some": "Of {vocab} tokens {alive} [[removed|stayed possible]]{cuts}.",
+    "waterfall.alive.all": "All {vocab} tokens [[removed|stayed possible]].",
     "waterfall.reading.cut": "{stage} removed {n} ({mass})",
     "waterfall.reading.join": ": ",
     "waterfall.reading.and": ", ",
@@ -188,7 +190,7 @@ EN: dict[str, str] = {
     "cutoff.line.top_h": "{threshold} nats",
     "cutoff.crosses": "crosses",
     "cutoff.gap": "… {n} more ({mass})",
-    "cutoff.gap.chosen": "… {n} more ({mass}), ▸ {token} among them",
+    "cutoff.gap.chosen": "… {n} more ({mass}) with ▸ {token}",
     "cutoff.hover": "<b>{token}</b> · place {rank}<br>probability {p}<br>{axis}: {value}<br>{state}",
     "cutoff.state.kept": "kept",
     "cutoff.state.removed": "removed",
@@ -199,6 +201,10 @@ EN: dict[str, str] = {
     "fact.dtype": "dtype",
     "fact.seconds": "time",
     "fact.steps": "tokens",
+    "fact.rows": "{n} in {rows} rows",
+    "fact.beam_steps": "steps",
+    "fact.memory": "At each step the scores of all {vocab} tokens are kept, before and after every stage, without "
+    "loss: {size} in all.",
     "fact.stop": "ended by",
     "fact.mode": "mode",
     "fact.example": "recorded example",
@@ -258,3 +264,4 @@ EN: dict[str, str] = {
 }
 # Parameters are described once, in KNOBS.
 EN |= {f"help.{name}": knob.help for name, knob in KNOBS.items()}
+EN["help.log_softmax"] = "Turns logits into log-probabilities; beam search adds these up."

@@ -22,13 +22,12 @@ def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, 
     """
     reasons = dict.fromkeys(trace.stop_reasons)
     stopped = ", ".join(text.or_else(f"stop.{reason}", reason) for reason in reasons) or "–"
-    n_tokens = sum(not ended for step in trace.steps for ended in step.ended)
     facts = [
         ("model", trace.model.name, ""),
         ("device", trace.model.device, text("term.device")),
         ("dtype", trace.model.dtype, text("term.dtype")),
         ("mode", text.or_else(f"mode.{trace.mode}", trace.mode), text.or_else(f"mode.{trace.mode}.help", "")),
-        ("steps", str(n_tokens), ""),
+        (*_length(trace, text), _memory(trace, text)),
         ("seconds", f"{trace.seconds:.2f} s", ""),
         ("stop", stopped, text("term.stop")),
     ]
@@ -36,6 +35,18 @@ def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, 
     if origin:
         rows.insert(0, {"label": text(f"fact.{origin}"), "value": "", "tip": text(f"fact.{origin}.tip")})
     return rows
+
+
+def _length(trace: Trace, text: Text) -> tuple[str, str]:
+    """How long the run is: its tokens, or in a beam search, where most of them are thrown away, its steps."""
+    if trace.ledger is not None:
+        return "beam_steps", str(len(trace.steps))
+    n_tokens = str(sum(not ended for step in trace.steps for ended in step.ended))
+    return "steps", n_tokens if trace.n_rows == 1 else text("fact.rows", n=n_tokens, rows=trace.n_rows)
+
+
+def _memory(trace: Trace, text: Text) -> str:
+    return text("fact.memory", vocab=f"{trace.model.vocab_size:,}", size=f"{trace.nbytes / 1e6:,.1f} MB")
 
 
 def notes_sections(trace: Trace, text: Text) -> list[dict[str, Any]]:

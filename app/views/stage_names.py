@@ -39,6 +39,7 @@ _KNOWN = {
     "InfNanRemoveLogitsProcessor": ("remove_invalid_values", ""),
     "WatermarkLogitsProcessor": ("watermarking_config", "bias"),
     "SynthIDTextWatermarkLogitsProcessor": ("watermarking_config", ""),
+    "HammingDiversityLogitsProcessor": ("diversity_penalty", "diversity_penalty"),
     "log_softmax": ("log_softmax", ""),
 }
 

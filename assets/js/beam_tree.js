@@ -432,7 +432,7 @@
     const showSteps = () => {
       const find = (name) => element.querySelector(`[data-tool="${name}"]`);
       const slider = parts.steps.querySelector("input");
-      if (!slider) return;
+      if (!slider || !tree) return;
       const l = tree.labels;
       slider.max = tree.n_steps;
       slider.value = now.step + 1;

@@ -71,6 +71,7 @@
   // One tooltip for the page. It describes what has the focus or the pointer, and Escape puts it away.
   const tip = dx.el("div", { id: "dx-tip", role: "tooltip", hidden: true });
   let owner = null;
+  let byPointer = false; // a click's focus, also on a button drawn anew, explains nothing: the hand is there already
   const hide = () => {
     if (owner) owner.removeAttribute("aria-describedby");
     owner = null;
@@ -102,17 +103,21 @@
     });
     document.addEventListener("focusin", (event) => {
       const node = target(event);
-      if (node && node.matches(":focus-visible, .dx-term")) show(node);
+      if (node && !byPointer && node.matches(":focus-visible, .dx-term")) show(node);
       else hide();
     });
     document.addEventListener("focusout", hide);
+    document.addEventListener("pointerdown", () => (byPointer = true), { capture: true, passive: true });
     document.addEventListener("click", (event) => {
       const node = target(event);
       if (node && node.classList.contains("dx-term")) show(node);
       else hide();
     });
     document.addEventListener("scroll", hide, { capture: true, passive: true });
-    document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
+    document.addEventListener("keydown", (event) => {
+      byPointer = false;
+      if (event.key === "Escape") hide();
+    }, { capture: true });
   };
   if (document.body) start();
   else document.addEventListener("DOMContentLoaded", start);

@@ -4,7 +4,7 @@
   dx.knobs = (element, props, watch, emit) => {
     let spec = null;
     let form = { mode: "sample", given: {} };
-    const open = {}; // which groups are unfolded, kept over a change of language
+    const open = {}; // groups that the visitor opened or closed; the others are open where something in them acts
 
     const send = () => {
       props.value = JSON.stringify(form);
@@ -29,6 +29,10 @@
         const unset = row.querySelector(".dx-unset");
         unset.hidden = !(knob.name in form.given);
         row.querySelector(".dx-zero")?.toggleAttribute("hidden", !(acts && Number(form.given[knob.name]) === 0));
+      }
+      for (const box of element.querySelectorAll(".dx-group")) {
+        const { id, open: offered, knobs } = box.group;
+        box.open = open[id] ?? (offered && knobs.some((knob) => knob.modes.includes(form.mode)));
       }
       for (const radio of element.querySelectorAll('input[type="radio"]')) radio.checked = radio.value === form.mode;
     };
@@ -180,11 +184,11 @@
       form.given = form.given || {};
       const groups = spec.groups.map((group) => {
         const box = dx.el(
-          "details", { class: "dx-group", open: open[group.id] ?? group.open },
-          dx.el("summary", {}, group.label),
+          "details", { class: "dx-group" },
+          dx.el("summary", { on: { click: () => (open[group.id] = !box.open) } }, group.label),
           ...group.knobs.map(knobRow)
         );
-        box.addEventListener("toggle", () => (open[group.id] = box.open));
+        box.group = group;
         return box;
       });
       element.querySelector("[data-part=form]").replaceChildren(modeChoice(), ...groups);

@@ -23,6 +23,7 @@
           )
         )
       );
+      document.querySelector("#dx-verify-button")?.setAttribute("data-tip", data.verify_tip);
       const scheme = part("scheme");
       scheme.setAttribute("aria-label", data.scheme_label);
       scheme.setAttribute("data-tip", data.scheme_label);
