@@ -1,0 +1,75 @@
+"""A zip file read without trust: what an entry may unpack to is known before, and nothing is written to disk."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from decoding.errors import TraceFileError
+
+__all__ = ["open_zip", "read_entry"]
+
+IN_MEMORY_LIMIT = 256 * 2**20  # files up to this size are read at once, and the file is let go
+DIRECTORY_LIMIT = 16 * 2**20  # bytes of the list of entries, which takes ten times that in memory: 200,000 steps
+
+
+def open_zip(path: Path) -> zipfile.ZipFile:
+    """The zip file at `path`, open for reading.
+
+    Raises:
+        TraceFileError: there is no ordinary file there, or it lists more entries than a trace can have.
+        zipfile.BadZipFile: it is no zip file.
+    """
+    try:
+        about = os.stat(path)
+    except OSError as err:
+        raise TraceFileError(f"{path.name} cannot be read: {err.strerror}") from err
+    if not stat.S_ISREG(about.st_mode):  # a device may be endless, a pipe silent
+        raise TraceFileError(f"{path.name} is not an ordinary file")
+    file = _Opening(io.BytesIO(path.read_bytes()) if about.st_size <= IN_MEMORY_LIMIT else path.open("rb"))
+    archive = zipfile.ZipFile(file)
+    file.limit = None
+    return archive
+
+
+def read_entry(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
+    """An entry, unpacked.
+
+    Args:
+        limit: bytes that it may unpack to.
+
+    Raises:
+        TraceFileError: there is none of this name, or it is larger, or packed in a way that has no bound.
+    """
+    try:
+        info = archive.getinfo(name)
+    except KeyError:
+        raise TraceFileError(f"the file has no {name}; it is no trace, or damaged") from None
+    if info.file_size > limit:
+        raise TraceFileError(f"{name} unpacks to {info.file_size} bytes, more than the {limit} a trace can need")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise TraceFileError(f"{name} is packed by method {info.compress_type}, which a trace never uses")
+    with archive.open(info) as file:
+        blob = file.read(info.file_size)  # without a number zipfile would unpack all there is, whatever was announced
+    if len(blob) != info.file_size:
+        raise TraceFileError(f"{name} has {len(blob)} bytes instead of {info.file_size}; the file is damaged")
+    return blob
+
+
+class _Opening:
+    """A file that refuses to hand out the whole of a very long list of entries, which zipfile reads at once."""
+
+    def __init__(self, file: Any) -> None:
+        self._file, self.limit = file, DIRECTORY_LIMIT
+
+    def read(self, size: int = -1) -> bytes:
+        if self.limit is not None and size > self.limit:
+            raise TraceFileError(f"the file lists its entries in {size} bytes, more than a trace can need")
+        return self._file.read(size)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
