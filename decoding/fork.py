@@ -15,7 +15,7 @@ from decoding.kept_cache import KeptCache
 from decoding.models import LanguageModel
 from decoding.prompts import encode_prompt
 from decoding.recorder import Recorder
-from decoding.settings import Settings, mode_of
+from decoding.settings import Settings, mode_of, watermarking
 from decoding.trace import Fork, Step, Trace
 
 __all__ = ["KeptCache", "fork", "stream_fork"]
@@ -132,6 +132,8 @@ def _remaining(trace: Trace, settings: Settings | None, lm: LanguageModel, step:
             "fork at an earlier step or raise max_new_tokens"
         )
     values["max_new_tokens"] = length
+    if "watermarking_config" in values:
+        values["watermarking_config"] = watermarking(values["watermarking_config"])
     if values.get("min_new_tokens"):
         values["min_new_tokens"] = max(0, values["min_new_tokens"] - step - 1)
     if values.get("exponential_decay_length_penalty"):

@@ -25,6 +25,10 @@ MODES: tuple[Mode, ...] = (
 ALL = frozenset(MODES)
 SAMPLING_MODES = frozenset({"sample", "beam_sample"})
 BEAM_MODES = frozenset({"beam_search", "beam_sample", "group_beam_search"})
+# Parameters of GenerationConfig that are no knobs, but that a second run needs, too.
+ALSO_KEPT = (
+    "use_cache", "cache_implementation", "pad_token_id", "bos_token_id", "decoder_start_token_id", "prefill_chunk_size"
+)  # fmt: skip
 SEED_LIMIT = 2**63 - 1  # torch's generators take signed 64-bit seeds
 INT_LIMIT = 2**31 - 1  # for whole numbers and token ids that have no other; beyond it tensors overflow
 NGRAM_LIMIT = 10_000  # transformers makes that many copies of the input for encoder_no_repeat_ngram_size

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers.generation import GenerationConfig, GenerationMixin, LogitsProcessorList
 
-from decoding.settings import Settings
+from decoding.settings import Settings, watermarking
 from decoding.trace import Trace
 
 __all__ = ["NEEDS_THE_MODEL", "effective_config", "processors_of"]
@@ -41,6 +41,8 @@ def effective_config(trace: Trace, settings: Settings) -> GenerationConfig:
     for derived in ("max_length", "min_length"):  # generate() made these from the number of new tokens
         values.pop(derived, None)
     values |= _with_known_ids(trace, settings)
+    if isinstance(values.get("watermarking_config"), dict):
+        values["watermarking_config"] = watermarking(values["watermarking_config"])
     config = GenerationConfig(**values)
     for name, value in GenerationConfig._get_default_generation_params().items():
         if getattr(config, name, None) is None:

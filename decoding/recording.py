@@ -18,7 +18,7 @@ from transformers.generation import (
 )
 
 from decoding.errors import RecordingError
-from decoding.knobs import BEAM_MODES, KNOBS
+from decoding.knobs import ALSO_KEPT, BEAM_MODES, KNOBS
 from decoding.ledger import ABSENT, BeamStep, Ledger
 from decoding.settings import Settings, mode_of
 from decoding.silent import silent_knobs
@@ -34,9 +34,6 @@ STOP_REASONS = {
     "MaxTimeCriteria": "max_time",
     "StopStringCriteria": "stop_string",
 }
-# Decoding parameters of GenerationConfig beyond KNOBS that a second run needs, too.
-ALSO_KEPT = ("use_cache", "cache_implementation", "pad_token_id", "bos_token_id", "decoder_start_token_id",
-             "prefill_chunk_size")  # fmt: skip
 DEFAULTS = GenerationConfig._get_default_generation_params()
 
 
@@ -318,7 +315,14 @@ def config_as_json(config: GenerationConfig) -> dict[str, Any]:
     bias = kept.get("sequence_bias")
     if isinstance(bias, dict):
         kept["sequence_bias"] = [[list(ids), value] for ids, value in bias.items()]
-    return {name: value for name, value in kept.items() if value is not None}
+    return {name: _plain(value) for name, value in kept.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    """Token ids that came as a tensor as a list, and watermarking's config as its arguments."""
+    if isinstance(value, Tensor):
+        return value.tolist()
+    return value.to_dict() if hasattr(value, "to_dict") else value
 
 
 def given_beyond_defaults(config: dict[str, Any]) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def _as_generate_takes_it(knob: Knob, value: Any, tokenizer: PreTrainedTokenizer
     if knob.kind == "sequence_bias":
         return [[ids, bias] for item, bias in value for ids in _spellings(knob, item, tokenizer)]
     if knob.kind == "watermark":
-        return _watermarking(dict(value))
+        return watermarking(dict(value))
     return value
 
 
@@ -204,7 +204,12 @@ def _encode(knob: Knob, text: str, tokenizer: PreTrainedTokenizerBase | None) ->
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def _watermarking(arguments: dict[str, Any]) -> Any:
+def watermarking(arguments: dict[str, Any]) -> Any:
+    """The watermarking config of transformers with these arguments.
+
+    Raises:
+        SettingError: they are not those of one.
+    """
     from transformers import SynthIDTextWatermarkingConfig, WatermarkingConfig
 
     kind = SynthIDTextWatermarkingConfig if "ngram_len" in arguments or "keys" in arguments else WatermarkingConfig

@@ -4,31 +4,33 @@
     run.safetensors          prompt, tokens chosen, token texts
     steps/000000.safetensors the arrays of each step, stored uncompressed
 
-Nothing is unpickled, nothing is extracted to disk, entries are read by name, and every size is bounded before
-anything is read. Saving what was loaded gives the same bytes again.
+Nothing is unpickled, nothing is extracted to disk, entries are read by name, every size is bounded before
+anything is read, and what the file says is checked before it is believed. Saving what was loaded gives the same bytes again.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import struct
 import tempfile
 import threading
 import zipfile
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
-from decoding.errors import DecodingError, NotRecordedError, TraceFileError
+from decoding.bounded_zip import open_zip, read_entry
+from decoding.errors import DecodingError, NotRecordedError, TraceFileError, shown
+from decoding.knobs import ALSO_KEPT, KNOBS, MODES, SEED_LIMIT
 from decoding.ledger import Ledger
 from decoding.settings import Settings
-from decoding.silent import SilentKnob
+from decoding.silent import REASONS, SilentKnob
 from decoding.stages import Stage
 from decoding.step_store import arrays_from_bytes
 from decoding.tokens import TokenTable
@@ -37,10 +39,11 @@ from decoding.trace import Fork, ModelInfo, Step, Trace
 __all__ = ["load_trace", "save_trace"]
 
 FORMAT, VERSION = "decoding-explorer-trace", 1
-HEADER_LIMIT = 64 * 2**20  # bytes of trace.json, unpacked
-RUN_LIMIT = 256 * 2**20  # bytes of run.safetensors, unpacked
-IN_MEMORY_LIMIT = 256 * 2**20  # files up to this size are read at once and the file is let go
-N_LIMIT = 10_000_000  # steps, rows, tokens: far beyond any real run
+HEADER_LIMIT = 16 * 2**20  # bytes of trace.json, unpacked; what JSON makes of it may take twenty times that
+RUN_LIMIT = 128 * 2**20  # bytes of run.safetensors, unpacked
+N_LIMIT = 1_000_000  # steps or rows: far beyond any real run
+CHOICES_LIMIT = 4_000_000  # steps × rows
+VOCAB_LIMIT = 10_000_000
 LOGIT_DTYPES = {"F32", "F16", "BF16", "F64"}
 EPOCH = (1980, 1, 1, 0, 0, 0)  # one fixed time, so that equal traces are equal files
 
@@ -74,16 +77,24 @@ def load_trace(path: str | os.PathLike[str]) -> Trace:
     Raises:
         TraceFileError: there is no such file, or it is no trace, damaged, hostile, or of a newer version.
     """
+    path = Path(path)
     try:
-        archive = _open(Path(path))
-        header = _header(archive)
-        return _trace(archive, header)
-    except DecodingError:
+        archive = open_zip(path)
+        return _trace(archive, _header(archive))
+    except TraceFileError:
         raise
-    except (OSError, zipfile.BadZipFile, zipfile.LargeZipFile, EOFError) as err:
-        raise TraceFileError(f"{Path(path).name} is no trace file, or is damaged: {err}") from err
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, NotImplementedError, RuntimeError) as err:
-        raise TraceFileError(f"{Path(path).name} is damaged: {type(err).__name__}: {err}") from err
+    except MemoryError as err:
+        raise TraceFileError(f"{path.name} needs more memory than there is") from err
+    except Exception as err:  # whatever it is that reading a stranger's file raises, the file is the reason
+        raise TraceFileError(f"{path.name} is no trace file, or is damaged: {_why(err)}") from err
+
+
+def _why(err: Exception) -> str:
+    """The error in a few words, without the path that the system's errors name."""
+    if isinstance(err, OSError):
+        return err.strerror or type(err).__name__
+    text = str(err) if isinstance(err, (DecodingError, zipfile.BadZipFile)) else f"{type(err).__name__}: {err}"
+    return text if len(text) <= 300 else text[:300] + "…"
 
 
 class ZipStore:
@@ -111,9 +122,9 @@ class ZipStore:
             raise NotRecordedError(f"the scores of step {index} were not kept when the run was recorded")
         try:
             with self._lock:
-                blob = self._archive.read(info)
-        except (OSError, zipfile.BadZipFile, EOFError, RuntimeError) as err:
-            raise TraceFileError(f"step {index} cannot be read: {err}; the file is damaged") from err
+                blob = read_entry(self._archive, info.filename, info.file_size)
+        except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as err:
+            raise TraceFileError(f"step {index} cannot be read: {_why(err)}; the file is damaged") from err
         return arrays_from_bytes(blob, f"step {index}")
 
     def _check(self, info: zipfile.ZipInfo) -> None:
@@ -122,18 +133,20 @@ class ZipStore:
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
             raise TraceFileError(f"{info.filename} is compressed; a trace stores its steps plainly")
         with self._archive.open(info) as file:
-            (length,) = struct.unpack("<Q", file.read(8))
+            length = int.from_bytes(file.read(8), "little")
             if length > min(info.file_size, 2**24):
                 raise TraceFileError(f"{info.filename} announces a header of {length} bytes; the file is damaged")
             arrays = json.loads(file.read(length))
-        wanted = {"logits": [n_rows, vocab], "kinds": [n_stages, n_rows], "scalars": [n_stages, n_rows, 2]}
-        for name, shape in wanted.items():
-            if arrays[name]["shape"] != shape:
+        wanted = {
+            "logits": ([n_rows, vocab], LOGIT_DTYPES),
+            "kinds": ([n_stages, n_rows], {"U8"}),
+            "scalars": ([n_stages, n_rows, 2], {"F64"}),
+        }
+        for name, (shape, dtypes) in wanted.items():
+            if arrays[name]["shape"] != shape or arrays[name]["dtype"] not in dtypes:
                 raise TraceFileError(
-                    f"{info.filename}: {name} has shape {arrays[name]['shape']}, the header says {shape}"
+                    f"{info.filename}: {name} is {shown(arrays[name])}, the header says {shape} of {sorted(dtypes)}"
                 )
-        if arrays["logits"]["dtype"] not in LOGIT_DTYPES:
-            raise TraceFileError(f"{info.filename}: logits of type {arrays['logits']['dtype']} are not known")
 
 
 # --- writing ----------------------------------------------------------------------------------------------
@@ -141,7 +154,7 @@ class ZipStore:
 
 def _write(trace: Trace, file: Any) -> None:
     with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
-        header = json.dumps(_as_json(trace), ensure_ascii=False, sort_keys=True, allow_nan=False)
+        header = json.dumps(_as_json(trace), ensure_ascii=False, sort_keys=True)  # with a bias of -Infinity, too
         _put(archive, "trace.json", header.encode("utf-8", "surrogatepass"), zipfile.ZIP_DEFLATED)
         _put(archive, "run.safetensors", safetensors.torch.save(_run_arrays(trace)), zipfile.ZIP_DEFLATED)
         for step in trace.steps:
@@ -211,42 +224,31 @@ def _step_name(index: int) -> str:
 # --- reading ----------------------------------------------------------------------------------------------
 
 
-def _open(path: Path) -> zipfile.ZipFile:
-    if path.stat().st_size <= IN_MEMORY_LIMIT:
-        return zipfile.ZipFile(io.BytesIO(path.read_bytes()))
-    return zipfile.ZipFile(path.open("rb"))
-
-
-def _read(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    try:
-        info = archive.getinfo(name)
-    except KeyError:
-        raise TraceFileError(f"the file has no {name}; it is no trace, or damaged") from None
-    if info.file_size > limit:
-        raise TraceFileError(f"{name} unpacks to {info.file_size} bytes, more than the {limit} a trace can need")
-    return archive.read(info)
-
-
 def _header(archive: zipfile.ZipFile) -> dict[str, Any]:
-    header = json.loads(_read(archive, "trace.json", HEADER_LIMIT).decode("utf-8", "surrogatepass"))
+    header = json.loads(read_entry(archive, "trace.json", HEADER_LIMIT).decode("utf-8", "surrogatepass"))
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise TraceFileError(f"the file is no trace: trace.json does not say format {FORMAT!r}")
     version = header.get("version")
-    if not isinstance(version, int) or version < 1:
-        raise TraceFileError(f"the trace's version {version!r} makes no sense; the file is damaged")
+    if type(version) is not int or version < 1:
+        raise TraceFileError(f"the trace's version {shown(version)} makes no sense; the file is damaged")
     if version > VERSION:
         raise TraceFileError(
-            f"the trace has format version {version}, this program reads up to {VERSION}; update Decoding Explorer"
+            f"the trace has format version {shown(version)}, this program reads up to {VERSION}; update Decoding Explorer"
         )
     return header
 
 
 def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
-    run = arrays_from_bytes(_read(archive, "run.safetensors", RUN_LIMIT), "run.safetensors")
-    n_steps, n_rows = _count(header, "n_steps"), _count(header, "n_rows")
+    n_steps, n_rows = _count(header, "n_steps"), _count(header, "n_rows", least=1)
+    if n_steps * n_rows > CHOICES_LIMIT:
+        raise TraceFileError(f"{n_steps} steps of {n_rows} rows are more than this program opens")
+    run = arrays_from_bytes(read_entry(archive, "run.safetensors", RUN_LIMIT), "run.safetensors")
     model = ModelInfo(**_fields(header["model"], ModelInfo))
-    stages = tuple(Stage(**_fields(stage, Stage)) for stage in header["stages"])
-    _check_run(run, n_steps, n_rows)
+    _count(header["model"], "vocab_size", least=1, most=VOCAB_LIMIT)
+    stages = tuple(Stage(**_fields(stage, Stage)) for stage in _list(header["stages"]))
+    if not all(_is_plain(value) for stage in stages for value in stage.params.values()):
+        raise TraceFileError("a stage's parameters are numbers or lists of numbers; the file is damaged")
+    _check_run(run, n_steps, n_rows, model.vocab_size)
     store = ZipStore(archive, n_steps, n_rows, model.vocab_size, len(stages))
     ledger = _ledger(header.get("beams"), run, n_steps, n_rows)
     chosen, ended = run["chosen"].tolist(), run["ended"].bool().tolist()
@@ -265,21 +267,21 @@ def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
         prompt_ids=run["prompt_ids"],
         prompt_mask=run["prompt_mask"],
         sequences=run["sequences"],
-        mode=_text(header["mode"]),
-        generation_config=_dict(header["generation_config"]),
+        mode=_one_of(header["mode"], MODES),
+        generation_config=_config(header["generation_config"], n_rows),
         model=model,
         settings=Settings.from_json(header["settings"]) if header["settings"] is not None else None,
-        silent=tuple(SilentKnob(**_fields(knob, SilentKnob)) for knob in header["silent"]),
-        warnings=tuple(_text(w) for w in header["warnings"]),
-        stop_reasons=tuple(_text(r) for r in header["stop_reasons"]),
+        silent=tuple(_silent(knob) for knob in _list(header["silent"])),
+        warnings=_texts(header["warnings"]),
+        stop_reasons=_texts(header["stop_reasons"]),
         tokens=TokenTable.from_arrays(tokens) if tokens else None,
-        prompts=None if header["prompts"] is None else tuple(_text(p) for p in header["prompts"]),
-        messages=None if header["messages"] is None else tuple(header["messages"]),
+        prompts=None if header["prompts"] is None else _texts(header["prompts"]),
+        messages=None if header["messages"] is None else tuple(_chat(chat) for chat in _list(header["messages"])),
         encoder_ids=run.get("encoder_ids"),
         encoder_mask=run.get("encoder_mask"),
-        seed=header["seed"],
+        seed=None if header["seed"] is None else _count(header, "seed", most=SEED_LIMIT),
         rng_state=run.get("rng_state"),
-        seconds=float(header["seconds"]),
+        seconds=_seconds(header["seconds"]),
         prefill=_text(header.get("prefill", "plain")),
         fork=Fork(**_fields(header["fork"], Fork)) if header.get("fork") else None,
         store=store,
@@ -294,8 +296,8 @@ def _under(prefix: str, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
 def _ledger(beams: Any, run: dict[str, Tensor], n_steps: int, n_rows: int) -> Ledger | None:
     if beams is None:
         return None
-    n_beams, reasons = _count(_dict(beams), "n_beams"), [_text(r) for r in beams["reasons"]]
-    if n_beams < 1 or n_rows % n_beams:
+    n_beams, reasons = _count(_dict(beams), "n_beams", least=1), _texts(beams["reasons"])
+    if n_rows % n_beams:
         raise TraceFileError(f"{n_rows} rows cannot be {n_beams} beams each")
     if n_steps == 0:
         return Ledger(n_prompts=n_rows // n_beams, n_beams=n_beams)
@@ -305,35 +307,112 @@ def _ledger(beams: Any, run: dict[str, Tensor], n_steps: int, n_rows: int) -> Le
     return ledger
 
 
-def _check_run(run: dict[str, Tensor], n_steps: int, n_rows: int) -> None:
-    for name, rows in (("prompt_ids", n_rows), ("prompt_mask", n_rows), ("chosen", n_steps), ("ended", n_steps)):
-        if run[name].ndim != 2 or run[name].shape[0] != rows:
-            raise TraceFileError(f"{name} has shape {tuple(run[name].shape)}, the header says {rows} rows")
-    if run["prompt_ids"].shape != run["prompt_mask"].shape or run["chosen"].shape != run["ended"].shape:
-        raise TraceFileError("prompt_ids and prompt_mask, or chosen and ended, differ in shape")
-    if n_steps and run["chosen"].shape[1] != n_rows:
-        raise TraceFileError(f"chosen has {run['chosen'].shape[1]} columns, the header says {n_rows} rows")
-    for name in ("prompt_ids", "sequences", "chosen"):
-        ids = run[name]
-        if ids.dtype != torch.int64 or (ids.numel() and (int(ids.min()) < -1 or int(ids.max()) >= 2**31)):
-            raise TraceFileError(f"{name} holds what cannot be token ids")
+def _check_run(run: dict[str, Tensor], n_steps: int, n_rows: int, vocab: int) -> None:
+    wanted = {"prompt_ids": (n_rows, None), "prompt_mask": (n_rows, None), "sequences": (None, None),
+              "chosen": (n_steps, n_rows), "ended": (n_steps, n_rows), "encoder_ids": (None, None),
+              "encoder_mask": (None, None), "rng_state": (None,)}  # fmt: skip
+    for name, shape in wanted.items():
+        if name not in run and name in ("encoder_ids", "encoder_mask", "rng_state"):
+            continue
+        array, dtype = run[name], torch.uint8 if name in ("ended", "rng_state") else torch.int64
+        fits = len(array.shape) == len(shape) and all(w in (None, n) for n, w in zip(array.shape, shape, strict=True))
+        if not fits or array.dtype != dtype:
+            raise TraceFileError(f"{name} is {array.dtype} {tuple(array.shape)}; the header says {shape} of {dtype}")
+        if name.endswith("_ids") or name in ("sequences", "chosen"):
+            _check_ids(name, array)
+    for ids, mask in (("prompt_ids", "prompt_mask"), ("encoder_ids", "encoder_mask")):
+        if ids in run and (mask not in run or run[ids].shape != run[mask].shape):
+            raise TraceFileError(f"{ids} and {mask} differ in shape")
+    live = run["chosen"][run["ended"] == 0]
+    if live.numel() and (int(live.min()) < 0 or int(live.max()) >= vocab):
+        raise TraceFileError(f"a token was chosen that is none of the model's {vocab}; the file is damaged")
 
 
-def _count(header: dict[str, Any], name: str) -> int:
+def _check_ids(name: str, ids: Tensor) -> None:
+    if ids.numel() and (int(ids.min()) < -1 or int(ids.max()) >= 2**31):
+        raise TraceFileError(f"{name} holds what cannot be token ids")
+
+
+def _config(values: Any, n_rows: int) -> dict[str, Any]:
+    """The parameters known to be of decoding: verify and forks hand them to `generate()`, which takes others, too."""
+    config = {name: value for name, value in _dict(values).items() if name in KNOBS or name in ALSO_KEPT}
+    kinds = {"bool": (bool,), "int": (int,), "float": (int, float)}
+    for name, value in config.items():
+        if name in KNOBS and type(value) not in kinds.get(KNOBS[name].kind, (type(value),)):
+            raise TraceFileError(f"{name} cannot be {shown(value)}; the file is damaged")
+    rows = [config.get(name, 1) for name in ("num_beams", "num_return_sequences")]
+    if min(rows) < 1 or n_rows % max(rows):
+        raise TraceFileError(f"{n_rows} rows cannot be {max(rows)} for each prompt; the file is damaged")
+    return config
+
+
+def _silent(values: Any) -> SilentKnob:
+    knob = SilentKnob(**_fields(values, SilentKnob))
+    _one_of(knob.name, KNOBS)
+    _one_of(knob.why, REASONS)
+    return knob
+
+
+def _chat(messages: Any) -> tuple[dict[str, str], ...]:
+    for message in _list(messages):
+        for value in _dict(message).values():
+            _text(value)
+    return tuple(messages)
+
+
+def _seconds(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < 1e12:
+        raise TraceFileError(f"seconds cannot be {shown(value)}; the file is damaged")
+    return float(value)
+
+
+def _count(header: dict[str, Any], name: str, *, least: int = 0, most: int = N_LIMIT) -> int:
     value = header[name]
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= N_LIMIT:
-        raise TraceFileError(f"{name} must be a whole number in [0, {N_LIMIT}], got {value!r}")
+    if type(value) is not int or not least <= value <= most:
+        raise TraceFileError(f"{name} must be a whole number in [{least}, {most}], got {shown(value)}")
     return value
 
 
 def _fields(values: Any, kind: type) -> dict[str, Any]:
     """The known fields; what a later minor version added is left out, what is missing raises in `kind`."""
-    return {name: value for name, value in _dict(values).items() if name in kind.__dataclass_fields__}
+    hints = get_type_hints(kind)
+    known = {name: value for name, value in _dict(values).items() if name in hints}
+    for name, value in known.items():
+        if not _is_a(value, hints[name]):
+            raise TraceFileError(f"{name} cannot be {shown(value)}; the file is damaged")
+    return known
+
+
+def _is_a(value: Any, hint: Any) -> bool:
+    if isinstance(hint, UnionType):
+        return any(_is_a(value, option) for option in get_args(hint))
+    return hint is Any or type(value) is (get_origin(hint) or hint) and not (hint is int and abs(value) >= 2**63)
+
+
+def _is_plain(value: Any) -> bool:
+    """A number, a truth value, or a list of such."""
+    return type(value) in (bool, int, float) or (isinstance(value, list) and all(map(_is_plain, value)))
 
 
 def _dict(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TraceFileError(f"an object was expected in trace.json, got {type(value).__name__}")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TraceFileError(f"a list was expected in trace.json, got {type(value).__name__}")
+    return value
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    return tuple(_text(value) for value in _list(values))
+
+
+def _one_of(value: Any, known: Collection[str]) -> str:
+    if _text(value) not in known:
+        raise TraceFileError(f"{shown(value)} is not known to this program; the file is damaged")
     return value
 
 

@@ -16,6 +16,7 @@ from transformers.generation import (
 
 from decoding.errors import VerifyError
 from decoding.recorder import Recorder
+from decoding.settings import watermarking
 from decoding.trace import Trace
 
 if TYPE_CHECKING:
@@ -169,6 +170,8 @@ def _parameters(trace: Trace, lm: LanguageModel) -> dict[str, Any]:
             values.pop(length, None)
     if "stop_strings" in values:
         values["tokenizer"] = lm.tokenizer
+    if "watermarking_config" in values:
+        values["watermarking_config"] = watermarking(values["watermarking_config"])
     if trace.settings and trace.settings.negative_prompt:
         from decoding.prompts import encode_prompt
 
