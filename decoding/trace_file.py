@@ -5,7 +5,8 @@
     steps/000000.safetensors the arrays of each step, stored uncompressed
 
 Nothing is unpickled, nothing is extracted to disk, entries are read by name, every size is bounded before
-anything is read, and what the file says is checked before it is believed. Saving what was loaded gives the same bytes again.
+anything is read, and what the file says is checked before it is believed. Saving what was loaded gives the same
+bytes again.
 """
 
 from __future__ import annotations
@@ -233,7 +234,8 @@ def _header(archive: zipfile.ZipFile) -> dict[str, Any]:
         raise TraceFileError(f"the trace's version {shown(version)} makes no sense; the file is damaged")
     if version > VERSION:
         raise TraceFileError(
-            f"the trace has format version {shown(version)}, this program reads up to {VERSION}; update Decoding Explorer"
+            f"the trace has format version {shown(version)}, this program reads up to {VERSION}; "
+            "update Decoding Explorer"
         )
     return header
 
