@@ -15,7 +15,7 @@ from transformers.generation import (
 )
 from transformers.generation.configuration_utils import GenerationMode
 
-from decoding.errors import DecodingError, NotRecordedError, RecordingError
+from decoding.errors import DecodingError, NotRecordedError, RecordingError, SettingError, shown
 from decoding.kept_cache import KeptCache
 from decoding.recording import Recording
 from decoding.step_store import DEFAULT_MEMORY_BUDGET
@@ -37,6 +37,10 @@ STRATEGIES: dict[str, Callable[..., Generator[Step, None, Any]]] = {
     GenerationMode.GROUP_BEAM_SEARCH: diverse_beam,
     GenerationMode.CONTRASTIVE_SEARCH: contrastive,
 }
+# Parameters that ask for a mode without a loop here.
+OTHER_MODES = (
+    "prompt_lookup_num_tokens", "assistant_early_exit", "use_mtp", "dola_layers", "constraints", "force_words_ids"
+)  # fmt: skip
 
 
 class Recorder:
@@ -46,8 +50,9 @@ class Recorder:
         rec.trace
 
     One Recorder records one call at a time; `trace` is the last one's. A call that breaks off leaves the steps
-    before it in `trace`. `generate()` does not hand `streamer` and `tokenizer` on to a custom loop: for
-    stop strings pass `stopping_criteria=[StopStringCriteria(tokenizer, [...])]`, or use `stream`.
+    before it in `trace`. `generate()` does not hand `streamer`, `tokenizer` and `assistant_model` on to a custom
+    loop: they have no effect. For stop strings pass `stopping_criteria=[StopStringCriteria(tokenizer, [...])]`, or
+    use `stream`.
 
     Args:
         tokenizer: gives the trace its token texts; without one tokens show as `#id`.
@@ -119,10 +124,16 @@ class Recorder:
         Returns:
             The generator; its return value is what `generate()` would have returned.
         """
-        strings, tokenizer = generate_kwargs.pop("stop_strings", None), generate_kwargs.pop("tokenizer", None)
+        for name in ("assistant_model", "streamer"):
+            if generate_kwargs.get(name) is not None:
+                raise RecordingError(f"{name} cannot be used here, got {shown(generate_kwargs[name])}; leave it out")
+        strings = generate_kwargs.pop("stop_strings", None)
+        tokenizer = generate_kwargs.pop("tokenizer", None) or self.tokenizer
+        if strings and tokenizer is None:
+            raise SettingError("stop_strings", strings, "given with a tokenizer", "pass tokenizer=, too")
         if strings:
             criteria = StoppingCriteriaList(generate_kwargs.pop("stopping_criteria", None) or [])
-            criteria.append(StopStringCriteria(tokenizer=tokenizer or self.tokenizer, stop_strings=strings))
+            criteria.append(StopStringCriteria(tokenizer=tokenizer, stop_strings=strings))
             generate_kwargs["stopping_criteria"] = criteria
         return model.generate(**generate_kwargs, custom_generate=self._steps)
 
@@ -189,8 +200,11 @@ def random_state(device: torch.device) -> Tensor:
 def _strategy(config: GenerationConfig) -> Callable[..., Generator[Step, None, Any]]:
     mode = config.get_generation_mode()
     if mode not in STRATEGIES:
-        names = ", ".join(sorted(m.value for m in STRATEGIES))
-        raise RecordingError(f"the mode {mode.value!r} cannot be recorded; it can be one of: {names}")
+        modes = ", ".join(sorted(m.value for m in STRATEGIES))
+        because = ", ".join(name for name in OTHER_MODES if getattr(config, name, None))
+        raise RecordingError(
+            f"the mode {mode.value!r} cannot be recorded, only {modes}; leave out {because or 'what asks for it'}"
+        )
     return STRATEGIES[mode]
 
 

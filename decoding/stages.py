@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from decoding.errors import TraceFileError
+from decoding.errors import RecordingError, TraceFileError
 
 __all__ = ["LOG_SOFTMAX", "Stage", "decode_stage", "encode_stages", "run_processors", "stages_of"]
 
@@ -69,6 +69,10 @@ def run_processors(processors: Sequence[Any], input_ids: Tensor, logits: Tensor)
     for processor in processors:
         given = outputs[-1].clone()
         scores = processor(input_ids, given)
+        if not isinstance(scores, Tensor):
+            raise RecordingError(
+                f"{type(processor).__name__} returned {type(scores).__name__} instead of scores; a processor returns a tensor"
+            )
         if aliased:
             kept_by_generate = given
             aliased = scores.data_ptr() == given.data_ptr()

@@ -122,7 +122,7 @@ class Step:
         out = [arrays["logits"][row].to(dtype=torch.float32, copy=True)]
         for stage in range(1, upto % (n_stages + 1) + 1):
             out.append(decode_stage(arrays, stage, row, out[-1]))
-        return out
+        return [scores.float() for scores in out]  # a processor of the caller's own may have changed the dtype
 
     @property
     def contrastive(self) -> tuple[tuple[ContrastiveCandidate, ...], ...]:
