@@ -226,7 +226,7 @@ def _read_chat(path: str) -> Any:
 
     try:
         chat = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PromptError(
             f"the chat {path!r} cannot be read: {error}; "
             'it must be JSON like [{"role": "user", "content": "Hello"}]'

@@ -29,6 +29,8 @@ _CHOOSES = {
 }
 LONGEST_PROMPT = 40_000  # characters; Gradio's own limit is not enforced on the server
 LONGEST_FIELD = 4_000
+# transformers compares every stop string with every token before it begins: seconds for this much.
+MOST_STOPS, LONGEST_STOPS = 16, 400
 
 
 def prompt_of(kind: str, prompt: Any, system: Any, text: Text) -> Any:
@@ -49,7 +51,7 @@ def prompt_of(kind: str, prompt: Any, system: Any, text: Text) -> Any:
     if prompt.lstrip().startswith("["):
         try:
             messages = json.loads(prompt)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # brackets within brackets without end
             raise PromptError(text("error.chat_json", why=error)) from None
         if isinstance(messages, list) and all(isinstance(message, dict) for message in messages):
             return [*before, *messages]
@@ -78,7 +80,7 @@ def settings_of(form: Any) -> Settings:
     """
     try:
         form = json.loads(form) if isinstance(form, str) and form else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         form = {}
     mode = form.get("mode") if isinstance(form, dict) else None
     given = form.get("given") if isinstance(form, dict) else None
@@ -92,7 +94,16 @@ def settings_of(form: Any) -> Settings:
         if not acts and (knob.group in ("mode", "beams") or name == "temperature" and value == 0):
             continue  # it could only be in the way; others are passed on and listed as silent
         values[name] = _read(knob, value)
+    _check_stops(values.get("stop_strings"))
     return Settings(**values)
+
+
+def _check_stops(stops: Any) -> None:
+    if isinstance(stops, list) and (len(stops) > MOST_STOPS or sum(len(str(s)) for s in stops) > LONGEST_STOPS):
+        raise SettingError(
+            "stop_strings", f"{len(stops)} with {sum(len(str(s)) for s in stops):,} characters",
+            f"at most {MOST_STOPS} texts with {LONGEST_STOPS} characters in all", "use fewer or shorter ones",
+        )  # fmt: skip
 
 
 def modes_of(knob: Knob) -> frozenset[str]:
@@ -133,7 +144,7 @@ def _read(knob: Knob, value: Any) -> Any:
     if stripped[:1] in "[{":
         try:
             return json.loads(stripped)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise knob.wrong(value, f"this is no JSON; {knob.off}") from None
     items = [item.strip() if knob.kind != "text_list" else item for item in value.split(",")]
     if knob.kind in ("int", "float", "decay"):

@@ -58,7 +58,7 @@ class BeamWindow:
         try:
             wish = json.loads(value)
             prompt, step, rank = (int(wish[name]) for name in ("prompt", "step", "rank"))
-        except (TypeError, ValueError, KeyError, OverflowError):
+        except (TypeError, ValueError, KeyError, OverflowError, RecursionError):
             return False
         ledger, before = self._trace.ledger, self.prompt
         self.prompt = min(max(prompt, 0), ledger.n_prompts - 1)

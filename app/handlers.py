@@ -273,6 +273,7 @@ class Handlers:
         live: LiveRow | LiveBeams | None = None
         due, charts_due = 0.0, 0.0
         try:
+            yield self._out(status=Status(data=waiting_status(lm.name, session.text, device=str(lm.device))))
             for step in steps:
                 if live is None:
                     live = (LiveBeams if step.parents else LiveRow)(session, lambda: recorder.trace)

@@ -111,7 +111,7 @@ class Session:
         try:
             wish = json.loads(value)
             row, step = int(wish["row"]), int(wish["step"])
-        except (TypeError, ValueError, KeyError, OverflowError):
+        except (TypeError, ValueError, KeyError, OverflowError, RecursionError):
             return
         self.row = min(max(row, 0), self.trace.n_rows - 1)
         n_steps = sum(not step.ended[self.row] for step in self.trace.steps)

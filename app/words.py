@@ -92,9 +92,9 @@ def model_status(state: ModelState, text: Text) -> str:
     )
 
 
-def waiting_status(name: str, text: Text) -> str:
-    """The status chip's `data` while another visitor's run goes on."""
-    words = text("state.waiting", name=name)
+def waiting_status(name: str, text: Text, *, device: str = "") -> str:
+    """The status chip's `data` while another visitor's run goes on, or, on a device, before the first token."""
+    words = text("state.reading", name=name, device=device) if device else text("state.waiting", name=name)
     return _json({"state": "loading", "text": words, "tip": text("state.tip"), "busy": True, "fraction": None})
 
 

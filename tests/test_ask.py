@@ -96,3 +96,16 @@ def test_a_public_page_loads_only_what_it_allows():
     with pytest.raises(ModelError, match="one of a"):
         shelf.start("/etc")
     assert isinstance(ModelError("x"), DecodingError)
+
+
+@pytest.mark.parametrize("stops", ["A" * 3000, json.dumps(["a"] * 17)])
+def test_stop_strings_that_would_keep_everyone_waiting_are_refused(stops):
+    with pytest.raises(SettingError, match=r"stop_strings must be at most 16 texts with 400 characters in all"):
+        settings_of(json.dumps({"mode": "greedy", "given": {"stop_strings": stops}}))
+
+
+def test_brackets_within_brackets_without_end_are_no_json():
+    with pytest.raises(PromptError, match="could not be read as messages"):
+        prompt_of("chat", "[" * 30_000, "", EN)
+    with pytest.raises(SettingError, match="this is no JSON"):
+        settings_of(json.dumps({"mode": "greedy", "given": {"bad_words_ids": "[" * 3_900}}))

@@ -69,6 +69,7 @@ EN: dict[str, str] = {
     "state.opening": "loading",
     "state.ready": "{name} · {device} · {dtype}",
     "state.running": "{name} · {device} · token {done}",
+    "state.reading": "{name} · {device} · reading the prompt",
     "state.waiting": "{name} · waiting for a run before this one",
     "state.failed": "{name} · could not be loaded",
     "state.tip": "The model, the device and the number format that decide. The page shows a recorded "

@@ -66,6 +66,7 @@ ZH: dict[str, str] = {
     "state.opening": "正在载入",
     "state.ready": "{name} · {device} · {dtype}",
     "state.running": "{name} · {device} · 第 {done} 个词元",
+    "state.reading": "{name} · {device} · 正在读入提示词",
     "state.waiting": "{name} · 等待前一次运行结束",
     "state.failed": "{name} · 无法载入",
     "state.tip": "做出决定的模型、设备和数值格式。在你运行之前，页面显示的是一次录好的示例。",

@@ -30,11 +30,14 @@
         unset.hidden = !(knob.name in form.given);
         row.querySelector(".dx-zero")?.toggleAttribute("hidden", !(acts && Number(form.given[knob.name]) === 0));
       }
+      for (const radio of element.querySelectorAll('input[type="radio"]')) radio.checked = radio.value === form.mode;
+    };
+
+    const unfold = () => {
       for (const box of element.querySelectorAll(".dx-group")) {
         const { id, open: offered, knobs } = box.group;
-        box.open = open[id] ?? (offered && knobs.some((knob) => knob.modes.includes(form.mode)));
+        box.open = box.expected = open[id] ?? (offered && knobs.some((knob) => knob.modes.includes(form.mode)));
       }
-      for (const radio of element.querySelectorAll('input[type="radio"]')) radio.checked = radio.value === form.mode;
     };
 
     const number = (knob, id) => {
@@ -131,6 +134,7 @@
                 form.mode = "greedy";
                 send();
                 mark();
+                unfold();
               },
             },
           },
@@ -169,6 +173,7 @@
                   fillIn(mode.needs || {});
                   send();
                   mark();
+                  unfold();
                 },
               },
             }),
@@ -185,14 +190,16 @@
       const groups = spec.groups.map((group) => {
         const box = dx.el(
           "details", { class: "dx-group" },
-          dx.el("summary", { on: { click: () => (open[group.id] = !box.open) } }, group.label),
+          dx.el("summary", {}, group.label),
           ...group.knobs.map(knobRow)
         );
         box.group = group;
+        box.addEventListener("toggle", () => box.open !== box.expected && (open[group.id] = box.expected = box.open));
         return box;
       });
       element.querySelector("[data-part=form]").replaceChildren(modeChoice(), ...groups);
       mark();
+      unfold();
       send();
     };
     watch(["data"], update);

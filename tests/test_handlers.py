@@ -1,0 +1,143 @@
+"""What the page's handlers do with what a browser may send, and with visitors who come at the same time."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+
+from app.handlers import Handlers
+from app.session import Session
+from app.shelf import ModelState
+from decoding.record import record
+from decoding.settings import Settings
+
+JUNK = (
+    None, -1, 10**30, float("nan"), "", "x" * 100, "\0", {}, [], [[]], True, {"row": -5, "step": 1e308}, "[" * 5000,
+    '{"row": -99, "step": 99999999999999999999999}', '{"prompt": 1e999, "step": 0, "rank": 0}', '{"row": "a"}',
+    '{"prompt": -7, "step": -7, "rank": -7}', '{"prompt": 10, "step": 10000, "rank": 10000}',
+)  # fmt: skip
+
+
+def sent(**fields) -> gr.EventData:
+    event = gr.EventData(None, None)
+    event._data = fields
+    return event
+
+
+class Shelf:
+    """One model, loaded already."""
+
+    def __init__(self, lm) -> None:
+        self.default, self._ready = lm.name, ModelState(name=lm.name, phase="ready", lm=lm)
+
+    def state(self, name: str) -> ModelState:
+        return self._ready if name == self.default else ModelState(name=name)
+
+    def loading(self, name: str):
+        yield self._ready
+
+
+@pytest.fixture
+def handlers(tiny) -> Handlers:
+    return Handlers(Shelf(tiny))
+
+
+@pytest.fixture(scope="module", params=["sample", "beam_search"])
+def trace(request, tiny):
+    how = {"do_sample": True, "seed": 1} if request.param == "sample" else {"num_beams": 3}
+    return record(tiny, "ab", Settings(max_new_tokens=4, **how))
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
+def test_made_up_values_change_nothing_or_stay_within_the_run(handlers, trace, junk):
+    session = Session(trace)
+    handlers.choose_step(session, junk)
+    handlers.choose_node(session, junk)
+    for data in (junk, {"tab": junk, "place": junk, "number": junk, "lang": junk}):
+        event = gr.EventData(None, None)
+        event._data = data
+        handlers.choose_tab(session, event)
+        handlers.choose_table(session, event)
+        handlers.pick(session, event)
+        handlers.set_language(session, junk, event)
+    handlers.choose_kind(session, junk)
+    assert 0 <= session.step < len(trace.steps)
+    assert 0 <= session.row < trace.n_rows
+    assert session.text.lang == "en"
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
+def test_a_made_up_fork_is_refused_and_the_run_stays(handlers, trace, junk):
+    session = Session(trace)
+    *_, last = handlers.fork(session, sent(token_id=junk))
+    if session.trace is not trace:  # True is 1, a token
+        assert junk is True
+    assert last[Handlers.RUN.index("run")]["interactive"] is True
+    assert session.running is False
+
+
+def test_a_made_up_form_never_breaks_the_page(handlers, tiny):
+    session = Session(record(tiny, "ab", Settings(max_new_tokens=1)))
+    for junk in JUNK:
+        form = json.dumps({"mode": junk, "given": {"max_new_tokens": 1, "num_beams": junk}})
+        *_, last = handlers.run(session, junk, junk, "a", junk, form)
+        assert last[Handlers.RUN.index("run")]["interactive"] is True
+    for form in ("[" * 5000, {"mode": "greedy"}, '{"given": [1]}', None):
+        steps = handlers.run(session, "", "text", "a", "", form)
+        assert len([next(steps) for _ in range(3)]) == 3
+        steps.close()
+
+
+# -- visitors at the same time
+
+
+def chip(out: list, names=Handlers.RUN) -> str:
+    update = out[names.index("status")]
+    return json.loads(update.props["data"])["text"] if hasattr(update, "props") else ""
+
+
+def ask(handlers: Handlers, session: Session, **given):
+    return handlers.run(session, "", "text", "ab", "", json.dumps({"mode": "greedy", "given": given}))
+
+
+def test_who_comes_second_is_told_to_wait_and_can_call_it_off(handlers, trace):
+    first, second = Session(trace), Session(trace)
+    running = ask(handlers, first, max_new_tokens=4)
+    next(running)
+    assert chip(handlers.wait(first), Handlers.WAIT) == ""
+    told = handlers.wait(second)
+    assert "waiting for a run before this one" in chip(told, Handlers.WAIT)
+    assert told[Handlers.WAIT.index("stop")]["interactive"] is True
+    assert "waiting" in json.loads(handlers.wait_to_verify(second).props["data"])["text"]
+    handlers.stop(second)
+    for _ in running:
+        pass
+    outs = list(ask(handlers, second, max_new_tokens=4))
+    assert second.trace is trace
+    assert "waiting" not in chip(outs[-1])
+    assert outs[-1][Handlers.RUN.index("run")]["interactive"] is True
+    for _ in ask(handlers, second, max_new_tokens=4):  # asked again, it runs
+        pass
+    assert second.trace is not trace
+    assert chip(handlers.wait(first), Handlers.WAIT) == ""
+
+
+def test_a_visitor_who_leaves_does_not_keep_the_others_waiting(handlers, trace):
+    first, second = Session(trace), Session(trace)
+    running = ask(handlers, first, max_new_tokens=4)
+    next(running)
+    running.close()
+    assert chip(handlers.wait(second), Handlers.WAIT) == ""
+
+
+def test_after_an_error_the_chip_keeps_the_model_that_was_asked_for(tiny, trace):
+    shelf = Shelf(tiny)
+    other = ModelState(name="other", phase="ready", lm=SimpleNamespace(device="cpu", dtype="float16"))
+    shelf.state = lambda name: other if name == "other" else ModelState(name=name)
+    session = Session(trace)
+    session.model_name = "other"
+    outs = list(ask(Handlers(shelf), session, top_p=1.7, max_new_tokens=-1))
+    assert "other · cpu · float16" in [chip(out) for out in outs]
