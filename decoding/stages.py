@@ -71,7 +71,7 @@ def run_processors(processors: Sequence[Any], input_ids: Tensor, logits: Tensor)
         scores = processor(input_ids, given)
         if not isinstance(scores, Tensor):
             raise RecordingError(
-                f"{type(processor).__name__} returned {type(scores).__name__} instead of scores; return a tensor from it"
+                f"{type(processor).__name__} returned {type(scores).__name__} instead of scores; return a tensor"
             )
         if aliased:
             kept_by_generate = given
