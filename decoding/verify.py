@@ -31,6 +31,10 @@ PREFILLS = {
 }
 RETIRED = ("group_beam_search", "contrastive_search")  # modes that transformers' own generate() no longer has
 OUR_LOOP = "a second run of our own loop"
+REASONS = {
+    "eos", "max_length", "max_time", "stop_string", "user", "error", "running",
+    "all_ended", "early_stopping", "no_improvement",
+}  # fmt: skip # why a run ends by itself, or was stopped: all but the caller's own criteria
 ONE_AT_A_TIME = threading.Lock()  # plain generate() draws from torch's one global random state
 
 
@@ -112,7 +116,7 @@ def verify(
     Raises:
         VerifyError: something that the run needs is not in the trace, or the model cannot be the same.
     """
-    _check_possible(trace, lm, logits_processor, inputs)
+    _check_possible(trace, lm, logits_processor, stopping_criteria, inputs)
     inputs = inputs or _inputs(trace)
     inputs = {name: tensor.to(lm.model.device) for name, tensor in inputs.items()}
     criteria = StoppingCriteriaList(stopping_criteria or [])
@@ -136,12 +140,15 @@ def verify(
     )
 
 
-def _check_possible(trace: Trace, lm: LanguageModel, processors: Any, inputs: Any) -> None:
+def _check_possible(trace: Trace, lm: LanguageModel, processors: Any, criteria: Any, inputs: Any) -> None:
     if not trace.steps:
         raise VerifyError("the trace has no steps, so there is nothing to compare; record a run first")
     own = [stage.name for stage in trace.stages if stage.own]
     if own and not processors:
         raise VerifyError(f"the run used your own {', '.join(own)}; pass them as logits_processor=")
+    own = sorted(set(trace.stop_reasons) - REASONS)
+    if own and not criteria:
+        raise VerifyError(f"the run was ended by your own {', '.join(own)}; pass it as stopping_criteria=")
     vocab = lm.model.config.get_text_config().vocab_size
     if type(lm.model).__name__ != trace.model.class_name or vocab != trace.model.vocab_size:
         raise VerifyError(
@@ -209,7 +216,7 @@ def _compared(trace: Trace, out: Any) -> tuple[Check, ...]:
     checks = [_compare_steps("logits", trace, 0, out.logits), _compare_steps("scores", trace, -1, out.scores)]
     if trace.ledger is not None and set(trace.stop_reasons) & {"user", "error", "running"}:
         return tuple(checks)  # a search broken off has no answer yet, and generate() gives none to compare
-    checks.insert(0, _compare_tokens(trace.sequences, out.sequences.cpu()))
+    checks.insert(0, _compare_tokens(trace, out.sequences.cpu()))
     if trace.ledger is not None:
         checks.append(_compare_hypotheses(trace, out.sequences_scores.cpu()))
     return tuple(checks)
@@ -227,9 +234,17 @@ def _compare_hypotheses(trace: Trace, theirs: Tensor) -> Check:
     )
 
 
-def _compare_tokens(ours: Tensor, theirs: Tensor) -> Check:
+def _compare_tokens(trace: Trace, theirs: Tensor) -> Check:
+    """What was returned, and what the steps say was chosen, which in beam methods is another thing."""
+    ours, chosen, expected = trace.sequences, trace.generated_ids, theirs[:, trace.prompt_ids.shape[1] :]
     if ours.shape == theirs.shape and torch.equal(ours, theirs):
-        return Check(name="tokens", equal=True, detail=f"{ours.shape[0]} × {ours.shape[1]} tokens")
+        if trace.ledger is not None or torch.equal(chosen, expected):
+            return Check(name="tokens", equal=True, detail=f"{ours.shape[0]} × {ours.shape[1]} tokens")
+        if chosen.shape != expected.shape:
+            return Check(name="tokens", equal=False, detail=f"{chosen.shape[1]} chosen against {expected.shape[1]}")
+        row, step = (chosen != expected).nonzero()[0].tolist()
+        detail = f"first at row {row}, step {step}: {int(chosen[row, step])} against {int(expected[row, step])}"
+        return Check(name="tokens", equal=False, detail=detail)
     if ours.shape != theirs.shape:
         return Check(name="tokens", equal=False, detail=f"shape {tuple(ours.shape)} against {tuple(theirs.shape)}")
     row, position = (ours != theirs).nonzero()[0].tolist()
