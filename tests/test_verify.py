@@ -1,0 +1,325 @@
+"""verify: equal on real runs of every kind, and not equal, with place and size, on traces that were tampered with."""
+
+from __future__ import annotations
+
+import copy
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
+
+from decoding import (
+    LanguageModel,
+    NotRecordedError,
+    Recorder,
+    Settings,
+    Trace,
+    VerifyError,
+    load_trace,
+    record,
+    stream,
+    verify,
+)
+from decoding.step_store import MemoryStore
+from tests.test_parity import inputs_of, random_settings
+from tests.tiny_models import tiny_lm
+
+SAMPLE = {"do_sample": True, "top_k": 20, "top_p": 0.95, "temperature": 0.8, "repetition_penalty": 1.1}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def assert_equal(trace: Trace, lm: LanguageModel, **own) -> None:
+    got = verify(trace, lm, **own)
+    assert got.equal, got.text
+    assert {"tokens", "logits", "scores"} <= {check.name for check in got.checks}
+
+
+# --- equal ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {}, {"max_length": 12}, SAMPLE, {**SAMPLE, "seed": 4}, {**SAMPLE, "num_return_sequences": 3},
+        {"guidance_scale": 1.7, "negative_prompt": "The dog"}, {**SAMPLE, "guidance_scale": 1.7},
+        {"stop_strings": ["a", "e", "t"], "max_new_tokens": 30}, {"eos_token_id": [5, 6, 7, 8, 9], **SAMPLE},
+        {"min_new_tokens": 5, "max_new_tokens": 6}, {"min_length": 5, "forced_eos_token_id": [2]},
+        {"watermarking_config": {"bias": 1.0}, **SAMPLE},
+        {"watermarking_config": {"ngram_len": 3, "keys": [1, 2]}, **SAMPLE},
+        {"sequence_bias": [["a", 2.0], [[7], -3.0]], "bad_words_ids": ["cat"], "suppress_tokens": [9]},
+        {"exponential_decay_length_penalty": (2, 1.3), "renormalize_logits": True}, {"max_time": 1e-9},
+        {"num_beams": 3, "num_return_sequences": 2, "length_penalty": 0.5}, {"num_beams": 2, **SAMPLE},
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("through_a_file", [False, True])
+def test_a_real_run_is_equal(tiny, tmp_path, given, through_a_file):
+    torch.manual_seed(11)
+    trace = record(tiny, "The cat sat on", Settings(**{"max_new_tokens": 8, **given}))
+    if through_a_file:
+        trace.save(tmp_path / "run.trace")
+        trace = load_trace(tmp_path / "run.trace")
+    torch.manual_seed(99)  # verify must bring back the state of the recording
+    assert_equal(trace, tiny)
+
+
+@pytest.mark.parametrize("given", [{}, SAMPLE, {**SAMPLE, "num_return_sequences": 2}])
+def test_a_batch_is_equal(tiny, given):
+    prompts = ["a", "The cat sat on the mat", "def decode(logits):"]
+    assert_equal(record(tiny, prompts, Settings(**given, max_new_tokens=7)), tiny)
+
+
+def test_a_chat_is_equal(tiny):
+    chat = [{"role": "user", "content": "Where is Paris?"}]
+    assert_equal(record(tiny, chat, Settings(**SAMPLE, max_new_tokens=7)), tiny)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "t5", "bart"])
+@pytest.mark.parametrize("given", [{}, SAMPLE])
+def test_other_architectures_are_equal(kind, given):
+    lm = tiny_lm(kind)
+    assert_equal(record(lm, ["The cat", "A dog sat there"], Settings(**given, max_new_tokens=6)), lm)
+
+
+@pytest.mark.parametrize("case", range(12))
+def test_drop_in_recordings_are_equal(tiny, case):
+    rng = random.Random(f"verify {case}")
+    given = random_settings(rng, 300)
+    inputs = inputs_of(rng, 300, batch=case % 2 == 1)
+    if inputs["input_ids"].shape[0] > 1 or given.get("num_return_sequences", 1) > 1:
+        given = {k: v for k, v in given.items() if not k.startswith(("guidance", "encoder"))}
+    torch.manual_seed(case)
+    tiny.model.generate(**inputs, **given, custom_generate=(recorder := Recorder()))
+    assert_equal(recorder.trace, tiny)
+
+
+@pytest.mark.parametrize("given", [SAMPLE, {**SAMPLE, "num_return_sequences": 2}, {"max_time": 60.0}])
+def test_a_run_that_was_stopped_by_hand_is_equal(tiny, given):
+    torch.manual_seed(3)
+    recorder = Recorder()
+    steps = stream(tiny, "The cat", Settings(**given, max_new_tokens=50, min_new_tokens=50), recorder)
+    for _ in range(5):
+        next(steps)
+    steps.close()
+    assert set(recorder.trace.stop_reasons) == {"user"}
+    assert_equal(recorder.trace, tiny)
+
+
+def test_a_run_that_broke_off_is_equal_up_to_there(tiny):
+    def on_step(step):
+        if step.index == 3:
+            raise ValueError
+
+    recorder = Recorder(on_step=on_step, seed=1)
+    with pytest.raises(ValueError):
+        tiny.model.generate(torch.tensor([[5, 6]]), **SAMPLE, max_new_tokens=9, custom_generate=recorder)
+    assert len(recorder.trace.steps) == 4
+    assert_equal(recorder.trace, tiny)
+
+
+def test_a_spilled_run_is_equal(tiny):
+    assert_equal(record(tiny, "The cat", Settings(**SAMPLE, max_new_tokens=7), memory_budget=0), tiny)
+
+
+def test_verify_leaves_the_random_state_alone(tiny):
+    for given in (SAMPLE, {**SAMPLE, "seed": 7}):
+        trace = record(tiny, "a", Settings(**given, max_new_tokens=4))
+        torch.manual_seed(5)
+        before = torch.get_rng_state()
+        verify(trace, tiny)
+        assert torch.equal(torch.get_rng_state(), before)
+
+
+class AddsOne(LogitsProcessor):
+    def __call__(self, input_ids, scores):
+        scores[:, 20] += 1.0
+        return scores
+
+
+class AtSix(StoppingCriteria):
+    def __call__(self, input_ids, scores, **kwargs):
+        return torch.full((len(input_ids),), input_ids.shape[1] >= 6)
+
+
+def test_the_callers_own_processors_and_criteria_are_asked_for_and_used(tiny):
+    own = {"logits_processor": LogitsProcessorList([AddsOne()])}
+    trace = record(tiny, "The cat", Settings(**SAMPLE, max_new_tokens=5), **own)
+    with pytest.raises(VerifyError, match="^the run used your own AddsOne; pass them as logits_processor="):
+        verify(trace, tiny)
+    assert_equal(trace, tiny, **own)
+    own = {"stopping_criteria": StoppingCriteriaList([AtSix()])}
+    trace = record(tiny, "The cat", Settings(max_new_tokens=50, min_new_tokens=50), **own)
+    assert trace.stop_reasons == ("AtSix",)
+    with pytest.raises(VerifyError, match="^the run was ended by your own AtSix; pass it as stopping_criteria="):
+        verify(trace, tiny)
+    assert_equal(trace, tiny, **own)
+
+
+# --- not equal ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def run() -> Trace:
+    torch.set_num_threads(1)
+    given = Settings(**SAMPLE, seed=2, max_new_tokens=6, min_new_tokens=6, num_return_sequences=2)
+    return record(tiny_lm(), "The cat", given)
+
+
+def changed(trace: Trace, step: int, change) -> Trace:
+    """The trace with the arrays of one step changed."""
+    store = MemoryStore()
+    for t in range(len(trace.steps)):
+        arrays = {name: array.clone() for name, array in trace.store.load(t).items()}
+        if t == step:
+            change(arrays)
+        store.append(arrays)
+    steps = tuple(replace(s, _store=store) for s in trace.steps)
+    return with_fields(trace, store=store, steps=steps)
+
+
+def with_fields(trace: Trace, **fields) -> Trace:
+    out = copy.copy(trace)
+    for name, value in fields.items():
+        object.__setattr__(out, name, value)
+    return out
+
+
+def only_difference(trace: Trace, lm: LanguageModel) -> dict[str, str]:
+    got = verify(trace, lm)
+    assert not got.equal
+    assert got.text.startswith("NOT equal\n")
+    return {check.name: check.detail for check in got.checks if not check.equal}
+
+
+def test_a_changed_token_is_found(run, tiny):
+    sequences = run.sequences.clone()
+    was = int(sequences[1, 4])
+    sequences[1, 4] = 33
+    found = only_difference(with_fields(run, sequences=sequences), tiny)
+    assert found == {"tokens": f"first at row 1, position 4: 33 against {was}"}
+
+
+def test_a_changed_choice_is_found_even_where_the_sequences_are_right(run, tiny):
+    was = run.steps[3].token_ids
+    steps = tuple(replace(s, token_ids=(was[0], 33)) if s.index == 3 else s for s in run.steps)
+    found = only_difference(with_fields(run, steps=steps), tiny)
+    assert found == {"tokens": f"first at row 1, step 3: 33 against {was[1]}"}
+
+
+def test_a_changed_logit_is_found_with_place_and_size(run, tiny):
+    def change(arrays):
+        arrays["logits"][1, 300] += 0.25
+
+    found = only_difference(changed(run, 2, change), tiny)
+    assert found["logits"] == "first at step 2, row 1: 1 values differ, by up to 0.25"
+
+
+def test_the_last_bit_of_a_logit_is_found(run, tiny):
+    def change(arrays):
+        arrays["logits"][0].view(torch.int32)[7] ^= 1
+
+    found = only_difference(changed(run, 5, change), tiny)
+    assert found["logits"].startswith("first at step 5, row 0: 1 values differ, by up to ")
+
+
+def test_a_token_that_was_brought_back_is_found_in_the_scores_only(run, tiny):
+    names = [stage.name for stage in run.stages]
+    last, top_k = len(names), names.index("TopKLogitsWarper") + 1
+
+    def change(arrays):  # nothing is removed any more from top-k on
+        arrays["kinds"][top_k - 1 :] = 0
+
+    assert last > top_k
+    found = only_difference(changed(run, 1, change), tiny)
+    assert list(found) == ["scores"]
+    assert found["scores"].startswith("first at step 1, row 0: ")
+    assert found["scores"].endswith("values differ, by up to 0")  # those that were kept are the same
+
+
+def test_steps_that_were_cut_off_are_found(run, tiny):
+    found = only_difference(with_fields(run, steps=run.steps[:-1]), tiny)
+    assert found["logits"] == "5 steps against 6"
+    assert found["scores"] == "5 steps against 6"
+
+
+def test_another_parameter_than_the_recorded_one_is_found(run, tiny):
+    found = only_difference(with_fields(run, generation_config={**run.generation_config, "top_k": 2}), tiny)
+    assert "scores" in found
+
+
+def test_another_seed_is_found(run, tiny):
+    assert "tokens" in only_difference(with_fields(run, seed=3), tiny)
+
+
+def test_another_model_of_the_same_kind_is_found(run):
+    found = only_difference(run, tiny_lm(seed=1))
+    assert found["logits"].startswith("first at step 0, row 0: 320 values differ, by up to ")
+
+
+# --- the report -----------------------------------------------------------------------------------------------------
+
+
+def test_the_report_says_what_was_compared(run, tiny):
+    assert verify(run, tiny).text == (
+        "equal: generate() gives the same, bit for bit\n"
+        "  tokens: equal (2 × 8 tokens)\n"
+        "  logits: equal (6 steps, 3,840 values, bit for bit)\n"
+        "  scores: equal (6 steps, 3,840 values, bit for bit)"
+    )
+
+
+def test_the_report_notes_what_is_not_the_recording_s(run, tiny):
+    info = replace(run.model, device="cuda:0", torch_version="2.0", transformers_version="5.0")
+    notes = verify(with_fields(run, model=info), tiny).notes
+    assert notes[0].startswith("recorded on cuda:0 in float32, verified on cpu in float32: the last bits may differ")
+    assert notes[1].startswith("recorded with transformers 5.0, verified with ")
+    assert notes[2].startswith("recorded with torch 2.0, verified with ")
+
+
+# --- what cannot be verified ----------------------------------------------------------------------------------------
+
+
+def test_a_trace_without_steps_cannot_be_verified(run, tiny):
+    with pytest.raises(VerifyError, match="^the trace has no steps, so there is nothing to compare; record"):
+        verify(with_fields(run, steps=()), tiny)
+
+
+def test_another_architecture_is_refused(run):
+    with pytest.raises(VerifyError) as caught:
+        verify(run, tiny_lm("gpt2"))
+    assert str(caught.value) == (
+        "the trace was made by tiny-llama (LlamaForCausalLM, 320 tokens), this model is tiny-gpt2 "
+        "(GPT2LMHeadModel, 320 tokens); load the same model"
+    )
+
+
+def test_a_drop_in_recording_of_an_encoder_decoder_needs_its_inputs():
+    lm, ids = tiny_lm("t5"), torch.tensor([[5, 6, 7]])
+    lm.model.generate(ids, max_new_tokens=4, custom_generate=(recorder := Recorder()))
+    with pytest.raises(VerifyError, match="^what the encoder read is not in a drop-in recording; pass inputs="):
+        verify(recorder.trace, lm)
+    assert_equal(recorder.trace, lm, inputs={"input_ids": ids})
+
+
+def test_a_run_from_embeddings_needs_its_inputs(tiny):
+    inputs = {"inputs_embeds": tiny.model.get_input_embeddings()(torch.tensor([[5, 6, 7]])).detach()}
+    tiny.model.generate(**inputs, max_new_tokens=4, custom_generate=(recorder := Recorder()))
+    with pytest.raises(VerifyError, match="^the run started from embeddings, which are not in the trace; pass inputs="):
+        verify(recorder.trace, tiny)
+    assert_equal(recorder.trace, tiny, inputs=inputs)
+
+
+def test_a_trace_that_lost_its_scores_cannot_be_verified(run, tiny):
+    store = MemoryStore(0)
+    store.lost_from, store.lost_because = 0, "No space left on device"
+    for t in range(len(run.steps)):
+        store.append(run.store.load(t))
+    lost = with_fields(run, store=store, steps=tuple(replace(s, _store=store) for s in run.steps))
+    with pytest.raises(NotRecordedError, match="the scores of step 0 were not kept"):
+        verify(lost, tiny)
