@@ -49,13 +49,17 @@ class SettingError(DecodingError):
         self.accepts = accepts
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For sending it to another process: exceptions are made again from what they were made from."""
+        return type(self), (self.parameter, self.value, self.accepts, self.remedy), self.__dict__
+
 
 def shown(value: Any) -> str:
     """The value as Python writes it, cut where it is long: it may come from a hostile file."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits; lists in lists in lists …
-        return f"a {type(value).__name__}"
+        return f"something of type {type(value).__name__}"
     return text if len(text) <= 200 else text[:200] + "…"
 
 
