@@ -32,6 +32,7 @@ def header_json(text: Text) -> str:
             "language_label": text("language"),
             "languages": [{"id": lang, "label": label} for lang, label in LANGUAGES.items()],
             "scheme_label": text("scheme"),
+            "skip": text("skip"),
             "verify_tip": text("ask.verify.tip"),
         }
     )

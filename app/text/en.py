@@ -10,6 +10,7 @@ EN: dict[str, str] = {
     "tagline": "from logits to text, one recorded decision at a time",
     "language": "Language",
     "scheme": "Light or dark",
+    "skip": "Skip to the run",
     "close": "Close this message",
     # -- ask
     "ask.model": "Model",

@@ -8,6 +8,7 @@ ZH: dict[str, str] = {
     "tagline": "从 logits 到文字：逐步记录每一次解码决定",
     "language": "语言",
     "scheme": "浅色或深色",
+    "skip": "跳到这次运行",
     "close": "关闭这条消息",
     # -- ask
     "ask.model": "模型",

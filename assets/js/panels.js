@@ -24,6 +24,12 @@
         )
       );
       document.querySelector("#dx-verify-button")?.setAttribute("data-tip", data.verify_tip);
+      // Sixty controls stand before the run: the keyboard may pass them by.
+      part("skip").textContent = data.skip;
+      part("skip").onclick = (event) => {
+        event.preventDefault();
+        document.querySelector(document.body.classList.contains("dx-beams") ? ".dx-beam-tree [data-part=scroll]" : ".dx-token[tabindex='0']")?.focus();
+      };
       const scheme = part("scheme");
       scheme.setAttribute("aria-label", data.scheme_label);
       scheme.setAttribute("data-tip", data.scheme_label);
