@@ -12,7 +12,8 @@ class Header(Drawn):
 
     scripts = ("panels.js",)
     markup = (
-        '<header class="dx dx-header"><a class="dx-skip" href="#dx-main" data-part="skip"></a><h1 data-part="name"></h1><span class="dx-tagline" data-part="tagline"></span>'
+        '<header class="dx dx-header"><a class="dx-skip" href="#dx-main" data-part="skip"></a>'
+        '<h1 data-part="name"></h1><span class="dx-tagline" data-part="tagline"></span>'
         '<div class="dx-tabs" role="group" data-part="languages"></div>'
         '<button type="button" class="dx-icon" data-part="scheme"></button></header>'
     )

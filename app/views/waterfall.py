@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -128,16 +129,18 @@ def waterfall_view(
 
 
 def _column(name, label, value, before, after, p_before, p_after) -> StageColumn:
-    alive = after > -math.inf  # [vocab]
-    gone = torch.zeros_like(alive) if before is None else (before > -math.inf) & ~alive
+    # In numpy: torch shares so little work out to threads, and waits for them, also where a run keeps them busy.
+    alive = after.numpy() > -math.inf  # [vocab]
+    gone = np.zeros_like(alive) if before is None else (before.numpy() > -math.inf) & ~alive
+    p = p_after.numpy()[p_after.numpy() > 0]
     return StageColumn(
         name=name or "",
         label=label,
         value=value,
-        n_alive=int(alive.sum()),
-        n_removed=int(gone.sum()),
-        mass_removed=0.0 if before is None else float(p_before[gone].sum()),
-        entropy_nats=float(torch.special.entr(p_after).sum()),
+        n_alive=int(np.count_nonzero(alive)),
+        n_removed=int(np.count_nonzero(gone)),
+        mass_removed=0.0 if before is None else float(p_before.numpy()[gone].sum()),
+        entropy_nats=float(-(p * np.log(p)).sum()),
         changed=before is None or not torch.equal(before, after),
     )
 
