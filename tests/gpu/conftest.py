@@ -1,0 +1,36 @@
+"""Tests that need CUDA: skipped, each with the reason, where there is none. `make test-gpu` runs them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before CUDA starts: cuBLAS gives the same bits for the same call only with a workspace of fixed size.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what lies in this folder, and skips it without CUDA."""
+    import torch
+
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.gpu)
+            item.add_marker(pytest.mark.filterwarnings("ignore"))  # of algorithms that are not deterministic
+            if not torch.cuda.is_available():
+                item.add_marker(pytest.mark.skip(reason="no CUDA"))
+
+
+@pytest.fixture(autouse=True)
+def deterministic():
+    """Two runs of the same call give the same bits; some CUDA kernels do not unless they are told to."""
+    import torch
+
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    yield
+    torch.use_deterministic_algorithms(before)
