@@ -186,9 +186,10 @@ def _wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Co
     p["cutoff"].tab(handlers.choose_tab, [p["session"]], outputs("cutoff"), **UPDATE)
     p["kind"].change(handlers.choose_kind, [p["session"], p["kind"]], outputs("prompt", "system"), **UPDATE)
     asked = outputs("session", "model", "kind", "prompt", "system", "knobs")
-    gr.on([p["run"].click, p["model"].submit], handlers.run, asked, outputs(*handlers.RUN), **RUN)
+    # First, since the page sends an event's calls one after the other.
     for starts in (p["run"].click, p["model"].submit, p["fork"].fork):
         starts(handlers.wait, [p["session"]], outputs(*handlers.WAIT), **UPDATE)
+    gr.on([p["run"].click, p["model"].submit], handlers.run, asked, outputs(*handlers.RUN), **RUN)
     p["fork"].fork(handlers.fork, [p["session"]], outputs(*handlers.RUN), **RUN)
     p["runs"].pick(handlers.pick, [p["session"]], outputs(*handlers.RUN), **UPDATE)
     p["stop"].click(handlers.stop, [p["session"]], None, **UPDATE)

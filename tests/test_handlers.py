@@ -109,7 +109,7 @@ def test_who_comes_second_is_told_to_wait_and_can_call_it_off(handlers, trace):
     next(running)
     assert chip(handlers.wait(first), Handlers.WAIT) == ""
     told = handlers.wait(second)
-    assert "waiting for a run before this one" in chip(told, Handlers.WAIT)
+    assert "waiting for another run" in chip(told, Handlers.WAIT)
     assert told[Handlers.WAIT.index("stop")]["interactive"] is True
     assert "waiting" in json.loads(handlers.wait_to_verify(second).props["data"])["text"]
     handlers.stop(second)

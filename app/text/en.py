@@ -71,7 +71,7 @@ EN: dict[str, str] = {
     "state.ready": "{name} · {device} · {dtype}",
     "state.running": "{name} · {device} · token {done}",
     "state.reading": "{name} · {device} · reading the prompt",
-    "state.waiting": "{name} · waiting for a run before this one",
+    "state.waiting": "{name} · waiting for another run",
     "state.failed": "{name} · could not be loaded",
     "state.tip": "The model, the device and the number format that decide. The page shows a recorded "
     "example until you run something.",

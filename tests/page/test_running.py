@@ -166,3 +166,19 @@ def test_made_up_events_do_no_harm(app_url, open_page):
     page.wait_for_timeout(500)
     page.locator(".dx-token").nth(2).click()
     expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text("step 3")
+
+
+def test_who_comes_second_waits_in_view_and_can_call_it_off(app_url, open_page):
+    first, second = open_page(app_url), open_page(app_url)
+    for name in ("max_new_tokens", "min_new_tokens"):
+        first.locator(f"#dx-knob-{name}").fill("400")
+    first.locator("#dx-run").click()
+    first.wait_for_function("document.querySelector('.dx-status').dataset.state === 'running'")
+    second.locator("#dx-run").click()
+    expect(second.locator(".dx-status")).to_contain_text("waiting for another run")
+    second.locator("#dx-stop").click()
+    first.locator("#dx-stop").click()
+    expect(first.locator("#dx-run")).to_be_enabled()
+    expect(second.locator("#dx-run")).to_be_enabled()
+    expect(second.locator(".dx-facts")).to_contain_text("recorded example")
+    expect(second.locator(".dx-status")).not_to_contain_text("waiting")
