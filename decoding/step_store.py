@@ -11,6 +11,8 @@ import os
 import tempfile
 import threading
 import weakref
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import IO, Protocol
 
 import safetensors.torch
@@ -24,7 +26,8 @@ __all__ = ["DEFAULT_MEMORY_BUDGET", "MemoryStore", "StepStore"]
 
 DEFAULT_MEMORY_BUDGET = 2**30  # bytes; 4,000 steps at 49k vocabulary in float32
 FOR_STEPS = 0.75  # of the budget; the rest is for work: scores between processors, encoding, what malloc loses
-BLOCK = 64 * 2**20  # bytes that arrays kept in memory share; untouched pages of it take none
+BLOCK = 64 * 2**20  # bytes that steps kept in memory share; untouched pages of it take none
+ALIGNED = 64  # bytes; an array begins at a multiple
 LOST = None
 REMEDY = "free some space in the temporary folder, or raise memory_budget"
 
@@ -47,6 +50,36 @@ class StepStore(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InBlock:
+    """Where a step's arrays lie in a block of memory.
+
+    They are no tensors until they are asked for: thousands of small ones in the heap, between the large ones that
+    come and go at every step, would leave gaps that add up to a fifth of the whole.
+
+    Attributes:
+        places: name, dtype, shape, first byte and number of bytes of each array.
+    """
+
+    block: Tensor
+    places: tuple[tuple[str, torch.dtype, tuple[int, ...], int, int], ...]
+
+    def arrays(self) -> dict[str, Tensor]:
+        """Views of the block, by name."""
+        return {
+            name: self.block[start : start + size].view(dtype).view(shape)
+            for name, dtype, shape, start, size in self.places
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InFile:
+    """Where a spilled step lies."""
+
+    offset: int
+    length: int
+
+
 class MemoryStore:
     """Keeps steps in memory up to three quarters of `memory_budget` bytes, and then in a temporary file.
 
@@ -64,7 +97,7 @@ class MemoryStore:
         self._in_memory = 0
         self._block = torch.empty(0, dtype=torch.uint8)
         self._block_used = 0
-        self._steps: list[dict[str, Tensor] | tuple[int, int] | None] = []
+        self._steps: list[_InBlock | _InFile | None] = []
         self._file: IO[bytes] | None = None
         self._lock = threading.Lock()
 
@@ -76,7 +109,7 @@ class MemoryStore:
         size = sum(a.numel() * a.element_size() for a in arrays.values())
         if self._in_memory + size <= FOR_STEPS * self.memory_budget:
             self._in_memory += size
-            self._steps.append({name: self._kept(array) for name, array in arrays.items()})
+            self._steps.append(self._keep(arrays))
         else:
             self._steps.append(self._spill(arrays))
         if self._steps[-1] is not LOST:
@@ -90,26 +123,29 @@ class MemoryStore:
                 f"the scores of step {index} were not kept: the temporary file could not be written from step "
                 f"{self.lost_from} on ({self.lost_because}); {REMEDY}"
             )
-        if isinstance(step, dict):
-            return step
-        offset, length = step
+        if isinstance(step, _InBlock):
+            return step.arrays()
         with self._lock:
-            self._file.seek(offset)
-            blob = self._file.read(length)
+            self._file.seek(step.offset)
+            blob = self._file.read(step.length)
         return arrays_from_bytes(blob, f"step {index}")
 
-    def _kept(self, array: Tensor) -> Tensor:
-        """A copy next to the other kept arrays: in the heap, among what comes and goes, gaps would double it."""
-        size = array.numel() * array.element_size()
-        if size < 4096:
-            return array.clone()
-        if self._block_used + size > self._block.numel():
-            self._block, self._block_used = torch.empty(max(size, BLOCK), dtype=torch.uint8), 0
-        place = self._block[self._block_used : self._block_used + size]
-        self._block_used += -(-size // 64) * 64
-        return place.view(array.dtype).view(array.shape).copy_(array)
+    def _keep(self, arrays: dict[str, Tensor]) -> _InBlock:
+        sizes = [a.numel() * a.element_size() for a in arrays.values()]
+        starts = [0, *accumulate(-(-size // ALIGNED) * ALIGNED for size in sizes)]
+        if self._block_used + starts[-1] > self._block.numel():
+            self._block, self._block_used = torch.empty(max(starts[-1], BLOCK), dtype=torch.uint8), 0
+        places = tuple(
+            (name, array.dtype, tuple(array.shape), self._block_used + start, size)
+            for (name, array), start, size in zip(arrays.items(), starts, sizes, strict=False)
+        )
+        step = _InBlock(block=self._block, places=places)
+        for name, copy in step.arrays().items():
+            copy.copy_(arrays[name])
+        self._block_used += starts[-1]
+        return step
 
-    def _spill(self, arrays: dict[str, Tensor]) -> tuple[int, int] | None:
+    def _spill(self, arrays: dict[str, Tensor]) -> _InFile | None:
         if self.lost_from is not None:
             return LOST
         blob = safetensors.torch.save(arrays)
@@ -126,7 +162,7 @@ class MemoryStore:
             self.lost_from, self.lost_because = len(self._steps), err.strerror or type(err).__name__
             return LOST
         self.n_spilled += 1
-        return offset, len(blob)
+        return _InFile(offset=offset, length=len(blob))
 
 
 def arrays_from_bytes(blob: bytes, what: str) -> dict[str, Tensor]:
