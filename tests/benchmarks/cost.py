@@ -2,7 +2,8 @@
 
 Both kinds of run alternate in the order A B B A, so that a machine that slows down or speeds up meanwhile
 slows both; each pair gives one ratio. The same is done with plain against plain, which should give 1: how far
-it does not is how far the machine can be trusted at the moment.
+it does not is how far the machine can be trusted at the moment. On a machine that is busy with other things the
+second row tells more: processor time on one thread, which waiting for others does not count in.
 """
 
 from __future__ import annotations
@@ -51,10 +52,13 @@ def run() -> list[Row]:
 
         trace = recorded()
         if dtype == "float32":
-            rows += [
-                time_row(f"generate() recorded over plain, {N_TOKENS} tokens", plain, recorded, f"≤ {TIME_BAR} ×"),
-                time_row("plain over plain (noise of this machine)", plain, plain, "", n_pairs=5),
-            ]
+            name = f"generate() recorded over plain, {N_TOKENS} tokens"
+            rows.append(time_row(name, plain, recorded, bar=f"≤ {TIME_BAR} ×"))
+            rows.append(time_row("plain over plain (noise of this machine)", plain, plain, n_pairs=5))
+            threads = torch.get_num_threads()
+            torch.set_num_threads(1)
+            rows.append(time_row("recorded over plain, processor time, 1 thread", plain, recorded, time.process_time))
+            torch.set_num_threads(threads)
         logits = sum(t.numel() * t.element_size() for t in (step.logits() for step in trace.steps))
         ratio = trace.nbytes / logits
         rows.append(
@@ -70,10 +74,16 @@ def run() -> list[Row]:
 
 
 def time_row(
-    name: str, plain: Callable[[], Any], other: Callable[[], Any], bar: str, n_pairs: int = N_PAIRS
+    name: str,
+    plain: Callable[[], Any],
+    other: Callable[[], Any],
+    clock: Callable[[], float] = time.perf_counter,
+    *,
+    bar: str = "",
+    n_pairs: int = N_PAIRS,
 ) -> Row:
     """Median over pairs of other ÷ plain, with the quartiles."""
-    ratios = paired_ratios(plain, other, n_pairs)
+    ratios = paired_ratios(plain, other, clock, n_pairs)
     low, median, high = statistics.quantiles(ratios, n=4)
     spread = f"IQR {low:.3f} to {high:.3f}, {min(ratios):.3f} to {max(ratios):.3f}, n = {len(ratios)}"
     return Row(
@@ -81,21 +91,23 @@ def time_row(
     )
 
 
-def paired_ratios(plain: Callable[[], Any], other: Callable[[], Any], n_pairs: int = N_PAIRS) -> list[float]:
-    """One ratio of wall times per pair; every second pair runs the other way round."""
+def paired_ratios(
+    plain: Callable[[], Any], other: Callable[[], Any], clock: Callable[[], float], n_pairs: int
+) -> list[float]:
+    """One ratio of times per pair; every second pair runs the other way round."""
     plain(), other()  # warm up
     ratios = []
     for pair in range(n_pairs):
         if pair % 2:
-            b, a = seconds(other), seconds(plain)
+            b, a = seconds(other, clock), seconds(plain, clock)
         else:
-            a, b = seconds(plain), seconds(other)
+            a, b = seconds(plain, clock), seconds(other, clock)
         ratios.append(b / a)
     return ratios
 
 
-def seconds(call: Callable[[], Any]) -> float:
-    """Wall time of a call."""
-    began = time.perf_counter()
+def seconds(call: Callable[[], Any], clock: Callable[[], float]) -> float:
+    """How long a call takes by this clock."""
+    began = clock()
     call()
-    return time.perf_counter() - began
+    return clock() - began
