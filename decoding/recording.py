@@ -74,9 +74,9 @@ class Recording:
         self.steps: list[Step] = []
         self.sequences: Tensor | None = None
         self._model, self._facts, self._identity = model, facts, identity
-        self._prompt_ids = input_ids.detach().cpu().clone()
+        self._prompt_ids = input_ids.detach().to("cpu", torch.long, copy=True)
         mask = None if model.config.is_encoder_decoder else model_kwargs.get("attention_mask")
-        mask = torch.ones_like(self._prompt_ids) if mask is None else mask.cpu().clone()
+        mask = torch.ones_like(self._prompt_ids) if mask is None else mask.to("cpu", torch.long, copy=True)
         self._prompt_mask = mask[:, -self._prompt_ids.shape[1] :] if self._prompt_ids.shape[1] else mask[:, :0]
         self._config = config_as_json(config)
         self._reasons: list[str | None] = [None] * (self.ledger.n_prompts if beams else input_ids.shape[0])

@@ -253,18 +253,9 @@ def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
     _check_run(run, n_steps, n_rows, model.vocab_size)
     store = ZipStore(archive, n_steps, n_rows, model.vocab_size, len(stages))
     ledger = _ledger(header.get("beams"), run, n_steps, n_rows)
-    chosen, ended = run["chosen"].tolist(), run["ended"].bool().tolist()
-    parents = run["parents"].tolist() if ledger else [()] * n_steps
-    steps = tuple(
-        Step(
-            index=t, token_ids=tuple(chosen[t]), ended=tuple(ended[t]), parents=tuple(parents[t]), stages=stages,
-            _store=store, _ledger=ledger,
-        )
-        for t in range(n_steps)
-    )  # fmt: skip
     tokens = _under("tokens.", run)
     return Trace(
-        steps=steps,
+        steps=_steps(run, n_steps, stages, store, ledger),
         stages=stages,
         prompt_ids=run["prompt_ids"],
         prompt_mask=run["prompt_mask"],
@@ -291,6 +282,20 @@ def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
     )
 
 
+def _steps(
+    run: dict[str, Tensor], n_steps: int, stages: tuple[Stage, ...], store: ZipStore, ledger: Ledger | None
+) -> tuple[Step, ...]:
+    chosen, ended = run["chosen"].tolist(), run["ended"].bool().tolist()
+    parents = run["parents"].tolist() if ledger else [()] * n_steps
+    return tuple(
+        Step(
+            index=t, token_ids=tuple(chosen[t]), ended=tuple(ended[t]), parents=tuple(parents[t]), stages=stages,
+            _store=store, _ledger=ledger,
+        )
+        for t in range(n_steps)
+    )  # fmt: skip
+
+
 def _under(prefix: str, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
@@ -306,6 +311,9 @@ def _ledger(beams: Any, run: dict[str, Tensor], n_steps: int, n_rows: int) -> Le
     ledger = Ledger.from_arrays(_under("ledger.", run), n_beams, reasons)
     if len(ledger) != n_steps or ledger.n_prompts * n_beams != n_rows or run["parents"].shape != run["chosen"].shape:
         raise TraceFileError(f"the ledger has {len(ledger)} steps of {ledger.n_prompts} prompts; the header differs")
+    parents = run["parents"]
+    if parents.dtype != torch.int64 or int(parents.min()) < -1 or int(parents.max()) >= n_rows:
+        raise TraceFileError(f"parents point outside the {n_rows} rows; the file is damaged")
     return ledger
 
 
