@@ -103,6 +103,14 @@ def test_a_drop_in_recording_of_an_encoder_decoder_comes_back(tmp_path):
     assert_same_trace(round_trip(recorder.trace, tmp_path), recorder.trace)
 
 
+def test_ids_and_masks_of_other_types_come_back(tmp_path):
+    recorder = Recorder()
+    ids = torch.tensor([[0, 5, 6], [7, 8, 9]], dtype=torch.int32)
+    tiny_model().generate(ids, attention_mask=ids != 0, max_new_tokens=3, custom_generate=recorder)
+    assert recorder.trace.prompt_mask.tolist() == [[0, 1, 1], [1, 1, 1]]
+    assert_same_trace(round_trip(recorder.trace, tmp_path), recorder.trace)
+
+
 def test_a_run_without_a_step_comes_back(tmp_path):
     recorder = Recorder()
     stream = recorder.stream(tiny_model(), input_ids=torch.tensor([[5, 6]]), logits_processor=[Raises(0)])
@@ -476,6 +484,20 @@ def test_arrays_of_the_run_that_lie_are_refused(saved, tmp_path, arrays):
 )  # fmt: skip
 def test_arrays_of_a_step_that_lie_are_refused(saved, tmp_path, arrays):
     refused(with_step(saved, tmp_path, **arrays))
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"parents": torch.full((3, 2), 2)}, {"parents": torch.full((3, 2), -2)}, {"parents": torch.zeros(3, 2)},
+        {"parents": torch.zeros(3, 3, dtype=torch.long)}, {"parents": None}, {"ledger.token": None},
+        {"ledger.fate": torch.full((3, 1, 4), 99, dtype=torch.uint8)}, {"ledger.score": torch.zeros(3, 1, 5)},
+    ],
+    ids=lambda arrays: ", ".join(arrays),
+)  # fmt: skip
+def test_a_ledger_that_lies_is_refused(tmp_path, arrays):
+    record(tiny_lm(), "The cat", Settings(num_beams=2, max_new_tokens=3, min_new_tokens=3)).save(tmp_path / "a.trace")
+    refused(with_run(tmp_path / "a.trace", tmp_path, **arrays))
 
 
 def raw_safetensors(header: dict, data: bytes = b"") -> bytes:
