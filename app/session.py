@@ -225,12 +225,13 @@ class Session:
             self._step_in_view = (key, view)
         return self._step_in_view[1]
 
-    def fork(self, *, busy: bool = False) -> str:
+    def fork(self) -> str:
         """The fork chooser of the step in view, as JSON; `null` hides it."""
         if not self.trace.steps or self.trace.model.source == "caller":
             return "null"
         candidate = None if self.beams is None else self.beams.candidate
-        return fork_json(self._waterfall_view(), self.text, candidate=candidate, busy=busy)
+        n_left = self.trace.most_new_tokens - self.step - 1
+        return fork_json(self._waterfall_view(), self.text, candidate=candidate, n_left=n_left)
 
     def run_list(self) -> str:
         """The runs beside each other, as JSON."""

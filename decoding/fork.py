@@ -125,7 +125,7 @@ def _remaining(trace: Trace, settings: Settings | None, lm: LanguageModel, step:
         values = settings.generate_kwargs(lm.tokenizer)
         return values if values.get("num_beams", 1) > 1 else {**values, "num_return_sequences": 1}
     values = {k: v for k, v in trace.generation_config.items() if k not in ("max_time", "min_length", "max_length")}
-    length = trace.generation_config["max_length"] - trace.prompt_ids.shape[1] - step - 1
+    length = trace.most_new_tokens - step - 1
     if length < 1:
         raise PromptError(
             f"nothing is left to decode: the run could have {length + step + 1} new tokens and the fork uses them up; "

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from decoding.whatif import WhatIf
 
-__all__ = ["Fork", "ModelInfo", "Step", "Trace"]
+__all__ = ["PREFILLS", "Fork", "ModelInfo", "Step", "Trace"]
+
+PREFILLS = ("plain", "shared", "reused")  # see `Trace.prefill`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +229,12 @@ class Trace:
         """Return sequences, or beams, that each prompt was expanded to."""
         config = self.generation_config
         return max(config.get("num_beams") or 1, config.get("num_return_sequences") or 1)
+
+    @property
+    def most_new_tokens(self) -> int:
+        """New tokens that the length limit allowed; where a file does not say, as many as there are steps."""
+        limit = self.generation_config.get("max_length")
+        return len(self.steps) if limit is None else limit - self.prompt_ids.shape[1]
 
     @property
     def stop_reason(self) -> str:

@@ -35,7 +35,7 @@ from decoding.silent import REASONS, SilentKnob
 from decoding.stages import Stage
 from decoding.step_store import arrays_from_bytes
 from decoding.tokens import TokenTable
-from decoding.trace import Fork, ModelInfo, Step, Trace
+from decoding.trace import PREFILLS, Fork, ModelInfo, Step, Trace
 
 __all__ = ["load_trace", "save_trace"]
 
@@ -81,7 +81,12 @@ def load_trace(path: str | os.PathLike[str]) -> Trace:
     path = Path(path)
     try:
         archive = open_zip(path)
-        return _trace(archive, _header(archive))
+        trace = _trace(archive, _header(archive))
+        for name in ("prompts", "messages"):
+            given = getattr(trace, name)
+            if given is not None and len(given) != trace.n_prompts:
+                raise TraceFileError(f"{name} are {len(given)}, the rows are of {trace.n_prompts}; the file is damaged")
+        return trace
     except TraceFileError:
         raise
     except MemoryError as err:
@@ -275,7 +280,7 @@ def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
         seed=None if header["seed"] is None else _count(header, "seed", most=SEED_LIMIT),
         rng_state=run.get("rng_state"),
         seconds=_seconds(header["seconds"]),
-        prefill=_text(header.get("prefill", "plain")),
+        prefill=_one_of(header.get("prefill", "plain"), PREFILLS),
         fork=Fork(**_fields(header["fork"], Fork)) if header.get("fork") else None,
         store=store,
         ledger=ledger,

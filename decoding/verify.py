@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Check", "Verification", "verify"]
 
 CLOSE = 1e-3  # what a prompt computed once instead of once per beam may change a float32 score by
-PREFILLS = {
+HOW_PREFILLED = {
     "shared": "was computed once for all beams (share_prefill)",
     "reused": "was not computed again but taken from the run this one was forked from",
 }
@@ -283,7 +283,7 @@ def _notes(trace: Trace, lm: LanguageModel) -> tuple[str, ...]:
         )
     if trace.prefill != "plain":
         notes.append(
-            f"the prompt {PREFILLS.get(trace.prefill, trace.prefill)}, so the scores shown are that path's; the "
+            f"the prompt {HOW_PREFILLED[trace.prefill]}, so the scores shown are that path's; the "
             f"tokens are generate()'s, its scores are the same within {CLOSE}"
         )
     if trace.model.device.split(":")[0] != lm.device.split(":")[0] or trace.model.dtype != lm.dtype:

@@ -104,7 +104,8 @@ class WhatIf:
         """The first step at which some row would have gone another way, or None.
 
         Greedy settings choose the likeliest token; sampled ones have diverged where the chosen token has become
-        impossible (elsewhere the draw, not the settings, decides). None in beam modes: see `replay`.
+        impossible (elsewhere the draw, not the settings, decides). None in beam modes (see `replay`) and in
+        contrastive search, whose choice is not decided by the scores alone: `statements` says so.
         """
         steps = [t for t in self.row_diverges_at if t is not None]
         return min(steps, default=None)
@@ -112,7 +113,7 @@ class WhatIf:
     @cached_property
     def row_diverges_at(self) -> tuple[int | None, ...]:
         """`diverges_at` of each row."""
-        if self._log_softmax:
+        if self._log_softmax or "contrastive_search" in (self.mode, self.trace.mode):
             return (None,) * self.trace.n_rows
         greedy = self.mode not in ("sample", "beam_sample")
         out: list[int | None] = []
@@ -199,6 +200,10 @@ class WhatIf:
         for name in NEEDS_RERUN:
             if self._log_softmax and config.get(name) != then.get(name, config.get(name)):
                 out.append(_statement("rerun", name, "changes which continuations are looked at; run again"))
+        if self.trace.mode == "group_beam_search":
+            out.append(_statement("rerun", "diversity_penalty", "depends on what earlier groups chose; left out here"))
+        if "contrastive_search" in (self.mode, self.trace.mode):
+            out.append(_statement("rerun", "penalty_alpha", "weighs hidden states, which are not recorded; run again"))
         if (self.mode in BEAM_MODES) != self._log_softmax:
             rest = f"is another search than the recorded {self.trace.mode}; run again"
             out.append(_statement("mode", self.mode, rest))

@@ -133,7 +133,7 @@ class Raises:
 
 def test_hostile_texts_come_back_as_they_were(trace, tmp_path):
     chat = ({"role": HOSTILE, "content": HOSTILE},)
-    hostile = replaced(trace, prompts=(HOSTILE, ""), warnings=(HOSTILE,), messages=(chat,))
+    hostile = replaced(trace, prompts=(HOSTILE, ""), warnings=(HOSTILE,), messages=(chat, chat))
     opened = round_trip(hostile, tmp_path)
     assert opened.prompts == (HOSTILE, "")
     assert opened.messages == hostile.messages
@@ -413,12 +413,12 @@ LIES: dict[str, list] = {
     ],
     "warnings": [[1], "text", None],
     "stop_reasons": [[None], 7, "eos"],
-    "prompts": ["text", [1], {}],
+    "prompts": ["text", [1], {}, [], ["a", "b", "c", "d", "e", "f", "g"]],
     "messages": [3, ["x"], [["x"]], [[{"role": 1}]], {}],
     "seed": ["x", -1, 2**64, 1.5, True],
     "seconds": ["x", None, 10**400, -1, True, [1]],
     "mode": ["no such", None, []],
-    "prefill": [3],
+    "prefill": [3, "by magic"],
     "fork": [{"step": "x"}, [1], {"step": 1, "row": 0, "token_id": 1.5, "prompt_length": 2}],
     "beams": [{}, {"n_beams": 2, "reasons": []}, 3, {"n_beams": 0, "reasons": []}],
 }

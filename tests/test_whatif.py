@@ -120,3 +120,20 @@ def test_sliders_at_their_ends_are_answered(tiny, settings):
     w = trace.whatif(Settings(**settings))
     assert torch.isfinite(w.scores(step=0)).any()
     assert all(w.chosen_survives[t][0] for t in range(3)) or w.diverges_at is not None
+
+
+def test_a_choice_that_the_scores_alone_do_not_make_is_never_called_a_divergence(tiny):
+    settings = Settings(penalty_alpha=0.9, top_k=8, max_new_tokens=8)
+    trace = record(tiny, "The", settings)
+    taken = [trace.scores(step=t)[step.token_ids[0]] for t, step in enumerate(trace.steps)]
+    assert any(score < trace.scores(step=t).max() for t, score in enumerate(taken))
+    w = trace.whatif(settings)
+    assert w.diverges_at is None
+    assert [s.what for s in w.statements] == ["penalty_alpha"]
+
+
+def test_diverse_groups_are_said_to_be_left_out(tiny):
+    settings = Settings(num_beams=4, num_beam_groups=2, diversity_penalty=1.0, max_new_tokens=3)
+    w = record(tiny, "The", settings).whatif(settings)
+    assert [s.what for s in w.statements] == ["diversity_penalty"]
+    assert w.replay is None

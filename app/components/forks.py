@@ -10,7 +10,7 @@ __all__ = ["ForkPanel", "RunList"]
 class ForkPanel(Drawn):
     """Chooses a token to take instead. The event `fork` carries `{"token_id": …}`, untrusted.
 
-    `data`: `{"label", "button", "tip", "options": [{"id", "text", "chosen"}], "busy"}`, or null to hide it.
+    `data`: `{"label", "button", "tip", "options": [{"id", "text", "chosen"}], "disabled"}`, or null to hide it.
     """
 
     scripts = ("forks.js",)

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["fork_json", "runs_json"]
 
 
-def fork_json(view: Waterfall | None, text: Text, *, candidate: Candidate | None = None, busy: bool = False) -> str:
+def fork_json(view: Waterfall | None, text: Text, *, candidate: Candidate | None = None, n_left: int = 1) -> str:
     """The fork chooser's `data`: the waterfall's tokens but the one that came.
 
     Args:
         view: the step in view; None hides the chooser.
         candidate: the beam candidate in view, which is offered first.
-        busy: a run is under way.
+        n_left: new tokens that the run's length limit leaves after this step; with none there is nothing to decode.
     """
     if view is None:
         return "null"
@@ -39,9 +39,9 @@ def fork_json(view: Waterfall | None, text: Text, *, candidate: Candidate | None
         {
             "label": text("fork.label", step=view.step + 1),
             "button": text("fork.button"),
-            "tip": text("fork.tip"),
+            "tip": text("fork.tip") if n_left > 0 else text("fork.nothing_left"),
             "options": options,
-            "busy": busy,
+            "disabled": n_left <= 0,
         },
         ensure_ascii=False,
     )

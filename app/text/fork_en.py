@@ -7,6 +7,8 @@ FORK_EN: dict[str, str] = {
     "fork.button": "Decode on from it",
     "fork.tip": "Takes this token instead and lets the model go on, with the same settings; what comes before is "
     "not computed again.",
+    "fork.nothing_left": "The run's length limit is used up at this step: choose an earlier one, or run again with a "
+    "higher max_new_tokens.",
     "fork.option": "{token} · {p}",
     "fork.option.removed": "{token} · removed by {stage}",
     "fork.option.candidate": "{token} · {fate}",
@@ -19,5 +21,4 @@ FORK_EN: dict[str, str] = {
     "runs.tip.fork.instead": "{token} was taken at step {step} instead of {other}.",
     "runs.tip.reused": "What comes before was not computed again; last bits may differ from a run from scratch.",
     "runs.more": "… {n} more tokens",
-    "error.no_fork": "This run cannot be forked: load its model first, or record a run here.",
 }

@@ -6,6 +6,7 @@ FORK_ZH: dict[str, str] = {
     "fork.label": "第 {step} 步换一个词元：",
     "fork.button": "从这里继续解码",
     "fork.tip": "改用这个词元，设置不变，让模型继续生成；前面的部分不会重新计算。",
+    "fork.nothing_left": "到这一步长度上限已用完：请选更早的一步，或提高 max_new_tokens 再运行。",
     "fork.option": "{token} · {p}",
     "fork.option.removed": "{token} · 被 {stage} 移除",
     "fork.option.candidate": "{token} · {fate}",
@@ -18,5 +19,4 @@ FORK_ZH: dict[str, str] = {
     "runs.tip.fork.instead": "第 {step} 步用 {token} 代替了 {other}。",
     "runs.tip.reused": "前面的部分没有重新计算；与从头运行相比，最后几位可能不同。",
     "runs.more": "… 另有 {n} 个词元",
-    "error.no_fork": "这次运行无法分叉：请先加载它的模型，或在这里录一次运行。",
 }

@@ -47,3 +47,13 @@ def test_the_chooser_offers_the_tokens_of_the_step_in_view(open_page, app_url):
     shown = "[...document.querySelectorAll('.dx-fork option')].map(option => option.innerText).join('|')"
     page.wait_for_function(f"{shown} !== {json.dumps('|'.join(before))}")
     assert page.locator(".dx-fork label").inner_text() == "Another token at step 1:"
+
+
+def test_at_the_length_limit_the_chooser_says_that_nothing_is_left(open_page, app_url):
+    page = open_page(app_url)
+    page.locator(".dx-token").last.click()
+    page.wait_for_selector(".dx-fork-go[aria-disabled=true]")
+    assert "max_new_tokens" in page.locator(".dx-fork-go").get_attribute("data-tip")
+    page.click(".dx-fork-go")
+    page.wait_for_timeout(500)
+    assert page.locator(".dx-message-box:visible").count() == 0
