@@ -11,7 +11,7 @@ from decoding import Recorder, load_model
 from tests.benchmarks import Row
 from tests.benchmarks.cost import paired_ratios
 
-N_PAIRS, N_PROMPT, N_TOKENS, N_BEAMS = 3, 400, 48, 4
+N_PAIRS, N_PROMPT, N_TOKENS, N_BEAMS = 4, 400, 48, 4
 SHARED_BAR, PLAIN_BAR = 0.80, 1.10
 TEXT = (
     "The lighthouse keeper wrote in his book every evening: the wind, the ships, the colour of the sea. "

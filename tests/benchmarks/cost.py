@@ -86,13 +86,14 @@ def time_row(
     ratios = paired_ratios(plain, other, clock, n_pairs)
     low, median, high = statistics.quantiles(ratios, n=4)
     spread = f"IQR {low:.3f} to {high:.3f}, {min(ratios):.3f} to {max(ratios):.3f}, n = {len(ratios)}"
-    return Row(
-        name=name, measured=f"{median:.3f} ×", spread=spread, bar=bar, met=median <= TIME_BAR if bar else None
-    )
+    return Row(name=name, measured=f"{median:.3f} ×", spread=spread, bar=bar, met=median <= TIME_BAR if bar else None)
 
 
 def paired_ratios(
-    plain: Callable[[], Any], other: Callable[[], Any], clock: Callable[[], float], n_pairs: int
+    plain: Callable[[], Any],
+    other: Callable[[], Any],
+    clock: Callable[[], float] = time.perf_counter,
+    n_pairs: int = N_PAIRS,
 ) -> list[float]:
     """One ratio of times per pair; every second pair runs the other way round."""
     plain(), other()  # warm up
