@@ -19,6 +19,7 @@ from app.components import (
     ForkPanel,
     Header,
     KnobPanel,
+    Lab,
     Message,
     Notes,
     RunList,
@@ -57,11 +58,11 @@ class Handlers:
 
     WORDED = (
         "header", "knobs", "model", "kind", "prompt", "system", "run", "stop", "verify", "facts", "token_row",
-        "beam_tree", "beam_step", "waterfall", "cutoff", "fork", "runs", "notes", "verdict", "message", "status",
+        "beam_tree", "beam_step", "waterfall", "cutoff", "lab", "fork", "runs", "notes", "verdict", "message", "status",
     )  # fmt: skip
     RUN = (
-        "token_row", "beam_tree", "beam_step", "waterfall", "cutoff", "fork", "runs", "facts", "notes", "verdict",
-        "message", "status", "run", "stop", "verify",
+        "token_row", "beam_tree", "beam_step", "waterfall", "cutoff", "lab", "fork", "runs", "facts", "notes",
+        "verdict", "message", "status", "run", "stop", "verify",
     )  # fmt: skip
 
     WAIT = ("status", "run", "stop")
@@ -153,6 +154,21 @@ class Handlers:
         """The cut-off of the chosen rule."""
         session.tab = str(_field(event, "tab"))[:8]
         return Chart(data=session.cutoff())
+
+    def look_closer(self, session: Session) -> Any:
+        """The lab at the step in view; on its own, so that the charts need not wait for it."""
+        try:
+            return Lab(data=session.lab())
+        except DecodingError:  # a lost step: the charts say so
+            return gr.skip()
+
+    def choose_lab(self, session: Session, event: gr.EventData) -> list[Any]:
+        """Another tab of the lab, or a wish within one."""
+        session.lab_window.choose(event._data)
+        try:
+            return [Lab(data=session.lab()), gr.skip()]
+        except DecodingError as error:
+            return [gr.skip(), Message(data=message_json(str(error), session.text))]
 
     def choose_kind(self, session: Session, kind: str) -> list[Any]:
         """The hint under the prompt; the system message exists only in a chat."""
@@ -365,6 +381,7 @@ def _run_in_view(session: Session) -> dict[str, Any]:
         "beam_step": BeamStep(data=session.beam_step()),
         "waterfall": Chart(data=session.waterfall()),
         "cutoff": Chart(data=session.cutoff()),
+        "lab": Lab(data=session.lab()),
         "fork": ForkPanel(data=session.fork()),
         "runs": RunList(data=session.run_list()),
         "facts": Facts(data=session.facts()),

@@ -16,6 +16,7 @@ from app.components import (
     ForkPanel,
     Header,
     KnobPanel,
+    Lab,
     Message,
     Notes,
     RunList,
@@ -37,6 +38,10 @@ from decoding.trace_file import load_trace
 __all__ = ["build", "launch"]
 
 STATE_LIVES = 3600  # seconds that a closed tab's trace is kept
+STYLE_SHEETS = (
+    "page", "beam", "forks", "whatif", "lab",
+    "lab_words", "lab_microscope", "lab_orders", "lab_draw", "lab_compare",
+)  # fmt: skip
 QUEUE = 32  # visitors who may wait for the model
 UPDATE = {
     "queue": False,
@@ -132,6 +137,7 @@ def _lay_out(
                 parts["beam_step"] = BeamStep(data=first.beam_step(), elem_id="dx-beam-step")
                 parts["waterfall"] = Chart(data=first.waterfall(), elem_id="dx-waterfall")
                 parts["cutoff"] = Chart(data=first.cutoff(), elem_id="dx-cutoff")
+            parts["lab"] = Lab(data=first.lab(), elem_id="dx-lab")
             with gr.Row(elem_id="dx-below"):
                 parts["fork"] = ForkPanel(data=first.fork(), elem_id="dx-fork")
                 parts["verify"] = gr.Button(text("ask.verify"), size="sm", elem_id="dx-verify-button")
@@ -182,6 +188,9 @@ def _wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Co
     p["token_row"].step(handlers.choose_step, [p["session"], p["token_row"]], of_step, **UPDATE)
     in_step = outputs("beam_tree", "beam_step", "waterfall", "cutoff", "fork", "message")
     p["beam_tree"].node(handlers.choose_node, [p["session"], p["beam_tree"]], in_step, **UPDATE)
+    for moves in (p["token_row"].step, p["beam_tree"].node):
+        moves(handlers.look_closer, [p["session"]], outputs("lab"), **UPDATE)
+    p["lab"].ask(handlers.choose_lab, [p["session"]], outputs("lab", "message"), **UPDATE)
     p["beam_step"].table(handlers.choose_table, [p["session"]], outputs("beam_step"), **UPDATE)
     p["cutoff"].tab(handlers.choose_tab, [p["session"]], outputs("cutoff"), **UPDATE)
     p["kind"].change(handlers.choose_kind, [p["session"], p["kind"]], outputs("prompt", "system"), **UPDATE)
@@ -201,9 +210,7 @@ def _wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Co
 
 def _head() -> str:
     """Palette and style sheet; scripts come with the components."""
-    return (
-        f"<style>{palette_css()}</style>{palette_script()}"
-        f'<link rel="stylesheet" href="{file_url(assets_dir() / "css" / "page.css")}">'
-        f'<link rel="stylesheet" href="{file_url(assets_dir() / "css" / "beam.css")}">'
-        f'<link rel="stylesheet" href="{file_url(assets_dir() / "css" / "forks.css")}">'
+    sheets = "".join(
+        f'<link rel="stylesheet" href="{file_url(assets_dir() / "css" / f"{name}.css")}">' for name in STYLE_SHEETS
     )
+    return f"<style>{palette_css()}</style>{palette_script()}{sheets}"

@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 from app.beam_window import BeamWindow
+from app.lab import LabWindow, Look
 from app.runs import Run, Runs
 from app.sheets.contrastive import contrastive_sheet
 from app.sheets.cutoff import cutoff_sheet
@@ -51,6 +52,7 @@ class Session:
         self.waiting = False  # for another visitor's run to end
         self.model_name = ""  # that the visitor last asked for and that could be looked for; "" for the default
         self.stop = threading.Event()
+        self.lab_window = LabWindow()
         self._measures: dict[int, tuple[TokenMeasures, ...]] = {}
         self._step_in_view: tuple[Any, Waterfall] | None = None
         self.runs = Runs(first, first.model.name)
@@ -232,6 +234,20 @@ class Session:
         candidate = None if self.beams is None else self.beams.candidate
         n_left = self.trace.most_new_tokens - self.step - 1
         return fork_json(self._waterfall_view(), self.text, candidate=candidate, n_left=n_left)
+
+    def lab(self) -> str:
+        """The lab's open tab, as JSON; `null` hides it."""
+        if not self.trace.steps:
+            return "null"
+        return self.lab_window.to_json(self._look())
+
+    def _look(self) -> Look:
+        token_id = self._token()
+        if token_id is None and not self.trace.steps[self.step].ended[self.row]:
+            token_id = self.trace.steps[self.step].token_ids[self.row]
+        return Look(
+            trace=self.trace, row=self.row, step=self.step, token_id=token_id, runs=self.runs, text=self.text
+        )  # fmt: skip
 
     def run_list(self) -> str:
         """The runs beside each other, as JSON."""

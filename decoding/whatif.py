@@ -84,6 +84,14 @@ class WhatIf:
             )
         return outputs[stage][row]
 
+    def all_scores(self, *, step: int, row: int = 0) -> list[Tensor]:
+        """The scores of one row before the first of `stages` and after each, each float32 [vocab].
+
+        Raises:
+            NotRecordedError: there is no such step or row, or its logits were lost.
+        """
+        return [self.scores(step=step, row=row, stage=stage) for stage in range(len(self.stages) + 1)]
+
     @cached_property
     def chosen_survives(self) -> tuple[tuple[bool, ...], ...]:
         """Per step and row: is the token that was chosen still possible? In beam modes: each kept one's."""

@@ -13,10 +13,11 @@ from app.components.beam_tree import BeamTree
 from app.components.chart import Chart
 from app.components.forks import ForkPanel, RunList
 from app.components.knob_panel import KnobPanel
+from app.components.lab import Lab
 from app.components.panels import Facts, Header, Message, Notes, Status, Verdict
 from app.components.token_row import TokenRow
 
 __all__ = [
-    "BeamStep", "BeamTree", "Chart", "Facts", "ForkPanel", "Header", "KnobPanel", "Message", "Notes", "RunList",
+    "BeamStep", "BeamTree", "Chart", "Facts", "ForkPanel", "Header", "KnobPanel", "Lab", "Message", "Notes", "RunList",
     "Status", "TokenRow", "Verdict",
 ]  # fmt: skip

@@ -11,15 +11,32 @@ from typing import Any
 
 from app.text.beam_en import BEAM_EN
 from app.text.beam_zh import BEAM_ZH
+from app.text.compare_en import COMPARE_EN
+from app.text.compare_zh import COMPARE_ZH
+from app.text.draw_en import DRAW_EN
+from app.text.draw_zh import DRAW_ZH
 from app.text.en import EN
 from app.text.fork_en import FORK_EN
 from app.text.fork_zh import FORK_ZH
+from app.text.lab_en import LAB_EN
+from app.text.lab_zh import LAB_ZH
+from app.text.microscope_en import MICROSCOPE_EN
+from app.text.microscope_zh import MICROSCOPE_ZH
+from app.text.orders_en import ORDERS_EN
+from app.text.orders_zh import ORDERS_ZH
+from app.text.whatif_en import WHATIF_EN
+from app.text.whatif_zh import WHATIF_ZH
+from app.text.words_en import WORDS_EN
+from app.text.words_zh import WORDS_ZH
 from app.text.zh import ZH
 
 __all__ = ["LANGUAGES", "Sentence", "Text", "language_of"]
 
 LANGUAGES = {"en": "EN", "zh": "中文"}
-_TABLES = {"en": EN | BEAM_EN | FORK_EN, "zh": ZH | BEAM_ZH | FORK_ZH}
+_TABLES = {
+    "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN,
+    "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH,
+}
 _TERM = re.compile(r"\[\[(\w+)\|([^\]]*)\]\]")
 
 Sentence = list[str | dict[str, str]]

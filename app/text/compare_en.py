@@ -1,0 +1,3 @@
+"""The lab's tab `compare`, in English."""
+
+COMPARE_EN: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""The lab's tab `compare`, in Chinese."""
+
+COMPARE_ZH: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""The lab's tab `draw`, in English."""
+
+DRAW_EN: dict[str, str] = {}

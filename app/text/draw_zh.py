@@ -1,0 +1,3 @@
+"""The lab's tab `draw`, in Chinese."""
+
+DRAW_ZH: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""The lab's tab `microscope`, in English."""
+
+MICROSCOPE_EN: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""The lab's tab `orders`, in English."""
+
+ORDERS_EN: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""What if, in English."""
+
+WHATIF_EN: dict[str, str] = {}

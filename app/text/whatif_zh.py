@@ -1,0 +1,3 @@
+"""What if, in Chinese."""
+
+WHATIF_ZH: dict[str, str] = {}

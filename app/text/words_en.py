@@ -1,0 +1,3 @@
+"""The lab's tab `words`, in English."""
+
+WORDS_EN: dict[str, str] = {}

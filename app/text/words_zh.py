@@ -1,0 +1,3 @@
+"""The lab's tab `words`, in Chinese."""
+
+WORDS_ZH: dict[str, str] = {}
