@@ -50,15 +50,16 @@ class WhatIf:
         trace: the recorded run.
         settings: the other settings.
         mode: their decoding mode.
+        config: the parameters that would have acted, after all defaults.
         stages: the processors that would have run, in order, as in `Trace.stages`.
         statements: what cannot be told without the model; empty when everything can.
     """
 
     def __init__(self, trace: Trace, settings: Settings) -> None:
         self.trace, self.settings = trace, settings
-        self._config = effective_config(trace, settings)
-        self.mode = mode_of(self._config.to_dict())
-        self._processors = processors_of(trace, self._config)
+        self.config = effective_config(trace, settings)
+        self.mode = mode_of(self.config.to_dict())
+        self._processors = processors_of(trace, self.config)
         self._log_softmax = trace.ledger is not None
         self._guided = self._recorded_guidance()
         head = [Stage(name=LOG_SOFTMAX, params={})] if self._log_softmax else []
@@ -145,7 +146,7 @@ class WhatIf:
             return None
         if any(s.why in ("rerun", "mode") for s in self.statements) or self._scores_differ():
             return None
-        config = self._config
+        config = self.config
         return replay(
             self.trace, config.length_penalty, config.early_stopping, config.num_return_sequences, config.max_length
         )
@@ -199,12 +200,12 @@ class WhatIf:
 
     def _cannot_tell(self) -> list[Statement]:
         out = []
-        if self._config.guidance_scale not in (None, 1) and not self._guided:
+        if self.config.guidance_scale not in (None, 1) and not self._guided:
             out.append(_statement("needs_model", "guidance_scale", "runs the model a second time at each step"))
         for stage in self.trace.stages:
             if stage.own:
                 out.append(_statement("own_processor", stage.name, "is your own and is not in the trace; left out"))
-        config, then = self._config.to_dict(), self.trace.generation_config
+        config, then = self.config.to_dict(), self.trace.generation_config
         for name in NEEDS_RERUN:
             if self._log_softmax and config.get(name) != then.get(name, config.get(name)):
                 out.append(_statement("rerun", name, "changes which continuations are looked at; run again"))
