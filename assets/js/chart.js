@@ -23,6 +23,12 @@
     return value;
   };
 
+  /** Draws a figure made in Python, in the scheme's colours, at this size in pixels. */
+  dx.plot = (node, figure, width, height) => {
+    const shown = dx.dark() ? recoloured(figure, false, window.dxDark || {}) : figure;
+    return Plotly.react(node, shown.data, { ...shown.layout, width, height, autosize: false }, CONFIG);
+  };
+
   dx.chart = (element, props, watch, emit) => {
     const node = (name) => element.querySelector(`[data-part="${name}"]`);
     const parts = {};
@@ -34,13 +40,10 @@
     const draw = () => {
       frame = 0;
       if (!payload || !payload.figure || !parts.scroll.clientWidth) return;
-      const figure = dx.dark() ? recoloured(payload.figure, false, window.dxDark || {}) : payload.figure;
-      const height = parts.scroll.clientHeight;
-      const wanted = payload.min_width || 0;
       drawnWidth = parts.scroll.clientWidth;
-      const layout = { ...figure.layout, width: Math.max(drawnWidth, wanted), height, autosize: false };
-      parts.plot.style.width = `${layout.width}px`;
-      Plotly.react(parts.plot, figure.data, layout, CONFIG);
+      const width = Math.max(drawnWidth, payload.min_width || 0);
+      parts.plot.style.width = `${width}px`;
+      dx.plot(parts.plot, payload.figure, width, parts.scroll.clientHeight);
       parts.plot.dataset.drawn = payload.key || "";
       showMore();
     };
