@@ -6,11 +6,12 @@ import json
 import logging
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
-from app.ask import prompt_of, settings_of
+from app.ask import form_of, prompt_of, settings_of
 from app.components import (
     BeamStep,
     BeamTree,
@@ -26,6 +27,7 @@ from app.components import (
     Status,
     TokenRow,
     Verdict,
+    WhatIfPanel,
 )
 from app.live import LiveRow
 from app.live_beams import LiveBeams
@@ -34,7 +36,7 @@ from app.session import Session
 from app.shelf import ModelShelf, ModelState
 from app.text import Text, language_of
 from app.words import header_json, knobs_json, message_json, model_status, running_status, waiting_status
-from decoding.errors import DecodingError
+from decoding.errors import DecodingError, PromptError
 from decoding.fork import stream_fork
 from decoding.models import LanguageModel
 from decoding.record import stream
@@ -58,10 +60,11 @@ class Handlers:
 
     WORDED = (
         "header", "knobs", "model", "kind", "prompt", "system", "run", "stop", "verify", "facts", "token_row",
-        "beam_tree", "beam_step", "waterfall", "cutoff", "lab", "fork", "runs", "notes", "verdict", "message", "status",
+        "beam_tree", "beam_step", "whatif", "waterfall", "cutoff", "lab", "fork", "runs", "notes", "verdict", "message",
+        "status",
     )  # fmt: skip
     RUN = (
-        "token_row", "beam_tree", "beam_step", "waterfall", "cutoff", "lab", "fork", "runs", "facts", "notes",
+        "token_row", "beam_tree", "beam_step", "whatif", "waterfall", "cutoff", "lab", "fork", "runs", "facts", "notes",
         "verdict", "message", "status", "run", "stop", "verify",
     )  # fmt: skip
 
@@ -158,9 +161,86 @@ class Handlers:
     def look_closer(self, session: Session) -> Any:
         """The lab at the step in view; on its own, so that the charts need not wait for it."""
         try:
-            return Lab(data=session.lab())
+            return [Lab(data=session.lab()), self._answer(session, None)]
         except DecodingError:  # a lost step: the charts say so
+            return [gr.skip(), gr.skip()]
+
+    # -- what if
+
+    def need_scores(self, session: Session, event: gr.EventData) -> Any:
+        """The sorted scores of the step in view, for the page to compute from."""
+        self._try_out(session, event)
+        try:
+            return WhatIfPanel(**session.whatif_scores(_field(event, "have")))
+        except DecodingError:
             return gr.skip()
+
+    def ask_whatif(self, session: Session, event: gr.EventData) -> list[Any]:
+        """What transformers' processors make of the step and its row under the settings tried."""
+        if session.running:
+            return [gr.skip(), gr.skip()]
+        self._try_out(session, event)
+        try:
+            return [self._answer(session, _field(event, "have")), gr.skip()]
+        except DecodingError as error:
+            return [gr.skip(), Message(data=message_json(str(error), session.text))]
+
+    def show_whatif(self, session: Session) -> list[Any]:
+        """Both charts and the lab under the settings tried; on its own, so that the answer need not wait for them."""
+        if session.running:
+            return [gr.skip()] * 3
+        try:
+            return [Chart(data=session.waterfall()), Chart(data=session.cutoff()), Lab(data=session.lab())]
+        except DecodingError:  # the answer said so
+            return [gr.skip()] * 3
+
+    def _try_out(self, session: Session, event: gr.EventData) -> None:
+        lm = self._shelf.state(session.runs.active.model_name).lm
+        session.trial.try_out(_field(event, "form"), None if lm is None else lm.tokenizer)
+
+    def _answer(self, session: Session, have: Any) -> Any:
+        """The panel's update; only the step's name while nothing is being tried."""
+        if session.trial.whatif is None and session.trial.error is None:
+            return WhatIfPanel(at=session.at, answer="null")
+        scores = session.whatif_scores(have) if session.trial.error is None else {"at": session.at}
+        return WhatIfPanel(answer=session.whatif_answer(), **scores)
+
+    def again(self, session: Session) -> Iterator[list[Any]]:
+        """The prompt of the run in view once more, under the settings tried."""
+        source, trace = session.runs.active, session.trace
+        tried = session.trial.whatif or session.trial.recorded
+
+        def record() -> Iterator[list[Any]]:
+            asked = trace.prompts if trace.messages is None else trace.messages
+            if not asked:
+                raise PromptError(session.text("whatif.no_model"))
+            settings = _with_length(tried.settings, trace.most_new_tokens)
+            lm = yield from self._load(session, source.model_name)
+            if lm is not None:
+                recorder = Recorder(memory_budget=MEMORY_BUDGET)
+                steps = stream(lm, asked[0] if len(asked) == 1 else list(asked), settings, recorder)
+                yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens)
+
+        yield from self._guarded(session, record())
+
+    def onward(self, session: Session) -> Iterator[list[Any]]:
+        """Keeps the tokens before the parting, and decodes on from there under the settings tried."""
+        source, row, tried = session.runs.active, session.row, session.trial.whatif
+
+        def record() -> Iterator[list[Any]]:
+            step = None if tried is None else tried.row_diverges_at[row]
+            if step is None:
+                return
+            lm = yield from self._load(session, source.model_name)
+            if lm is not None:
+                recorder = Recorder(memory_budget=MEMORY_BUDGET)
+                steps = stream_fork(
+                    source.trace, lm, recorder, step=step, token_id=None, row=row, settings=tried.settings,
+                    kept=source.kept,
+                )  # fmt: skip
+                yield from self._decode(session, lm, recorder, steps, None, source)
+
+        yield from self._guarded(session, record())
 
     def choose_lab(self, session: Session, event: gr.EventData) -> list[Any]:
         """Another tab of the lab, or a wish within one."""
@@ -203,8 +283,7 @@ class Handlers:
 
         def record() -> Iterator[list[Any]]:
             asked, settings = prompt_of(kind, prompt, system, session.text), settings_of(form)
-            if settings.max_new_tokens is None and settings.max_length is None:
-                settings = Settings(**{**settings.given(), "max_new_tokens": DEFAULT_NEW_TOKENS})
+            settings = _with_length(settings, DEFAULT_NEW_TOKENS)
             lm = yield from self._load(session, _model_name(model, self._shelf.default))
             if lm is not None:
                 recorder = Recorder(memory_budget=MEMORY_BUDGET)
@@ -236,8 +315,8 @@ class Handlers:
         run = session.runs.pick(_field(event, "number"))
         if run.trace is not session.trace and not session.running:
             session.show(run.trace)
-        changes = _run_in_view(session)
-        return [changes.get(name, gr.skip()) for name in self.RUN]
+        changes = {**_run_in_view(session), "knobs": KnobPanel(value=form_of(session.trial.trace.settings))}
+        return [changes.get(name, gr.skip()) for name in (*self.RUN, "knobs")]
 
     def _guarded(self, session: Session, body: Iterator[list[Any]]) -> Iterator[list[Any]]:
         """Runs what decodes, with Stop in reach, and turns failures into a message."""
@@ -250,8 +329,10 @@ class Handlers:
         session.stop.clear()
         session.running, session.waiting, self._turn = True, False, session
         try:
-            yield self._out(run=gr.update(interactive=False), stop=gr.update(interactive=True),
-                            fork=ForkPanel(data="null"), message=Message(data="null"))  # fmt: skip
+            yield self._out(
+                run=gr.update(interactive=False), stop=gr.update(interactive=True), fork=ForkPanel(data="null"),
+                whatif=WhatIfPanel(data="null"), message=Message(data="null"),
+            )  # fmt: skip
             yield from body
         except DecodingError as error:
             yield from self._failed(session, str(error), error.trace or before)
@@ -379,6 +460,7 @@ def _run_in_view(session: Session) -> dict[str, Any]:
         "token_row": TokenRow(**session.token_row()),
         "beam_tree": BeamTree(**session.beam_tree()),
         "beam_step": BeamStep(data=session.beam_step()),
+        "whatif": WhatIfPanel(**session.whatif_panel()),
         "waterfall": Chart(data=session.waterfall()),
         "cutoff": Chart(data=session.cutoff()),
         "lab": Lab(data=session.lab()),
@@ -388,6 +470,13 @@ def _run_in_view(session: Session) -> dict[str, Any]:
         "notes": Notes(data=session.notes()),
         "verdict": Verdict(data="null"),
     }
+
+
+def _with_length(settings: Settings, n: int) -> Settings:
+    """The settings with a length limit: `n` new tokens where they have none."""
+    if settings.max_new_tokens is not None or settings.max_length is not None:
+        return settings
+    return replace(settings, max_new_tokens=n)
 
 
 def _loaded(state: ModelState) -> LanguageModel | None:

@@ -23,6 +23,7 @@ from app.components import (
     Status,
     TokenRow,
     Verdict,
+    WhatIfPanel,
 )
 from app.components.drawn import file_url, static_paths
 from app.examples import example_trace
@@ -133,6 +134,7 @@ def _lay_out(
             parts["token_row"] = TokenRow(**first.token_row(), elem_id="dx-tokens")
             # In a beam run the tree takes the token row's place, and its tables stand beside the charts.
             parts["beam_tree"] = BeamTree(**first.beam_tree(), elem_id="dx-beam-tree")
+            parts["whatif"] = WhatIfPanel(**first.whatif_panel(), elem_id="dx-whatif")
             with gr.Row(elem_id="dx-charts"):
                 parts["beam_step"] = BeamStep(data=first.beam_step(), elem_id="dx-beam-step")
                 parts["waterfall"] = Chart(data=first.waterfall(), elem_id="dx-waterfall")
@@ -189,18 +191,23 @@ def _wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Co
     in_step = outputs("beam_tree", "beam_step", "waterfall", "cutoff", "fork", "message")
     p["beam_tree"].node(handlers.choose_node, [p["session"], p["beam_tree"]], in_step, **UPDATE)
     for moves in (p["token_row"].step, p["beam_tree"].node):
-        moves(handlers.look_closer, [p["session"]], outputs("lab"), **UPDATE)
+        moves(handlers.look_closer, [p["session"]], outputs("lab", "whatif"), **UPDATE)
+    p["whatif"].need(handlers.need_scores, [p["session"]], outputs("whatif"), **UPDATE)
+    p["whatif"].ask(handlers.ask_whatif, [p["session"]], outputs("whatif", "message"), **UPDATE)
+    p["whatif"].ask(handlers.show_whatif, [p["session"]], outputs("waterfall", "cutoff", "lab"), **UPDATE)
     p["lab"].ask(handlers.choose_lab, [p["session"]], outputs("lab", "message"), **UPDATE)
     p["beam_step"].table(handlers.choose_table, [p["session"]], outputs("beam_step"), **UPDATE)
     p["cutoff"].tab(handlers.choose_tab, [p["session"]], outputs("cutoff"), **UPDATE)
     p["kind"].change(handlers.choose_kind, [p["session"], p["kind"]], outputs("prompt", "system"), **UPDATE)
     asked = outputs("session", "model", "kind", "prompt", "system", "knobs")
     # First, since the page sends an event's calls one after the other.
-    for starts in (p["run"].click, p["model"].submit, p["fork"].fork):
+    for starts in (p["run"].click, p["model"].submit, p["fork"].fork, p["whatif"].again, p["whatif"].onward):
         starts(handlers.wait, [p["session"]], outputs(*handlers.WAIT), **UPDATE)
     gr.on([p["run"].click, p["model"].submit], handlers.run, asked, outputs(*handlers.RUN), **RUN)
     p["fork"].fork(handlers.fork, [p["session"]], outputs(*handlers.RUN), **RUN)
-    p["runs"].pick(handlers.pick, [p["session"]], outputs(*handlers.RUN), **UPDATE)
+    p["whatif"].again(handlers.again, [p["session"]], outputs(*handlers.RUN), **RUN)
+    p["whatif"].onward(handlers.onward, [p["session"]], outputs(*handlers.RUN), **RUN)
+    p["runs"].pick(handlers.pick, [p["session"]], outputs(*handlers.RUN, "knobs"), **UPDATE)
     p["stop"].click(handlers.stop, [p["session"]], None, **UPDATE)
     p["verify"].click(handlers.wait_to_verify, [p["session"]], outputs("status"), **UPDATE)
     p["verify"].click(

@@ -7,6 +7,7 @@ import math
 import threading
 from typing import Any
 
+from app.ask import form_of
 from app.beam_window import BeamWindow
 from app.lab import LabWindow, Look
 from app.runs import Run, Runs
@@ -14,7 +15,9 @@ from app.sheets.contrastive import contrastive_sheet
 from app.sheets.cutoff import cutoff_sheet
 from app.sheets.forks import fork_json, runs_json
 from app.sheets.waterfall import waterfall_sheet
+from app.sheets.whatif import answer_json, frame_json, scores_json
 from app.text import Text
+from app.trial import NOT_SCORES, ROWS_ONLY, Trial
 from app.views.contrastive import contrastive_view
 from app.views.cutoff import cutoff_view
 from app.views.facts import facts_rows, notes_sections
@@ -22,7 +25,9 @@ from app.views.numbers import nats, percent
 from app.views.runs import run_lines
 from app.views.token_row import RowView, TokenCell, TokenMeasures, measures_of, row_view
 from app.views.waterfall import Waterfall, waterfall_view
+from app.views.whatif import SortedScores, replay_view, row_marks, sorted_scores, step_answer
 from decoding.kept_cache import KeptCache
+from decoding.settings import Settings
 from decoding.trace import Trace
 
 __all__ = ["Session"]
@@ -54,7 +59,8 @@ class Session:
         self.stop = threading.Event()
         self.lab_window = LabWindow()
         self._measures: dict[int, tuple[TokenMeasures, ...]] = {}
-        self._step_in_view: tuple[Any, Waterfall] | None = None
+        self._step_in_view: dict[bool, tuple[Any, Waterfall]] = {}
+        self.trial = Trial(first)
         self.runs = Runs(first, first.model.name)
         self.show(first)
 
@@ -64,7 +70,7 @@ class Session:
     def show(self, trace: Trace) -> None:
         """Takes a trace into view, at the step where the model was least sure, or at the best hypothesis' end."""
         self.shown += not self._same_run(trace)
-        self.trace = trace
+        self.trace, self.trial = trace, Trial(trace)
         self._measures = {}
         self.row = 0
         self.beams = BeamWindow(trace) if trace.ledger is not None and trace.steps else None
@@ -83,7 +89,7 @@ class Session:
     def watch(self, trace: Trace) -> None:
         """Takes a beam run into view that is still going on, at its newest step."""
         self.shown += not self._same_run(trace)
-        self.trace = trace
+        self.trace, self.trial = trace, Trial(trace)
         self.beams = BeamWindow(trace, streaming=True)
         self._follow_beams()
 
@@ -217,15 +223,17 @@ class Session:
 
     def waterfall(self) -> str:
         """The waterfall of the step in view, as JSON."""
-        return waterfall_sheet(self._waterfall_view(), self.text, row=self.row).to_json()
+        whatif = self.trial.whatif is not None
+        return waterfall_sheet(self._waterfall_view(whatif), self.text, row=self.row, whatif=whatif).to_json()
 
-    def _waterfall_view(self) -> Waterfall:
-        """The step in view, computed once: chart and fork chooser are made from it."""
-        key = (self.trace.store, self.step, self.row, self._token())
-        if self._step_in_view is None or self._step_in_view[0] != key:
-            view = waterfall_view(self.trace, step=self.step, row=self.row, token_id=self._token())
-            self._step_in_view = (key, view)
-        return self._step_in_view[1]
+    def _waterfall_view(self, whatif: bool = False) -> Waterfall:
+        """The step in view, as recorded or under other settings; kept: chart and fork chooser are made from it."""
+        tried = self.trial.whatif if whatif else None
+        key = (self.trace.store, self.step, self.row, self._token(), tried)
+        if whatif not in self._step_in_view or self._step_in_view[whatif][0] != key:
+            view = waterfall_view(self.trace, step=self.step, row=self.row, token_id=self._token(), whatif=tried)
+            self._step_in_view[whatif] = (key, view)
+        return self._step_in_view[whatif][1]
 
     def fork(self) -> str:
         """The fork chooser of the step in view, as JSON; `null` hides it."""
@@ -246,8 +254,66 @@ class Session:
         if token_id is None and not self.trace.steps[self.step].ended[self.row]:
             token_id = self.trace.steps[self.step].token_ids[self.row]
         return Look(
-            trace=self.trace, row=self.row, step=self.step, token_id=token_id, runs=self.runs, text=self.text
+            trace=self.trace, row=self.row, step=self.step, token_id=token_id, runs=self.runs, text=self.text,
+            whatif=self.trial.whatif,
         )  # fmt: skip
+
+    # -- what if
+
+    @property
+    def at(self) -> str:
+        """The step in view, as the what-if panel names it."""
+        return f"{self.shown}.{self.row}.{self.step}.{self._token()}"
+
+    @property
+    def can_rerun(self) -> bool:
+        """Whether the run's model has a name to load it by, and its prompt is known."""
+        asked = self.trace.prompts if self.trace.messages is None else self.trace.messages
+        return self.trace.model.source != "caller" and bool(asked)
+
+    def whatif_panel(self) -> dict[str, str]:
+        """The what-if panel's properties for the run in view; without data, which hides it, where there is no step."""
+        if not self.trace.steps:
+            return {"data": "null", "answer": "null"}
+        sampled = self.trial.trace.whatif(Settings(do_sample=True)).config
+        defaults = {
+            "temperature": sampled.temperature or 1.0, "top_k": sampled.top_k or 0,
+            "top_p": 1.0 if sampled.top_p is None else sampled.top_p, "min_p": sampled.min_p or 0.0,
+        }  # fmt: skip
+        ignored = NOT_SCORES if self.beams is not None else NOT_SCORES | ROWS_ONLY
+        form = form_of(self.trial.trace.settings)
+        data = frame_json(form, defaults, ignored, self.text, can_rerun=self.can_rerun)
+        return {"data": data, "answer": "null", "at": self.at}
+
+    def whatif_scores(self, have: Any = None) -> dict[str, str]:
+        """The panel's `scores` of the step in view; nothing where it has those already."""
+        key = f"{self.at}.{self.trial.head()}"
+        if have == key:
+            return {"at": self.at}
+        scores = scores_json(self._sorted(), key=key, at=self.at, form=self.trial.form)
+        return {"at": self.at, "scores": scores}
+
+    def whatif_answer(self) -> str:
+        """The panel's `answer`: what the settings tried make of the step in view and of its row."""
+        trial, whatif = self.trial, self.trial.whatif
+        if trial.error is not None:
+            return answer_json(trial.form, self.at, self.text, error=str(trial.error))
+        if whatif is None:
+            return "null"
+        base = self._sorted()
+        ids = tuple(token.token_id for token in base.tokens)
+        replayed = whatif.replay if self.beams is not None else None
+        return answer_json(
+            trial.form, self.at, self.text, number=self.step, base=base, whatif=whatif,
+            step=step_answer(whatif, step=self.step, row=self.row, token_ids=ids),
+            row=None if self.beams is not None else row_marks(self.trace, whatif, self.row),
+            replay=None if replayed is None else replay_view(self.trace, replayed, self.beams.prompt),
+        )  # fmt: skip
+
+    def _sorted(self) -> SortedScores:
+        look = self._look()
+        whatif = self.trial.whatif or self.trial.recorded
+        return sorted_scores(self.trace, whatif, step=self.step, row=self.row, chosen=look.token_id)
 
     def run_list(self) -> str:
         """The runs beside each other, as JSON."""
@@ -255,12 +321,14 @@ class Session:
 
     def cutoff(self) -> str:
         """The cut-off of the step in view, as JSON; in contrastive search what it weighed, which is its rule."""
-        weighed = contrastive_view(self.trace, step=self.step, row=self.row)
+        tried = self.trial.whatif is not None and self.trial.whatif.mode != self.trace.mode
+        weighed = None if tried else contrastive_view(self.trace, step=self.step, row=self.row)
         if weighed is not None:
             return contrastive_sheet(weighed, self.text, row=self.row).to_json()
         view = cutoff_view(
-            self.trace, step=self.step, row=self.row, stage=self.tab, token_id=self._token()
-        )
+            self.trace, step=self.step, row=self.row, stage=self.tab, token_id=self._token(),
+            whatif=self.trial.whatif,
+        )  # fmt: skip
         return cutoff_sheet(view, self.text, row=self.row).to_json()
 
     def _token(self) -> int | None:
@@ -269,12 +337,12 @@ class Session:
 
     def charts_of(self, trace: Trace, step: int) -> tuple[str, str]:
         """Both charts of a step of a trace that is still growing; the session's own stays as it is."""
-        before = self.trace, self.row, self.step
-        self.trace, self.row, self.step = trace, 0, step
+        before = self.trace, self.trial, self.row, self.step
+        self.trace, self.trial, self.row, self.step = trace, Trial(trace), 0, step
         try:
             return self.waterfall(), self.cutoff()
         finally:
-            self.trace, self.row, self.step = before
+            self.trace, self.trial, self.row, self.step = before
 
     def facts(self) -> str:
         """The run's facts, as JSON."""

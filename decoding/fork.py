@@ -1,4 +1,4 @@
-"""fork: take another token at some step of a recorded run, and decode on from there."""
+"""fork: take another token, or other settings, at some step of a recorded run, and decode on from there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fork(
     lm: LanguageModel,
     *,
     step: int,
-    token_id: int,
+    token_id: int | None,
     row: int = 0,
     settings: Settings | None = None,
     kept: KeptCache | None = None,
@@ -43,7 +43,7 @@ def stream_fork(
     recorder: Recorder,
     *,
     step: int,
-    token_id: int,
+    token_id: int | None,
     row: int = 0,
     rank: int | None = None,
     settings: Settings | None = None,
@@ -59,10 +59,11 @@ def stream_fork(
         lm: its model.
         recorder: records the new run.
         step: at which the other token is taken, from 0.
-        token_id: the token to take; it may be one that was removed.
+        token_id: the token to take; it may be one that was removed. None takes none: the step is decided anew.
         row: of the first run's scores at that step.
         rank: of the beam candidate followed, for the record.
-        settings: parameters of the new run; the first run's when left out.
+        settings: parameters of the new run; the first run's when left out. Their lengths count from the fork where
+            a token is taken, and as in the first run, from its prompt, where none is.
         kept: from `Recorder.kept_cache` of the first run; the prefix it shares is not computed again.
 
     Raises:
@@ -71,9 +72,13 @@ def stream_fork(
         PromptError: the first run used up its length, so that nothing is left to decode.
     """
     _check(trace, step, row, token_id)
-    prefix = torch.cat([trace.prefix(step, row), torch.tensor([token_id])])  # [length]
-    kwargs = _remaining(trace, settings, lm, step)
-    inputs = _inputs(trace, row, prefix)
+    taken = [] if token_id is None else [token_id]
+    prefix = torch.cat([trace.prefix(step, row), torch.tensor(taken, dtype=torch.long)])  # [length]
+    if token_id is None and settings is not None:
+        kwargs = _shortened(settings.generate_kwargs(lm.tokenizer), trace.most_new_tokens, step)
+    else:
+        kwargs = _remaining(trace, settings, lm, step + len(taken))
+    inputs = {**_inputs(trace, row, prefix), **_negative(settings or trace.settings, lm)}
     recorder.tokenizer, recorder.seed = lm.tokenizer, (settings or trace.settings or Settings()).seed
     recorder.identity = {k: v for k, v in lm.identity().items() if k in ("name", "source", "revision")}
     recorder.facts = {
@@ -104,12 +109,22 @@ def _inputs(trace: Trace, row: int, prefix: Tensor) -> dict[str, Any]:
     return {"input_ids": prefix[None], "attention_mask": mask[None]}
 
 
-def _check(trace: Trace, step: int, row: int, token_id: int) -> None:
+def _negative(settings: Settings | None, lm: LanguageModel) -> dict[str, Tensor]:
+    """The negative prompt of classifier-free guidance, as `generate` takes it."""
+    if settings is None or not settings.negative_prompt:
+        return {}
+    negative = encode_prompt(lm, settings.negative_prompt)
+    return {"negative_prompt_ids": negative.input_ids, "negative_prompt_attention_mask": negative.attention_mask}
+
+
+def _check(trace: Trace, step: int, row: int, token_id: int | None) -> None:
     for name, value, n in (
         ("step", step, len(trace.steps)),
         ("row", row, trace.n_rows),
         ("token_id", token_id, trace.model.vocab_size),
     ):
+        if value is None and name == "token_id":
+            continue
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < n:
             accepts = f"a whole number in [0, {n - 1}]"
             raise RecordingError(f"{name} must be {accepts}, got {value!r}; choose one of this run's")
@@ -119,32 +134,34 @@ def _check(trace: Trace, step: int, row: int, token_id: int) -> None:
         raise RecordingError("the run started from embeddings, which are not in the trace; it cannot be forked")
 
 
-def _remaining(trace: Trace, settings: Settings | None, lm: LanguageModel, step: int) -> dict[str, Any]:
-    """The parameters of the new run, with lengths counted from the fork."""
+def _remaining(trace: Trace, settings: Settings | None, lm: LanguageModel, n_taken: int) -> dict[str, Any]:
+    """The parameters of the new run, with lengths counted from the fork, before which `n_taken` tokens came."""
     if settings is not None:
         values = settings.generate_kwargs(lm.tokenizer)
         return values if values.get("num_beams", 1) > 1 else {**values, "num_return_sequences": 1}
     values = {k: v for k, v in trace.generation_config.items() if k not in ("max_time", "min_length", "max_length")}
-    length = trace.most_new_tokens - step - 1
-    if length < 1:
-        raise PromptError(
-            f"nothing is left to decode: the run could have {length + step + 1} new tokens and the fork uses them up; "
-            "fork at an earlier step or raise max_new_tokens"
-        )
-    values["max_new_tokens"] = length
+    values = _shortened({**values, "max_new_tokens": trace.most_new_tokens}, trace.most_new_tokens, n_taken)
     if "watermarking_config" in values:
         values["watermarking_config"] = watermarking(values["watermarking_config"])
+    return values
+
+
+def _shortened(values: dict[str, Any], most: int, n_taken: int) -> dict[str, Any]:
+    """`generate`'s parameters with lengths counted from the fork instead of from the first run's prompt."""
+    length = (values.get("max_new_tokens") or most) - n_taken
+    if length < 1:
+        raise PromptError(
+            f"nothing is left to decode: the run could have {length + n_taken} new tokens and the fork uses them up; "
+            "fork at an earlier step or raise max_new_tokens"
+        )
+    values = {**values, "max_new_tokens": length}
     if values.get("min_new_tokens"):
-        values["min_new_tokens"] = max(0, values["min_new_tokens"] - step - 1)
+        values["min_new_tokens"] = max(0, values["min_new_tokens"] - n_taken)
     if values.get("exponential_decay_length_penalty"):
         start, factor = values["exponential_decay_length_penalty"]
-        values["exponential_decay_length_penalty"] = (start - step - 1, factor)
-    if values.get("num_beams", 1) == 1:
+        values["exponential_decay_length_penalty"] = (start - n_taken, factor)
+    if (values.get("num_beams") or 1) == 1:
         values["num_return_sequences"] = 1
-    if trace.settings and trace.settings.negative_prompt:
-        negative = encode_prompt(lm, trace.settings.negative_prompt)
-        values["negative_prompt_ids"] = negative.input_ids.to(lm.model.device)
-        values["negative_prompt_attention_mask"] = negative.attention_mask.to(lm.model.device)
     return values
 
 

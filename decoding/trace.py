@@ -144,14 +144,14 @@ class Fork:
     Attributes:
         step: of the first run, at which another token was taken.
         row: of the first run's scores at that step.
-        token_id: the token taken.
+        token_id: the token taken; None where the step was decided anew, under other settings.
         rank: of the beam candidate that was followed, or None.
         prompt_length: positions of the first run's prompt.
     """
 
     step: int
     row: int
-    token_id: int
+    token_id: int | None
     prompt_length: int
     rank: int | None = None
 

@@ -16,8 +16,9 @@ from app.components.knob_panel import KnobPanel
 from app.components.lab import Lab
 from app.components.panels import Facts, Header, Message, Notes, Status, Verdict
 from app.components.token_row import TokenRow
+from app.components.whatif import WhatIfPanel
 
 __all__ = [
     "BeamStep", "BeamTree", "Chart", "Facts", "ForkPanel", "Header", "KnobPanel", "Lab", "Message", "Notes", "RunList",
-    "Status", "TokenRow", "Verdict",
+    "Status", "TokenRow", "Verdict", "WhatIfPanel",
 ]  # fmt: skip

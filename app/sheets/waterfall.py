@@ -12,19 +12,31 @@ from app.views.waterfall import Waterfall
 __all__ = ["waterfall_reading", "waterfall_sheet", "waterfall_tables"]
 
 
-def waterfall_sheet(view: Waterfall, text: Text, *, row: int = 0) -> Sheet:
-    """The waterfall of a step in the given language."""
+def waterfall_sheet(view: Waterfall, text: Text, *, row: int = 0, whatif: bool = False) -> Sheet:
+    """The waterfall of a step in the given language; under other settings than the recorded ones if `whatif`."""
     tokens, stages = waterfall_tables(view, text)
     return Sheet(
         key=f"{row}.{view.step}",
-        title=text.pieces("waterfall.title"),
-        reading=waterfall_reading(view, text),
+        title=text.pieces("waterfall.whatif" if whatif else "waterfall.title"),
+        reading=_reading_under_others(view, text) if whatif else waterfall_reading(view, text),
         label=text("waterfall.label"),
         table=tokens,
         extra_tables=(stages,),
         table_label=text("waterfall.table.show"),
         figure=waterfall_figure(view, text),
         min_width=minimal_width(view),
+    )
+
+
+def _reading_under_others(view: Waterfall, text: Text) -> Sentence:
+    """What other settings would make of the token that came."""
+    chosen = view.chosen
+    if chosen is None:
+        return [text("row.none")]
+    p, q = chosen.probabilities[0], chosen.probabilities[-1]
+    key = "waterfall.reading.whatif" if q > 0 else "waterfall.reading.whatif_gone"
+    return text.pieces(
+        key, token=chosen.text, step=view.step + 1, p=percent(p), q=percent(q), rank=chosen.rank
     )
 
 

@@ -12,6 +12,7 @@ from decoding.cutoffs import RULES, Cutoff, cutoff
 
 if TYPE_CHECKING:
     from decoding.trace import Trace
+    from decoding.whatif import WhatIf
 
 __all__ = ["CutoffRow", "CutoffView", "Gap", "RuleTab", "cutoff_view"]
 
@@ -91,27 +92,36 @@ class CutoffView:
 
 
 def cutoff_view(
-    trace: Trace, *, step: int, row: int = 0, stage: str = "", token_id: int | None = None
+    trace: Trace,
+    *,
+    step: int,
+    row: int = 0,
+    stage: str = "",
+    token_id: int | None = None,
+    whatif: WhatIf | None = None,
 ) -> CutoffView:
     """The rule of the stage with this id at a step; of the last rule that ran where there is no such stage.
 
     Args:
         token_id: the token to follow; None for the one that the row went on with. A beam's row has several.
+        whatif: other settings, under which the step is shown instead.
 
     Raises:
         NotRecordedError: there is no such step or row.
     """
-    recorded = trace.steps[step]
+    recorded, mode = trace.steps[step], trace.mode if whatif is None else whatif.mode
+    stages = recorded.stages if whatif is None else whatif.stages
     tabs = tuple(
         RuleTab(id=str(i), stage=s.name, label=stage_label(s)[0], value=stage_label(s)[1])
-        for i, s in enumerate(recorded.stages, start=1)
+        for i, s in enumerate(stages, start=1)
         if s.name in RULES
     )
     if not tabs:
-        return CutoffView(step=step, mode=trace.mode)
+        return CutoffView(step=step, mode=mode)
     tab = stage if any(t.id == stage for t in tabs) else tabs[-1].id
-    scores = recorded.all_scores(row=row, upto=int(tab))
-    which = recorded.stages[int(tab) - 1]
+    scores = recorded.all_scores(row=row, upto=int(tab)) if whatif is None else whatif.all_scores(step=step, row=row)
+    scores = scores[: int(tab) + 1]
+    which = stages[int(tab) - 1]
     chosen = token_id
     if chosen is None and not recorded.ended[row]:
         chosen = recorded.token_ids[row]
@@ -125,7 +135,7 @@ def cutoff_view(
     crossing = next((i for i, r in enumerate(rows) if r.place - 1 == cut.crossing), None)
     hidden = chosen is not None and not any(r.chosen for r in rows)
     return CutoffView(
-        step=step, mode=trace.mode, tabs=tabs, tab=tab, cut=cut, rows=rows, crossing=crossing,
+        step=step, mode=mode, tabs=tabs, tab=tab, cut=cut, rows=rows, crossing=crossing,
         gaps=_gaps(cut, every, rows), hidden_chosen=token_text(trace, chosen) if hidden else None,
     )  # fmt: skip
 

@@ -28,7 +28,8 @@ def nats(value: float | None) -> str:
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return f"{value:.2f}".replace("-", "−")
+    written = f"{value:.2f}"
+    return "0.00" if written == "-0.00" else written.replace("-", "−")
 
 
 def margin_text(value: float | None, unit: str | None) -> str:

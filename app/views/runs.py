@@ -54,8 +54,9 @@ def _line(run: Run, runs: Runs) -> RunLine:
     shared: tuple[str, ...] = ()
     forked = instead = ""
     if fork is not None:
-        prefix = trace.prompt_ids[0, _first_prompt(run, runs) : -1].tolist()
-        shared, forked = _texts(trace, prefix), token_text(trace, fork.token_id)
+        anew = fork.token_id is None  # no token was taken: the step was decided again, under other settings
+        prefix = trace.prompt_ids[0, _first_prompt(run, runs) : None if anew else -1].tolist()
+        shared, forked = _texts(trace, prefix), "" if anew else token_text(trace, fork.token_id)
         source = runs.source(run)
         if source is not None and fork.rank is None:
             instead = token_text(source, source.steps[fork.step].token_ids[fork.row])

@@ -18,6 +18,7 @@ from decoding.cutoffs import TokenMargin, removal_margin
 if TYPE_CHECKING:
     from decoding.stages import Stage
     from decoding.trace import Trace
+    from decoding.whatif import WhatIf
 
 __all__ = ["StageColumn", "TokenLine", "Waterfall", "waterfall_view"]
 
@@ -94,28 +95,37 @@ class Waterfall:
 
 
 def waterfall_view(
-    trace: Trace, *, step: int, row: int = 0, token_id: int | None = None, n_tokens: int = N_TOKENS
+    trace: Trace,
+    *,
+    step: int,
+    row: int = 0,
+    token_id: int | None = None,
+    n_tokens: int = N_TOKENS,
+    whatif: WhatIf | None = None,
 ) -> Waterfall:
     """The waterfall of a step.
 
     Args:
         token_id: the token to follow; None for the one that the row went on with. A beam's row has several.
+        whatif: other settings, under which the step is shown instead.
 
     Raises:
         NotRecordedError: there is no such step or row.
     """
     recorded = trace.steps[step]
-    scores = recorded.all_scores(row=row)  # n_stages + 1 of [vocab]
+    stages = recorded.stages if whatif is None else whatif.stages
+    # n_stages + 1 of [vocab]
+    scores = recorded.all_scores(row=row) if whatif is None else whatif.all_scores(step=step, row=row)
     probs = [stats.probs(s) for s in scores]
     chosen = token_id
     if chosen is None and not recorded.ended[row]:
         chosen = recorded.token_ids[row]
     columns = [_column(None, "logits", "", None, scores[0], None, probs[0])]
-    for i, stage in enumerate(recorded.stages, start=1):
+    for i, stage in enumerate(stages, start=1):
         label, value = stage_label(stage)
         columns.append(_column(stage.name, label, value, scores[i - 1], scores[i], probs[i - 1], probs[i]))
     ids = _worth_showing(scores, chosen, n_tokens)
-    margins = _margins(recorded.stages, scores, ids)
+    margins = _margins(stages, scores, ids)
     higher = scores[0] > scores[0][ids].unsqueeze(1)  # [n_tokens, vocab]
     ranks = (higher.sum(-1) + 1).tolist()
     lines = tuple(

@@ -56,6 +56,16 @@
     );
   };
 
+  /** A probability as `app.views.numbers.percent` writes it. */
+  dx.percent = (p) => {
+    if (p === null || p === undefined || Number.isNaN(p)) return "–";
+    if (p === 0) return "0";
+    if (p < 0.0001) return "<0.01%";
+    if (p < 0.001) return `${(100 * p).toFixed(2)}%`;
+    if (p >= 0.9995 && p < 1) return ">99.9%";
+    return `${(100 * p).toFixed(1)}%`;
+  };
+
   dx.dark = () => document.body.classList.contains("dark");
   const schemeListeners = new Set();
   dx.onScheme = (fn) => schemeListeners.add(fn);

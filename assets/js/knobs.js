@@ -8,6 +8,8 @@
 
     const send = () => {
       props.value = JSON.stringify(form);
+      dx.knobForm = JSON.parse(props.value); // for what if, which may be set up later
+      document.dispatchEvent(new CustomEvent("dx-knobs", { detail: dx.knobForm }));
     };
     const set = (name, value) => {
       if (value === null || value === "" || value === undefined) delete form.given[name];
@@ -202,7 +204,21 @@
       unfold();
       send();
     };
+    /** Other settings, from Python or from another part of the page. */
+    const take = (other) => {
+      if (!spec || !other || JSON.stringify(other) === JSON.stringify(form)) return;
+      form = { mode: other.mode, given: { ...other.given } };
+      filled = {};
+      for (const row of element.querySelectorAll(".dx-knob")) row.show(form.given[row.knob.name]);
+      send();
+      mark();
+      unfold();
+    };
+    document.addEventListener("dx-set-knobs", (event) => take(event.detail));
+    const near = () => document.dispatchEvent(new CustomEvent("dx-near-knobs"));
+    for (const event of ["pointerenter", "focusin"]) element.addEventListener(event, near);
     watch(["data"], update);
+    watch(["value"], () => take(dx.parse(props.value, null)));
     update();
   };
 })();

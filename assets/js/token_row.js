@@ -21,6 +21,7 @@
     let chosen = { row: 0, step: 0 };
     let measure = "probability";
     let follow = true;
+    let marks = null; // of a what-if
 
     const send = () => {
       const value = JSON.stringify({ row: chosen.row, step: chosen.step, measure });
@@ -36,6 +37,18 @@
       button.addEventListener("click", () => choose(cell.step, false));
       return refresh(button, cell);
     };
+    /** What other settings would make of a token: impossible ones are struck through, the parting is marked. */
+    const restyle = (button, cell) => {
+      const of = marks && marks.row === chosen.row && cell ? marks.p[cell.step] : undefined;
+      const gone = of === 0;
+      button.classList.toggle("dx-if-cut", gone);
+      button.classList.toggle("dx-if-parts", Boolean(cell) && of !== undefined && marks.diverges === cell.step);
+      if (!cell) return;
+      let tip = cell.tip;
+      if (of !== undefined) tip += `\n${gone ? marks.gone : marks.tip.replace("{p}", dx.percent(of))}`;
+      if (of !== undefined && marks.diverges === cell.step) tip += `\n${marks.parts}`;
+      button.setAttribute("data-tip", tip);
+    };
     const refresh = (button, cell) => {
       button.replaceChildren(...dx.token(cell.text));
       button.dataset.kind = cell.kind;
@@ -43,6 +56,7 @@
       button.setAttribute("data-tip", cell.tip);
       button.setAttribute("aria-label", `${frameData.labels.step} ${cell.step + 1}: ${cell.text}`);
       paint(button, cell);
+      restyle(button, cell);
       return button;
     };
 
@@ -207,6 +221,10 @@
       return best ? best.step : null;
     };
 
+    document.addEventListener("dx-marks", (event) => {
+      marks = event.detail;
+      [...tokens.children].forEach((button, step) => restyle(button, cells[step]));
+    });
     watch(["data"], update);
     watch(["lines"], grow);
     update();

@@ -1,0 +1,295 @@
+// What if: the step in view under the settings of the panel, drawn from the page's own arithmetic as a slider moves,
+// then as Python confirms it; the recorded run stays visible underneath.
+"use strict";
+(() => {
+  const ASK_AFTER = 60; // ms without another movement
+  const ASK_AT_LEAST = 150; // ms between questions while a slider keeps moving
+  const BAR_WIDTH = 58; // px a token needs
+  const LONGEST_LABEL = 8;
+  const IN_PAGE = ["temperature", "top_k", "top_p", "min_p"];
+  const CONFIG = { displayModeBar: false, responsive: false, doubleClick: false, scrollZoom: false };
+
+  const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
+  const colour = (name) => getComputedStyle(document.body).getPropertyValue(`--dx-${name}`).trim();
+  const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+
+  dx.whatif = (element, props, watch, emit) => {
+    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const [title, changes, state, reading, facts, plot, scroll, notes, ranks, onward, again, back] = [
+      "title", "changes", "state", "reading", "facts", "plot", "scroll", "notes", "ranks", "onward", "again", "back",
+    ].map(part);
+    let frame = null; // labels, recorded settings
+    let base = null; // the step's sorted scores
+    let answer = null; // Python's
+    let form = null; // the panel's value now
+    let timer = 0;
+    let asked = 0; // when
+    let drawn = 0; // pending animation frame
+    let range = 0;
+
+    const label = (name, fields = {}) =>
+      (frame.labels[name] || "").replace(/\{(\w+)\}/g, (all, field) => (field in fields ? fields[field] : all));
+
+    /** The settings that differ from the recorded ones, as [name, was, now]. */
+    const differences = () => {
+      if (!frame || !form) return [];
+      const out = [];
+      if (form.mode !== frame.recorded.mode) out.push(["", frame.modes[frame.recorded.mode], frame.modes[form.mode]]);
+      const names = new Set([...Object.keys(frame.recorded.given), ...Object.keys(form.given)]);
+      for (const name of names) {
+        if (frame.ignored.includes(name)) continue;
+        const [was, now] = [frame.recorded.given[name], form.given[name]];
+        if (!same(was, now)) out.push([name, was ?? frame.labels.unset, now ?? frame.labels.unset]);
+      }
+      return out;
+    };
+    const confirmed = () => answer && answer.form === JSON.stringify(form) && base && answer.key === base.at;
+
+    /** What the page itself makes of the step: null where it cannot. */
+    const computed = () => {
+      if (!base || !base.scores.length) return null;
+      const knobs = { min_keep: base.min_keep };
+      if (base.sampling && form.mode === base.mode) {
+        for (const name of IN_PAGE) knobs[name] = form.given[name] ?? frame.defaults[name];
+        if (!(knobs.temperature > 0) || !(knobs.top_p > 0 && knobs.top_p <= 1)) return null;
+      }
+      const out = dx.truncate(base.scores, knobs);
+      return {
+        alive: out.kept, mass: out.mass, entropy: out.entropy, exact: false,
+        unsure: out.unsure || !base.covered || form.mode !== base.mode,
+        p: base.tokens.map((token) => (token.place < 0 ? 0 : out.probability(token.place))),
+      };
+    };
+    const answered = () => ({
+      alive: answer.alive, mass: answer.mass, entropy: answer.entropy, exact: true, unsure: false,
+      p: base.tokens.map((token) => answer.p[token.id] ?? 0),
+    });
+
+    const row = (name, was, now, exact, tip) =>
+      dx.el(
+        "div", { "data-fact": name },
+        dx.el("dt", {}, tip ? dx.el("span", { class: "dx-term", tabindex: "0", "data-tip": tip }, label(name)) : label(name)),
+        dx.el("dd", {}, dx.el("s", {}, was), " ", dx.el("b", {}, `${exact ? "" : "≈ "}${now}`))
+      );
+    const fillFacts = (now) => {
+      const chosen = base.tokens.findIndex((token) => token.chosen);
+      const count = (n) => n.toLocaleString("en-US");
+      const rows = [
+        row("alive", count(base.alive), count(now.alive), now.exact),
+        row("mass", dx.percent(base.mass), dx.percent(now.mass), now.exact, label("mass_tip")),
+        row("entropy", base.entropy.toFixed(2), now.entropy.toFixed(2), now.exact, label("entropy_tip")),
+      ];
+      if (chosen >= 0) {
+        const name = dx.el("span", { class: "dx-if-token" }, ...dx.token(base.tokens[chosen].text));
+        const line = row("chosen", dx.percent(base.tokens[chosen].recorded), now.p[chosen] ? dx.percent(now.p[chosen]) : label("gone"), now.exact);
+        line.querySelector("dt").replaceChildren(name);
+        line.classList.toggle("dx-if-gone", !now.p[chosen]);
+        rows.push(line);
+      }
+      facts.replaceChildren(...rows);
+    };
+
+    /** The tokens drawn: the likeliest that fit, and the chosen one. */
+    const picked = () => {
+      const n = Math.max(5, Math.min(16, Math.floor(scroll.clientWidth / BAR_WIDTH) - 1));
+      const chosen = base.tokens.findIndex((token) => token.chosen);
+      const out = base.tokens.map((_, i) => i).slice(0, n);
+      if (chosen >= n) out[n - 1] = chosen;
+      return out;
+    };
+    const SCALES = [0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1];
+
+    const draw = () => {
+      drawn = 0;
+      if (!frame || element.hidden || !base || !scroll.clientWidth) return;
+      const now = confirmed() ? answered() : computed();
+      element.dataset.state = confirmed() ? "confirmed" : now && !now.unsure ? "computed" : "pending";
+      state.textContent = label(element.dataset.state);
+      state.setAttribute("data-tip", label(`${element.dataset.state}_tip`));
+      if (!now) return;
+      fillFacts(now);
+      const ids = picked();
+      const [ink, muted] = [colour("ink"), colour("muted")];
+      const x = ids.map((_, i) => i);
+      const ghosts = ids.map((i) => base.tokens[i].recorded);
+      const bars = ids.map((i) => now.p[i]);
+      const rest = [ghosts, bars].map((values) => Math.max(0, 1 - values.reduce((sum, p) => sum + p, 0)));
+      const shown = ids.length;
+      const more = Math.max(0, now.alive - bars.filter((p) => p > 0).length);
+      const names = ids.map((i) => {
+        const text = [...base.tokens[i].text];
+        const short = escaped(text.length > LONGEST_LABEL ? `${text.slice(0, LONGEST_LABEL - 1).join("")}…` : text.join(""));
+        return base.tokens[i].chosen ? `<b>${short}</b>` : short;
+      });
+      const percents = bars.map((p) => (p ? dx.percent(p) : "✕"));
+      const fills = ids.map((i) => colour(base.tokens[i].chosen ? "chosen-fill" : "alive"));
+      const hover = ids.map((i) =>
+        label("hover", { token: escaped(base.tokens[i].text), was: dx.percent(base.tokens[i].recorded), now: now.p[i] ? dx.percent(now.p[i]) : label("gone") })
+      );
+      const highest = Math.max(...ghosts, ...bars, ...rest.map((p) => Math.min(p, 1)));
+      range = SCALES.find((top) => top >= highest * 1.02) ?? 1;
+      const all = {
+        x: [...x, shown], ghost: [...ghosts, rest[0]], bar: [...bars, rest[1]],
+        names: [...names, more ? `<i>${label("more", { n: more.toLocaleString("en-US") })}</i>` : "…"],
+        text: [...percents, rest[1] > 5e-7 ? dx.percent(rest[1]) : ""],
+        fill: [...fills, colour("removed")],
+        hover: [...hover, label("hover", { token: label("rest"), was: dx.percent(rest[0]), now: dx.percent(rest[1]) })],
+      };
+      const data = [
+        {
+          type: "bar", x: all.x, y: all.ghost, width: 0.86, hoverinfo: "skip",
+          marker: { color: colour("raised"), line: { color: muted, width: 1 } },
+        },
+        {
+          type: "bar", x: all.x, y: all.bar, width: 0.56, marker: { color: all.fill, line: { width: 0 } },
+          hovertext: all.hover, hovertemplate: "%{hovertext}<extra></extra>",
+        },
+        {
+          type: "scatter", mode: "text", x: all.x, y: all.x.map((_, i) => Math.max(all.ghost[i], all.bar[i])), text: all.text,
+          textposition: "top center", textfont: { size: 11, color: ink }, hoverinfo: "skip", cliponaxis: false,
+        },
+      ];
+      const layout = {
+        width: scroll.clientWidth, height: scroll.clientHeight, autosize: false, barmode: "overlay", showlegend: false,
+        margin: { l: 36, r: 6, t: 18, b: 22 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+        font: { family: getComputedStyle(element).fontFamily, size: 11, color: ink },
+        hoverlabel: { bgcolor: colour("surface"), font: { color: ink } },
+        xaxis: { tickvals: all.x, ticktext: all.names, tickangle: 0, range: [-0.6, shown + 0.6], fixedrange: true, showgrid: false, zeroline: false },
+        yaxis: { range: [0, range], nticks: 3, tickformat: ".0~%", fixedrange: true, gridcolor: colour("line"), zeroline: false },
+      };
+      Plotly.react(plot, data, layout, CONFIG);
+      plot.dataset.drawn = `${base.at}|${JSON.stringify(form)}|${element.dataset.state}`;
+    };
+    const schedule = () => {
+      if (!drawn) drawn = requestAnimationFrame(draw);
+    };
+
+    const fillChanges = (list) => {
+      changes.replaceChildren(
+        ...list.map(([name, was, now]) =>
+          dx.el(
+            "span", { class: "dx-if-change" },
+            name ? dx.el("code", {}, name) : null, name ? " " : null, dx.el("s", {}, String(was)), " → ", dx.el("b", {}, String(now))
+          )
+        )
+      );
+    };
+    const fillAnswer = () => {
+      const fits = confirmed() && !answer.error;
+      notes.replaceChildren(...((fits && answer.notes) || []).map((note) => dx.el("li", {}, note)));
+      if (answer && answer.form === JSON.stringify(form) && answer.error) {
+        reading.replaceChildren(answer.error);
+        element.dataset.state = "wrong";
+        state.textContent = label("wrong");
+      } else if (fits) reading.replaceChildren(...dx.sentence(answer.reading));
+      const replay = fits && answer.replay;
+      ranks.replaceChildren(...(replay ? [dx.table(replay)] : []));
+      const from = fits && answer.row ? answer.row.diverges : null;
+      onward.hidden = from === null || from === false || from === undefined;
+      if (!onward.hidden) onward.textContent = label("onward", { step: from + 1 });
+      for (const button of [onward, again]) {
+        button.setAttribute("aria-disabled", String(!frame.rerun));
+        button.setAttribute("data-tip", frame.rerun ? label(button === onward ? "onward_tip" : "again_tip") : label("no_model"));
+      }
+      tell("dx-marks", fits && answer.row ? { ...answer.row, tip: frame.labels.tip, gone: frame.labels.tip_gone, parts: frame.labels.parts } : null);
+    };
+
+    const ask = (name = "ask") => {
+      clearTimeout(timer);
+      timer = 0;
+      asked = performance.now();
+      emit(name, { form: JSON.stringify(form), have: base ? base.key : "" });
+    };
+    const askSoon = () => {
+      clearTimeout(timer);
+      timer = setTimeout(ask, Math.max(0, Math.min(ASK_AFTER, asked + ASK_AT_LEAST - performance.now())));
+    };
+
+    /** The panel was moved: draw at once, let Python confirm. */
+    const moved = (now) => {
+      const before = form;
+      form = now;
+      if (!frame) return;
+      const list = differences();
+      const active = list.length > 0;
+      const was = !element.hidden;
+      element.hidden = !active;
+      if (active) {
+        fillChanges(list);
+        draw();
+        if (JSON.stringify(before) !== JSON.stringify(form)) askSoon();
+        if (!was) fillAnswer();
+      } else {
+        tell("dx-marks", null);
+        if (was) ask();
+      }
+    };
+
+    const takeFrame = () => {
+      frame = dx.parse(props.data, null);
+      answer = null;
+      if (!frame) {
+        element.hidden = true;
+        tell("dx-marks", null);
+        return;
+      }
+      element.setAttribute("aria-label", label("title"));
+      title.textContent = label("title");
+      again.textContent = label("again");
+      back.textContent = label("back");
+      part("legend").replaceChildren(
+        dx.el("i", { class: "dx-swatch dx-ghost" }), label("was"), dx.el("i", { class: "dx-swatch" }), label("now")
+      );
+      facts.setAttribute("aria-label", label("facts"));
+      scroll.setAttribute("aria-label", label("chart"));
+      reading.replaceChildren();
+      if (form) {
+        const active = differences().length > 0;
+        element.hidden = !active;
+        if (active) {
+          fillChanges(differences());
+          ask();
+        } else tell("dx-marks", null);
+      }
+    };
+    const takeScores = () => {
+      const data = dx.parse(props.scores, null);
+      if (!data) return;
+      base = { ...data, scores: dx.floats(data.scores) };
+      draw();
+    };
+    const takeAnswer = () => {
+      answer = dx.parse(props.answer, null);
+      if (!frame || element.hidden || !form) return;
+      draw();
+      fillAnswer();
+    };
+
+    const press = (button, name) =>
+      button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && emit(name, { form: JSON.stringify(form) }));
+    press(onward, "onward");
+    press(again, "again");
+    back.addEventListener("click", () => tell("dx-set-knobs", frame.recorded));
+    document.addEventListener("dx-knobs", (event) => moved(event.detail));
+    // A hand near the sliders: fetch the step's scores before it moves one.
+    const fetchSoon = () => frame && (!base || base.at !== props.at) && ask("need");
+    document.addEventListener("dx-near-knobs", fetchSoon);
+    // On a phone the sliders are a page away: the chart then floats over them.
+    const panel = document.getElementById("dx-settings");
+    const narrow = matchMedia("(max-width: 700px)");
+    if (panel) new IntersectionObserver(([entry]) => {
+      element.classList.toggle("dx-floating", narrow.matches && entry.isIntersecting);
+      schedule();
+    }, { rootMargin: "-30% 0px 0px 0px" }).observe(panel);
+    dx.onScheme(schedule);
+    new ResizeObserver(() => !element.hidden && schedule()).observe(scroll);
+    watch(["data"], takeFrame);
+    watch(["scores"], takeScores);
+    watch(["answer"], takeAnswer);
+    takeFrame();
+    takeScores();
+    takeAnswer();
+    if (dx.knobForm) moved(dx.knobForm);
+  };
+})();
