@@ -11,7 +11,9 @@ from decoding.errors import PromptError, SettingError
 from decoding.knobs import KNOBS, Knob
 from decoding.settings import Settings
 
-__all__ = ["LONGEST_PROMPT", "MODES_SHOWN", "MODE_NEEDS", "form_of", "modes_of", "prompt_of", "settings_of"]
+__all__ = [
+    "LONGEST_PROMPT", "MODES_SHOWN", "MODE_NEEDS", "form_of", "modes_of", "prompt_of", "read_value", "settings_of",
+]  # fmt: skip
 
 MODES_SHOWN = ("greedy", "sample", "contrastive_search", "beam_search", "beam_sample", "group_beam_search")
 # What a mode cannot be without; the page fills it in when the mode is chosen.
@@ -93,7 +95,7 @@ def settings_of(form: Any) -> Settings:
         acts = mode in modes_of(knob)
         if not acts and (knob.group in ("mode", "beams") or name == "temperature" and value == 0):
             continue  # it could only be in the way; others are passed on and listed as silent
-        values[name] = _read(knob, value)
+        values[name] = read_value(knob, value)
     _check_stops(values.get("stop_strings"))
     return Settings(**values)
 
@@ -124,8 +126,12 @@ def form_of(settings: Settings) -> str:
     return json.dumps({"mode": mode, "given": given}, ensure_ascii=False)
 
 
-def _read(knob: Knob, value: Any) -> Any:
-    """A field's value as the knob's kind wants it; lists are JSON, or words parted by commas."""
+def read_value(knob: Knob, value: Any) -> Any:
+    """A field's value as the knob's kind wants it, not yet checked; lists are JSON, or words parted by commas.
+
+    Raises:
+        SettingError: it is too long, or no such value.
+    """
     if not isinstance(value, str):
         if isinstance(value, (bool, int)) or isinstance(value, float) and math.isfinite(value):
             return (
