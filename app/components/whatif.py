@@ -34,7 +34,8 @@ class WhatIfPanel(Drawn):
     # Gradio looks for the events' names in here.
     script = (
         'const events = ["need", "ask", "onward", "again"];'
-        "dx.whatif(element.firstElementChild, props, watch, (name, data) => events.includes(name) && trigger(name, data));"
+        "dx.whatif(element.firstElementChild, props, watch,"
+        " (name, data) => events.includes(name) && trigger(name, data));"
     )
 
     def __init__(

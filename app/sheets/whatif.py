@@ -18,8 +18,8 @@ __all__ = ["answer_json", "frame_json", "scores_json"]
 
 LABELS = (
     "title", "unset", "confirmed", "confirmed_tip", "computed", "computed_tip", "pending", "pending_tip", "wrong",
-    "alive", "mass", "mass_tip", "entropy", "entropy_tip", "gone", "more", "rest", "hover", "chart", "facts", "was", "now",
-    "onward", "onward_tip", "again", "again_tip", "no_model", "back", "tip", "tip_gone", "parts",
+    "alive", "mass", "mass_tip", "entropy", "entropy_tip", "gone", "more", "rest", "hover", "chart", "facts", "was",
+    "now", "onward", "onward_tip", "again", "again_tip", "no_model", "back", "tip", "tip_gone", "parts",
 )  # fmt: skip
 FOR_THE_PAGE = {name: f"{{{name}}}" for name in ("n", "token", "was", "now", "step", "p")}
 

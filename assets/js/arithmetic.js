@@ -62,6 +62,10 @@
       while (place > min_keep && weights[place - 1] < min_p) place--;
       const near = (i) => i > 0 && i < kept && Math.abs(weights[i] / min_p - 1) < CLOSE;
       unsure ||= near(place) || near(place - 1);
+      // Those kept in spite of the rule are the likeliest ones: which of equals, or of probabilities that are
+      // all 0 in float32, transformers' topk decides.
+      const forced = weights[place - 1] < min_p;
+      unsure ||= forced && (weights[place - 1] < 1e-36 || (place < kept && weights[place] === weights[place - 1]));
       kept = place;
     }
 

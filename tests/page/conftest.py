@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.examples import example_trace
 from tests.conftest import ROOT, _free_port, _wait_until_it_answers
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Opens an address in a fresh context; the test fails on any error of a script or request elsewhere."""
     contexts, troubles = [], []
 
-    def open_it(url: str, *, width: int = 1280, height: int = 800, locale: str = "en-US", **more) -> Page:
+    def open_it(
+        url: str, *, width: int = 1280, height: int = 800, locale: str = "en-US", ready: str = ".dx-token", **more
+    ) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, locale=locale, **more)
         contexts.append(context)
         page = context.new_page()
@@ -35,7 +38,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.on("dialog", lambda dialog: (troubles.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda request: _note_foreign(request.url, troubles))
         page.goto(url)
-        page.wait_for_selector(".dx-token")
+        page.wait_for_selector(ready)
         page.wait_for_selector("#dx-waterfall [data-drawn]:not([data-drawn=''])", state="attached")
         settle(page)
         return page
@@ -76,3 +79,9 @@ def served(trace: Trace, folder: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def example() -> Trace:
+    """The run that the page opens on."""
+    return example_trace()
