@@ -1,6 +1,188 @@
-// The lab's tab "orders".
+// The lab's tab "orders": a lane per engine, one of them arranged by hand, and the tokens whose fate depends on it.
 "use strict";
 (() => {
   dx.labTabs = dx.labTabs || {};
-  dx.labTabs.orders = (body, sheet, emit) => body.replaceChildren();
+
+  const ORDER_KEYS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
+
+  const chip = (data, own) => {
+    const text = dx.el(
+      "span",
+      { class: "dx-sampler-text", "data-tip": data.tip, tabindex: "0" },
+      dx.el("b", {}, data.label),
+      dx.el("span", { class: "dx-sampler-alive" }, data.alive)
+    );
+    const move = (by, sign, label) =>
+      dx.el("button", { type: "button", class: "dx-sampler-move", "data-by": by, "aria-label": label }, sign);
+    return dx.el(
+      "li",
+      {
+        class: data.cuts ? "dx-sampler dx-cuts" : "dx-sampler", "data-key": data.key, draggable: own ? "true" : null,
+        style: `--dx-rule:var(--dx-${data.colour})`,
+      },
+      own ? move(-1, "‹", data.earlier) : null,
+      text,
+      own ? move(1, "›", data.later) : null
+    );
+  };
+
+  const lane = (data, own) =>
+    dx.el(
+      "section",
+      { class: "dx-lane", "data-mark": data.mark, "data-own": String(data.own) },
+      dx.el(
+        "div",
+        { class: "dx-lane-head" },
+        dx.el("h3", {}, data.name),
+        data.mark_text ? dx.el("span", { class: "dx-mark" }, data.mark_text) : null,
+        dx.el("span", { class: "dx-lane-sum" }, dx.el("b", {}, data.survivors), " · ",
+              dx.el("span", { class: "dx-term", tabindex: "0", "data-tip": data.mass_tip }, data.mass))
+      ),
+      dx.el(
+        "div",
+        { class: "dx-samplers" },
+        dx.el("span", { class: "dx-sampler-start", "data-tip": data.start_tip, tabindex: "0" }, data.start),
+        dx.el("ol", {}, ...data.chips.map((item) => chip(item, data.own))),
+        ...data.left_out.map((item) =>
+          dx.el("span", { class: "dx-sampler-out", "data-tip": item.tip, tabindex: "0" },
+                dx.el("s", {}, item.label), ` ${data.left_out_label}`))
+      ),
+      data.own
+        ? dx.el("p", { class: "dx-hint" }, `${own.hint} `, dx.el("button", { type: "button", class: "dx-link", "data-reset": "" }, own.reset))
+        : null
+    );
+
+  const cell = (data) =>
+    data.kept
+      ? dx.el("td", {}, data.text)
+      : dx.el("td", { class: "dx-gone" }, dx.el("span", data.tip ? { "data-tip": data.tip, tabindex: "0" } : {}, `✕ ${data.text}`));
+
+  const table = (data) =>
+    dx.el(
+      "table",
+      { class: "dx-table dx-fates" },
+      dx.el("caption", {}, data.caption),
+      dx.el("thead", {}, dx.el("tr", {}, ...data.head.map((text) => dx.el("th", { scope: "col" }, text)))),
+      ...data.groups.map((group) =>
+        dx.el(
+          "tbody",
+          {},
+          dx.el("tr", { class: "dx-why" },
+                dx.el("th", { scope: "rowgroup", colspan: data.head.length },
+                      dx.el("span", {}, dx.el("b", {}, group.count), " · ", group.why))),
+          ...group.rows.map((row) =>
+            dx.el("tr", { class: row.in_view ? "dx-marked" : null },
+                  dx.el("th", { scope: "row" }, ...dx.token(row.token)), dx.el("td", {}, row.before), ...row.cells.map(cell)))
+        )
+      )
+    );
+
+  /** The hand-arranged lane can be reordered: by dragging, by ‹ ›, by Alt and an arrow. */
+  const arrange = (lanes, send) => {
+    const list = () => lanes.querySelector('[data-own="true"] ol');
+    const keys = () => [...list().children].map((item) => item.dataset.key);
+    const chipOf = (target) => (list()?.contains(target) ? target.closest(".dx-sampler") : null);
+    const move = (item, by) => {
+      const order = keys();
+      const at = order.indexOf(item.dataset.key);
+      const to = at + by;
+      if (to < 0 || to >= order.length) return;
+      [order[at], order[to]] = [order[to], order[at]];
+      send(order);
+    };
+    lanes.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (button?.dataset.by) move(button.closest(".dx-sampler"), Number(button.dataset.by));
+      else if (button && "reset" in button.dataset) send([]);
+    });
+    lanes.addEventListener("keydown", (event) => {
+      const item = event.altKey && event.key in ORDER_KEYS && chipOf(event.target);
+      if (!item) return;
+      event.preventDefault(); // Alt and an arrow would leave the page
+      move(item, ORDER_KEYS[event.key]);
+    });
+
+    let dragged = null;
+    let before = "";
+    lanes.addEventListener("dragstart", (event) => {
+      dragged = chipOf(event.target);
+      if (!dragged) return;
+      before = keys().join();
+      event.dataTransfer.effectAllowed = "move";
+      event.dataTransfer.setData("text/plain", dragged.dataset.key);
+      dragged.classList.add("dx-dragged");
+    });
+    lanes.addEventListener("dragover", (event) => {
+      if (!dragged || !list()?.contains(dragged)) return;
+      event.preventDefault();
+      const over = chipOf(event.target);
+      if (!over || over === dragged) return;
+      const box = over.getBoundingClientRect();
+      over.parentElement.insertBefore(dragged, event.clientX < box.left + box.width / 2 ? over : over.nextSibling);
+    });
+    lanes.addEventListener("drop", (event) => dragged && event.preventDefault());
+    lanes.addEventListener("dragend", () => {
+      if (!dragged) return;
+      dragged.classList.remove("dx-dragged");
+      const changed = list()?.contains(dragged) && keys().join() !== before;
+      dragged = null;
+      if (changed) send(keys());
+    });
+  };
+
+  /** The frame, made once for as long as the tab is open: what is announced must stay the same node. */
+  const frame = (body, ask) => {
+    const parts = {
+      reading: dx.el("p", { class: "dx-reading", "aria-live": "polite" }),
+      example: dx.el("p", { class: "dx-orders-example" }),
+      lanes: dx.el("div", { class: "dx-lanes" }),
+      table: dx.el("div", { class: "dx-table-box", tabindex: "0", role: "group" }),
+      more: dx.el("p", { class: "dx-hint" }),
+      summary: dx.el("summary", {}),
+      notes: dx.el("ul", {}),
+    };
+    const notes = dx.el("details", { class: "dx-orders-notes" }, parts.summary, parts.notes);
+    body.replaceChildren(
+      dx.el("div", { class: "dx-orders" }, parts.reading, parts.example, parts.lanes, parts.table, parts.more, notes));
+    arrange(parts.lanes, (order) => ask({ order }));
+    return parts;
+  };
+
+  const place = (focused, lanes) => {
+    const item = lanes.contains(focused) && focused.closest("[data-own=true] .dx-sampler");
+    return item ? { key: item.dataset.key, by: focused.dataset.by } : null;
+  };
+
+  const frames = new WeakMap();
+  dx.labTabs.orders = (body, sheet, ask) => {
+    const known = frames.get(body);
+    const parts = known && body.contains(known.lanes) ? known : frame(body, ask);
+    frames.set(body, parts);
+    const at = place(document.activeElement, parts.lanes);
+    const reset = document.activeElement?.matches?.("[data-reset]");
+    const fill = (node, ...children) => {
+      node.replaceChildren(...children);
+      node.hidden = !children.length || !node.textContent;
+    };
+    // Said again only when it is another sentence.
+    const words = sheet.reading.map((piece) => piece.text ?? piece).join("");
+    if (parts.reading.textContent !== words) parts.reading.replaceChildren(...dx.sentence(sheet.reading));
+    fill(parts.example, sheet.example);
+    parts.lanes.replaceChildren(...sheet.lanes.map((data) => lane(data, sheet.own)));
+    const top = parts.table.scrollTop;
+    fill(parts.table, ...(sheet.table ? [table(sheet.table)] : []));
+    parts.table.setAttribute("aria-label", sheet.table?.caption ?? "");
+    parts.table.scrollTop = top;
+    fill(parts.more, sheet.table?.more ?? "");
+    parts.summary.textContent = sheet.notes.summary;
+    parts.notes.replaceChildren(...sheet.notes.items.map((text) => dx.el("li", {}, text)));
+    for (const list of parts.lanes.querySelectorAll('[data-own="true"] ol')) {
+      list.firstElementChild?.querySelector('[data-by="-1"]').setAttribute("aria-disabled", "true");
+      list.lastElementChild?.querySelector('[data-by="1"]').setAttribute("aria-disabled", "true");
+    }
+    if (at) {
+      const item = parts.lanes.querySelector(`[data-own=true] [data-key="${CSS.escape(at.key)}"]`);
+      (item?.querySelector(at.by ? `[data-by="${at.by}"]` : ".dx-sampler-text"))?.focus({ preventScroll: true });
+    } else if (reset) parts.lanes.querySelector("[data-reset]")?.focus({ preventScroll: true });
+  };
 })();
