@@ -33,7 +33,13 @@ REMEDY = "free some space in the temporary folder, or raise memory_budget"
 
 
 class StepStore(Protocol):
-    """Read access to the arrays of every step."""
+    """Read access to the arrays of every step.
+
+    Attributes:
+        exact: what `load` gives is what was recorded, bit for bit; see `decoding.compact_store` for one that is not.
+    """
+
+    exact: bool
 
     @property
     def nbytes(self) -> int:
@@ -87,6 +93,8 @@ class MemoryStore:
     to nobody. When the disk is full, steps that do not fit are lost, `lost_from` says from where, `lost_because`
     why, and nothing is raised: a run never dies of recording.
     """
+
+    exact = True
 
     def __init__(self, memory_budget: int = DEFAULT_MEMORY_BUDGET) -> None:
         self.memory_budget = memory_budget

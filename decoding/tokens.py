@@ -134,6 +134,13 @@ class TokenTable:
             raise TraceFileError(f"token table: an id without a token has bytes; {_DAMAGED}")
         return cls(flat=_frozen(flat), offsets=_frozen(offsets), flags=_frozen(flags))
 
+    def only(self, ids: Iterable[int]) -> TokenTable:
+        """The table with these tokens and the special ones; the others are as unknown as ids outside a tokenizer."""
+        kept = (self.flags & _SPECIAL) > 0
+        kept[[i for i in _as_ints(ids) if 0 <= i < len(self)]] = True
+        pieces = [self.bytes(i) if keep else b"" for i, keep in enumerate(kept.tolist())]
+        return self._from_pieces(pieces, np.where(kept, self.flags, 0).astype(np.uint8))
+
     def __len__(self) -> int:
         return len(self.flags)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,10 @@ from decoding.tokens import TokenTable
 if TYPE_CHECKING:
     import networkx
 
+    from decoding.head_and_tail import Tail
     from decoding.whatif import WhatIf
 
-__all__ = ["PREFILLS", "Fork", "ModelInfo", "Step", "Trace"]
+__all__ = ["PREFILLS", "Compact", "Fork", "ModelInfo", "StageFacts", "Step", "Trace"]
 
 PREFILLS = ("plain", "shared", "reused")  # see `Trace.prefill`
 
@@ -57,6 +58,34 @@ class ModelInfo:
     revision: str | None = None
     context_length: int | None = None
     is_encoder_decoder: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compact:
+    """What a compact trace keeps exactly; see `decoding.compact`.
+
+    Attributes:
+        head: of each row and step, this many of the likeliest tokens, besides those that the run mentions.
+    """
+
+    head: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageFacts:
+    """What was true of a row's whole distribution after a stage, as recorded before the trace was made compact.
+
+    Attributes:
+        n_alive: tokens whose score was not −∞.
+        n_removed: tokens that the stage removed.
+        mass_removed: their probability before it.
+        entropy_nats: of the distribution.
+    """
+
+    n_alive: int
+    n_removed: int
+    mass_removed: float
+    entropy_nats: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +125,38 @@ class Step:
         """Who entered the pools at this step, and whom each drove out; empty in other modes."""
         return self._ledger.pool_changes(self.index) if self._ledger else ()
 
+    @property
+    def exact(self) -> bool:
+        """Whether all scores are the run's own; in a compact trace only those of `exact_ids` are.
+
+        The others then stand for their part of the histogram: together they have the right mass, but which token
+        has which is not known.
+        """
+        return self._store.exact
+
+    def exact_ids(self, row: int = 0) -> Tensor:
+        """The tokens whose scores are the run's own, after every stage: int64 [n], likeliest first if not all."""
+        if self.exact:
+            return torch.arange(self._store.load(self.index)["logits"].shape[-1])
+        return self._store.head(self.index, row)
+
+    def tail(self, row: int = 0) -> Tail | None:
+        """What a compact trace keeps of the logits of all other tokens; None where all are kept."""
+        return None if self.exact else self._store.tail(self.index, row)
+
+    def facts(self, row: int = 0) -> tuple[StageFacts, ...] | None:
+        """In a compact trace what was true before the first stage and after each; None where the scores tell all."""
+        if self.exact:
+            return None
+        arrays = self._store.load(self.index)
+        columns = (arrays[f"facts.{f.name}"][:, row].tolist() for f in fields(StageFacts))
+        return tuple(
+            StageFacts(n_alive=n, n_removed=gone, mass_removed=mass, entropy_nats=entropy)
+            for n, gone, mass, entropy in zip(*columns, strict=True)
+        )
+
     def logits(self) -> Tensor:
-        """Raw logits in the dtype the model produced, shape [rows, vocab]."""
+        """Raw logits in the dtype the model produced, shape [rows, vocab]; float32 in a compact trace."""
         return self._store.load(self.index)["logits"].clone()
 
     def scores(self, *, row: int = 0, stage: int = -1) -> Tensor:
@@ -186,6 +245,7 @@ class Trace:
         prefill: how the prompt was computed: `plain`, as `generate` does; `shared`, once for all beams; `reused`,
             from the cache of the run it was forked from. With the last two the last bits may differ.
         fork: where this run leaves another one, or None.
+        compact: what is exact in a trace in the compact form; None in the lossless one.
         ledger: candidates and pools of beam methods, else None.
     """
 
@@ -211,6 +271,7 @@ class Trace:
     seconds: float = 0.0
     prefill: str = "plain"
     fork: Fork | None = None
+    compact: Compact | None = None
     store: StepStore = field(repr=False, compare=False)
     ledger: Ledger | None = field(default=None, repr=False, compare=False)
 
@@ -298,11 +359,16 @@ class Trace:
             ids = [step.token_ids[row] for step in self.steps if not step.ended[row]]
         return self.tokens.plain(ids) if self.tokens else " ".join(f"#{i}" for i in ids)
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Writes the trace to one self-contained file; see `decoding.trace_file`."""
+    def save(self, path: str | PathLike[str], *, compact: bool = False) -> None:
+        """Writes the trace to one self-contained file; see `decoding.trace_file`.
+
+        Args:
+            compact: the small form, exact for the likeliest tokens of each step only; see `decoding.compact`.
+        """
+        from decoding.compact import compact as small
         from decoding.trace_file import save_trace
 
-        save_trace(self, path)
+        save_trace(small(self) if compact else self, path)
 
     def whatif(self, settings: Settings) -> WhatIf:
         """The same run under other settings, without the model; see `decoding.whatif`."""

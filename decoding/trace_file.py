@@ -2,7 +2,8 @@
 
     trace.json               what the trace says in words and numbers
     run.safetensors          prompt, tokens chosen, token texts
-    steps/000000.safetensors the arrays of each step, stored uncompressed
+    steps/000000.safetensors the arrays of each step, stored uncompressed; in a compact trace (version 2) as
+                             heads and tails, compressed
 
 Nothing is unpickled, nothing is extracted to disk, entries are read by name, every size is bounded before
 anything is read, and what the file says is checked before it is believed. Saving what was loaded gives the same
@@ -27,24 +28,28 @@ import torch
 from torch import Tensor
 
 from decoding.bounded_zip import open_zip, read_entry
+from decoding.compact_store import FILLED_LIMIT, CompactStore
 from decoding.errors import DecodingError, NotRecordedError, TraceFileError, shown
+from decoding.head_and_tail import check_packed
 from decoding.knobs import ALSO_KEPT, KNOBS, MODES, SEED_LIMIT
 from decoding.ledger import Ledger
 from decoding.settings import Settings
 from decoding.silent import REASONS, SilentKnob
 from decoding.stages import Stage
-from decoding.step_store import arrays_from_bytes
+from decoding.step_store import StepStore, arrays_from_bytes
 from decoding.tokens import TokenTable
-from decoding.trace import PREFILLS, Fork, ModelInfo, Step, Trace
+from decoding.trace import PREFILLS, Compact, Fork, ModelInfo, Step, Trace
 
 __all__ = ["load_trace", "save_trace"]
 
-FORMAT, VERSION = "decoding-explorer-trace", 1
+FORMAT, LOSSLESS, COMPACT = "decoding-explorer-trace", 1, 2  # format versions
+VERSION = COMPACT  # the newest that can be read
 HEADER_LIMIT = 16 * 2**20  # bytes of trace.json, unpacked; what JSON makes of it may take twenty times that
 RUN_LIMIT = 128 * 2**20  # bytes of run.safetensors, unpacked
 N_LIMIT = 1_000_000  # steps or rows: far beyond any real run
 CHOICES_LIMIT = 4_000_000  # steps × rows
 VOCAB_LIMIT = 10_000_000
+STEP_LIMIT = 64 * 2**20  # bytes of one step of a compact trace, unpacked
 LOGIT_DTYPES = {"F32", "F16", "BF16", "F64"}
 EPOCH = (1980, 1, 1, 0, 0, 0)  # one fixed time, so that equal traces are equal files
 
@@ -104,10 +109,12 @@ def _why(err: Exception) -> str:
 
 
 class ZipStore:
-    """The steps of a trace file, read on demand."""
+    """The steps of a trace file, read on demand; those of a compact trace as heads and tails."""
 
-    def __init__(self, archive: zipfile.ZipFile, n_steps: int, n_rows: int, vocab: int, stages: int) -> None:
-        self._archive, self._shape = archive, (n_rows, vocab, stages)
+    def __init__(
+        self, archive: zipfile.ZipFile, n_steps: int, n_rows: int, vocab: int, stages: int, compact: bool = False
+    ) -> None:
+        self._archive, self._shape, self._compact = archive, (n_rows, vocab, stages), compact
         self._lock = threading.Lock()
         self._entries = {info.filename: info for info in archive.infolist()}
         self._n_steps = n_steps
@@ -117,6 +124,11 @@ class ZipStore:
             if info is not None:
                 self._check(info)
                 self.nbytes += info.file_size
+
+    @property
+    def exact(self) -> bool:
+        """See `StepStore`."""
+        return not self._compact
 
     def __len__(self) -> int:
         return self._n_steps
@@ -131,11 +143,21 @@ class ZipStore:
                 blob = read_entry(self._archive, info.filename, info.file_size)
         except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as err:
             raise TraceFileError(f"step {index} cannot be read: {_why(err)}; the file is damaged") from err
-        return arrays_from_bytes(blob, f"step {index}")
+        arrays = arrays_from_bytes(blob, f"step {index}")
+        if self._compact:
+            try:
+                check_packed(arrays, *self._shape)
+            except TraceFileError as err:
+                raise TraceFileError(f"step {index}: {err}") from err
+        return arrays
 
     def _check(self, info: zipfile.ZipInfo) -> None:
         """The arrays' shapes, from their header alone: a file that lies is refused before it is used."""
         n_rows, vocab, n_stages = self._shape
+        if self._compact:
+            if info.file_size > STEP_LIMIT:
+                raise TraceFileError(f"{info.filename} unpacks to {info.file_size} bytes, more than a step can need")
+            return
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
             raise TraceFileError(f"{info.filename} is compressed; a trace stores its steps plainly")
         with self._archive.open(info) as file:
@@ -163,12 +185,14 @@ def _write(trace: Trace, file: Any) -> None:
         header = json.dumps(_as_json(trace), ensure_ascii=False, sort_keys=True)  # with a bias of -Infinity, too
         _put(archive, "trace.json", header.encode("utf-8", "surrogatepass"), zipfile.ZIP_DEFLATED)
         _put(archive, "run.safetensors", safetensors.torch.save(_run_arrays(trace)), zipfile.ZIP_DEFLATED)
+        steps = trace.store if trace.compact is None else trace.store.packed
+        compression = zipfile.ZIP_STORED if trace.compact is None else zipfile.ZIP_DEFLATED
         for step in trace.steps:
             try:
-                arrays = trace.store.load(step.index)
+                arrays = steps.load(step.index)
             except NotRecordedError:
                 continue
-            _put(archive, _step_name(step.index), safetensors.torch.save(arrays), zipfile.ZIP_STORED)
+            _put(archive, _step_name(step.index), safetensors.torch.save(arrays), compression)
 
 
 def _put(archive: zipfile.ZipFile, name: str, blob: bytes, compression: int) -> None:
@@ -181,7 +205,8 @@ def _put(archive: zipfile.ZipFile, name: str, blob: bytes, compression: int) -> 
 def _as_json(trace: Trace) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": LOSSLESS if trace.compact is None else COMPACT,
+        **({"compact": asdict(trace.compact)} if trace.compact else {}),
         "n_steps": len(trace.steps),
         "n_rows": trace.n_rows,
         "mode": trace.mode,
@@ -256,9 +281,13 @@ def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
     if not all(_is_plain(value) for stage in stages for value in stage.params.values()):
         raise TraceFileError("a stage's parameters are numbers or lists of numbers; the file is damaged")
     _check_run(run, n_steps, n_rows, model.vocab_size)
-    store = ZipStore(archive, n_steps, n_rows, model.vocab_size, len(stages))
-    ledger = _ledger(header.get("beams"), run, n_steps, n_rows)
     tokens = _under("tokens.", run)
+    table = TokenTable.from_arrays(tokens) if tokens else None
+    compact = _compact(header, n_rows, model.vocab_size, len(stages))
+    store = ZipStore(archive, n_steps, n_rows, model.vocab_size, len(stages), compact is not None)
+    if compact is not None:
+        store = CompactStore(store, model.vocab_size, table)
+    ledger = _ledger(header.get("beams"), run, n_steps, n_rows)
     return Trace(
         steps=_steps(run, n_steps, stages, store, ledger),
         stages=stages,
@@ -272,7 +301,7 @@ def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
         silent=tuple(_silent(knob) for knob in _list(header["silent"])),
         warnings=_texts(header["warnings"]),
         stop_reasons=_texts(header["stop_reasons"]),
-        tokens=TokenTable.from_arrays(tokens) if tokens else None,
+        tokens=table,
         prompts=None if header["prompts"] is None else _texts(header["prompts"]),
         messages=None if header["messages"] is None else tuple(_chat(chat) for chat in _list(header["messages"])),
         encoder_ids=run.get("encoder_ids"),
@@ -282,13 +311,24 @@ def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
         seconds=_seconds(header["seconds"]),
         prefill=_one_of(header.get("prefill", "plain"), PREFILLS),
         fork=Fork(**_fields(header["fork"], Fork)) if header.get("fork") else None,
+        compact=compact,
         store=store,
         ledger=ledger,
     )
 
 
+def _compact(header: dict[str, Any], n_rows: int, vocab: int, n_stages: int) -> Compact | None:
+    """What the header says of the compact form; its steps are filled up when they are read, which is bounded here."""
+    if header["version"] < COMPACT:
+        return None
+    if n_rows * (n_stages + 1) * vocab > FILLED_LIMIT:
+        raise TraceFileError(f"{n_rows} rows and {n_stages} stages of {vocab} scores are more than this program opens")
+    compact = _dict(header["compact"])
+    return Compact(head=_count(compact, "head", least=1))
+
+
 def _steps(
-    run: dict[str, Tensor], n_steps: int, stages: tuple[Stage, ...], store: ZipStore, ledger: Ledger | None
+    run: dict[str, Tensor], n_steps: int, stages: tuple[Stage, ...], store: StepStore, ledger: Ledger | None
 ) -> tuple[Step, ...]:
     chosen, ended = run["chosen"].tolist(), run["ended"].bool().tolist()
     parents = run["parents"].tolist() if ledger else [()] * n_steps

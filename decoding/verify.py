@@ -143,6 +143,11 @@ def verify(
 def _check_possible(trace: Trace, lm: LanguageModel, processors: Any, criteria: Any, inputs: Any) -> None:
     if not trace.steps:
         raise VerifyError("the trace has no steps, so there is nothing to compare; record a run first")
+    if trace.compact is not None:
+        raise VerifyError(
+            "the trace is compact: most scores are only in a histogram, and verify needs the lossless form; record the "
+            "run again, or save it without compact=True"
+        )
     own = [stage.name for stage in trace.stages if stage.own]
     if own and not processors:
         raise VerifyError(f"the run used your own {', '.join(own)}; pass them as logits_processor=")

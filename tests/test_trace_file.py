@@ -371,8 +371,8 @@ def test_a_forged_file_without_a_lie_is_opened(saved, trace, tmp_path):
 
 
 def test_a_newer_version_says_so(saved, tmp_path):
-    message = refused(with_header(saved, tmp_path, put("version", value=2)))
-    assert message == "the trace has format version 2, this program reads up to 1; update Decoding Explorer"
+    message = refused(with_header(saved, tmp_path, put("version", value=3)))
+    assert message == "the trace has format version 3, this program reads up to 2; update Decoding Explorer"
 
 
 @pytest.mark.parametrize("version", [0, -1, "1", None, 1.5, True, [1], 10**400])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from app.views.stage_names import stage_label
@@ -128,6 +128,9 @@ def cutoff_view(
     depth = 0 if chosen is None else int(stats.rank(scores[-2], chosen)) + 1
     limit = depth if N_FIRST < depth <= N_AT_MOST else N_FIRST
     cut = cutoff(which.name, which.params, scores[-2], scores[-1], limit)
+    facts = recorded.facts(row) if whatif is None else None
+    if facts is not None:  # of a compact trace: what was true, which the scores tell only nearly
+        cut = replace(cut, mass_removed=facts[int(tab)].mass_removed)
     every = _rows(trace, cut, chosen)
     rows = tuple(
         r for r in every if r.place <= limit or abs(r.place - _last_inside(cut)) <= N_AROUND or r.chosen

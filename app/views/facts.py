@@ -32,6 +32,10 @@ def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, 
         ("stop", stopped, text("term.stop")),
     ]
     rows = [{"label": text(f"fact.{key}"), "value": value, "tip": tip} for key, value, tip in facts]
+    if trace.compact is not None:
+        value = text("fact.compact.value", head=f"{trace.compact.head:,}", vocab=f"{trace.model.vocab_size:,}")
+        tip = text("fact.compact.tip", head=f"{trace.compact.head:,}")
+        rows.append({"label": text("fact.compact"), "value": value, "tip": tip})
     if origin:
         rows.insert(0, {"label": text(f"fact.{origin}"), "value": "", "tip": text(f"fact.{origin}.tip")})
     return rows
@@ -46,7 +50,8 @@ def _length(trace: Trace, text: Text) -> tuple[str, str]:
 
 
 def _memory(trace: Trace, text: Text) -> str:
-    return text("fact.memory", vocab=f"{trace.model.vocab_size:,}", size=f"{trace.nbytes / 1e6:,.1f} MB")
+    key = "fact.memory" if trace.compact is None else "fact.memory.compact"
+    return text(key, vocab=f"{trace.model.vocab_size:,}", size=f"{trace.nbytes / 1e6:,.1f} MB")
 
 
 def notes_sections(trace: Trace, text: Text) -> list[dict[str, Any]]:

@@ -80,10 +80,12 @@ def measures_of(step: Step, row: int) -> TokenMeasures:
     logprobs = torch.log_softmax(scores[0], dim=-1)  # [vocab]
     own = float(logprobs[token_id])
     final = torch.softmax(scores[-1], dim=-1)[token_id]
+    facts = step.facts(row)
+    entropy = float(torch.special.entr(logprobs.exp()).sum()) if facts is None else facts[0].entropy_nats
     return TokenMeasures(
         probability=math.exp(own),
         surprisal_nats=max(0.0, -own),
-        entropy_nats=float(torch.special.entr(logprobs.exp()).sum()),
+        entropy_nats=entropy,
         rank=int((scores[0] > scores[0][token_id]).sum()) + 1,
         final_probability=float(final),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -124,6 +124,9 @@ def waterfall_view(
     for i, stage in enumerate(stages, start=1):
         label, value = stage_label(stage)
         columns.append(_column(stage.name, label, value, scores[i - 1], scores[i], probs[i - 1], probs[i]))
+    facts = recorded.facts(row) if whatif is None else None
+    if facts is not None:  # of a compact trace: what was true, which the scores tell only nearly
+        columns = [replace(column, **asdict(fact)) for column, fact in zip(columns, facts, strict=True)]
     ids = _worth_showing(scores, chosen, n_tokens)
     margins = _margins(stages, scores, ids)
     higher = scores[0] > scores[0][ids].unsqueeze(1)  # [n_tokens, vocab]
