@@ -18,8 +18,12 @@ from app.text.draw_zh import DRAW_ZH
 from app.text.en import EN
 from app.text.fork_en import FORK_EN
 from app.text.fork_zh import FORK_ZH
+from app.text.gallery_en import GALLERY_EN
+from app.text.gallery_zh import GALLERY_ZH
 from app.text.lab_en import LAB_EN
 from app.text.lab_zh import LAB_ZH
+from app.text.link_en import LINK_EN
+from app.text.link_zh import LINK_ZH
 from app.text.microscope_en import MICROSCOPE_EN
 from app.text.microscope_zh import MICROSCOPE_ZH
 from app.text.orders_en import ORDERS_EN
@@ -34,8 +38,10 @@ __all__ = ["LANGUAGES", "Sentence", "Text", "language_of"]
 
 LANGUAGES = {"en": "EN", "zh": "中文"}
 _TABLES = {
-    "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN,
-    "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH,
+    "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN
+    | GALLERY_EN | LINK_EN,
+    "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH
+    | GALLERY_ZH | LINK_ZH,
 }
 _TERM = re.compile(r"\[\[(\w+)\|([^\]]*)\]\]")
 
