@@ -236,9 +236,13 @@ WATERMARK: dict[str, Callable[[Any], bool]] = {
 }
 
 
+def _is_named(pair: Any) -> bool:
+    return isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], str)
+
+
 def _check_watermark(knob: Knob, value: Any) -> tuple[tuple[str, Any], ...]:
     pairs = value.to_dict() if hasattr(value, "to_dict") else value
-    if isinstance(pairs, (list, tuple)) and all(isinstance(p, (list, tuple)) and len(p) == 2 for p in pairs):
+    if isinstance(pairs, (list, tuple)) and all(_is_named(pair) for pair in pairs):
         pairs = dict(pairs)
     if not isinstance(pairs, dict):
         raise knob.wrong(value)

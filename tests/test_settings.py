@@ -329,6 +329,7 @@ def test_watermarking_becomes_the_config_of_its_kind(given, kind):
     [
         {"no_such": 1}, {"greenlist_ratio": "x"}, {"hashing_key": "x"}, {"bias": math.nan}, {"keys": [10**30]},
         {"context_history_size": 10**12}, {"sampling_table_size": 10**12}, {"debug_mode": 1}, [1], 3, "x",
+        [[[1], 2]], [[{}, 2]],
     ],
 )  # fmt: skip
 def test_a_watermarking_config_of_nonsense_is_refused(given):
