@@ -41,7 +41,7 @@ def sheet(look: Look, wish: Mapping[str, Any]) -> dict[str, Any]:
     view = orders_view(look.trace, found, look.token_id)
     return {
         "key": f"{look.row}.{look.step}",
-        "reading": [*text.pieces("orders.intro"), " ", *_result(view, samplers, text)],
+        "reading": [*text.pieces("orders.intro"), text("orders.space"), *_result(view, samplers, text)],
         "example": _example_note(look, ran, samplers) if example else "",
         "lanes": [_lane(lane, i, look, example) for i, lane in enumerate(view.lanes)],
         "own": {key: text(f"orders.own.{key}") for key in ("hint", "reset")},
@@ -85,7 +85,7 @@ def _result(view: OrdersView, samplers: Sequence[Stage], text: Text) -> Sentence
     if all(stage.name in RANKS_ONLY for stage in samplers):
         why = "ranks"
     same = text("orders.agree.one" if n == 1 else "orders.agree", n=f"{n:,}")
-    return [same, " ", *text.pieces(f"orders.agree.{why}")]
+    return [same, text("orders.space"), *text.pieces(f"orders.agree.{why}")]
 
 
 def _example_note(look: Look, ran: Sequence[Stage], samplers: Sequence[Stage]) -> str:

@@ -1,3 +1,50 @@
 """The lab's tab `draw`, in Chinese."""
 
-DRAW_ZH: dict[str, str] = {}
+DRAW_ZH: dict[str, str] = {
+    "draw.draw": "重新抽取这个词元",
+    "draw.times": "{n} 次",
+    "draw.tip": "用新的种子抽取 {n} 次；运行本身不变。",
+    "draw.space": "",
+    "draw.invitation": "出现哪个词元是偶然的：还可能出现什么，多久出现一次？空心条是每个词元的概率。"
+    "抽取之后，实心条显示它实际出现了多少次。",
+    "draw.would": "空心条是每个词元的概率。抽取之后，实心条显示它会出现多少次。",
+    "draw.mode.greedy": "贪心解码不抽取：它总取最可能的词元，这里是“{token}”。如果从同样的分数中抽取，"
+    "有 {other} 的机会出现别的词元。",
+    "draw.mode.beam_search": "束搜索不抽取：它保留总分最高的延续。这里显示的是，如果抽取这一行的下一个词元会怎样。",
+    "draw.mode.beam_sample": "束采样从所有束中一起抽取，且同一个延续不会抽两次。这里单独抽取这一行的下一个词元。",
+    "draw.mode.contrastive_search": "对比搜索不抽取：它在最可能的词元与已有内容之间权衡。这里显示抽取会怎样。",
+    "draw.no_distribution": "这一步的分数不构成分布，因此无从抽取。",
+    "draw.seed": "种子 {seed}",
+    "draw.seed.tip": "同样的种子给出同样的结果：\ntorch.multinomial(probs, {n}, replacement=True, "
+    "generator=torch.Generator().manual_seed({seed}))",
+    "draw.with": "经过处理器",
+    "draw.without": "不经过",
+    "draw.axis": "概率",
+    "draw.axis.drawn": "占抽取次数的比例",
+    "draw.legend.p": "概率",
+    "draw.legend.drawn": "占抽取次数的比例，以及次数",
+    "draw.legend.range": "至少 95% 的这类抽取落在这里",
+    "draw.label": "每个词元抽到的次数及其概率；下面的表格有同样的数字",
+    "draw.rest": "其余",
+    "draw.rest.n": "其余词元（{n} 个）",
+    "draw.hover": "<b>{token}</b><br>概率 {p}",
+    "draw.hover.drawn": "{n} 次中抽到 {k} 次<br>至少 95% 的情况在 {low} 到 {high} 次之间",
+    "draw.reading": "“{token}”在 {n} 次中出现了 {k} 次。它的概率是 {p}：预期约 {expected} 次，"
+    "至少 95% 的这类抽取给出 {low} 到 {high} 次（精确二项分布）。",
+    "draw.reading.outside": "所以这一轮不太寻常。",
+    "draw.reading.removed": "“{token}”已被去掉，不可能出现。",
+    "draw.different": "共出现 {d} 个不同的词元。",
+    "draw.different.one": "每次都是同一个词元。",
+    "draw.different.without": "不经过处理器时，出现了 {d} 个不同的词元；",
+    "draw.different.without.one": "不经过处理器时，每次也都是同一个词元；",
+    "draw.impossible.some": "那 {n} 次中，有 {m} 次抽到了会被处理器去掉的词元。",
+    "draw.impossible.one": "那 {n} 次中，有 1 次抽到了会被处理器去掉的词元。",
+    "draw.impossible.none": "那 {n} 次中，没有一次抽到会被处理器去掉的词元。",
+    "draw.table": "每个词元的概率",
+    "draw.table.drawn": "抽取 {n} 次，种子 {seed}",
+    "draw.table.p": "概率",
+    "draw.table.expected": "预期",
+    "draw.table.drawn.head": "抽到",
+    "draw.table.range": "95% 范围",
+    "draw.table.side": "{what}（{side}）",
+}

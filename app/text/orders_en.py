@@ -27,6 +27,7 @@ ORDERS_EN: dict[str, str] = {
     "this step's scores. Choose “Sample” in the settings, and your own samplers come here.",
     "orders.example.one": "Only {sampler} was set, and one sampler has no order. As an example, the lanes show "
     "{samplers} on this step's scores. Set a second one, and your own come here.",
+    "orders.space": " ",
     "orders.comma": ", ",
     "orders.and": " and ",
     "orders.mark.first": "this run's order",
@@ -44,7 +45,8 @@ ORDERS_EN: dict[str, str] = {
     "orders.chip.none": "{sampler} removes nothing here: {alive} stay.",
     "orders.left_out": "{engine} has no {sampler}, so it is left out.",
     "orders.left_out.label": "left out",
-    "orders.table": "Tokens whose fate depends on the order; a number is the final probability",
+    "orders.table": "Tokens whose fate depends on the order: the final probability, or ✕ with the sampler "
+    "that removes the token, and by how much",
     "orders.table.token": "token",
     "orders.table.before": "before the samplers",
     "orders.table.more": "… and {n} less likely tokens.",

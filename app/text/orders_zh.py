@@ -26,6 +26,7 @@ ORDERS_ZH: dict[str, str] = {
     "会怎样处理这一步的分数。在设置中选择“采样”，这里就会显示你自己的采样器。",
     "orders.example.one": "只设置了 {sampler}，一个采样器没有先后可言。作为例子，下面几行显示 {samplers} "
     "作用在这一步分数上的结果。再设置一个，这里就会显示你自己的。",
+    "orders.space": "",
     "orders.comma": "、",
     "orders.and": " 和 ",
     "orders.mark.first": "这次运行的顺序",
@@ -43,7 +44,7 @@ ORDERS_ZH: dict[str, str] = {
     "orders.chip.none": "{sampler} 在这里没有去掉任何词元：还是 {alive} 个。",
     "orders.left_out": "{engine} 没有 {sampler}，因此略去。",
     "orders.left_out.label": "略去",
-    "orders.table": "去留取决于顺序的词元；数字是最终概率",
+    "orders.table": "去留取决于顺序的词元：最终概率，或 ✕ 加上去掉它的采样器和差距",
     "orders.table.token": "词元",
     "orders.table.before": "采样器之前",
     "orders.table.more": "……还有 {n} 个更不可能的词元。",

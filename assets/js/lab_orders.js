@@ -8,7 +8,7 @@
   const chip = (data, own) => {
     const text = dx.el(
       "span",
-      { class: "dx-sampler-text", "data-tip": data.tip, tabindex: "0" },
+      { class: "dx-sampler-text", "data-tip": data.tip, tabindex: own ? "0" : null },
       dx.el("b", {}, data.label),
       dx.el("span", { class: "dx-sampler-alive" }, data.alive)
     );
@@ -39,12 +39,12 @@
               dx.el("span", { class: "dx-term", tabindex: "0", "data-tip": data.mass_tip }, data.mass))
       ),
       dx.el(
-        "div",
+        "ol",
         { class: "dx-samplers" },
-        dx.el("span", { class: "dx-sampler-start", "data-tip": data.start_tip, tabindex: "0" }, data.start),
-        dx.el("ol", {}, ...data.chips.map((item) => chip(item, data.own))),
+        dx.el("li", { class: "dx-sampler-start", "data-tip": data.start_tip }, data.start),
+        ...data.chips.map((item) => chip(item, data.own)),
         ...data.left_out.map((item) =>
-          dx.el("span", { class: "dx-sampler-out", "data-tip": item.tip, tabindex: "0" },
+          dx.el("li", { class: "dx-sampler-out", "data-tip": item.tip, tabindex: "0" },
                 dx.el("s", {}, item.label), ` ${data.left_out_label}`))
       ),
       data.own
@@ -55,13 +55,13 @@
   const cell = (data) =>
     data.kept
       ? dx.el("td", {}, data.text)
-      : dx.el("td", { class: "dx-gone" }, dx.el("span", data.tip ? { "data-tip": data.tip, tabindex: "0" } : {}, `✕ ${data.text}`));
+      : dx.el("td", { class: "dx-gone" }, dx.el("span", { "data-tip": data.tip || null }, `✕ ${data.text}`));
 
   const table = (data) =>
     dx.el(
       "table",
       { class: "dx-table dx-fates" },
-      dx.el("caption", {}, data.caption),
+      dx.el("caption", {}, dx.el("span", {}, data.caption)),
       dx.el("thead", {}, dx.el("tr", {}, ...data.head.map((text) => dx.el("th", { scope: "col" }, text)))),
       ...data.groups.map((group) =>
         dx.el(
@@ -80,7 +80,7 @@
   /** The hand-arranged lane can be reordered: by dragging, by ‹ ›, by Alt and an arrow. */
   const arrange = (lanes, send) => {
     const list = () => lanes.querySelector('[data-own="true"] ol');
-    const keys = () => [...list().children].map((item) => item.dataset.key);
+    const keys = () => [...list().querySelectorAll(".dx-sampler")].map((item) => item.dataset.key);
     const chipOf = (target) => (list()?.contains(target) ? target.closest(".dx-sampler") : null);
     const move = (item, by) => {
       const order = keys();
@@ -149,7 +149,7 @@
   };
 
   const place = (focused, lanes) => {
-    const item = lanes.contains(focused) && focused.closest("[data-own=true] .dx-sampler");
+    const item = lanes.contains(focused) && focused.closest('[data-own="true"] .dx-sampler');
     return item ? { key: item.dataset.key, by: focused.dataset.by } : null;
   };
 
@@ -176,10 +176,9 @@
     fill(parts.more, sheet.table?.more ?? "");
     parts.summary.textContent = sheet.notes.summary;
     parts.notes.replaceChildren(...sheet.notes.items.map((text) => dx.el("li", {}, text)));
-    for (const list of parts.lanes.querySelectorAll('[data-own="true"] ol')) {
-      list.firstElementChild?.querySelector('[data-by="-1"]').setAttribute("aria-disabled", "true");
-      list.lastElementChild?.querySelector('[data-by="1"]').setAttribute("aria-disabled", "true");
-    }
+    const own = [...parts.lanes.querySelectorAll('[data-own="true"] .dx-sampler')];
+    own[0]?.querySelector('[data-by="-1"]').setAttribute("aria-disabled", "true");
+    own.at(-1)?.querySelector('[data-by="1"]').setAttribute("aria-disabled", "true");
     if (at) {
       const item = parts.lanes.querySelector(`[data-own=true] [data-key="${CSS.escape(at.key)}"]`);
       (item?.querySelector(at.by ? `[data-by="${at.by}"]` : ".dx-sampler-text"))?.focus({ preventScroll: true });
