@@ -1,0 +1,97 @@
+"""A recorded stage under the microscope."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from decoding.microscope import processors, warpers
+from decoding.microscope.followed import followed
+from decoding.microscope.generic import as_one_step
+from decoding.microscope.op import Account
+from decoding.microscope.processors import Context
+from decoding.microscope.slide import Slide, bits
+from decoding.stages import LOG_SOFTMAX, Stage
+
+__all__ = ["TAKEN_APART", "compared", "stage_account"]
+
+PROCESSORS_FILE = "transformers/generation/logits_process.py"
+LOOPS_FILE = "transformers/generation/utils.py"
+OWN_FILES = {
+    LOG_SOFTMAX: ("GenerationMixin._beam_search", LOOPS_FILE),
+    "HammingDiversityLogitsProcessor": (
+        "HammingDiversityLogitsProcessor.__call__",
+        "decoding/strategies/hamming_diversity.py",
+    ),
+}
+
+TAKEN_APART: dict[str, Callable[[Slide, Tensor, Mapping[str, Any], Context], Tensor]] = {
+    LOG_SOFTMAX: processors.log_softmax,
+    "TemperatureLogitsWarper": lambda s, scores, params, _: warpers.temperature(s, scores, params),
+    "TopHLogitsWarper": lambda s, scores, params, _: warpers.top_h(s, scores, params),
+    "TopKLogitsWarper": lambda s, scores, params, _: warpers.top_k(s, scores, params),
+    "TopPLogitsWarper": lambda s, scores, params, _: warpers.top_p(s, scores, params),
+    "MinPLogitsWarper": lambda s, scores, params, _: warpers.min_p(s, scores, params),
+    "TypicalLogitsWarper": lambda s, scores, params, _: warpers.typical(s, scores, params),
+    "EpsilonLogitsWarper": lambda s, scores, params, _: warpers.epsilon(s, scores, params),
+    "EtaLogitsWarper": lambda s, scores, params, _: warpers.eta(s, scores, params),
+    "RepetitionPenaltyLogitsProcessor": processors.repetition_penalty,
+    "EncoderRepetitionPenaltyLogitsProcessor": processors.encoder_repetition_penalty,
+    "HammingDiversityLogitsProcessor": processors.hamming_diversity,
+    "MinLengthLogitsProcessor": processors.min_length,
+    "MinNewTokensLengthLogitsProcessor": processors.min_new_tokens,
+    "SuppressTokensLogitsProcessor": processors.suppressed,
+    "SuppressTokensAtBeginLogitsProcessor": processors.suppressed_at_begin,
+    "ForcedBOSTokenLogitsProcessor": processors.forced_bos,
+    "ForcedEOSTokenLogitsProcessor": processors.forced_eos,
+    "InfNanRemoveLogitsProcessor": processors.remove_invalid,
+    "LogitNormalization": processors.renormalized,
+}
+"""The stages whose operations are known, by class name."""
+
+# What torch raises over parameters that make no sense: a trace file may hold any.
+NONSENSE = (ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
+
+
+def stage_account(
+    stage: Stage, before: Tensor, after: Tensor, context: Context, chosen: int | None = None,
+    exact: Tensor | None = None,
+) -> Account:  # fmt: skip
+    """What a stage did, operation by operation: executed on its recorded input, and compared with its output.
+
+    A stage whose operations are not known, or whose parameters are not all recorded, is shown as one step.
+
+    Args:
+        before, after: float [vocab], the scores that went in and came out, as recorded.
+        context: what else the processor was given.
+        chosen: the token in view.
+        exact: int64 [n], the tokens whose scores are the run's own, in a compact trace: only these are followed and
+            compared. None for all.
+    """
+    source, file = OWN_FILES.get(stage.name, (f"{stage.name}.__call__", "" if stage.own else PROCESSORS_FILE))
+    run = None if stage.own or before.shape != after.shape else TAKEN_APART.get(stage.name)
+    if run is None:
+        return as_one_step(stage, before, after, chosen, file, exact)
+    s = Slide()
+    try:
+        result = run(s, before[None], stage.params, context)[0]
+        tokens = followed(before, after, chosen, goodness=s.goodness, wanted=s.wanted, order=s.order, among=exact)
+        verdict = compared(result, after) if exact is None else compared(result[exact], after[exact])
+        return s.account(source, file, tokens, **verdict)
+    except NONSENSE:
+        return as_one_step(stage, before, after, chosen, file, exact)
+
+
+def compared(computed: Tensor, recorded: Tensor) -> dict[str, Any]:
+    """Whether both are the same bit for bit, in how many entries they are not, and by how much at most."""
+    if computed.dtype != recorded.dtype or computed.shape != recorded.shape:
+        return {"agrees": False, "n_differing": recorded.numel(), "greatest_difference": math.inf}
+    differs = bits(computed) != bits(recorded)
+    n = int(differs.sum())
+    gap = (computed[differs].double() - recorded[differs].double()).abs()
+    greatest = float(torch.nan_to_num(gap, nan=math.inf).max()) if n else 0.0
+    return {"agrees": n == 0, "n_differing": n, "greatest_difference": greatest}
