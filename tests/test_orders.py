@@ -1,7 +1,8 @@
-"""Sampler orders: hand-computed survivors, transformers' own order bit for bit, laws over all permutations."""
+"""Sampler orders: hand-computed survivors, transformers' own order bit for bit, any order, and the lab's tab."""
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import permutations
 
@@ -11,7 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.generation import logits_process
 
+from app.lab.look import Look
+from app.lab.orders import sheet
+from app.runs import Runs
+from app.text import Text
+from app.views.orders import orders_view
 from decoding import Settings, record
+from decoding.compact import compact
 from decoding.errors import NotRecordedError
 from decoding.orders import (
     LLAMA_CPP,
@@ -24,6 +31,7 @@ from decoding.orders import (
     sampler_places,
 )
 from decoding.stages import Stage, stages_of
+from tests.hand_made import hand_made_trace
 from tests.laws import same_bits
 
 ALL = (TRANSFORMERS, VLLM, LLAMA_CPP)
@@ -240,3 +248,187 @@ def test_temperature_and_top_k_agree_in_every_order():
     samplers = (stage("TemperatureLogitsWarper", temperature=0.3), stage("TopKLogitsWarper", top_k=2))
     orders = [EngineOrder(name="", samplers=p) for p in permutations(s.name for s in samplers)]
     assert {tuple(r.survivors.tolist()) for r in run_orders(HALVES, samplers, orders)} == {(True, True, False, False)}
+
+
+# --- the view: why --------------------------------------------------------------------------------------------
+
+
+TEMPERATURE, TOP_H, TOP_K, TOP_P, MIN_P, TYPICAL, EPSILON, _ = SAMPLERS
+MINE, YOURS = "mine", "yours"
+
+
+def reasons(samplers, first: tuple[str, ...], second: tuple[str, ...], before=HALVES):
+    """The reasons for what differs between two orders, by token."""
+    orders = (EngineOrder(name=MINE, samplers=first), EngineOrder(name=YOURS, samplers=second))
+    view = orders_view(hand_made_trace([[0.0] * 8], [0]), compare(run_orders(before, samplers, orders)))
+    return {row.token_id: group.reason for group in view.groups for row in group.rows}
+
+
+def test_a_rule_before_a_high_temperature_cuts_what_it_keeps_after_it():
+    (reason,) = reasons(HOT, (TEMPERATURE, TOP_P), (TOP_P, TEMPERATURE)).values()
+    assert (reason.kind, reason.keeper, reason.cutter) == ("before", MINE, YOURS)
+    assert (reason.sampler, reason.moved, reason.also) == ("top_p 0.7", ("temperature 2",), ())
+    assert (reason.n_kept, reason.n_cut) == (3, 2)
+    assert (reason.because, reason.temperature) == (("flatter",), "2")
+
+
+def test_a_rule_after_a_low_temperature_cuts_what_it_keeps_before_it():
+    cold = (stage(TEMPERATURE, temperature=0.5), stage(MIN_P, min_p=0.2))
+    found = reasons(cold, (MIN_P, TEMPERATURE), (TEMPERATURE, MIN_P))
+    assert set(found) == {2, 3} and found[2] == found[3]
+    assert (found[2].kind, found[2].also, found[2].because) == ("after", ("temperature 0.5",), ("sharper",))
+
+
+def test_a_sampler_that_the_keeper_lacks_is_the_reason():
+    (reason,) = reasons((stage(TOP_P, top_p=0.7), stage(TOP_K, top_k=3)), (TOP_K,), (TOP_P, TOP_K)).values()
+    assert (reason.kind, reason.keeper, reason.sampler, reason.n_kept) == ("left_out", MINE, "top_p 0.7", None)
+
+
+def test_a_cut_that_only_one_engine_has_is_named_where_it_makes_the_next_one_cut_more():
+    # top_k 2 leaves 1/2 and 1/4 as 2/3 and 1/3: the first reaches 0.6. Without top_k it takes both.
+    samplers = (stage(TOP_K, top_k=2), stage(TOP_P, top_p=0.6))
+    (reason,) = reasons(samplers, (TOP_P,), (TOP_K, TOP_P)).values()
+    assert (reason.kind, reason.also, reason.because) == ("extra", ("top_k 2",), ("fewer_add_up",))
+
+
+def test_a_cut_that_only_the_keeper_has_is_named_where_it_lets_more_reach_the_line():
+    # top_k 2 leaves 1/2 and 1/4 as 2/3 and 1/3: only then does the second reach 0.3.
+    samplers = (stage(TOP_K, top_k=2), stage(EPSILON, epsilon=0.3))
+    (reason,) = reasons(samplers, (TOP_K, EPSILON), (EPSILON,)).values()
+    assert (reason.kind, reason.moved, reason.because) == ("fewer", ("top_k 2",), ("more_reach",))
+
+
+def test_samplers_that_changed_nothing_are_not_given_as_a_reason():
+    samplers = (*HOT, stage(TOP_K, top_k=4), stage(MIN_P, min_p=0.001))
+    (reason,) = reasons(samplers, (TEMPERATURE, TOP_K, MIN_P, TOP_P), (TOP_P, TEMPERATURE, TOP_K, MIN_P)).values()
+    assert reason.moved == ("temperature 2",)
+
+
+def test_tokens_with_the_same_fates_share_a_group_that_counts_all_of_them():
+    before = torch.arange(8, 0, -1).float() / 2
+    samplers = (stage(TEMPERATURE, temperature=5.0), stage(TOP_P, top_p=0.6))
+    results = run_orders(before, samplers, (TRANSFORMERS, LLAMA_CPP))
+    view = orders_view(hand_made_trace([[0.0] * 8], [0]), compare(results, limit=1), token_id=2)
+    (group,) = view.groups
+    assert (view.n_shown, len(group.rows), group.n_tokens) == (1, 1, view.n_differing)
+    assert view.n_differing == results[0].n_alive[-1] - results[1].n_alive[-1] > 1
+    assert (view.lanes[1].n_fewer, view.lanes[1].n_more) == (view.n_differing, 0)
+
+
+# --- the tab --------------------------------------------------------------------------------------------------
+
+# Logits of which a temperature of 2 lets top_p 0.7 keep a third token; see HALVES.
+TOKENS = [math.log(p) for p in (1 / 2, 1 / 4, 1 / 8, 1 / 8 - 1e-4)] + [-30.0] * 4
+
+
+def look(*processors, whatif: Settings | None = None, lang="en", logits=TOKENS) -> Look:
+    trace = hand_made_trace([logits], [0], processors)
+    return Look(
+        trace=trace, row=0, step=0, token_id=0, runs=Runs(trace, "hand-made"), text=Text(lang),
+        whatif=trace.whatif(whatif) if whatif else None,
+    )  # fmt: skip
+
+
+def hot_look(**more) -> Look:
+    return look(logits_process.TemperatureLogitsWarper(2.0), logits_process.TopPLogitsWarper(0.7), **more)
+
+
+def said(shown) -> str:
+    return "".join(piece if isinstance(piece, str) else piece["text"] for piece in shown["reading"])
+
+
+def keys(shown, lane=3) -> list[str]:
+    return [chip["key"] for chip in shown["lanes"][lane]["chips"]]
+
+
+def test_the_tab_shows_four_lanes_and_marks_those_that_keep_others():
+    shown = sheet(hot_look(), {})
+    assert [lane["name"] for lane in shown["lanes"]] == ["transformers", "vLLM", "llama.cpp", "your order"]
+    assert [lane["survivors"] for lane in shown["lanes"]] == ["3 tokens", "3 tokens", "2 tokens", "3 tokens"]
+    assert [lane["mark"] for lane in shown["lanes"]] == ["first", "same", "differs", "same"]
+    assert shown["lanes"][2]["mark_text"] == "1 fewer"
+    assert "one token" in said(shown) and shown["example"] == ""
+    (group,) = shown["table"]["groups"]
+    assert group["why"].startswith("llama.cpp runs top_p 0.7 before temperature 2, and 2 tokens pass it;")
+    (row,) = group["rows"]
+    assert (row["token"], row["in_view"], row["before"]) == ("c", False, "12.5%")
+    assert [cell["text"] for cell in row["cells"]] == ["22.7%", "22.7%", "top_p −5.0%", "22.7%"]
+    assert [cell["kept"] for cell in row["cells"]] == [True, True, False, True]
+    json.dumps(shown)
+
+
+def test_the_order_arranged_by_hand_is_run():
+    shown = sheet(hot_look(), {"order": ["top_p", "temperature"]})
+    assert keys(shown) == ["top_p", "temperature"] and shown["lanes"][3]["survivors"] == "2 tokens"
+    assert shown["table"]["groups"][0]["why"].startswith("llama.cpp runs")
+
+
+@pytest.mark.parametrize("order", [["top_p"], ["top_p", "top_p"], ["top_p", "min_p", 7, None, ["temperature"]]])
+def test_samplers_that_a_wish_does_not_name_come_last(order):
+    assert keys(sheet(hot_look(), {"order": order})) == ["top_p", "temperature"]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"order": None}, {"order": "top_p"}, {"order": {"top_p": 1}}, {"order": [{}, [], 1e400, "x" * 3000]},
+        {"order": []}, {"orders": ["top_p"]}, {"order": ["TopPLogitsWarper"]}, {"order": 3},
+    ],
+)  # fmt: skip
+def test_a_wish_that_is_garbage_changes_nothing(wish):
+    assert sheet(hot_look(), wish) == sheet(hot_look(), {})
+
+
+def test_where_all_agree_the_tab_says_so_and_when_they_would_not():
+    shown = sheet(look(logits_process.TemperatureLogitsWarper(2.0), logits_process.TopKLogitsWarper(3)), {})
+    assert "all orders keep the same 3 tokens" in said(shown) and "changes no ranking" in said(shown)
+    assert shown["table"] is None and {lane["mark"] for lane in shown["lanes"]} == {"first", "same"}
+    near = sheet(look(logits_process.TemperatureLogitsWarper(1.01), logits_process.TopPLogitsWarper(0.7)), {})
+    assert "They part where a temperature far from 1" in said(near)
+    cuts = sheet(look(logits_process.TopKLogitsWarper(3), logits_process.MinPLogitsWarper(0.1)), {})
+    assert "one cut runs before another" in said(cuts)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_without_samplers_the_tab_explains_and_shows_an_example_on_this_steps_scores(lang):
+    shown = sheet(look(lang=lang), {})
+    assert "temperature 1.5" in shown["example"]
+    assert [keys(shown, lane) for lane in range(3)] == [
+        ["temperature", "top_k", "top_p", "min_p"],
+        ["temperature", "min_p", "top_k", "top_p"],
+        ["top_k", "top_p", "min_p", "temperature"],
+    ]
+
+
+def test_a_single_sampler_keeps_its_value_in_the_example():
+    shown = sheet(look(logits_process.TopPLogitsWarper(0.3)), {})
+    assert shown["example"].startswith("Only top_p 0.3 was set")
+    assert "top_p 0.3" in [chip["label"] for chip in shown["lanes"][0]["chips"]]
+
+
+def test_the_tab_follows_the_settings_that_are_tried():
+    tried = Settings(do_sample=True, temperature=0.5, min_p=0.2, top_k=0)
+    shown = sheet(hot_look(whatif=tried), {})
+    assert keys(shown, 0) == ["temperature", "min_p"]
+    assert [lane["survivors"] for lane in shown["lanes"][:3]] == ["2 tokens", "2 tokens", "4 tokens"]
+
+
+def test_stages_after_the_samplers_are_left_out_and_named():
+    shown = sheet(
+        look(
+            logits_process.TemperatureLogitsWarper(2.0),
+            logits_process.TopPLogitsWarper(0.7),
+            logits_process.LogitNormalization(),
+        ),
+        {},
+    )
+    assert shown["notes"]["items"][-1] == "Later stages are left out of the lanes: renormalize_logits."
+    assert shown["lanes"][0]["survivors"] == "3 tokens"
+
+
+def test_of_a_compact_recording_the_tab_says_what_is_exact(tiny):
+    trace = compact(
+        record(tiny, "The", Settings(do_sample=True, temperature=2.0, top_p=0.5, seed=1, max_new_tokens=2)), head=16
+    )
+    closer = Look(trace=trace, row=0, step=0, token_id=None, runs=Runs(trace, ""), text=Text("en"))
+    assert "is compact" in sheet(closer, {})["caution"] and sheet(hot_look(), {})["caution"] == ""

@@ -40,6 +40,7 @@ def sheet(look: Look, wish: Mapping[str, Any]) -> dict[str, Any]:
     return base | {
         "draw": text("draw.draw"),
         "note": _note(look, view),
+        "caution": _caution(look),
         "reading": _reading(view, text) if n else text("draw.invitation" if look.mode == "sample" else "draw.would"),
         "seed": text("draw.seed", seed=again) if n else "",
         "seed_tip": text("draw.seed.tip", n=n, seed=again),
@@ -90,6 +91,11 @@ def _note(look: Look, view: DrawView) -> str:
     first = max((row for row in view.rows if row.token_id is not None), key=lambda row: row.sides[0].probability)
     other = percent(max(0.0, 1 - first.sides[0].probability))
     return look.text(f"draw.mode.{mode}", token=first.text, other=other)
+
+
+def _caution(look: Look) -> str:
+    step = look.trace.steps[look.step]
+    return "" if step.exact else look.text("draw.compact", n=f"{len(step.exact_ids(look.row)):,}")
 
 
 def _reading(view: DrawView, text: Text) -> str:

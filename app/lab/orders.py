@@ -43,6 +43,7 @@ def sheet(look: Look, wish: Mapping[str, Any]) -> dict[str, Any]:
         "key": f"{look.row}.{look.step}",
         "reading": [*text.pieces("orders.intro"), text("orders.space"), *_result(view, samplers, text)],
         "example": _example_note(look, ran, samplers) if example else "",
+        "caution": _caution(look),
         "lanes": [_lane(lane, i, look, example) for i, lane in enumerate(view.lanes)],
         "own": {key: text(f"orders.own.{key}") for key in ("hint", "reset")},
         "table": _table(view, text) if view.groups else None,
@@ -95,6 +96,11 @@ def _example_note(look: Look, ran: Sequence[Stage], samplers: Sequence[Stage]) -
         return text("orders.example.one", sampler=_named(ran[0]), samplers=named)
     mode = look.mode if look.mode in ("greedy", "sample") else "other"
     return text(f"orders.example.{mode}", samplers=named)
+
+
+def _caution(look: Look) -> str:
+    step = look.trace.steps[look.step]
+    return "" if step.exact else look.text("orders.compact", n=f"{len(step.exact_ids(look.row)):,}")
 
 
 def _named(stage: Stage) -> str:

@@ -27,6 +27,8 @@ ORDERS_EN: dict[str, str] = {
     "this step's scores. Choose “Sample” in the settings, and your own samplers come here.",
     "orders.example.one": "Only {sampler} was set, and one sampler has no order. As an example, the lanes show "
     "{samplers} on this step's scores. Set a second one, and your own come here.",
+    "orders.compact": "This recording is compact: of this step {n} tokens are exact, the rest is a histogram. Where a "
+    "lane keeps more than these, its count is an estimate.",
     "orders.space": " ",
     "orders.comma": ", ",
     "orders.and": " and ",

@@ -29,6 +29,7 @@
       buttons: dx.el("span", { class: "dx-draw-buttons", role: "group", "aria-labelledby": "dx-draw-label" }),
       seed: dx.el("span", { class: "dx-term", tabindex: "0" }),
       reading: dx.el("p", { class: "dx-reading", "aria-live": "polite" }),
+      caution: dx.el("p", { class: "dx-hint" }),
       legend: dx.el("div", { class: "dx-draw-legend" }),
       plot: dx.el("div", { class: "dx-draw-plot", role: "group" }),
       summary: dx.el("summary", {}),
@@ -44,7 +45,7 @@
     body.replaceChildren(
       dx.el("div", { class: "dx-draw" },
             parts.note, dx.el("div", { class: "dx-draw-bar" }, parts.label, parts.buttons, parts.seed),
-            parts.reading, parts.legend, parts.plot, details));
+            parts.reading, parts.caution, parts.legend, parts.plot, details));
     new ResizeObserver(() => shown() && parts.plot.clientWidth !== open.width && plot()).observe(parts.plot);
     return parts;
   };
@@ -69,6 +70,7 @@
     fill(parts.seed, sheet.seed || "");
     parts.seed.setAttribute("data-tip", sheet.seed_tip || "");
     fill(parts.reading, sheet.reading);
+    fill(parts.caution, sheet.caution || "");
     const kinds = ["p", "drawn", "range"];
     parts.legend.replaceChildren(...(sheet.legend || []).map((words, i) => key(kinds[i], words)));
     parts.plot.hidden = parts.details.hidden = !sheet.figure;

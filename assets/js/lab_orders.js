@@ -45,7 +45,7 @@
         ...data.chips.map((item) => chip(item, data.own)),
         ...data.left_out.map((item) =>
           dx.el("li", { class: "dx-sampler-out", "data-tip": item.tip, tabindex: "0" },
-                dx.el("s", {}, item.label), ` ${data.left_out_label}`))
+                dx.el("span", { class: "dx-crossed" }, item.label), ` ${data.left_out_label}`))
       ),
       data.own
         ? dx.el("p", { class: "dx-hint" }, `${own.hint} `, dx.el("button", { type: "button", class: "dx-link", "data-reset": "" }, own.reset))
@@ -135,6 +135,7 @@
     const parts = {
       reading: dx.el("p", { class: "dx-reading", "aria-live": "polite" }),
       example: dx.el("p", { class: "dx-orders-example" }),
+      caution: dx.el("p", { class: "dx-hint" }),
       lanes: dx.el("div", { class: "dx-lanes" }),
       table: dx.el("div", { class: "dx-table-box", tabindex: "0", role: "group" }),
       more: dx.el("p", { class: "dx-hint" }),
@@ -143,7 +144,7 @@
     };
     const notes = dx.el("details", { class: "dx-orders-notes" }, parts.summary, parts.notes);
     body.replaceChildren(
-      dx.el("div", { class: "dx-orders" }, parts.reading, parts.example, parts.lanes, parts.table, parts.more, notes));
+      dx.el("div", { class: "dx-orders" }, parts.reading, parts.example, parts.caution, parts.lanes, parts.table, parts.more, notes));
     arrange(parts.lanes, (order) => ask({ order }));
     return parts;
   };
@@ -168,6 +169,7 @@
     const words = sheet.reading.map((piece) => piece.text ?? piece).join("");
     if (parts.reading.textContent !== words) parts.reading.replaceChildren(...dx.sentence(sheet.reading));
     fill(parts.example, sheet.example);
+    fill(parts.caution, sheet.caution);
     parts.lanes.replaceChildren(...sheet.lanes.map((data) => lane(data, sheet.own)));
     const top = parts.table.scrollTop;
     fill(parts.table, ...(sheet.table ? [table(sheet.table)] : []));
