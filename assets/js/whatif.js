@@ -44,7 +44,8 @@
       }
       return out;
     };
-    const confirmed = () => answer && answer.form === JSON.stringify(form) && base && answer.key === base.at;
+    const refused = () => answer && answer.form === JSON.stringify(form) && answer.error;
+    const confirmed = () => answer && !answer.error && answer.form === JSON.stringify(form) && base && answer.key === base.at;
 
     /** What the page itself makes of the step: null where it cannot. */
     const computed = () => {
@@ -176,9 +177,10 @@
       );
     };
     const fillAnswer = () => {
-      const fits = confirmed() && !answer.error;
+      const fits = confirmed();
+      reading.classList.toggle("dx-stale", !fits && !refused());
       notes.replaceChildren(...((fits && answer.notes) || []).map((note) => dx.el("li", {}, note)));
-      if (answer && answer.form === JSON.stringify(form) && answer.error) {
+      if (refused()) {
         reading.replaceChildren(answer.error);
         element.dataset.state = "wrong";
         state.textContent = label("wrong");
@@ -189,7 +191,7 @@
       onward.hidden = from === null || from === false || from === undefined;
       if (!onward.hidden) onward.textContent = label("onward", { step: from + 1 });
       for (const button of [onward, again]) {
-        button.setAttribute("aria-disabled", String(!frame.rerun));
+        button.setAttribute("aria-disabled", String(!frame.rerun || Boolean(refused())));
         button.setAttribute("data-tip", frame.rerun ? label(button === onward ? "onward_tip" : "again_tip") : label("no_model"));
       }
       tell("dx-marks", fits && answer.row ? { ...answer.row, tip: frame.labels.tip, gone: frame.labels.tip_gone, parts: frame.labels.parts } : null);
@@ -217,6 +219,7 @@
       element.hidden = !active;
       if (active) {
         fillChanges(list);
+        if (!confirmed()) reading.classList.add("dx-stale"); // it speaks of the settings before
         draw();
         if (JSON.stringify(before) !== JSON.stringify(form)) askSoon();
         if (!was) fillAnswer();

@@ -150,7 +150,7 @@ def test_a_recording_that_names_no_model_answers_everything_but_a_re_run(open_pa
     trace = hand_made_trace(torch.randn(5, 8).mul(2).tolist(), [1, 2, 3, 4, 5])
     with served(trace, tmp_path) as url:
         page = open_page(url)
-        page.get_by_text("Sample", exact=True).click()
+        page.locator("#dx-settings").get_by_text("Sample", exact=True).click()
         confirmed(page)
         again = page.locator(".dx-whatif [data-part=again]")
         assert again.get_attribute("aria-disabled") == "true"
