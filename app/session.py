@@ -61,7 +61,7 @@ class Session:
         self._measures: dict[int, tuple[TokenMeasures, ...]] = {}
         self._step_in_view: dict[bool, tuple[Any, Waterfall]] = {}
         self.trial = Trial(first)
-        self.runs = Runs(first, first.model.name)
+        self.runs = Runs(first, first.model.name, origin=origin)
         self.show(first)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Session:
@@ -80,11 +80,8 @@ class Session:
         self.step = max(range(len(measures)), key=lambda i: measures[i].entropy_nats, default=0)
 
     def remember(self, model_name: str, kept: KeptCache | None, forked_from: Run | None) -> None:
-        """Puts the trace in view among the runs: as a fork of one of them, or as the first of new ones."""
-        if forked_from is None:
-            self.runs = Runs(self.trace, model_name, kept)
-        else:
-            self.runs.add(self.trace, kept, forked_from)
+        """Puts the trace in view beside the other runs, as a fork of one of them or on its own."""
+        self.runs.add(self.trace, model_name, kept, forked_from)
 
     def watch(self, trace: Trace) -> None:
         """Takes a beam run into view that is still going on, at its newest step."""

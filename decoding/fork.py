@@ -84,6 +84,7 @@ def stream_fork(
     recorder.facts = {
         "settings": settings or trace.settings,
         "prompts": None if trace.prompts is None else (trace.prompts[row // trace.rows_per_prompt],),
+        "messages": None if trace.messages is None else (trace.messages[row // trace.rows_per_prompt],),
         "tokens": trace.tokens,
         "fork": Fork(step=step, row=row, token_id=token_id, rank=rank, prompt_length=trace.prompt_ids.shape[1]),
     }

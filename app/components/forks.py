@@ -22,10 +22,10 @@ class ForkPanel(Drawn):
 
 
 class RunList(Drawn):
-    """The first run and its forks as text, one line each. The event `pick` carries `{"number": …}`, untrusted.
+    """The last runs as text, with what tells each apart. The event `pick` carries `{"number": …}`, untrusted.
 
-    `data`: `{"title", "runs": [{"number", "active", "label", "tip", "shared", "forked", "fresh", "more"}]}`;
-    hidden with a single run.
+    `data`: `{"title", "hint", "runs": [{"number", "active", "label", "detail", "tip", "shared", "forked", "fresh",
+    "more"}]}`; hidden with a single run.
     """
 
     scripts = ("forks.js",)

@@ -6,14 +6,18 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from app.text import Text
-from app.views.numbers import percent
+from app.views.numbers import percent, setting
 from app.views.runs import RunLine
 from app.views.waterfall import TokenLine, Waterfall
+from decoding.knobs import KNOBS
 
 if TYPE_CHECKING:
+    from app.views.run_differences import Difference
     from decoding.ledger import Candidate
 
-__all__ = ["fork_json", "runs_json"]
+__all__ = ["fork_json", "run_detail", "runs_json"]
+
+MOST_DETAILS = 3  # settings that a run's line has room for
 
 
 def fork_json(view: Waterfall | None, text: Text, *, candidate: Candidate | None = None, n_left: int = 1) -> str:
@@ -61,7 +65,8 @@ def runs_json(lines: tuple[RunLine, ...], text: Text) -> str:
         {
             "number": line.number,
             "active": line.active,
-            "label": text("runs.first") if line.step is None else text("runs.fork", step=line.step + 1),
+            "label": text("runs.name", n=line.number + 1),
+            "detail": run_detail(line, text),
             "tip": _tip(line, text),
             "shared": line.shared,
             "forked": line.forked,
@@ -73,9 +78,47 @@ def runs_json(lines: tuple[RunLine, ...], text: Text) -> str:
     return json.dumps({"title": text("runs.title"), "hint": text("runs.hint"), "runs": runs}, ensure_ascii=False)
 
 
+def run_detail(line: RunLine, text: Text, most: int = MOST_DETAILS) -> str:
+    """What tells a run apart: where it is from, and what it was given that the run before was not.
+
+    Args:
+        most: settings named; more end in an ellipsis.
+    """
+    words = [text(f"runs.detail.{line.origin}")] if line.origin else []
+    if line.source is not None:
+        key = "runs.detail.fork" if line.forked else "runs.detail.anew"
+        words.append(text(key, n=line.source + 1, step=line.step + 1))
+    if not line.compared:
+        words.append(text.or_else(f"mode.{line.mode}", line.mode))
+    differing = [said for d in line.differences if (said := _difference(d, text))]
+    words += differing[:most] + ["…"] * (len(differing) > most)
+    return text("runs.detail.join").join(words) or text("runs.detail.same")
+
+
+def _difference(difference: Difference, text: Text) -> str:
+    """What the later run was given, in few words; "" for what no longer acts in its mode."""
+    kind, given = difference.kind, difference.b
+    if kind == "mode":
+        return text.or_else(f"mode.{given.value}", given.value)
+    if kind == "template":
+        return text(f"runs.detail.template.{given.value}")
+    if kind in ("system", "prompt", "prompts"):
+        return text("runs.detail.prompt")
+    if kind == "revision":
+        return ""
+    if kind in ("model", "dtype", "device"):
+        return given.value
+    if not given.acts:
+        return ""
+    neutral = KNOBS[difference.name].neutral
+    if not given.value or neutral is not None and given.value == setting(neutral):
+        return text("runs.detail.without", name=difference.name)
+    return f"{difference.name} {given.value}"
+
+
 def _tip(line: RunLine, text: Text) -> str:
-    if line.step is None:
-        return text("runs.tip.first")
+    if line.step is None or not line.forked:
+        return run_detail(line, text, most=len(line.differences))
     key = "runs.tip.fork.instead" if line.instead_of else "runs.tip.fork"
     tip = text(key, token=line.forked, step=line.step + 1, other=line.instead_of)
     return f"{tip} {text('runs.tip.reused')}" if line.reused else tip

@@ -1,10 +1,11 @@
-"""The runs beside each other: what each says, and where a fork leaves the run it was taken from."""
+"""The runs beside each other: what each says, what tells it apart, and where a fork leaves its source."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.views.run_differences import Difference, run_differences
 from app.views.token_text import shown, token_text
 
 if TYPE_CHECKING:
@@ -21,19 +22,30 @@ class RunLine:
     """One run as text.
 
     Attributes:
-        number: of the run.
+        number: of the run, from 0.
         active: it is in view.
-        shared: texts of its tokens that are the first run's, the prompt left out.
-        forked: the token taken instead; empty for the first run.
+        origin: `example` or `file`, or "" for a run recorded on the page.
+        model, mode: of the run.
+        source: the number of the run it was forked from, or None.
+        compared: whether there is an earlier run, which `differences` tell it from.
+        differences: from the run it was forked from, or else from the one before it (`a` is that one).
+        shared: texts of its tokens that are the source's, the prompt left out.
+        forked: the token taken instead; empty where the run is no fork, or the step was decided again.
         instead_of: the token that stands there in the run it was taken from; empty where there is none.
-        fresh: texts of the tokens decoded after the fork; for the first run all of them.
-        step: of the fork, from 0; None for the first run.
+        fresh: texts of the tokens decoded after the fork; for other runs all of them.
+        step: of the fork, from 0; None for other runs.
         reused: the prefix was not computed again.
         more: tokens left out at the end.
     """
 
     number: int
     active: bool
+    origin: str
+    model: str
+    mode: str
+    source: int | None
+    compared: bool
+    differences: tuple[Difference, ...]
     shared: tuple[str, ...]
     forked: str
     instead_of: str
@@ -44,7 +56,7 @@ class RunLine:
 
 
 def run_lines(runs: Runs) -> tuple[RunLine, ...]:
-    """A line per run, the first run first."""
+    """A line per run, the oldest first."""
     return tuple(_line(run, runs) for run in runs)
 
 
@@ -55,22 +67,26 @@ def _line(run: Run, runs: Runs) -> RunLine:
     forked = instead = ""
     if fork is not None:
         anew = fork.token_id is None  # no token was taken: the step was decided again, under other settings
-        prefix = trace.prompt_ids[0, _first_prompt(run, runs) : None if anew else -1].tolist()
+        prefix = trace.prompt_ids[0, run.start : None if anew else -1].tolist()
         shared, forked = _texts(trace, prefix), "" if anew else token_text(trace, fork.token_id)
         source = runs.source(run)
         if source is not None and fork.rank is None:
-            instead = token_text(source, source.steps[fork.step].token_ids[fork.row])
+            instead = token_text(source.trace, source.trace.steps[fork.step].token_ids[fork.row])
+    before = runs.before(run)
     return RunLine(
-        number=run.number, active=run is runs.active, shared=shared, forked=forked, instead_of=instead,
-        fresh=fresh[:LONGEST_LINE], step=None if fork is None else fork.step, reused=trace.prefill == "reused",
+        number=run.number, active=run is runs.active, origin=run.origin, model=run.model_name, mode=trace.mode,
+        source=run.taken_from, compared=before is not None,
+        differences=() if before is None else runs.once("differences", (before, run), lambda: _told(before, run)),
+        shared=shared, forked=forked, instead_of=instead, fresh=fresh[:LONGEST_LINE],
+        step=None if fork is None else fork.step, reused=trace.prefill == "reused",
         more=max(0, len(fresh) - LONGEST_LINE),
     )  # fmt: skip
 
 
-def _first_prompt(run: Run, runs: Runs) -> int:
-    """Length of the first run's prompt: what forks of forks share counts as decoded."""
-    first = next(iter(runs))
-    return first.trace.prompt_ids.shape[1]
+def _told(before: Run, run: Run) -> tuple[Difference, ...]:
+    fork = run.trace.fork
+    which = fork.row // before.trace.rows_per_prompt if fork is not None and run.taken_from == before.number else 0
+    return run_differences(before, run, prompts=(which, 0))
 
 
 def _decoded(trace: Trace) -> list[int]:

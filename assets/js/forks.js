@@ -3,6 +3,8 @@
 (() => {
   if (window.dx.fork) return;
 
+  const SHARED_SHOWN = 100; // letters of what a fork took over: where it leaves has to be in sight
+
   dx.fork = (element, props, watch, emit) => {
     const part = (name) => element.querySelector(`[data-part="${name}"]`);
     const [label, tokens, go] = ["label", "tokens", "go"].map(part);
@@ -31,6 +33,10 @@
   };
 
   const text = (pieces) => dx.token(pieces.join(""));
+  const end = (pieces) => {
+    const letters = [...pieces.join("")];
+    return dx.token(letters.length > SHARED_SHOWN ? `… ${letters.slice(-SHARED_SHOWN).join("")}` : letters.join(""));
+  };
 
   dx.runs = (element, props, watch, emit) => {
     const part = (name) => element.querySelector(`[data-part="${name}"]`);
@@ -46,10 +52,11 @@
           },
           run.label
         ),
+        dx.el("span", { class: "dx-run-detail" }, run.detail),
         dx.el(
           "span",
           { class: "dx-run-text" },
-          dx.el("span", { class: "dx-shared" }, ...text(run.shared)),
+          dx.el("span", { class: "dx-shared" }, ...end(run.shared)),
           run.forked ? dx.el("mark", { class: "dx-forked" }, ...dx.token(run.forked)) : null,
           dx.el("span", { class: "dx-fresh" }, ...text(run.fresh)),
           run.more || null
@@ -64,6 +71,9 @@
       part("hint").textContent = data.hint;
       part("runs").replaceChildren(...data.runs.map(line));
       if (focused) element.querySelector(`[data-number="${CSS.escape(focused)}"]`)?.focus();
+      const list = part("runs");
+      const active = list.querySelector(".dx-active");
+      if (active) list.scrollTop = active.offsetTop - list.offsetTop - list.clientHeight / 2 + active.clientHeight / 2;
     };
     watch(["data"], update);
     update();

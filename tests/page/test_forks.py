@@ -35,9 +35,12 @@ def test_a_fork_of_a_run_made_here_reuses_what_was_computed(open_page, app_url):
     page.wait_for_selector("#dx-stop[disabled]")
     page.wait_for_selector(".dx-fork:not([hidden])")
     page.click(".dx-fork-go")
-    page.wait_for_selector(".dx-runs:not([hidden])")
+    page.wait_for_function("document.querySelectorAll('.dx-run').length === 3")  # the example, the run, its fork
     page.wait_for_selector("#dx-stop[disabled]")
-    assert "not computed again" in page.locator(".dx-run button").nth(1).get_attribute("data-tip")
+    assert "not computed again" in page.locator(".dx-run button").nth(2).get_attribute("data-tip")
+    details = page.locator(".dx-run-detail").all_inner_texts()
+    assert details[:2] == ["recorded example · Sample", "same settings"]
+    assert details[2].startswith("fork of run 2 at step ")
 
 
 def test_the_chooser_offers_the_tokens_of_the_step_in_view(open_page, app_url):
