@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["margin_text", "nats", "percent", "setting"]
+import numpy as np
+
+__all__ = ["entry", "entry_in_full", "margin_text", "nats", "percent", "setting"]
 
 
 def percent(p: float | None) -> str:
@@ -49,3 +51,22 @@ def setting(value: object) -> str:
         shown = ", ".join(setting(item) for item in value[:4])
         return f"{shown}, …" if len(value) > 4 else shown
     return str(value)
+
+
+def entry(value: float | int | bool | None) -> str:
+    """An entry of a tensor with at most five digits: `12.346`, `1.2346e−07`, `−∞`, `True`; whole numbers in full."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        if math.isinf(value):
+            return "∞" if value > 0 else "−∞"
+        return f"{value:.5g}".replace("-", "−")
+    return str(value).replace("-", "−")
+
+
+def entry_in_full(value: float | int | bool | None, dtype: str) -> str:
+    """The same with all digits: the shortest decimal that is this number in its dtype, and no other."""
+    if not isinstance(value, float) or not math.isfinite(value):
+        return entry(value)
+    written = str(np.float32(value)) if dtype in ("float32", "float16", "bfloat16") else repr(value)
+    return written.replace("-", "−")
