@@ -34,6 +34,14 @@ def nats(value: float | None) -> str:
     return "0.00" if written == "-0.00" else written.replace("-", "−")
 
 
+def decimal(value: float | None, digits: int = 1) -> str:
+    """A number with so many decimals and its thousands parted: `1,234.5`; `∞` and `–` as for nats."""
+    if value is None or not math.isfinite(value):
+        return nats(value)
+    written = f"{value:,.{digits}f}"
+    return f"{0:.{digits}f}" if float(written.replace(",", "")) == 0 else written.replace("-", "−")
+
+
 def margin_text(value: float | None, unit: str | None) -> str:
     """By how much a token was missed: `−8.2%` for a probability, `−0.42` for logits and nats; "" without one."""
     if value is None or math.isinf(value):
