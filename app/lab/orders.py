@@ -159,17 +159,19 @@ def _lane(lane: Lane, index: int, look: Look, example: bool) -> dict[str, Any]:
         "start": text("orders.tokens", n=f"{lane.n_before:,}"),
         "start_tip": text("orders.start"),
         "chips": [_chip(chip, text) for chip in lane.chips],
-        "left_out": [
-            {"label": _chip_label(chip), "tip": text("orders.left_out", engine=lane.name, sampler=chip.key)}
-            for chip in lane.left_out
-        ],
-        "left_out_label": text("orders.left_out.label"),
+        "left_out": _left_out(lane, text) if lane.left_out else None,
         "survivors": text(survivors, n=f"{lane.n_survivors:,}"),
         "mass": text("orders.mass.short", mass=percent(lane.mass_kept)),
         "mass_tip": text("orders.mass", mass=percent(lane.mass_kept)),
         "mark": mark,
         "mark_text": words,
     }
+
+
+def _left_out(lane: Lane, text: Text) -> dict[str, Any]:
+    names = [chip.key for chip in lane.left_out]
+    tip = text("orders.left_out", engine=lane.name, samplers=_listed(names, text))
+    return {"label": text("orders.left_out.label"), "samplers": names, "tip": tip}
 
 
 def _chip(chip: Chip, text: Text) -> dict[str, Any]:

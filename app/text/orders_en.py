@@ -45,8 +45,8 @@ ORDERS_EN: dict[str, str] = {
     "orders.mass": "Before the samplers, the tokens that are left had {mass} of the probability.",
     "orders.chip": "{sampler} removes {n} here and leaves {alive}.",
     "orders.chip.none": "{sampler} removes nothing here: {alive} stay.",
-    "orders.left_out": "{engine} has no {sampler}, so it is left out.",
-    "orders.left_out.label": "left out",
+    "orders.left_out": "{engine} does not have {samplers}.",
+    "orders.left_out.label": "left out:",
     "orders.table": "Tokens whose fate depends on the order: the final probability, or ✕ with the sampler "
     "that removes the token, and by how much",
     "orders.table.token": "token",
@@ -54,7 +54,7 @@ ORDERS_EN: dict[str, str] = {
     "orders.table.more": "… and {n} less likely tokens.",
     "orders.removed": "{sampler} {margin}",
     "orders.removed.tip": "removed by {sampler}, {margin} {unit} outside its boundary",
-    "orders.why.left_out": "{cutter} removes with {sampler}; {keeper} has no such sampler.",
+    "orders.why.left_out": "{cutter} removes this with {sampler}; {keeper} has no such sampler.",
     "orders.why.before": "{cutter} runs {sampler} before {moved}, and {cut} tokens pass it; {keeper} runs it after, "
     "and {kept} pass.",
     "orders.why.after": "{cutter} runs {sampler} after {also}, and {cut} tokens pass it; {keeper} runs it before, and "

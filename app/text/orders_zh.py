@@ -44,15 +44,15 @@ ORDERS_ZH: dict[str, str] = {
     "orders.mass": "在采样器之前，留下的词元共占概率的 {mass}。",
     "orders.chip": "{sampler} 在这里去掉 {n} 个，留下 {alive} 个。",
     "orders.chip.none": "{sampler} 在这里没有去掉任何词元：还是 {alive} 个。",
-    "orders.left_out": "{engine} 没有 {sampler}，因此略去。",
-    "orders.left_out.label": "略去",
+    "orders.left_out": "{engine} 没有 {samplers}。",
+    "orders.left_out.label": "略去：",
     "orders.table": "去留取决于顺序的词元：最终概率，或 ✕ 加上去掉它的采样器和差距",
     "orders.table.token": "词元",
     "orders.table.before": "采样器之前",
     "orders.table.more": "……还有 {n} 个更不可能的词元。",
     "orders.removed": "{sampler} {margin}",
     "orders.removed.tip": "被 {sampler} 去掉，在界线之外 {margin} {unit}",
-    "orders.why.left_out": "{cutter} 用 {sampler} 去掉它们；{keeper} 没有这个采样器。",
+    "orders.why.left_out": "{cutter} 用 {sampler} 去掉；{keeper} 没有这个采样器。",
     "orders.why.before": "{cutter} 在 {moved} 之前运行 {sampler}，有 {cut} 个词元通过；{keeper} "
     "在其后运行，有 {kept} 个通过。",
     "orders.why.after": "{cutter} 在 {also} 之后运行 {sampler}，有 {cut} 个词元通过；{keeper} "

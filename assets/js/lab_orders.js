@@ -43,9 +43,10 @@
         { class: "dx-samplers" },
         dx.el("li", { class: "dx-sampler-start", "data-tip": data.start_tip }, data.start),
         ...data.chips.map((item) => chip(item, data.own)),
-        ...data.left_out.map((item) =>
-          dx.el("li", { class: "dx-sampler-out", "data-tip": item.tip, tabindex: "0" },
-                dx.el("span", { class: "dx-crossed" }, item.label), ` ${data.left_out_label}`))
+        data.left_out
+          ? dx.el("li", { class: "dx-sampler-out", "data-tip": data.left_out.tip, tabindex: "0" },
+                  data.left_out.label, ...data.left_out.samplers.flatMap((name) => [" ", dx.el("span", {}, name)]))
+          : null
       ),
       data.own
         ? dx.el("p", { class: "dx-hint" }, `${own.hint} `, dx.el("button", { type: "button", class: "dx-link", "data-reset": "" }, own.reset))
@@ -144,7 +145,7 @@
     };
     const notes = dx.el("details", { class: "dx-orders-notes" }, parts.summary, parts.notes);
     body.replaceChildren(
-      dx.el("div", { class: "dx-orders" }, parts.reading, parts.example, parts.caution, parts.lanes, parts.table, parts.more, notes));
+      dx.el("div", { class: "dx-orders" }, parts.example, parts.reading, parts.caution, parts.lanes, parts.table, parts.more, notes));
     arrange(parts.lanes, (order) => ask({ order }));
     return parts;
   };
