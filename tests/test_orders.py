@@ -349,7 +349,7 @@ def test_the_tab_shows_four_lanes_and_marks_those_that_keep_others():
     assert shown["lanes"][2]["mark_text"] == "1 fewer"
     assert "one token" in said(shown) and shown["example"] == ""
     (group,) = shown["table"]["groups"]
-    assert group["why"].startswith("llama.cpp runs top_p 0.7 before temperature 2, and 2 tokens pass it;")
+    assert group["why"].startswith("In llama.cpp, top_p 0.7 runs before temperature 2 and leaves 2; in transf")
     (row,) = group["rows"]
     assert (row["token"], row["in_view"], row["before"]) == ("c", False, "12.5%")
     assert [cell["text"] for cell in row["cells"]] == ["22.7%", "22.7%", "top_p −5.0%", "22.7%"]
@@ -360,7 +360,7 @@ def test_the_tab_shows_four_lanes_and_marks_those_that_keep_others():
 def test_the_order_arranged_by_hand_is_run():
     shown = sheet(hot_look(), {"order": ["top_p", "temperature"]})
     assert keys(shown) == ["top_p", "temperature"] and shown["lanes"][3]["survivors"] == "2 tokens"
-    assert shown["table"]["groups"][0]["why"].startswith("llama.cpp runs")
+    assert shown["table"]["groups"][0]["why"].startswith("In llama.cpp,")
 
 
 @pytest.mark.parametrize("order", [["top_p"], ["top_p", "top_p"], ["top_p", "min_p", 7, None, ["temperature"]]])

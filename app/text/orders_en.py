@@ -55,18 +55,18 @@ ORDERS_EN: dict[str, str] = {
     "orders.removed": "{sampler} {margin}",
     "orders.removed.tip": "removed by {sampler}, {margin} {unit} outside its boundary",
     "orders.why.left_out": "{cutter} removes this with {sampler}; {keeper} has no such sampler.",
-    "orders.why.before": "{cutter} runs {sampler} before {moved}, and {cut} tokens pass it; {keeper} runs it after, "
-    "and {kept} pass.",
-    "orders.why.after": "{cutter} runs {sampler} after {also}, and {cut} tokens pass it; {keeper} runs it before, and "
-    "{kept} pass.",
-    "orders.why.both": "{cutter} runs {sampler} after {also} but before {moved}, and {cut} tokens pass it; in "
-    "{keeper} it is the other way round, and {kept} pass.",
-    "orders.why.extra": "{cutter} runs {sampler} after {also}, which {keeper} does not have: {cut} tokens pass it "
-    "there, {kept} in {keeper}.",
-    "orders.why.fewer": "{keeper} runs {sampler} after {moved}, which {cutter} does not have: {kept} tokens pass it "
-    "there, {cut} in {cutter}.",
-    "orders.why.order": "{cutter} and {keeper} run the same samplers before {sampler}, in another order: {cut} tokens "
-    "pass it in {cutter}, {kept} in {keeper}.",
+    "orders.why.before": "In {cutter}, {sampler} runs before {moved} and leaves {cut}; in {keeper} it runs after, "
+    "and leaves {kept}.",
+    "orders.why.after": "In {cutter}, {sampler} runs after {also} and leaves {cut}; in {keeper} it runs before, and "
+    "leaves {kept}.",
+    "orders.why.both": "In {cutter}, {sampler} runs after {also} but before {moved}, and leaves {cut}; in {keeper} "
+    "it is the other way round, and it leaves {kept}.",
+    "orders.why.extra": "In {cutter}, {sampler} runs after {also}, which {keeper} does not have, and leaves {cut}; "
+    "in {keeper} it leaves {kept}.",
+    "orders.why.fewer": "In {keeper}, {sampler} runs after {moved}, which {cutter} does not have, and leaves {kept}"
+    "; in {cutter} it leaves {cut}.",
+    "orders.why.order": "In {cutter} and {keeper} the same samplers run before {sampler}, in another order: it "
+    "leaves {cut} in {cutter}, {kept} in {keeper}.",
     "orders.because.flatter": " A temperature above 1 ({t}) flattens the distribution, so the rule lets more in.",
     "orders.because.sharper": " A temperature below 1 ({t}) sharpens the distribution, so the rule lets fewer in.",
     "orders.because.fewer_add_up": " What was cut before it no longer counts, so those left have larger shares, and "

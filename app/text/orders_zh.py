@@ -53,18 +53,18 @@ ORDERS_ZH: dict[str, str] = {
     "orders.removed": "{sampler} {margin}",
     "orders.removed.tip": "被 {sampler} 去掉，在界线之外 {margin} {unit}",
     "orders.why.left_out": "{cutter} 用 {sampler} 去掉；{keeper} 没有这个采样器。",
-    "orders.why.before": "{cutter} 在 {moved} 之前运行 {sampler}，有 {cut} 个词元通过；{keeper} "
-    "在其后运行，有 {kept} 个通过。",
-    "orders.why.after": "{cutter} 在 {also} 之后运行 {sampler}，有 {cut} 个词元通过；{keeper} "
-    "在其前运行，有 {kept} 个通过。",
-    "orders.why.both": "{cutter} 在 {also} 之后、{moved} 之前运行 {sampler}，有 {cut} 个词元通过；{keeper} "
-    "正好相反，有 {kept} 个通过。",
-    "orders.why.extra": "{cutter} 在 {also} 之后运行 {sampler}，而 {keeper} 没有 {also}：前者有 {cut} 个词元通过，"
-    "后者有 {kept} 个。",
-    "orders.why.fewer": "{keeper} 在 {moved} 之后运行 {sampler}，而 {cutter} 没有 {moved}：前者有 {kept} 个词元通过，"
-    "后者有 {cut} 个。",
-    "orders.why.order": "{cutter} 和 {keeper} 在 {sampler} 之前运行同样的采样器，但先后不同：{cutter} 中有 {cut} "
-    "个词元通过，{keeper} 中有 {kept} 个。",
+    "orders.why.before": "在 {cutter} 中，{sampler} 先于 {moved} 运行，剩下 {cut} 个；在 {keeper} 中它后运行，剩下 "
+    "{kept} 个。",
+    "orders.why.after": "在 {cutter} 中，{sampler} 后于 {also} 运行，剩下 {cut} 个；在 {keeper} 中它先运行，剩下 "
+    "{kept} 个。",
+    "orders.why.both": "在 {cutter} 中，{sampler} 后于 {also}、先于 {moved} 运行，剩下 {cut} 个；在 {keeper} 中正好"
+    "相反，剩下 {kept} 个。",
+    "orders.why.extra": "在 {cutter} 中，{sampler} 后于 {also} 运行，剩下 {cut} 个；{keeper} 没有 {also}，{sampler} "
+    "剩下 {kept} 个。",
+    "orders.why.fewer": "在 {keeper} 中，{sampler} 后于 {moved} 运行，剩下 {kept} 个；{cutter} 没有 {moved}，"
+    "{sampler} 剩下 {cut} 个。",
+    "orders.why.order": "在 {cutter} 和 {keeper} 中，{sampler} 之前的采样器相同但先后不同：前者剩下 {cut} 个，后者剩"
+    "下 {kept} 个。",
     "orders.because.flatter": "大于 1 的温度（{t}）使分布变平，规则放进的词元更多。",
     "orders.because.sharper": "小于 1 的温度（{t}）使分布变尖，规则放进的词元更少。",
     "orders.because.fewer_add_up": "在它之前去掉的不再计入，留下的份额变大，较少的词元就能达到同样的总和。",
