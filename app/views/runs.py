@@ -61,18 +61,11 @@ def run_lines(runs: Runs) -> tuple[RunLine, ...]:
 
 
 def _line(run: Run, runs: Runs) -> RunLine:
-    trace, fork = run.trace, run.trace.fork
-    fresh = _texts(trace, _decoded(trace))
-    shared: tuple[str, ...] = ()
-    forked = instead = ""
-    if fork is not None:
-        anew = fork.token_id is None  # no token was taken: the step was decided again, under other settings
-        prefix = trace.prompt_ids[0, run.start : None if anew else -1].tolist()
-        shared, forked = _texts(trace, prefix), "" if anew else token_text(trace, fork.token_id)
-        source = runs.source(run)
-        if source is not None and fork.rank is None:
-            instead = token_text(source.trace, source.trace.steps[fork.step].token_ids[fork.row])
-    before = runs.before(run)
+    trace, fork, before = run.trace, run.trace.fork, runs.before(run)
+    shared, forked, fresh = runs.once("texts", (run,), lambda: _said(run))
+    source, instead = runs.source(run), ""
+    if forked and source is not None and fork.rank is None:
+        instead = token_text(source.trace, source.trace.steps[fork.step].token_ids[fork.row])
     return RunLine(
         number=run.number, active=run is runs.active, origin=run.origin, model=run.model_name, mode=trace.mode,
         source=run.taken_from, compared=before is not None,
@@ -81,6 +74,17 @@ def _line(run: Run, runs: Runs) -> RunLine:
         step=None if fork is None else fork.step, reused=trace.prefill == "reused",
         more=max(0, len(fresh) - LONGEST_LINE),
     )  # fmt: skip
+
+
+def _said(run: Run) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+    """What a fork took over, the token it took instead, and what was decoded."""
+    trace, fork = run.trace, run.trace.fork
+    fresh = _texts(trace, _decoded(trace))
+    if fork is None:
+        return (), "", fresh
+    anew = fork.token_id is None  # no token was taken: the step was decided again, under other settings
+    prefix = trace.prompt_ids[0, run.start : None if anew else -1].tolist()
+    return _texts(trace, prefix), "" if anew else token_text(trace, fork.token_id), fresh
 
 
 def _told(before: Run, run: Run) -> tuple[Difference, ...]:
