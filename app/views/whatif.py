@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PAGE_STAGES", "RankedAnswer", "ReplayView", "RowMarks", "SortedScores", "StepAnswer",
-    "head_of", "replay_view", "row_marks", "sorted_scores", "step_answer",
+    "head_of", "page_scores", "replay_view", "row_marks", "sorted_scores", "step_answer",
 ]  # fmt: skip
 
 # The page computes these itself, in this order; see assets/js/arithmetic.js.
@@ -134,8 +134,7 @@ def sorted_scores(trace: Trace, whatif: WhatIf, *, step: int, row: int, chosen: 
     Raises:
         NotRecordedError: the step was lost.
     """
-    outputs = whatif.all_scores(step=step, row=row)
-    before = outputs[_first_of_page(whatif)]
+    before = page_scores(whatif, step=step, row=row)
     values = before.numpy()
     alive = np.sort(values[values > -math.inf])[::-1]
     recorded = trace.steps[step].all_scores(row=row)
@@ -152,6 +151,11 @@ def sorted_scores(trace: Trace, whatif: WhatIf, *, step: int, row: int, chosen: 
         mass_removed=cut,
         entropy_nats=float(stats.entropy_nats(recorded[-1])),
     )
+
+
+def page_scores(whatif: WhatIf, *, step: int, row: int) -> Tensor:
+    """The scores that the page's own stages begin with, float32 [vocab]."""
+    return whatif.all_scores(step=step, row=row)[_first_of_page(whatif)]
 
 
 def step_answer(whatif: WhatIf, *, step: int, row: int, token_ids: tuple[int, ...]) -> StepAnswer:
