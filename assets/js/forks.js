@@ -3,7 +3,7 @@
 (() => {
   if (window.dx.fork) return;
 
-  const SHARED_SHOWN = 100; // letters of what a fork took over: where it leaves has to be in sight
+  const SHARED_SHOWN = 36; // letters of what a fork took over: where it leaves has to be in sight
 
   dx.fork = (element, props, watch, emit) => {
     const part = (name) => element.querySelector(`[data-part="${name}"]`);

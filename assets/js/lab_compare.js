@@ -54,7 +54,8 @@
     );
 
   const differences = (data) => {
-    if (!data.rows.length) return dx.el("p", { class: "dx-hint" }, data.none);
+    if (!data.rows.length)
+      return dx.el("div", {}, dx.el("p", { class: "dx-compare-head" }, data.caption), dx.el("p", { class: "dx-hint" }, data.none));
     const name = (row) =>
       dx.el(
         "th", { scope: "row" },
@@ -115,7 +116,7 @@
     const parts = {
       pick: dx.el("div", { class: "dx-pick" }, one.node, swap, two.node),
       reading: dx.el("p", { class: "dx-reading", "aria-live": "polite" }),
-      notes: dx.el("ul", { class: "dx-compare-notes" }),
+      notes: dx.el("div", { class: "dx-compare-notes" }),
       pairs: dx.el("div", { class: "dx-pairs", tabindex: "0", role: "group" }),
       summary: dx.el("summary", {}),
       table: dx.el("div", { class: "dx-table-box", tabindex: "0", role: "group" }),
@@ -148,7 +149,7 @@
     const words = sheet.reading.map((piece) => piece.text ?? piece).join("");
     if (parts.reading.textContent !== words) parts.reading.replaceChildren(...dx.sentence(sheet.reading));
     if (!alone) {
-      parts.notes.replaceChildren(...sheet.notes.map((text) => dx.el("li", {}, text)));
+      parts.notes.replaceChildren(...sheet.notes.map((text) => dx.el("p", {}, text)));
       parts.notes.hidden = !sheet.notes.length;
       parts.pairs.replaceChildren(...columns(sheet.tokens));
       parts.pairs.setAttribute("aria-label", sheet.tokens.label);
