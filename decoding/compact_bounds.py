@@ -8,25 +8,28 @@ another, the power mean of a bin lies between Jensen's inequality and the chord 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from decoding.errors import NotRecordedError
 from decoding.head_and_tail import Tail
-from decoding.stages import LOG_SOFTMAX
+from decoding.stages import LOG_SOFTMAX, Stage
 
 if TYPE_CHECKING:
     from decoding.trace import Trace
     from decoding.whatif import WhatIf
 
-__all__ = ["Exactness", "exactness", "mass_limits", "probability_limit"]
+__all__ = ["Exactness", "exactness", "how_exact", "mass_limits", "nearly_equal", "probability_limit"]
 
 FLOAT32 = 5e-6  # ten times what sums of 49,152 float32 were seen to be off; a token this near a threshold is undecided
 SHIFTS = (LOG_SOFTMAX, "LogitNormalization")  # add one number to all scores, which changes no probability
 ROUNDED = 1e-6  # relative; `Tail.mass` is a float32
+BY_ENTROPY = {"TypicalLogitsWarper": "typical_p", "EtaLogitsWarper": "eta_cutoff"}
+CLOSE = 5e-5  # nats; what a log-softmax of heads and tails may differ by from that of the run, in float32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,24 +83,42 @@ def exactness(whatif: WhatIf, *, step: int, row: int = 0) -> Exactness:
     return _verdict(state)
 
 
+def how_exact(trace: Trace, stages: Sequence[Stage]) -> list[tuple[str, str, str]]:
+    """What a what-if with these stages says of a compact trace: a key for translations, a value, and words."""
+    temperature = next((s.params["temperature"] for s in stages if s.name == "TemperatureLogitsWarper"), 1.0)
+    most = f"{math.ceil(1e4 * probability_limit(trace, float(temperature))) / 100:g}%"
+    words = (
+        "the recording is compact: as long as no threshold falls among the tokens that it keeps as a histogram, nor "
+        f"within {most} of a token, which tokens survive is exact, and a probability is at most {most} off"
+    )
+    out = [("compact", most, words)]
+    for name, knob in BY_ENTROPY.items():
+        if any(stage.name == name for stage in stages):
+            words = f"{knob} goes by the entropy of all tokens, which a compact recording gives only nearly"
+            out.append(("compact_entropy", knob, words))
+    return out
+
+
+def nearly_equal(a: Tensor, b: Tensor, ids: Tensor) -> bool:
+    """Whether two rows of scores give the tokens of the head the same score, but for rounding."""
+    return bool(torch.allclose(a[ids], b[ids], rtol=0, atol=CLOSE, equal_nan=True))
+
+
 def probability_limit(trace: Trace, temperature: float) -> float:
     """By how much any probability may be off at a temperature, while no threshold falls into a tail.
 
     With a tail's mass between l and h, w / (W + mass) moves by at most (√h − √l) / (√h + √l), whatever W ≥ w is: so
     this holds whatever else is done to the tokens of the head.
     """
-    worst = 0.0
-    for step in trace.steps:
-        for row in range(trace.n_rows):
-            try:
-                tail = step.tail(row)
-            except NotRecordedError:
-                break
-            if tail is not None and len(tail.count):
-                scale = np.exp((tail.high - tail.high[0]) / temperature)
-                low, high = (math.sqrt(float((part * scale).sum())) for part in mass_limits(tail, 1 / temperature))
-                worst = max(worst, (high - low) / (high + low))
-    return worst
+    if trace.compact is None:
+        return 0.0
+    tails, first = trace.store.all_tails
+    if not len(first):
+        return 0.0
+    top = np.repeat(tails.high[first], np.diff(np.append(first, len(tails.high))))
+    scale = np.exp((tails.high - top) / temperature)
+    low, high = (np.sqrt(np.add.reduceat(part * scale, first)) for part in mass_limits(tails, 1 / temperature))
+    return float(((high - low) / (high + low)).max())
 
 
 def mass_limits(tail: Tail, power: float) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,6 +80,23 @@ class CompactStore:
     def head(self, index: int, row: int) -> Tensor:
         """The ids whose scores are the run's own, likeliest first, int64 [n]."""
         return torch.from_numpy(head_of(self.packed.load(index), row)[0])
+
+    @cached_property
+    def all_tails(self) -> tuple[Tail, np.ndarray]:
+        """The tails of all steps and rows after each other, and where each begins; empty ones are left out."""
+        tails = []
+        for index in range(len(self)):
+            try:
+                packed = self.packed.load(index)
+            except NotRecordedError:
+                continue
+            tails += [tail_of(packed, row) for row in range(packed["tail.which"].shape[1])]
+        tails = [tail for tail in tails if len(tail.count)]
+        joined = {
+            name: np.concatenate([getattr(tail, name) for tail in tails] or [np.zeros(0)])
+            for name in ("count", "high", "low", "mass")
+        }
+        return Tail(**joined), np.cumsum([0, *(len(tail.count) for tail in tails[:-1])])[: len(tails)]
 
     def tail(self, index: int, row: int) -> Tail:
         """What is kept of the other tokens' logits."""

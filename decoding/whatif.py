@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
 from decoding.beam_replay import Replay, replay
+from decoding.compact_bounds import how_exact, nearly_equal
 from decoding.errors import NotRecordedError
 from decoding.knobs import BEAM_MODES
 from decoding.processors import NEEDS_THE_MODEL, effective_config, processors_of
@@ -33,8 +34,9 @@ class Statement:
     """What a what-if cannot tell.
 
     Attributes:
-        why: a key for translations: `needs_model`, `own_processor`, `rerun`, `mode`.
-        what: the parameter or processor.
+        why: a key for translations: `needs_model`, `own_processor`, `rerun`, `mode`; of a compact trace `compact`,
+            `compact_entropy`.
+        what: the parameter or processor; for `compact` by how much a probability may be off.
         text: the same in English.
     """
 
@@ -202,6 +204,9 @@ class WhatIf:
         out = []
         if self.config.guidance_scale not in (None, 1) and not self._guided:
             out.append(_statement("needs_model", "guidance_scale", "runs the model a second time at each step"))
+        if self.trace.compact is not None:
+            said = how_exact(self.trace, self.stages)
+            out += [Statement(why=why, what=what, text=words) for why, what, words in said]
         for stage in self.trace.stages:
             if stage.own:
                 out.append(_statement("own_processor", stage.name, "is your own and is not in the trace; left out"))
@@ -223,7 +228,8 @@ class WhatIf:
         for t, step in enumerate(self.trace.steps):
             scores = self._run(t)[-1]
             for row in range(self.trace.n_rows):
-                if not torch.equal(scores[row], step.scores(row=row)):
+                same = torch.equal if self.trace.compact is None else partial(nearly_equal, ids=step.exact_ids(row))
+                if not same(scores[row], step.scores(row=row)):
                     return True
         return False
 

@@ -21,6 +21,7 @@ LABELS = (
     "alive", "mass", "mass_tip", "entropy", "entropy_tip", "gone", "more", "rest", "hover", "chart", "facts", "was",
     "now", "onward", "onward_tip", "again", "again_tip", "no_model", "back", "tip", "tip_gone", "parts",
 )  # fmt: skip
+COMPACT = ("compact", "compact_entropy")  # statements about numbers; the likeliest token is exact all the same
 FOR_THE_PAGE = {name: f"{{{name}}}" for name in ("n", "token", "was", "now", "step", "p")}
 
 
@@ -127,7 +128,7 @@ def _reading(
         if row.diverges_at is not None:
             key = "whatif.read.parts" if whatif.mode in ("sample", "beam_sample") else "whatif.read.parts_greedy"
             out.append(text(key, step=row.diverges_at + 1))
-        elif whatif.mode not in ("sample", "beam_sample") and not whatif.statements:
+        elif whatif.mode not in ("sample", "beam_sample") and all(s.why in COMPACT for s in whatif.statements):
             out.append(text("whatif.read.never_parts"))
     return out
 

@@ -8,6 +8,9 @@ GALLERY_EN: dict[str, str] = {
     "their probability together are right, but not which has which. What the stages did is as recorded.",
     "fact.memory.compact": "At each step the scores of the likeliest of {vocab} tokens are kept exactly, and those of "
     "the others as a histogram: {size} in all.",
-    "whatif.cannot.compact": "This recording is compact: unless a threshold falls among the tokens that it keeps as a "
-    "histogram, which tokens survive is exact, and a probability is at most {what} off.",
+    "whatif.cannot.compact": "This recording is compact: as long as no threshold falls among the tokens that it keeps "
+    "as a histogram, nor within {what} of a token, which tokens survive is exact, and a probability is at most {what} "
+    "off.",
+    "whatif.cannot.compact_entropy": "{what} goes by the entropy of all tokens, which a compact recording gives only "
+    "nearly: a token near its boundary may be shown on the wrong side.",
 }
