@@ -12,9 +12,10 @@ from decoding.microscope.op import Account, Followed, Op, TensorAt, doc_url
 from decoding.microscope.processors import Context
 from decoding.microscope.selection import contrastive_account, drawn_account, greedy_account
 from decoding.microscope.slide import Slide
-from decoding.microscope.stage import TAKEN_APART, stage_account
+from decoding.microscope.stage import FOLLOWS, TAKEN_APART, stage_account
 
 __all__ = [
+    "FOLLOWS",
     "TAKEN_APART",
     "Account",
     "BeamInput",

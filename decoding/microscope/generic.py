@@ -30,7 +30,7 @@ def as_one_step(
     s.op(
         stage.name, f"{stage.name}.__call__(input_ids, scores)",
         [VOCAB("scores", before[None])], [VOCAB("scores_processed", after[None])],
-        "one_step" if same_size else "one_step.size", edits=same_size, **facts,
+        "one_step.size" if not same_size else "one_step" if any(list(facts.values())[1:]) else "one_step.idle", edits=same_size, **facts,
     )  # fmt: skip
     wanted: list[int] = []
     if same_size:

@@ -8,7 +8,10 @@ from typing import Literal
 __all__ = ["Account", "Fate", "Followed", "Op", "Place", "TensorAt", "doc_url"]
 
 DOCS = "https://docs.pytorch.org/docs/stable/"
-CLASSES = {"torch.distributions.Categorical": "distributions.html#torch.distributions.categorical.Categorical"}
+ELSEWHERE = {
+    "torch.distributions.Categorical": "distributions.html#torch.distributions.categorical.Categorical",
+    "torch.Tensor[:]": "tensor_view.html",
+}
 
 Place = int | tuple[int, ...]
 """An index into a tensor's last dimension, or into its last few."""
@@ -22,7 +25,7 @@ def doc_url(name: str) -> str:
     """The page of a function in torch's documentation; "" for what is not torch's."""
     if not name.startswith("torch."):
         return ""
-    return DOCS + CLASSES.get(name, f"generated/{name}.html")
+    return DOCS + ELSEWHERE.get(name, f"generated/{name}.html")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,7 @@ class Account:
     """A stage, operation by operation, executed on the scores that went into it.
 
     Attributes:
+        kind: `stage`, or for a choice `greedy`, `draw`, `contrastive` or `beam`.
         source: the method, e.g. `TopPLogitsWarper.__call__`.
         file: where it is written.
         tokens: those followed, in the order in which all operations show them.
@@ -106,10 +110,12 @@ class Account:
             stage was not taken apart, or the choice was a draw.
         n_differing: entries that differ.
         greatest_difference: the largest of their differences; inf where one is infinite.
-        result: the tokens that a selection arrives at by itself, most often one; empty for other stages and draws.
+        n_compared: entries that were compared.
+        result: the token that greedy decoding arrives at, alone in a tuple; empty for all else.
         taken_apart: False for a stage that is shown as one step: what changed, from what to what.
     """
 
+    kind: str = "stage"
     source: str
     file: str
     tokens: tuple[Followed, ...]
@@ -117,5 +123,6 @@ class Account:
     agrees: bool | None = None
     n_differing: int = 0
     greatest_difference: float = 0.0
+    n_compared: int = 0
     result: tuple[int, ...] = ()
     taken_apart: bool = True

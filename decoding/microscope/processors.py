@@ -92,7 +92,7 @@ def repetition_penalty(s: Slide, scores: Tensor, params: Mapping[str, Any], cont
     scores_processed = _penalized(s, padded, clamped, params["penalty"], "input_ids")
     cut = scores_processed[..., :vocab_size]
     s.op(
-        "torch.narrow", "scores_processed = scores_processed[..., :vocab_size]",
+        "torch.Tensor[:]", "scores_processed = scores_processed[..., :vocab_size]",
         [VOCAB("scores_processed", scores_processed)], [VOCAB("scores_processed", cut)], "penalty.cut",
         vocab=vocab_size,
     )  # fmt: skip
@@ -108,7 +108,7 @@ def _without_padding(s: Slide, context: Context, skipped: int | list[int] | None
     if isinstance(skipped, int):
         kept = input_ids[:, skipped:]
         s.op(
-            "torch.narrow", "input_ids = input_ids[:, self.prompt_ignore_length :]",
+            "torch.Tensor[:]", "input_ids = input_ids[:, self.prompt_ignore_length :]",
             [whole("input_ids", input_ids), ONE("self.prompt_ignore_length", skipped)],
             [listed("prefix", kept[0])("input_ids", kept)], "penalty.skip", n=skipped,
         )  # fmt: skip

@@ -40,7 +40,7 @@ def greedy_account(
     )  # fmt: skip
     agrees = None if recorded is None else best == recorded
     tokens = followed(scores, scores, chosen, wanted=[best], among=exact)
-    return s.account("GenerationMixin._sample", LOOPS_FILE, tokens, agrees=agrees, result=(best,))
+    return s.account("GenerationMixin._sample", LOOPS_FILE, tokens, kind="greedy", agrees=agrees, result=(best,))
 
 
 def drawn_account(scores: Tensor, drawn: int | None, chosen: int | None = None, exact: Tensor | None = None) -> Account:
@@ -65,7 +65,7 @@ def drawn_account(scores: Tensor, drawn: int | None, chosen: int | None = None, 
         "torch.multinomial", "next_tokens = torch.multinomial(probs, num_samples=1).squeeze(1)",
         [VOCAB("probs", probs)], outs, "multinomial" if known else "multinomial.open", also=("torch.squeeze",), **facts,
     )  # fmt: skip
-    return s.account("GenerationMixin._sample", LOOPS_FILE, followed(scores, scores, chosen, among=exact))
+    return s.account("GenerationMixin._sample", LOOPS_FILE, followed(scores, scores, chosen, among=exact), kind="draw")
 
 
 def contrastive_account(
@@ -119,7 +119,7 @@ def contrastive_account(
     same_ids = candidates[0].tolist() == [c.token_id for c in weighed]
     verdict = compared(score[0], torch.tensor([c.score for c in weighed]))
     verdict["agrees"] &= same_ids and taken == next((c.token_id for c in weighed if c.chosen), None)
-    return s.account("contrastive", "decoding/strategies/contrastive.py", tokens, result=(taken,), **verdict)
+    return s.account("contrastive", "decoding/strategies/contrastive.py", tokens, kind="contrastive", **verdict)
 
 
 def _around(ids: Sequence[int], *needed: int | None) -> list[int]:

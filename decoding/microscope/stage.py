@@ -17,7 +17,10 @@ from decoding.microscope.processors import Context
 from decoding.microscope.slide import Slide, bits
 from decoding.stages import LOG_SOFTMAX, Stage
 
-__all__ = ["TAKEN_APART", "compared", "stage_account"]
+__all__ = ["FOLLOWS", "TAKEN_APART", "compared", "stage_account"]
+
+FOLLOWS = "5.23"
+"""The version of transformers whose source the operations follow, line by line."""
 
 PROCESSORS_FILE = "transformers/generation/logits_process.py"
 LOOPS_FILE = "transformers/generation/utils.py"
@@ -89,9 +92,10 @@ def stage_account(
 def compared(computed: Tensor, recorded: Tensor) -> dict[str, Any]:
     """Whether both are the same bit for bit, in how many entries they are not, and by how much at most."""
     if computed.dtype != recorded.dtype or computed.shape != recorded.shape:
-        return {"agrees": False, "n_differing": recorded.numel(), "greatest_difference": math.inf}
+        n = recorded.numel()
+        return {"agrees": False, "n_differing": n, "greatest_difference": math.inf, "n_compared": n}
     differs = bits(computed) != bits(recorded)
     n = int(differs.sum())
     gap = (computed[differs].double() - recorded[differs].double()).abs()
     greatest = float(torch.nan_to_num(gap, nan=math.inf).max()) if n else 0.0
-    return {"agrees": n == 0, "n_differing": n, "greatest_difference": greatest}
+    return {"agrees": n == 0, "n_differing": n, "greatest_difference": greatest, "n_compared": recorded.numel()}
