@@ -67,11 +67,16 @@ class Runs:
         return len(self._runs)
 
     def add(
-        self, trace: Trace, model_name: str, kept: KeptCache | None = None, taken_from: Run | None = None
+        self,
+        trace: Trace,
+        model_name: str,
+        kept: KeptCache | None = None,
+        taken_from: Run | None = None,
+        origin: str = "",
     ) -> Run:
         """Takes a run in, and into view; where there is no room, the oldest others go."""
         self.active = Run(
-            trace=trace, model_name=model_name, kept=kept, number=self._next,
+            trace=trace, model_name=model_name, kept=kept, number=self._next, origin=origin,
             taken_from=None if taken_from is None else taken_from.number,
             start=_own_start(trace) if taken_from is None else taken_from.start,
         )  # fmt: skip

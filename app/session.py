@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.ask import form_of
 from app.beam_window import BeamWindow
@@ -29,6 +29,9 @@ from app.views.whatif import SortedScores, replay_view, row_marks, sorted_scores
 from decoding.kept_cache import KeptCache
 from decoding.settings import Settings
 from decoding.trace import Trace
+
+if TYPE_CHECKING:
+    from app.export.permalink import Configuration
 
 __all__ = ["Session"]
 
@@ -58,6 +61,8 @@ class Session:
         self.model_name = ""  # that the visitor last asked for and that could be looked for; "" for the default
         self.stop = threading.Event()
         self.lab_window = LabWindow()
+        self.link: Configuration | None = None  # that the page was opened with, until it was run
+        self.chosen_lang = False  # the language was chosen by hand
         self._measures: dict[int, tuple[TokenMeasures, ...]] = {}
         self._step_in_view: dict[bool, tuple[Any, Waterfall]] = {}
         self.trial = Trial(first)
@@ -66,6 +71,13 @@ class Session:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Session:
         return Session(self.first, self.origin, self.text.lang)
+
+    def go_to(self, *, row: int, step: int, rank: int = 0) -> None:
+        """Moves to a row and step, or in a beam run to a prompt, step and candidate; kept within the run."""
+        if self.beams is None:
+            return self.choose(json.dumps({"row": row, "step": step}))
+        for _ in range(2):  # another prompt first, its node then
+            self.choose_node(json.dumps({"prompt": row, "step": step, "rank": rank}))
 
     def show(self, trace: Trace) -> None:
         """Takes a trace into view, at the step where the model was least sure, or at the best hypothesis' end."""
@@ -79,9 +91,11 @@ class Session:
         measures = self.measures(0) if trace.n_rows else ()
         self.step = max(range(len(measures)), key=lambda i: measures[i].entropy_nats, default=0)
 
-    def remember(self, model_name: str, kept: KeptCache | None, forked_from: Run | None) -> None:
+    def remember(
+        self, model_name: str, kept: KeptCache | None, forked_from: Run | None, origin: str = ""
+    ) -> None:
         """Puts the trace in view beside the other runs, as a fork of one of them or on its own."""
-        self.runs.add(self.trace, model_name, kept, forked_from)
+        self.runs.add(self.trace, model_name, kept, forked_from, origin)
 
     def watch(self, trace: Trace) -> None:
         """Takes a beam run into view that is still going on, at its newest step."""
@@ -137,6 +151,7 @@ class Session:
         text = self.text
         return json.dumps(
             {
+                "run": self.shown,  # another run makes other data, also where all else is the same
                 "row": self.row,
                 "step": self.step,
                 "streaming": streaming,
@@ -347,7 +362,8 @@ class Session:
 
     def facts_of(self, trace: Trace) -> str:
         """A trace's facts, as JSON."""
-        rows = facts_rows(trace, self.text, origin=self.origin if trace is self.first else "")
+        origin = self.runs.active.origin if trace is self.runs.active.trace else ""
+        rows = facts_rows(trace, self.text, origin="example" if origin.startswith("gallery:") else origin)
         return json.dumps({"facts": rows}, ensure_ascii=False)
 
     def notes(self) -> str:

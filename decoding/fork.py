@@ -59,7 +59,8 @@ def stream_fork(
         lm: its model.
         recorder: records the new run.
         step: at which the other token is taken, from 0.
-        token_id: the token to take; it may be one that was removed. None takes none: the step is decided anew.
+        token_id: the token to take; it may be one that was removed. None, with
+            `settings`, takes none: the step is decided anew.
         row: of the first run's scores at that step.
         rank: of the beam candidate followed, for the record.
         settings: parameters of the new run; the first run's when left out. Their lengths count from the fork where
@@ -71,7 +72,7 @@ def stream_fork(
             input is not in the trace.
         PromptError: the first run used up its length, so that nothing is left to decode.
     """
-    _check(trace, step, row, token_id)
+    _check(trace, step, row, token_id, anew=settings is not None)
     taken = [] if token_id is None else [token_id]
     prefix = torch.cat([trace.prefix(step, row), torch.tensor(taken, dtype=torch.long)])  # [length]
     if token_id is None and settings is not None:
@@ -118,13 +119,13 @@ def _negative(settings: Settings | None, lm: LanguageModel) -> dict[str, Tensor]
     return {"negative_prompt_ids": negative.input_ids, "negative_prompt_attention_mask": negative.attention_mask}
 
 
-def _check(trace: Trace, step: int, row: int, token_id: int | None) -> None:
+def _check(trace: Trace, step: int, row: int, token_id: int | None, anew: bool) -> None:
     for name, value, n in (
         ("step", step, len(trace.steps)),
         ("row", row, trace.n_rows),
         ("token_id", token_id, trace.model.vocab_size),
     ):
-        if value is None and name == "token_id":
+        if value is None and name == "token_id" and anew:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < n:
             accepts = f"a whole number in [0, {n - 1}]"

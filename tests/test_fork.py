@@ -115,3 +115,20 @@ def test_closing_a_fork_keeps_what_came(tiny):
     next(steps)
     steps.close()
     assert len(recorder.trace.steps) == 1 and recorder.trace.stop_reasons == ("user",)
+
+
+def test_without_a_token_the_step_is_decided_anew_under_other_settings(tiny):
+    """Greedy from a sampled run's prefix: what a greedy run from that prefix as its prompt gives."""
+    first = record(tiny, "The cat", Settings(do_sample=True, temperature=3.0, seed=1, max_new_tokens=8))
+    second = fork(first, tiny, step=3, token_id=None, settings=Settings(max_new_tokens=8))
+    assert second.mode == "greedy" and second.fork.token_id is None
+    assert second.prompt_ids[0].tolist() == first.prefix(3).tolist()
+    assert len(second.steps) == 5  # eight in all
+    w = first.whatif(Settings(max_new_tokens=8))
+    assert second.steps[0].token_ids[0] == int(w.scores(step=3).argmax())
+
+
+def test_no_token_and_no_settings_is_refused(tiny):
+    first = record(tiny, "The cat", Settings(max_new_tokens=3))
+    with pytest.raises(RecordingError, match="token_id"):
+        fork(first, tiny, step=1, token_id=None)

@@ -12,13 +12,15 @@ from app.components.beam_step import BeamStep
 from app.components.beam_tree import BeamTree
 from app.components.chart import Chart
 from app.components.forks import ForkPanel, RunList
+from app.components.gallery import Gallery
 from app.components.knob_panel import KnobPanel
 from app.components.lab import Lab
 from app.components.panels import Facts, Header, Message, Notes, Status, Verdict
+from app.components.share import Share
 from app.components.token_row import TokenRow
 from app.components.whatif import WhatIfPanel
 
 __all__ = [
-    "BeamStep", "BeamTree", "Chart", "Facts", "ForkPanel", "Header", "KnobPanel", "Lab", "Message", "Notes", "RunList",
-    "Status", "TokenRow", "Verdict", "WhatIfPanel",
+    "BeamStep", "BeamTree", "Chart", "Facts", "ForkPanel", "Gallery", "Header", "KnobPanel", "Lab", "Message", "Notes",
+    "RunList", "Share", "Status", "TokenRow", "Verdict", "WhatIfPanel",
 ]  # fmt: skip

@@ -23,6 +23,6 @@ class Chart(Drawn):
         '<p class="dx-reading" data-part="reading" aria-live="polite"></p>'
         '<div data-part="scroll" role="group" tabindex="0"><div data-part="plot"></div></div>'
         '<details><summary data-part="summary"></summary><div class="dx-table-box" data-part="table" tabindex="0">'
-        "</div></details></section>"
+        '</div></details><span class="dx-images" data-part="images"></span></section>'
     )
     script = 'dx.chart(element.firstElementChild, props, watch, (data) => trigger("tab", data));'

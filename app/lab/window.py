@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.lab import compare, draw, microscope, orders, words
+from app.lab import code, compare, draw, microscope, orders, words
 from app.lab.look import Look
 from app.text import Text
 
@@ -18,6 +18,7 @@ TABS: dict[str, Callable[[Look, Mapping[str, Any]], dict[str, Any]]] = {
     "orders": orders.sheet,
     "draw": draw.sheet,
     "compare": compare.sheet,
+    "code": code.sheet,
 }
 LONGEST_WISH = 4_000  # characters; event data can be anything
 

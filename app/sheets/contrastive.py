@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.figures.contrastive import contrastive_figure
-from app.sheets.sheet import Sheet
+from app.sheets.sheet import Sheet, images_of
 from app.text import Sentence, Text
 from app.views.contrastive import ContrastiveView
 from app.views.numbers import percent, setting
@@ -15,6 +15,7 @@ __all__ = ["contrastive_reading", "contrastive_sheet", "contrastive_table"]
 def contrastive_sheet(view: ContrastiveView, text: Text, *, row: int = 0) -> Sheet:
     """The candidates of a step in the given language."""
     return Sheet(
+        images=images_of(text),
         key=f"{row}.{view.step}",
         title=text.pieces("contrastive.title"),
         reading=contrastive_reading(view, text),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.figures.cutoff import cutoff_figure
-from app.sheets.sheet import Sheet, Tab
+from app.sheets.sheet import Sheet, Tab, images_of
 from app.text import Sentence, Text
 from app.theme import colour_name
 from app.views.cutoff import CutoffView
@@ -29,6 +29,7 @@ def cutoff_sheet(view: CutoffView, text: Text, *, row: int = 0) -> Sheet:
         for tab in view.tabs
     )
     return Sheet(
+        images=images_of(text),
         key=f"{row}.{view.step}.{view.tab}",
         title=text.pieces("cutoff.title"),
         reading=cutoff_reading(view, text),

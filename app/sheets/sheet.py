@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 
 import plotly.graph_objects as go
 
-from app.text import Sentence
+from app.text import Sentence, Text
 from app.views.table import Table
 
-__all__ = ["Sheet", "Tab"]
+__all__ = ["Sheet", "Tab", "images_of"]
+
+
+def images_of(text: Text) -> dict[str, str]:
+    """The kinds of picture that every chart can be saved as."""
+    return {kind: text("chart.image", kind=kind.upper()) for kind in ("png", "svg")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,7 @@ class Sheet:
         figure: None where there is nothing to draw: the sentence says why.
         min_width: pixels below which the chart scrolls sideways.
         tab: the tab in view.
+        images: kinds of picture that the chart can be saved as, each with its explanation.
     """
 
     key: str
@@ -45,6 +51,7 @@ class Sheet:
     min_width: int = 0
     tabs: tuple[Tab, ...] = ()
     tab: str = ""
+    images: dict[str, str] = field(default_factory=dict)
     extra_tables: tuple[Table, ...] = field(default=())
 
     def to_json(self) -> str:
@@ -61,6 +68,7 @@ class Sheet:
             "min_width": self.min_width,
             "tabs": [{"id": t.id, "label": t.label, "tip": t.tip, "colour": t.colour} for t in self.tabs],
             "tab": self.tab,
+            "images": self.images,
         }
         return f'{json.dumps(words, ensure_ascii=False)[:-1]}, "figure": {figure}}}'
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.figures.waterfall import minimal_width, waterfall_figure
-from app.sheets.sheet import Sheet
+from app.sheets.sheet import Sheet, images_of
 from app.text import Sentence, Text
 from app.views.numbers import margin_text, nats, percent
 from app.views.table import Table
@@ -16,6 +16,7 @@ def waterfall_sheet(view: Waterfall, text: Text, *, row: int = 0, whatif: bool =
     """The waterfall of a step in the given language; under other settings than the recorded ones if `whatif`."""
     tokens, stages = waterfall_tables(view, text)
     return Sheet(
+        images=images_of(text),
         key=f"{row}.{view.step}",
         title=text.pieces("waterfall.whatif" if whatif else "waterfall.title"),
         reading=_reading_under_others(view, text) if whatif else waterfall_reading(view, text),

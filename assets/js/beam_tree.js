@@ -325,7 +325,11 @@
 
     // --- choosing ------------------------------------------------------------------------------------------------
 
-    const send = () => (props.value = JSON.stringify({ prompt: tree.prompt, step: now.step, rank: now.rank }));
+    const send = () => {
+      const { step, rank } = now;
+      props.value = JSON.stringify({ prompt: tree.prompt, step, rank });
+      document.dispatchEvent(new CustomEvent("dx-at", { detail: { row: tree.prompt, step, rank } }));
+    };
     const tell = () => document.dispatchEvent(new CustomEvent("dx-beam-shown", { detail: { step: now.step, rank: now.rank } }));
 
     /** A node comes into view: its path is drawn, its step opened. */

@@ -32,7 +32,7 @@
   dx.chart = (element, props, watch, emit) => {
     const node = (name) => element.querySelector(`[data-part="${name}"]`);
     const parts = {};
-    for (const name of ["title", "tabs", "scroll", "plot", "reading", "summary", "table"]) parts[name] = node(name);
+    for (const name of ["title", "tabs", "scroll", "plot", "reading", "summary", "table", "images"]) parts[name] = node(name);
     let payload = null;
     let frame = 0;
     let drawnWidth = 0;
@@ -84,6 +84,18 @@
       );
       if (hadFocus) parts.tabs.querySelector('[aria-pressed="true"]')?.focus();
     };
+    const images = () =>
+      Object.entries(payload.images || {}).map(([kind, tip]) =>
+        dx.el(
+          "button",
+          {
+            type: "button", class: "dx-link", "data-image": kind, "data-tip": tip,
+            on: { click: () => Plotly.downloadImage(parts.plot, { format: kind, filename: "decoding", ...size(), scale: 2 }) },
+          },
+          kind.toUpperCase()
+        )
+      );
+    const size = () => ({ width: parts.plot.offsetWidth, height: parts.plot.offsetHeight });
 
     const update = () => {
       payload = dx.parse(props.data, null);
@@ -91,6 +103,7 @@
       parts.title.replaceChildren(...dx.sentence(payload.title));
       parts.reading.replaceChildren(...dx.sentence(payload.reading));
       parts.summary.textContent = payload.table_label;
+      parts.images.replaceChildren(...images());
       parts.scroll.setAttribute("aria-label", payload.label);
       element.classList.toggle("dx-without-figure", !payload.figure);
       fillTabs();

@@ -26,6 +26,7 @@
     const send = () => {
       const value = JSON.stringify({ row: chosen.row, step: chosen.step, measure });
       props.value = value;
+      document.dispatchEvent(new CustomEvent("dx-at", { detail: { row: chosen.row, step: chosen.step } }));
     };
 
     const paint = (button, cell) => {

@@ -1,0 +1,48 @@
+"""What the page shows of a session, and what an event carries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.components import (
+    BeamStep,
+    BeamTree,
+    Chart,
+    Facts,
+    ForkPanel,
+    Lab,
+    Notes,
+    RunList,
+    TokenRow,
+    Verdict,
+    WhatIfPanel,
+)
+from app.session import Session
+
+__all__ = ["field", "run_in_view"]
+
+
+def run_in_view(session: Session) -> dict[str, Any]:
+    """Everything that shows the session's trace."""
+    return {
+        "token_row": TokenRow(**session.token_row()),
+        "beam_tree": BeamTree(**session.beam_tree()),
+        "beam_step": BeamStep(data=session.beam_step()),
+        "whatif": WhatIfPanel(**session.whatif_panel()),
+        "waterfall": Chart(data=session.waterfall()),
+        "cutoff": Chart(data=session.cutoff()),
+        "lab": Lab(data=session.lab()),
+        "fork": ForkPanel(data=session.fork()),
+        "runs": RunList(data=session.run_list()),
+        "facts": Facts(data=session.facts()),
+        "notes": Notes(data=session.notes()),
+        "verdict": Verdict(data="null"),
+    }
+
+
+def field(event: gr.EventData, name: str) -> Any:
+    """A field of event data, which anyone can send: None where it is missing."""
+    data = event._data if isinstance(event._data, dict) else {}
+    return data.get(name)

@@ -1,0 +1,335 @@
+"""Whatever decodes on the page: runs, forks, re-runs and verify; one at a time uses the model."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from app.ask import prompt_of, settings_of
+from app.components import Facts, ForkPanel, Message, Status, Verdict, WhatIfPanel
+from app.in_view import field, run_in_view
+from app.live import LiveRow
+from app.live_beams import LiveBeams
+from app.runs import Run
+from app.session import Session
+from app.shelf import ModelShelf, ModelState
+from app.text import Text
+from app.words import message_json, model_status, running_status, waiting_status
+from decoding.errors import DecodingError, PromptError
+from decoding.fork import stream_fork
+from decoding.models import LanguageModel
+from decoding.record import stream
+from decoding.recorder import Recorder
+from decoding.settings import Settings
+from decoding.trace import Step, Trace
+from decoding.verify import CLOSE, verify
+
+__all__ = ["Running", "model_name_of"]
+
+log = logging.getLogger(__name__)
+
+UPDATES_A_SECOND = 30  # Gradio has no back-pressure
+CHARTS_A_SECOND = 3
+DEFAULT_NEW_TOKENS = 64  # where nothing was given; transformers' own 20 breaks most sentences off
+MEMORY_BUDGET = 512 * 2**20  # of one visitor's trace; the rest goes to disk
+
+
+class Running:
+    """Handlers that use the model; `shelf` is shared by all visitors, the `Session` is one visitor's."""
+
+    RUN = (
+        "token_row", "beam_tree", "beam_step", "whatif", "waterfall", "cutoff", "lab", "fork", "runs", "facts", "notes",
+        "verdict", "message", "status", "run", "stop", "verify",
+    )  # fmt: skip
+
+    WAIT = ("status", "run", "stop")
+
+    def __init__(self, shelf: ModelShelf) -> None:
+        self._shelf = shelf
+        self._turn: Session | None = None  # whose run it is: one at a time uses the model
+
+    @property
+    def default_model(self) -> str:
+        """The name of the model that a visitor gets without asking."""
+        return self._shelf.default
+
+    def wait(self, session: Session) -> list[Any]:
+        """Says at once that another visitor's run comes first; Stop calls off what was asked for."""
+        if self._turn in (None, session):
+            return [gr.skip()] * len(self.WAIT)
+        session.stop.clear()
+        session.waiting = True
+        status = waiting_status(session.model_name or self._shelf.default, session.text)
+        return [Status(data=status), gr.update(interactive=False), gr.update(interactive=True)]
+
+    def wait_to_verify(self, session: Session) -> Any:
+        """The same for Verify, which cannot be called off."""
+        if self._turn in (None, session):
+            return gr.skip()
+        return Status(data=waiting_status(session.runs.active.model_name, session.text))
+
+    def stop(self, session: Session) -> None:
+        """Asks the run to end after its current token."""
+        session.stop.set()
+
+    def run(
+        self, session: Session, model: str, kind: str, prompt: str, system: str, form: str
+    ) -> Iterator[list[Any]]:
+        """Records a run and shows it as it comes; what was in view stays when it cannot begin."""
+
+        def record() -> Iterator[list[Any]]:
+            asked, settings = prompt_of(kind, prompt, system, session.text), settings_of(form)
+            settings = _with_length(settings, DEFAULT_NEW_TOKENS)
+            lm = yield from self._load(session, model_name_of(model, self._shelf.default))
+            if lm is not None:
+                recorder = Recorder(memory_budget=MEMORY_BUDGET)
+                steps = stream(lm, asked, settings, recorder)
+                yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens)
+
+        yield from self._guarded(session, record())
+
+    def fork(self, session: Session, event: gr.EventData) -> Iterator[list[Any]]:
+        """Takes another token at the step in view and decodes on from there; the new run comes beside the first."""
+        token_id, source = field(event, "token_id"), session.runs.active
+        candidate = None if session.beams is None else session.beams.candidate
+        rank = candidate.rank if candidate is not None and candidate.token_id == token_id else None
+
+        def record() -> Iterator[list[Any]]:
+            step, row = session.step, session.row
+            lm = yield from self._load(session, source.model_name)
+            if lm is not None:
+                recorder = Recorder(memory_budget=MEMORY_BUDGET)
+                steps = stream_fork(
+                    source.trace, lm, recorder, step=step, token_id=token_id, row=row, rank=rank, kept=source.kept
+                )
+                yield from self._decode(session, lm, recorder, steps, None, source)
+
+        yield from self._guarded(session, record())
+
+    def _guarded(self, session: Session, body: Iterator[list[Any]]) -> Iterator[list[Any]]:
+        """Runs what decodes, with Stop in reach, and turns failures into a message."""
+        text, before = session.text, session.trace
+        if session.waiting and session.stop.is_set():
+            session.waiting = False
+            yield self._out(status=self._status(session), run=gr.update(interactive=True),
+                            stop=gr.update(interactive=False))  # fmt: skip
+            return
+        session.stop.clear()
+        session.running, session.waiting, self._turn = True, False, session
+        try:
+            yield self._out(
+                run=gr.update(interactive=False), stop=gr.update(interactive=True), fork=ForkPanel(data="null"),
+                whatif=WhatIfPanel(data="null"), message=Message(data="null"),
+            )  # fmt: skip
+            yield from body
+        except DecodingError as error:
+            yield from self._failed(session, str(error), error.trace or before)
+        except GeneratorExit:
+            raise
+        except Exception as error:
+            log.exception("a run failed")
+            yield from self._failed(session, text("error.bug", kind=type(error).__name__), before)
+        finally:
+            session.running, session.waiting, self._turn = False, False, None
+        yield self._out(run=gr.update(interactive=True), stop=gr.update(interactive=False))
+
+    def _load(self, session: Session, name: str) -> Generator[list[Any], None, LanguageModel | None]:
+        """The model, once it is ready; None when the visitor stopped meanwhile."""
+        lm = None
+        for state in self._shelf.loading(name):
+            session.model_name = name
+            yield self._out(status=Status(data=model_status(state, session.text)))
+            lm = _loaded(state)
+            if session.stop.is_set():  # it goes on loading, for whoever asks next
+                session.model_name = session.runs.active.model_name
+                yield self._out(status=self._status(session))
+                return None
+        return lm
+
+    def _decode(
+        self,
+        session: Session,
+        lm: LanguageModel,
+        recorder: Recorder,
+        steps: Generator[Step, None, Any],
+        n_most: int | None,
+        forked_from: Run | None = None,
+    ) -> Iterator[list[Any]]:
+        live: LiveRow | LiveBeams | None = None
+        due, charts_due = 0.0, 0.0
+        try:
+            yield self._out(status=Status(data=waiting_status(lm.name, session.text, device=str(lm.device))))
+            for step in steps:
+                if live is None:
+                    live = (LiveBeams if step.parents else LiveRow)(session, lambda: recorder.trace)
+                live.take(step)
+                now = time.monotonic()
+                if now >= due:
+                    due = now + 1 / UPDATES_A_SECOND
+                    charts = now >= charts_due
+                    if charts:
+                        charts_due = now + 1 / CHARTS_A_SECOND
+                    yield self._live(session, lm, live, n_most, charts)
+                if session.stop.is_set():
+                    break
+        finally:
+            # Closing ends decoding; what was recorded stays, also when the visitor left.
+            steps.close()
+            if live is not None:
+                live.keep()
+                session.remember(lm.name, recorder.kept_cache(), forked_from)
+        stopped = session.stop.is_set() and live is not None
+        note = session.text("note.stopped", n=live.n_steps) if stopped else ""
+        state = self._shelf.state(lm.name)
+        yield self._out(
+            **run_in_view(session),
+            message=Message(data=message_json(note, session.text, "note")),
+            status=Status(
+                data=model_status(ModelState(name=lm.name, phase="ready", lm=state.lm or lm), session.text)
+            ),
+        )
+
+    def _live(
+        self, session: Session, lm: LanguageModel, live: LiveRow | LiveBeams, of: int | None, charts: bool
+    ) -> list[Any]:
+        """What changed since the last update: tokens, and now and then the charts of the newest step."""
+        status = running_status(lm.name, str(lm.device), live.n_steps, of, session.text)
+        more: dict[str, Any] = {"status": Status(data=status)}
+        if live.is_first:
+            more |= {"verdict": Verdict(data="null"), "facts": Facts(data=live.facts())}
+        return self._out(**live.changes(charts), **more)
+
+    def _failed(self, session: Session, message: str, trace: Trace | None) -> Iterator[list[Any]]:
+        """The message, with what was recorded before, or else the run before."""
+        if trace is not None and trace.steps and trace is not session.trace:
+            session.show(trace)
+            session.remember(trace.model.name, None, None)
+        yield self._out(
+            **run_in_view(session),
+            message=Message(data=message_json(message, session.text)),
+            status=self._status(session),
+            run=gr.update(interactive=True),
+            stop=gr.update(interactive=False),
+        )
+
+    def _out(self, **changes: Any) -> list[Any]:
+        return [changes.get(name, gr.skip()) for name in self.RUN]
+
+    def again(self, session: Session) -> Iterator[list[Any]]:
+        """The prompt of the run in view once more, under the settings tried."""
+        source, trace = session.runs.active, session.trace
+        tried = session.trial.whatif or session.trial.recorded
+
+        def record() -> Iterator[list[Any]]:
+            asked = trace.prompts if trace.messages is None else trace.messages
+            if not asked:
+                raise PromptError(session.text("whatif.no_model"))
+            settings = _with_length(tried.settings, trace.most_new_tokens)
+            lm = yield from self._load(session, source.model_name)
+            if lm is not None:
+                recorder = Recorder(memory_budget=MEMORY_BUDGET)
+                steps = stream(lm, asked[0] if len(asked) == 1 else list(asked), settings, recorder)
+                yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens)
+
+        yield from self._guarded(session, record())
+
+    def onward(self, session: Session) -> Iterator[list[Any]]:
+        """Keeps the tokens before the parting, and decodes on from there under the settings tried."""
+        source, row, tried = session.runs.active, session.row, session.trial.whatif
+
+        def record() -> Iterator[list[Any]]:
+            step = None if tried is None else tried.row_diverges_at[row]
+            if step is None:
+                return
+            lm = yield from self._load(session, source.model_name)
+            if lm is not None:
+                recorder = Recorder(memory_budget=MEMORY_BUDGET)
+                steps = stream_fork(
+                    source.trace, lm, recorder, step=step, token_id=None, row=row, settings=tried.settings,
+                    kept=source.kept,
+                )  # fmt: skip
+                yield from self._decode(session, lm, recorder, steps, None, source)
+
+        yield from self._guarded(session, record())
+
+    def _status(self, session: Session) -> Status:
+        """The chip: the model that the visitor last asked for."""
+        state = self._shelf.state(session.model_name or self._shelf.default)
+        return Status(data=model_status(state, session.text))
+
+    # -- verifying
+
+    def verify(self, session: Session) -> Iterator[list[Any]]:
+        """Runs generate() again and says whether it gives the same."""
+        text, trace = session.text, session.trace
+        busy = gr.update(interactive=False)
+        self._turn = session
+        try:
+            yield [Verdict(data=_verdict(text("verify.busy"), "busy")), Message(data="null"), gr.skip(), busy]
+            lm = None
+            for state in self._shelf.loading(session.runs.active.model_name):
+                session.model_name = state.name
+                yield [gr.skip(), gr.skip(), Status(data=model_status(state, text)), gr.skip()]
+                lm = _loaded(state)
+            data = _verification(verify(trace, lm), text)
+            yield [Verdict(data=data), gr.skip(), gr.skip(), gr.update(interactive=True)]
+        except DecodingError as error:
+            message = Message(data=message_json(str(error), text))
+            yield [Verdict(data="null"), message, gr.skip(), gr.update(interactive=True)]
+        except Exception as error:
+            log.exception("verify failed")
+            message = Message(data=message_json(text("error.bug", kind=type(error).__name__), text))
+            yield [Verdict(data="null"), message, gr.skip(), gr.update(interactive=True)]
+        finally:
+            self._turn = None
+
+
+def _with_length(settings: Settings, n: int) -> Settings:
+    """The settings with a length limit: `n` new tokens where they have none."""
+    if settings.max_new_tokens is not None or settings.max_length is not None:
+        return settings
+    return replace(settings, max_new_tokens=n)
+
+
+def _loaded(state: ModelState) -> LanguageModel | None:
+    """The model once it is ready.
+
+    Raises:
+        DecodingError: it could not be loaded.
+    """
+    if state.error is not None:
+        raise state.error
+    return state.lm
+
+
+def model_name_of(name: Any, default: str) -> str:
+    """A model's name as it was typed; the default one where nothing was."""
+    return str(name or "").strip()[:500] or default
+
+
+def _verdict(message: str, kind: str, **more: Any) -> str:
+    return json.dumps({"text": message, "kind": kind, **more}, ensure_ascii=False)
+
+
+def _verification(verification: Any, text: Text) -> str:
+    """The verdict's `data`."""
+    rows = [
+        (check.name, text("verify.yes") if check.equal else text("verify.no"), check.detail or "")
+        for check in verification.checks
+    ]
+    head = (text("verify.table.what"), text("verify.table.equal"), text("verify.table.detail"))
+    table = {"caption": text("verify.table"), "head": head, "rows": rows}
+    kind = "good" if verification.equal else "bad"
+    if not verification.equal:
+        key = "verify.unequal"
+    elif verification.against != "generate()":
+        key = "verify.equal.own_loop"
+    else:
+        key = "verify.equal" if verification.bitwise else "verify.equal.close"
+    return _verdict(text(key, within=CLOSE), kind, table=table, table_label=text("verify.table"))

@@ -1,0 +1,61 @@
+"""What if: the handlers behind the sliders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.components import Chart, Lab, Message, WhatIfPanel
+from app.in_view import field
+from app.session import Session
+from app.shelf import ModelShelf
+from app.words import message_json
+from decoding.errors import DecodingError
+
+__all__ = ["Trying", "answer_of"]
+
+
+class Trying:
+    """Handlers of the what-if panel."""
+
+    _shelf: ModelShelf
+
+    def need_scores(self, session: Session, event: gr.EventData) -> Any:
+        """The sorted scores of the step in view, for the page to compute from."""
+        self._try_out(session, event)
+        try:
+            return WhatIfPanel(**session.whatif_scores(field(event, "have")))
+        except DecodingError:
+            return gr.skip()
+
+    def ask_whatif(self, session: Session, event: gr.EventData) -> list[Any]:
+        """What transformers' processors make of the step and its row under the settings tried."""
+        if session.running:
+            return [gr.skip(), gr.skip()]
+        self._try_out(session, event)
+        try:
+            return [answer_of(session, field(event, "have")), gr.skip()]
+        except DecodingError as error:
+            return [gr.skip(), Message(data=message_json(str(error), session.text))]
+
+    def show_whatif(self, session: Session) -> list[Any]:
+        """Both charts and the lab under the settings tried; on its own, so that the answer need not wait for them."""
+        if session.running:
+            return [gr.skip()] * 3
+        try:
+            return [Chart(data=session.waterfall()), Chart(data=session.cutoff()), Lab(data=session.lab())]
+        except DecodingError:  # the answer said so
+            return [gr.skip()] * 3
+
+    def _try_out(self, session: Session, event: gr.EventData) -> None:
+        lm = self._shelf.state(session.runs.active.model_name).lm
+        session.trial.try_out(field(event, "form"), None if lm is None else lm.tokenizer)
+
+
+def answer_of(session: Session, have: Any) -> Any:
+    """The panel's update; only the step's name while nothing is being tried."""
+    if session.trial.whatif is None and session.trial.error is None:
+        return WhatIfPanel(at=session.at, answer="null")
+    scores = session.whatif_scores(have) if session.trial.error is None else {"at": session.at}
+    return WhatIfPanel(answer=session.whatif_answer(), **scores)

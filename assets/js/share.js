@@ -1,0 +1,215 @@
+// Sharing: the address bar always holds the whole configuration; files to open and to keep; larger type; the keys.
+"use strict";
+(() => {
+  const WRITE_AFTER = 200; // ms
+  const PACK_FROM = 1500; // characters; shorter links stay readable with any base64 tool
+  const HUB = "https://huggingface.co";
+
+  const base64url = (bytes) => {
+    let text = "";
+    for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  };
+  const packed = async (bytes) => {
+    const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  };
+
+  /** The value of `c=`, as app/export/permalink.py reads it. */
+  dx.linkOf = async (configuration) => {
+    const bytes = new TextEncoder().encode(JSON.stringify({ v: 1, ...configuration }));
+    const plain = base64url(bytes);
+    if (plain.length < PACK_FROM || !window.CompressionStream) return plain;
+    const small = `z.${base64url(await packed(bytes))}`;
+    return small.length < plain.length ? small : plain;
+  };
+
+  dx.share = (element, props, watch, emit) => {
+    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const [copy, open, menu, save, kinds, large, keys, dialog] = [
+      "copy", "open", "menu", "save", "kinds", "large", "keys", "dialog",
+    ].map(part);
+    let data = null;
+    let at = {}; // row, step, rank in view
+    let touched = false; // nobody's address is rewritten before they have done something
+    let gallery = ""; // the recorded example in view, while nothing of it was changed
+    let timer = 0;
+
+    const value = (selector) => document.querySelector(selector)?.value ?? "";
+    const configuration = () => {
+      const out = {};
+      const form = dx.knobForm || { mode: "sample", given: {} };
+      if (gallery) out.view = `gallery:${gallery}`;
+      if (data.chosen_lang) out.lang = data.lang;
+      const model = value("#dx-model textarea, #dx-model input");
+      if (model && model !== data.default_model) out.model = model;
+      if (form.mode !== "sample") out.mode = form.mode;
+      if (Object.keys(form.given).length) out.knobs = form.given;
+      for (const name of ["row", "step", "rank"]) if (Number.isInteger(at[name]) && (at[name] || name !== "row")) out[name] = at[name];
+      const tab = document.querySelector(".dx-lab [data-part=tabs] [aria-pressed=true]")?.dataset.tab;
+      if (tab && tab !== "words") out.tab = tab;
+      if (document.querySelector("#dx-ask input[type=radio]:checked")?.value === "chat") {
+        out.kind = "chat";
+        const system = value("#dx-system textarea");
+        if (system) out.system = system;
+      }
+      const prompt = value("#dx-prompt textarea");
+      if (prompt) out.prompt = prompt;
+      return out;
+    };
+    const write = async () => {
+      timer = 0;
+      if (!data || !touched) return;
+      const query = new URLSearchParams(location.search);
+      query.set("c", await dx.linkOf(configuration()));
+      if (data.chosen_lang) query.delete("lang");
+      history.replaceState(history.state, "", `${location.pathname}?${query}${location.hash}`);
+      if (data.space && window.parent !== window) window.parent.postMessage({ queryString: `c=${query.get("c")}` }, HUB);
+    };
+    const writeSoon = () => {
+      clearTimeout(timer);
+      timer = setTimeout(write, WRITE_AFTER);
+    };
+    const changed = () => {
+      if (touched) gallery = "";
+      writeSoon();
+    };
+    for (const event of ["pointerdown", "keydown"]) document.addEventListener(event, () => (touched = true), { capture: true, passive: true });
+    document.addEventListener("dx-knobs", (event) => {
+      if (data && gallery && JSON.stringify(event.detail) !== JSON.stringify(data.form)) gallery = "";
+      writeSoon();
+    });
+    document.addEventListener("dx-at", (event) => {
+      at = event.detail;
+      writeSoon();
+    });
+    document.addEventListener("input", (event) => event.target.closest?.("#dx-ask") && changed());
+    document.addEventListener("click", (event) => event.target.closest?.(".dx-lab [data-tab]") && writeSoon());
+
+    const link = async () => {
+      const query = `c=${await dx.linkOf(configuration())}`;
+      return data.space ? `${data.space}?${query}` : `${location.origin}${location.pathname}?${query}`;
+    };
+    copy.addEventListener("click", async () => {
+      const url = await link();
+      try {
+        await navigator.clipboard.writeText(url);
+        copy.textContent = data.labels.copied;
+        setTimeout(() => (copy.textContent = data.labels.copy), 1600);
+      } catch {
+        window.prompt(data.labels.copy, url); // no clipboard without a secure address
+      }
+      copy.dataset.link = url;
+    });
+
+    // A trace file: chosen, or dropped anywhere on the page.
+    const input = () => document.querySelector("#dx-open input[type=file]");
+    open.addEventListener("click", () => document.querySelector("#dx-open")?.click());
+    const hasFiles = (event) => [...(event.dataTransfer?.types || [])].includes("Files");
+    document.addEventListener("dragover", (event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      document.body.classList.add("dx-dropping");
+    });
+    document.addEventListener("dragleave", (event) => !event.relatedTarget && document.body.classList.remove("dx-dropping"));
+    document.addEventListener("drop", (event) => {
+      document.body.classList.remove("dx-dropping");
+      if (!hasFiles(event) || event.target.closest?.("input, textarea")) return;
+      event.preventDefault();
+      const target = input();
+      if (!target || !event.dataTransfer.files.length) return;
+      const files = new DataTransfer();
+      files.items.add(event.dataTransfer.files[0]);
+      target.files = files.files;
+      target.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+
+    large.addEventListener("click", () => {
+      const on = document.body.classList.toggle("dx-large");
+      large.setAttribute("aria-pressed", String(on));
+      window.dispatchEvent(new Event("resize"));
+    });
+    const showKeys = () => (dialog.open ? dialog.close() : dialog.showModal());
+    keys.addEventListener("click", showKeys);
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.target.closest?.("input:not([type=range]):not([type=radio]):not([type=checkbox]), textarea, select")) return;
+      event.preventDefault();
+      showKeys();
+    });
+    document.addEventListener("click", (event) => !menu.contains(event.target) && (menu.open = false));
+    menu.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !menu.open) return;
+      menu.open = false;
+      save.focus();
+    });
+
+    const update = () => {
+      data = dx.parse(props.data, null);
+      if (!data) return;
+      const { labels } = data;
+      gallery = data.gallery;
+      for (const [button, name] of [[copy, "copy"], [open, "open"], [save, "save"], [keys, "keys"], [large, "large"]]) {
+        button.textContent = labels[name];
+        button.setAttribute("data-tip", labels[`${name}_tip`]);
+      }
+      keys.setAttribute("aria-label", labels.keys_tip);
+      large.setAttribute("aria-label", labels.large_tip);
+      document.body.dataset.drop = labels.drop;
+      kinds.replaceChildren(
+        ...data.kinds.map((kind) =>
+          dx.el(
+            "button",
+            {
+              type: "button", class: "dx-plain", "data-kind": kind.id, "data-tip": kind.tip,
+              on: { click: () => ((menu.open = false), emit("export", { kind: kind.id })) },
+            },
+            kind.label
+          )
+        )
+      );
+      dialog.setAttribute("aria-label", labels.keys_tip);
+      dialog.replaceChildren(
+        dx.el("h2", {}, labels.keys_tip),
+        dx.el("dl", {}, ...data.keys.flatMap(([key, what]) => [
+          dx.el("dt", {}, ...key.split(" ").map((k) => dx.el("kbd", {}, k))), dx.el("dd", {}, what),
+        ])),
+        dx.el("button", { type: "button", class: "dx-plain", on: { click: () => dialog.close() } }, labels.close)
+      );
+      writeSoon();
+    };
+    watch(["data"], update);
+    update();
+  };
+
+  /** Recorded examples to start from. */
+  dx.gallery = (element, props, watch, emit) => {
+    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const update = () => {
+      const data = dx.parse(props.data, null);
+      element.hidden = !data;
+      if (!data) return;
+      part("title").textContent = data.title;
+      part("items").setAttribute("aria-label", data.title);
+      const focused = part("items").contains(document.activeElement) ? document.activeElement.dataset.item : null;
+      part("items").replaceChildren(
+        ...data.items.map((item) =>
+          dx.el(
+            "button",
+            {
+              type: "button", class: "dx-tab", "data-item": item.id, "aria-pressed": String(item.id === data.open),
+              on: { click: () => emit({ id: item.id }) },
+            },
+            item.title
+          )
+        )
+      );
+      if (focused) part("items").querySelector(`[data-item="${CSS.escape(focused)}"]`)?.focus();
+      part("text").hidden = !data.looks.length;
+      part("text").replaceChildren(...dx.sentence(data.looks));
+    };
+    watch(["data"], update);
+    update();
+  };
+})();
