@@ -1,4 +1,4 @@
-"""The command line: serve (the default), record, open, verify.
+"""The command line: serve (the default), record, open, verify, export.
 
 Exit status: 0 all is well; 1 `verify` found a difference; 2 an error that the user can mend; 130 Ctrl-C.
 Heavy imports stay inside the commands, so that `--help` answers at once.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-COMMANDS = ("serve", "record", "open", "verify")
+COMMANDS = ("serve", "record", "open", "verify", "export")
 DEFAULT_MODEL = "smollm2-135m"
 
 
@@ -61,6 +61,7 @@ def _parser(argv: list[str]) -> argparse.Namespace:
     _add_record(commands, with_knobs=argv[0] == "record")
     _add_open(commands)
     _add_verify(commands)
+    _add_export(commands)
     return parser.parse_args(argv)
 
 
@@ -113,6 +114,29 @@ def _add_verify(commands: Any) -> None:
     verify.add_argument("trace", metavar="FILE")
     _add_model_options(verify, default=None)
     verify.set_defaults(command=_verify)
+
+
+def _add_export(commands: Any) -> None:
+    export = commands.add_parser(
+        "export",
+        help="write a trace as JSON, CSV, GraphML or Python code",
+        description="Writes a trace in the format that the output's name ends in: .json (described by "
+        "trace.schema.json), .csv, .graphml (the beam tree), or .py (code that runs it again).",
+        allow_abbrev=False,
+    )
+    export.add_argument("trace", metavar="FILE")
+    export.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="where to write it")
+    export.add_argument(
+        "--head", metavar="N", type=int, default=20, help="JSON, tokens as CSV: likeliest tokens per step (%(default)s)"
+    )
+    export.add_argument(
+        "--table", choices=("steps", "tokens", "ledger"), help="CSV: which; default: steps, of a beam run the ledger"
+    )
+    export.add_argument(
+        "--code", choices=("generate", "record"), default="generate",
+        help="Python: a generate() call (the default), or this library's record()",
+    )  # fmt: skip
+    export.set_defaults(command=_export)
 
 
 def _add_model_options(parser: argparse.ArgumentParser, default: str | None) -> None:
@@ -335,6 +359,23 @@ def _same_kind_of_device(device: str) -> str | None:
     kind = device.partition(":")[0]
     have = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     return kind if have.get(kind) else None
+
+
+# --- export -----------------------------------------------------------------------------------------------
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from app.export.formats import Choices, export, writer_of
+    from decoding import DecodingError, load_trace
+
+    _check_output(arguments.output)
+    writer_of(arguments.output)
+    if not 1 <= arguments.head <= 1000:
+        raise DecodingError(f"--head must be in [1, 1000], got {arguments.head}")
+    choices = Choices(n_head=arguments.head, table=arguments.table, style=arguments.code)
+    export(load_trace(arguments.trace), arguments.output, choices)
+    print(f"{arguments.output}, {arguments.output.stat().st_size:,} bytes")
+    return 0
 
 
 # --- progress on stderr -----------------------------------------------------------------------------------

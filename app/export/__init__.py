@@ -1,1 +1,1 @@
-"""What leaves the page: permalinks, code, JSON, CSV. Everything here works without the page and without a model."""
+"""What leaves the page: permalinks, code, JSON, CSV, a page of its own. All of it is made from a trace, without a model."""
