@@ -30,6 +30,8 @@ from app.text.orders_en import ORDERS_EN
 from app.text.orders_zh import ORDERS_ZH
 from app.text.share_en import SHARE_EN
 from app.text.share_zh import SHARE_ZH
+from app.text.standalone_en import STANDALONE_EN
+from app.text.standalone_zh import STANDALONE_ZH
 from app.text.whatif_en import WHATIF_EN
 from app.text.whatif_zh import WHATIF_ZH
 from app.text.words_en import WORDS_EN
@@ -41,9 +43,9 @@ __all__ = ["LANGUAGES", "Sentence", "Text", "language_of"]
 LANGUAGES = {"en": "EN", "zh": "中文"}
 _TABLES = {
     "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN
-    | GALLERY_EN | LINK_EN | SHARE_EN,
+    | GALLERY_EN | LINK_EN | SHARE_EN | STANDALONE_EN,
     "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH
-    | GALLERY_ZH | LINK_ZH | SHARE_ZH,
+    | GALLERY_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH,
 }
 _TERM = re.compile(r"\[\[(\w+)\|([^\]]*)\]\]")
 
