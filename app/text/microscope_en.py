@@ -205,5 +205,8 @@ MICROSCOPE_EN: dict[str, str] = {
     "new token comes after that.",
     "microscope.op.beam.ended": "Candidates that end here ({n_ended}) get −1e9, so that they do not go on.",
     "microscope.op.beam.kept": "The {beams} best that did not end go on as the beams of the next step.",
+    "microscope.op.beam.kept.over": "All of them end here, so the search is over. The source takes the best all the "
+    "same.",
     "microscope.op.beam.next": "Their sums are the running scores of the next step.",
+    "microscope.op.beam.next.over": "Their sums, which no further step uses.",
 }

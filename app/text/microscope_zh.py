@@ -184,5 +184,7 @@ MICROSCOPE_ZH: dict[str, str] = {
     "microscope.op.beam.sequences": "每个候选接过它那个束的文本。这里显示其中最后一个词元；新的词元接在它后面。",
     "microscope.op.beam.ended": "在这里结束的候选（{n_ended} 个）得到 −1e9，这样它们不会继续。",
     "microscope.op.beam.kept": "没有结束的候选中，最好的 {beams} 个作为下一步的束继续。",
+    "microscope.op.beam.kept.over": "它们全都在这里结束，所以搜索到此为止。源代码仍照样取最好的。",
     "microscope.op.beam.next": "它们的总和就是下一步的累计分数。",
+    "microscope.op.beam.next.over": "它们的总和，之后不再使用。",
 }

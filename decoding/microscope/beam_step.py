@@ -203,17 +203,18 @@ def _who_goes_on(s: Slide, seen: _Spaces, given: BeamInput, scores: Tensor) -> N
     """Candidates that end step aside; of the others the best go on."""
     ends = [c.ended_by == "eos" if given.diverse else c.ended_by is not None for c in given.candidates]
     hits, beams = torch.tensor([ends]), given.log_probs.shape[0]
+    over = ".over" if all(ends) else ""
     if given.diverse:
         order = torch.argsort(hits.to(torch.uint8), dim=1, stable=True)[:, :beams]
         s.op(
             "torch.argsort", "kept = torch.argsort(is_eos.to(torch.uint8), dim=1, stable=True)[:, :size]",
-            [seen.rank("is_eos", hits), ONE("size", beams)], [seen.next("kept", order)], "beam.kept",
+            [seen.rank("is_eos", hits), ONE("size", beams)], [seen.next("kept", order)], f"beam.kept{over}",
             also=("torch.Tensor.to",), beams=beams, n_ended=int(hits.sum()),
         )  # fmt: skip
         s.op(
             "torch.gather", "running_score = score.gather(1, kept)",
             [seen.rank("score", scores), seen.next("kept", order)],
-            [seen.next("running_score", scores.gather(1, order))], "beam.next",
+            [seen.next("running_score", scores.gather(1, order))], f"beam.next{over}",
         )  # fmt: skip
         seen.carried = _inverse(order)
     else:
@@ -230,13 +231,13 @@ def _who_goes_on(s: Slide, seen: _Spaces, given: BeamInput, scores: Tensor) -> N
         s.op(
             "torch.topk", "next_topk_indices = torch.topk(topk_running_log_probs, k=num_beams)[1]",
             [seen.rank("topk_running_log_probs", running), ONE("num_beams", beams)],
-            [seen.next("next_topk_indices", order)], "beam.kept", beams=beams, n_ended=int(hits.sum()),
+            [seen.next("next_topk_indices", order)], f"beam.kept{over}", beams=beams, n_ended=int(hits.sum()),
         )  # fmt: skip
         s.op(
             "torch.take_along_dim",
             "running_beam_scores = torch.take_along_dim(topk_running_log_probs, next_topk_indices, dim=1)",
             [seen.rank("topk_running_log_probs", running), seen.next("next_topk_indices", order)],
-            [seen.next("running_beam_scores", running.gather(1, order))], "beam.next",
+            [seen.next("running_beam_scores", running.gather(1, order))], f"beam.next{over}",
         )  # fmt: skip
 
 

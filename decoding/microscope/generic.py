@@ -30,7 +30,7 @@ def as_one_step(
     s.op(
         stage.name, f"{stage.name}.__call__(input_ids, scores)",
         [VOCAB("scores", before[None])], [VOCAB("scores_processed", after[None])],
-        "one_step.size" if not same_size else "one_step" if any(list(facts.values())[1:]) else "one_step.idle", edits=same_size, **facts,
+        _note(facts), edits=same_size, **facts,
     )  # fmt: skip
     wanted: list[int] = []
     if same_size:
@@ -40,6 +40,12 @@ def as_one_step(
     n = min(len(before), len(after))
     tokens = followed(before[:n], after[:n], chosen, wanted=wanted, among=exact)
     return s.account(f"{stage.name}.__call__", file, tokens, taken_apart=False)
+
+
+def _note(facts: dict[str, int]) -> str:
+    if "n_after" in facts:
+        return "one_step.size"
+    return "one_step" if any(n for name, n in facts.items() if name != "n") else "one_step.idle"
 
 
 def _changes(before: Tensor, after: Tensor) -> dict[str, int]:
