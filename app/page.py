@@ -14,12 +14,14 @@ from app.components import (
     Chart,
     Facts,
     ForkPanel,
+    Gallery,
     Header,
     KnobPanel,
     Lab,
     Message,
     Notes,
     RunList,
+    Share,
     Status,
     TokenRow,
     Verdict,
@@ -29,6 +31,8 @@ from app.components.drawn import file_url, static_paths
 from app.examples import example_trace
 from app.handlers import Handlers
 from app.session import Session
+from app.sharing import Sharing, space_address
+from app.sheets.gallery import gallery_json
 from app.shelf import ModelShelf
 from app.text import Text
 from app.theme import palette_css, palette_script, theme
@@ -40,9 +44,10 @@ __all__ = ["build", "launch"]
 
 STATE_LIVES = 3600  # seconds that a closed tab's trace is kept
 STYLE_SHEETS = (
-    "page", "beam", "forks", "whatif", "lab",
-    "lab_words", "lab_microscope", "lab_orders", "lab_draw", "lab_compare",
+    "page", "beam", "forks", "whatif", "lab", "share",
+    "lab_words", "lab_microscope", "lab_orders", "lab_draw", "lab_compare", "lab_code",
 )  # fmt: skip
+DOWNLOAD = "() => setTimeout(() => document.querySelector('#dx-download')?.click(), 50)"
 QUEUE = 32  # visitors who may wait for the model
 UPDATE = {
     "queue": False,
@@ -109,7 +114,7 @@ def build(shelf: ModelShelf, first: Session) -> gr.Blocks:
         session = gr.State(first, time_to_live=STATE_LIVES)
         message_at_top, parts = _lay_out(shelf, first, text)
         parts = {"session": session, "message": message_at_top, **parts}
-        _wire(page, handlers, parts)
+        _wire(page, handlers, Sharing(handlers, space_address()), parts)
     return page
 
 
@@ -120,6 +125,7 @@ def _lay_out(
     parts: dict[str, gr.components.Component] = {}
     with gr.Row(elem_id="dx-header"):
         parts["header"] = Header(data=header_json(text), elem_id="dx-title")
+        parts["share"] = Share(elem_id="dx-share")
         parts["status"] = Status(data=model_status(shelf.state(shelf.default), text), elem_id="dx-status")
     with gr.Row(elem_id="dx-body"):
         with gr.Column(elem_id="dx-left"):
@@ -129,7 +135,10 @@ def _lay_out(
                 parts["knobs"] = KnobPanel(value=form, data=knobs_json(text))
         with gr.Column(elem_id="dx-main"):
             message = Message(elem_id="dx-message")
+            parts["gallery"] = Gallery(data=gallery_json(text), elem_id="dx-gallery")
             parts["facts"] = Facts(data=first.facts(), elem_id="dx-facts")
+            parts["open"] = gr.UploadButton(file_types=[".trace"], elem_id="dx-open")
+            parts["download"] = gr.DownloadButton(elem_id="dx-download")
             parts["runs"] = RunList(data=first.run_list(), elem_id="dx-runs")
             parts["token_row"] = TokenRow(**first.token_row(), elem_id="dx-tokens")
             # In a beam run the tree takes the token row's place, and its tables stand beside the charts.
@@ -174,7 +183,7 @@ def _ask(shelf: ModelShelf, first: Session, text: Text) -> dict[str, gr.componen
     return {"model": model, "kind": kind, "prompt": prompt, "system": system, "run": run, "stop": stop}
 
 
-def _wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Component]) -> None:
+def _wire(page: gr.Blocks, handlers: Handlers, sharing: Sharing, parts: dict[str, gr.components.Component]) -> None:
     """Connects events with handlers. A handler returns a dict of what changes, by name."""
     p = parts
 
@@ -209,10 +218,24 @@ def _wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Co
     p["whatif"].onward(handlers.onward, [p["session"]], outputs(*handlers.RUN), **RUN)
     p["runs"].pick(handlers.pick, [p["session"]], outputs(*handlers.RUN, "knobs"), **UPDATE)
     p["stop"].click(handlers.stop, [p["session"]], None, **UPDATE)
+    _wire_sharing(opened, sharing, p)
     p["verify"].click(handlers.wait_to_verify, [p["session"]], outputs("status"), **UPDATE)
     p["verify"].click(
         handlers.verify, [p["session"]], outputs("verdict", "message", "status", "verify"), **RUN
     )
+
+
+def _wire_sharing(opened: gr.events.Dependency, sharing: Sharing, p: dict[str, gr.components.Component]) -> None:
+    """Links, recorded examples and files."""
+    shown = [p[name] for name in sharing.SHOWN]
+    asked = [p[name] for name in ("session", "model", "kind", "prompt", "system", "knobs")]
+    followed = opened.then(sharing.follow, [p["session"]], shown, **{**UPDATE, "trigger_mode": None})
+    followed.then(sharing.run_link, asked, shown, **RUN)
+    p["gallery"].pick(sharing.pick_example, [p["session"]], shown, **UPDATE)
+    p["open"].upload(sharing.open_file, [p["session"], p["open"]], shown, **UPDATE)
+    saved = p["share"].export(sharing.export, [p["session"]], [p["download"], p["message"]], **UPDATE)
+    # The browser takes a file only from a click.
+    saved.success(None, None, None, js=DOWNLOAD, api_visibility="private")
 
 
 def _head() -> str:

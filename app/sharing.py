@@ -1,0 +1,210 @@
+"""What happens when a visitor opens or keeps a file, follows a link, or picks a recorded example."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app.ask import form_of
+from app.components import Gallery, KnobPanel, Message, Share
+from app.export.formats import Choices, export
+from app.export.permalink import Configuration, decode
+from app.gallery import GALLERY, gallery_item, gallery_trace
+from app.in_view import field, run_in_view
+from app.session import Session
+from app.sheets.gallery import gallery_json
+from app.sheets.share import KINDS, share_json
+from app.words import ask_of, message_json
+from decoding.errors import DecodingError, TraceFileError
+from decoding.trace_file import load_trace
+
+if TYPE_CHECKING:
+    from app.handlers import Handlers
+    from decoding.trace import Trace
+
+__all__ = ["LARGEST_FILE", "Sharing", "space_address"]
+
+log = logging.getLogger(__name__)
+
+SPACE_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+LARGEST_FILE = 256 * 2**20  # bytes of a trace that a visitor may open
+
+
+class Sharing:
+    """The page's handlers for links and files.
+
+    Args:
+        handlers: runs what a link asks for.
+        space: the address of the Space that the page runs in, or "".
+    """
+
+    ASKED = ("model", "kind", "prompt", "system", "knobs")
+
+    def __init__(self, handlers: Handlers, space: str = "") -> None:
+        self._handlers, self._space = handlers, space
+        self.SHOWN = (*handlers.RUN, *self.ASKED, "share", "gallery")
+
+    # -- links
+
+    def follow(self, session: Session, request: gr.Request) -> list[Any]:
+        """The form as the address's `?c=` says, and what of it could not be read."""
+        link = request.query_params.get("c") or ""
+        configuration, problems = decode(link)
+        session.link = configuration if link else None
+        changes = {"share": self.share(session), "gallery": Gallery(data=gallery_json(session.text))}
+        item = configuration.view.removeprefix("gallery:")
+        if configuration.view.startswith("gallery:") and item in {i.id for i in GALLERY}:
+            session.link = None
+            self._open_item(session, item)
+            self._go_to(session, configuration)
+            return self._shown(session)
+        if link:
+            changes |= self._form(session, configuration)
+        if problems:
+            words = "\n".join(problem.words(session.text) for problem in problems)
+            changes["message"] = Message(data=message_json(words, session.text, "note"))
+        return [changes.get(name, gr.skip()) for name in self.SHOWN]
+
+    def _form(self, session: Session, configuration: Configuration) -> dict[str, Any]:
+        kind = configuration.kind
+        return {
+            "model": configuration.model or self._handlers.default_model,
+            "kind": kind,
+            "prompt": gr.update(value=configuration.prompt, info=session.text(f"ask.prompt.{kind}")),
+            "system": gr.update(value=configuration.system, visible=kind == "chat"),
+            "knobs": KnobPanel(value=configuration.form),
+        }
+
+    def run_link(self, session: Session, *asked: Any) -> Iterator[list[Any]]:
+        """Runs what the link asked for, unless it says not to; then goes to the step that it names."""
+        link = session.link
+        session.link = None
+        if link is None or not link.run or not link.prompt:
+            yield [gr.skip()] * len(self.SHOWN)  # a generator that yields nothing would empty all outputs
+            return
+        rest = len(self.SHOWN) - len(self._handlers.RUN)
+        for update in self._handlers.run(session, *asked):
+            yield [*update, *[gr.skip()] * rest]
+        self._go_to(session, link)
+        changes = {**run_in_view(session), "share": self.share(session)}
+        yield [changes.get(name, gr.skip()) for name in self.SHOWN]
+
+    def _go_to(self, session: Session, link: Configuration) -> None:
+        """The row, step, candidate and tab that a link names; what the run does not have is kept within it."""
+        if link.step is not None:
+            session.go_to(row=link.row, step=link.step, rank=link.rank or 0)
+        if link.tab:
+            session.lab_window.choose({"tab": link.tab})
+
+    def share(self, session: Session) -> Share:
+        """The share bar for the run in view."""
+        form = form_of(session.trial.trace.settings)
+        data = share_json(
+            session.trace, session.text, form=form, default_model=self._handlers.default_model, space=self._space,
+            gallery=_example(session), chosen_lang=session.chosen_lang,
+        )  # fmt: skip
+        return Share(data=data)
+
+    # -- recorded examples
+
+    def pick_example(self, session: Session, event: gr.EventData) -> list[Any]:
+        """A recorded example, where there is something to see in it; no model is needed."""
+        name = field(event, "id")
+        if session.running:
+            return self._said(session.text("share.busy"), session)
+        if name not in {item.id for item in GALLERY}:
+            return [gr.skip()] * len(self.SHOWN)
+        try:
+            self._open_item(session, name)
+            return self._shown(session)
+        except DecodingError as error:
+            return self._said(str(error), session)
+
+    def _open_item(self, session: Session, name: str) -> None:
+        item = gallery_item(name)
+        trace = gallery_trace(name)
+        session.show(trace)
+        session.remember(trace.model.name, None, None, f"gallery:{name}")
+        session.go_to(row=item.row if item.rank is None else 0, step=item.step, rank=item.rank or 0)
+        session.lab_window.choose({"tab": item.lab})
+
+    # -- files
+
+    def open_file(self, session: Session, path: Any) -> list[Any]:
+        """A trace from the visitor's own disk; what was in view stays when it cannot be opened."""
+        text = session.text
+        if session.running:
+            return self._said(text("share.busy"), session)
+        try:
+            name = Path(str(path)).name
+            if Path(str(path)).stat().st_size > LARGEST_FILE:
+                limit = f"{LARGEST_FILE >> 20} MB"
+                raise TraceFileError(f"{name} is larger than {limit}; use `decoding-explorer open` on your own machine")
+            trace = load_trace(path)
+        except (DecodingError, OSError) as error:
+            return self._said(str(error), session)
+        session.show(trace)
+        session.remember(trace.model.name, None, None, "file")
+        note = text("share.opened", name=name, steps=len(trace.steps), model=trace.model.name)
+        return self._shown(session, message=Message(data=message_json(note, text, "note")))
+
+    def _shown(self, session: Session, **more: Any) -> list[Any]:
+        """The whole page for a trace that has just come into view: its run, its form, its link."""
+        asked = ask_of(session.trace)
+        configuration = Configuration(prompt=asked["prompt"], system=asked["system"], kind=asked["kind"])
+        changes = {
+            **run_in_view(session), **self._form(session, configuration),
+            "model": session.trace.model.name,
+            "knobs": KnobPanel(value=form_of(session.trial.trace.settings)),
+            "share": self.share(session), "gallery": Gallery(data=gallery_json(session.text, _example(session))),
+            **more,
+        }  # fmt: skip
+        return [changes.get(name, gr.skip()) for name in self.SHOWN]
+
+    def _said(self, words: str, session: Session) -> list[Any]:
+        changes = {"message": Message(data=message_json(words, session.text))}
+        return [changes.get(name, gr.skip()) for name in self.SHOWN]
+
+    def export(self, session: Session, event: gr.EventData) -> list[Any]:
+        """The run in view as a file of the kind asked for, ready to be downloaded."""
+        kind = field(event, "kind")
+        if kind not in KINDS or not session.trace.steps:
+            return [gr.skip(), gr.skip()]
+        try:
+            path = _written(session.trace, kind, session.text.lang)
+        except DecodingError as error:
+            return [gr.skip(), Message(data=message_json(str(error), session.text))]
+        except Exception as error:
+            log.exception("an export failed")
+            words = session.text("error.bug", kind=type(error).__name__)
+            return [gr.skip(), Message(data=message_json(words, session.text))]
+        return [gr.update(value=str(path)), gr.skip()]
+
+
+def space_address() -> str:
+    """The address of the Space that this process runs in, or ""."""
+    name = os.environ.get("SPACE_ID", "")
+    return f"https://huggingface.co/spaces/{name}" if SPACE_NAME.fullmatch(name) else ""
+
+
+def _written(trace: Trace, kind: str, lang: str) -> Path:
+    """The trace as a file of this kind, in a folder of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="decoding-"))
+    path = folder / ("run.trace" if kind in ("trace", "compact") else f"run.{kind}")
+    if kind in ("trace", "compact"):
+        trace.save(path, compact=kind == "compact")
+    else:
+        export(trace, path, Choices(lang=lang))
+    return path
+
+
+def _example(session: Session) -> str:
+    """The id of the recorded example in view, or ""."""
+    return session.runs.active.origin.partition(":")[2]
