@@ -119,9 +119,10 @@ def _add_verify(commands: Any) -> None:
 def _add_export(commands: Any) -> None:
     export = commands.add_parser(
         "export",
-        help="write a trace as JSON, CSV, GraphML or Python code",
-        description="Writes a trace in the format that the output's name ends in: .json (described by "
-        "trace.schema.json), .csv, .graphml (the beam tree), or .py (code that runs it again).",
+        help="write a trace as a page of its own, JSON, CSV, GraphML or Python code",
+        description="Writes a trace in the format that the output's name ends in: .html (one file, which needs no "
+        "network), .json (described by trace.schema.json), .csv, .graphml (the beam tree), or .py (code that runs it "
+        "again).",
         allow_abbrev=False,
     )
     export.add_argument("trace", metavar="FILE")
@@ -136,6 +137,7 @@ def _add_export(commands: Any) -> None:
         "--code", choices=("generate", "record"), default="generate",
         help="Python: a generate() call (the default), or this library's record()",
     )  # fmt: skip
+    export.add_argument("--lang", choices=("en", "zh"), default="en", help="HTML: the page's language (%(default)s)")
     export.set_defaults(command=_export)
 
 
@@ -372,7 +374,7 @@ def _export(arguments: argparse.Namespace) -> int:
     writer_of(arguments.output)
     if not 1 <= arguments.head <= 1000:
         raise DecodingError(f"--head must be in [1, 1000], got {arguments.head}")
-    choices = Choices(n_head=arguments.head, table=arguments.table, style=arguments.code)
+    choices = Choices(n_head=arguments.head, table=arguments.table, style=arguments.code, lang=arguments.lang)
     export(load_trace(arguments.trace), arguments.output, choices)
     print(f"{arguments.output}, {arguments.output.stat().st_size:,} bytes")
     return 0

@@ -68,7 +68,13 @@ def _py(trace: Trace, file: TextIO, choices: Choices) -> None:
     file.write(snippet_of(trace, choices.style))
 
 
-FORMATS: dict[str, Writer] = {".json": _json, ".csv": _csv, ".graphml": _graphml, ".py": _py}
+def _html(trace: Trace, file: TextIO, choices: Choices) -> None:
+    from app.export.standalone import standalone_html
+
+    file.write(standalone_html(trace, choices.lang))
+
+
+FORMATS: dict[str, Writer] = {".json": _json, ".csv": _csv, ".graphml": _graphml, ".py": _py, ".html": _html}
 """A writer takes a trace, a file open for text in UTF-8 without translation of line ends, and what was chosen."""
 
 
