@@ -269,6 +269,18 @@ def test_of_a_compact_trace_only_exact_tokens_are_written_and_its_facts_are_thos
                 assert t["probabilities"] == pytest.approx(u["probabilities"], abs=1e-5)
 
 
+def test_of_a_compact_trace_with_a_small_head_no_stand_in_is_shown_as_a_tokens_score(runs):
+    small = compact(runs["sampled"], head=3)
+    lossless = exported(runs["sampled"])
+    for step, a, b in zip(small.steps, lossless["steps"], exported(small)["steps"], strict=True):
+        for x, y in zip(a["rows"], b["rows"], strict=True):
+            exact = set(step.exact_ids(y["row"]).tolist())
+            assert {token["id"] for token in y["head"]} <= exact and len(exact) < 40
+            for before, after in zip(x["facts"], y["facts"], strict=True):
+                assert before["entropy_nats"] == pytest.approx(after["entropy_nats"], abs=1e-9)
+                assert before["mass_removed"] == pytest.approx(after["mass_removed"], abs=1e-9)
+
+
 def test_scores_that_were_lost_are_null():
     trace = hand_made_trace([[0.0] * 8, [1.0] * 8], [1, 2])
 

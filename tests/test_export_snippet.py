@@ -43,7 +43,9 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str
     def folder(kind: str) -> str:
         if not (root / kind).exists():
             tiny_model(kind, vocab_size=len(tiny_tokenizer())).save_pretrained(root / kind)
-            tiny_tokenizer().save_pretrained(root / kind)
+            tokenizer = tiny_tokenizer()
+            tokenizer.padding_side = "right"  # as most are saved; the code has to see to it itself
+            tokenizer.save_pretrained(root / kind)
         return str(root / kind)
 
     return folder
@@ -151,9 +153,13 @@ def test_other_architectures_too(tiny_folder, kind, given):
     assert ("Seq2Seq" in code) == (kind != "gpt2")
 
 
-def test_a_fork_goes_on_from_its_prefix(tiny_folder):
+@pytest.mark.parametrize(
+    "length", [{"max_new_tokens": 8}, {"max_length": 30}, {}, {"exponential_decay_length_penalty": (6, 1.5)}]
+)
+def test_a_fork_goes_on_from_its_prefix(tiny_folder, length):
     lm = tiny_lm()
-    first = record(lm, "The capital of France is", Settings(do_sample=True, seed=1, min_new_tokens=6, max_new_tokens=8))
+    asked = Settings(do_sample=True, seed=1, min_new_tokens=6, **length)
+    first = record(lm, "The capital of France is", asked)
     trace, folder = fork(first, lm, step=2, token_id=123), tiny_folder("llama")
     for code in (generate_snippet(trace, model=folder), record_snippet(trace, model=folder)):
         names = run(code)
