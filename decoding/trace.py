@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -375,6 +376,33 @@ class Trace:
         from decoding.whatif import WhatIf
 
         return WhatIf(self, settings)
+
+    def to_html(self, path: str | PathLike[str] | None = None, *, lang: str = "en") -> str:
+        """The run as one HTML page that needs no network; also written to a file, if one is named.
+
+        Args:
+            lang: `en` or `zh`.
+
+        Raises:
+            DecodingError: the page's code or plotly is not installed.
+        """
+        from decoding.display import page_html
+
+        page = page_html(self, lang)
+        if path is not None:
+            Path(path).write_text(page, encoding="utf-8", newline="")
+        return page
+
+    def __repr__(self) -> str:
+        from decoding.display import summary
+
+        return summary(self)
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows for a cell that ends in a trace."""
+        from decoding.display import notebook_html
+
+        return notebook_html(self)
 
     def tree(self) -> networkx.DiGraph:
         """The beam tree; see `decoding.tree`."""

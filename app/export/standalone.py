@@ -15,6 +15,7 @@ from app.components.drawn import plotly_js
 from app.export.standalone_sheets import Contents, contents_of, packed_text
 from app.text import Text
 from app.theme import DARK, LIGHT, palette_css
+from decoding.display import Renderer, set_renderer
 
 if TYPE_CHECKING:
     from decoding.trace import Trace
@@ -143,3 +144,6 @@ def _body(contents: Contents, text: Text) -> str:
 
 def _part(name: str, markup: str) -> str:
     return f'<div id="{name}">{markup}</div>'
+
+
+set_renderer(Renderer(page=standalone_html, notebook=notebook_html))  # a trace shows itself with it

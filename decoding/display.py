@@ -1,0 +1,104 @@
+"""How a trace shows itself: a few lines in a terminal, and where the page's code is at hand a page in a notebook.
+
+The library works without the page and imports nothing of it. Whoever can draw a trace says so here, by `set_renderer`;
+where nobody has, the module that is known to do so is looked for by its name once, when a trace is shown.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from decoding.errors import DecodingError
+
+if TYPE_CHECKING:
+    from decoding.trace import Trace
+
+__all__ = ["Renderer", "notebook_html", "page_html", "set_renderer", "summary"]
+
+log = logging.getLogger(__name__)
+
+KNOWN = "app.export.standalone"  # registers itself when it is imported
+LONGEST_TEXT = 200  # characters of a text in a summary
+MOST_TEXTS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renderer:
+    """What draws traces.
+
+    Attributes:
+        page: a trace and a language to a whole HTML document.
+        notebook: a trace to a fragment that can stand in someone else's page.
+    """
+
+    page: Callable[[Trace, str], str]
+    notebook: Callable[[Trace], str]
+
+
+_renderer: Renderer | None = None
+
+
+def set_renderer(renderer: Renderer | None) -> None:
+    """From now on traces are drawn by this one; None: by nobody."""
+    global _renderer
+    _renderer = renderer
+
+
+def page_html(trace: Trace, lang: str) -> str:
+    """The trace as an HTML document of its own.
+
+    Raises:
+        DecodingError: nothing that could draw it is installed.
+    """
+    renderer = _found()
+    if renderer is None:
+        raise DecodingError("to_html needs the page's code and plotly; install decoding-explorer whole")
+    return renderer.page(trace, lang)
+
+
+def notebook_html(trace: Trace) -> str | None:
+    """The trace for a notebook's cell; None where plain text has to do."""
+    renderer = _found()
+    if renderer is None:
+        return None
+    try:
+        return renderer.notebook(trace)
+    except Exception:  # a cell that ends in a trace must not end in a traceback of the drawing
+        log.exception("the trace could not be drawn")
+        return None
+
+
+def _found() -> Renderer | None:
+    if _renderer is None:
+        try:
+            importlib.import_module(KNOWN)
+        except ImportError:
+            return None
+        except Exception:  # somebody else's package of that name
+            log.exception("%s could not be imported", KNOWN)
+            return None
+    return _renderer
+
+
+def summary(trace: Trace) -> str:
+    """A few lines: which model, how, what came out, why it ended."""
+    model = trace.model
+    n_tokens = len(trace.steps)
+    rows = "" if trace.n_rows == 1 else f", {trace.n_rows} rows"
+    ended = trace.stop_reason or "still going on"
+    lines = [
+        f"Trace of {model.name} ({model.dtype}, {model.device}, {model.vocab_size:,} tokens)",
+        f"  mode   {trace.mode}, {n_tokens} step{'' if n_tokens == 1 else 's'}{rows}; ended by {ended}",
+    ]
+    n_texts = len(trace.hypotheses) if trace.ledger is not None else trace.n_rows
+    for row in range(min(n_texts, MOST_TEXTS)):
+        text = trace.text(row)
+        whole = text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+        lines.append(f"  text   {whole!r}")
+    if n_texts > MOST_TEXTS:
+        lines.append(f"         and {n_texts - MOST_TEXTS} more")
+    return "\n".join("".join(c if c.isprintable() else "\ufffd" for c in line) for line in lines)
