@@ -154,11 +154,15 @@ def test_other_architectures_too(tiny_folder, kind, given):
 
 
 @pytest.mark.parametrize(
-    "length", [{"max_new_tokens": 8}, {"max_length": 30}, {}, {"exponential_decay_length_penalty": (6, 1.5)}]
-)
+    "length",
+    [
+        {"max_new_tokens": 8, "min_new_tokens": 6}, {"max_length": 30, "min_new_tokens": 20}, {"min_new_tokens": 20},
+        {"exponential_decay_length_penalty": (6, 1.5)},
+    ],
+)  # fmt: skip
 def test_a_fork_goes_on_from_its_prefix(tiny_folder, length):
     lm = tiny_lm()
-    asked = Settings(do_sample=True, seed=1, min_new_tokens=6, **length)
+    asked = Settings(do_sample=True, seed=1, **length)
     first = record(lm, "The capital of France is", asked)
     trace, folder = fork(first, lm, step=2, token_id=123), tiny_folder("llama")
     for code in (generate_snippet(trace, model=folder), record_snippet(trace, model=folder)):
