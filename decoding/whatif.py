@@ -8,13 +8,16 @@ the truth needs the model again; `diverges_at` says from where on.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 import torch
 from torch import Tensor
+from transformers.generation import SynthIDTextWatermarkLogitsProcessor
 
 from decoding.beam_replay import Replay, replay
+from decoding.chosen import ChosenFact, chosen_facts
 from decoding.compact_bounds import how_exact, nearly_equal
 from decoding.errors import NotRecordedError
 from decoding.knobs import BEAM_MODES
@@ -35,14 +38,17 @@ class Statement:
 
     Attributes:
         why: a key for translations: `needs_model`, `own_processor`, `rerun`, `mode`; of a compact trace `compact`,
-            `compact_entropy`.
-        what: the parameter or processor; for `compact` by how much a probability may be off.
+            `compact_entropy`; of steps `nothing_left` (these settings remove every token), `not_numbers` (scores are
+            NaN or infinite), `lost`.
+        what: the parameter or processor, or the step; for `compact` by how much a probability may be off.
         text: the same in English.
+        step: the first one that it is about, or None where it is not about steps.
     """
 
     why: str
     what: str
     text: str
+    step: int | None = None
 
 
 class WhatIf:
@@ -54,7 +60,10 @@ class WhatIf:
         mode: their decoding mode.
         config: the parameters that would have acted, after all defaults.
         stages: the processors that would have run, in order, as in `Trace.stages`.
-        statements: what cannot be told without the model; empty when everything can.
+
+    The whole run is answered at once: 200 steps of 49,152 tokens take about a tenth of a second where temperature,
+    top-k, top-p and min-p act, after whatever penalties; `decoding.chosen` says how. typical_p, top_h, epsilon_cutoff,
+    eta_cutoff, watermarks, and sampled beams take transformers' own time: together with top_p about a second.
     """
 
     def __init__(self, trace: Trace, settings: Settings) -> None:
@@ -67,7 +76,9 @@ class WhatIf:
         head = [Stage(name=LOG_SOFTMAX, params={})] if self._log_softmax else []
         guidance = [trace.stages[self._guided - 1]] if self._guided else []
         self.stages = (*head, *guidance, *stages_of(self._processors))
-        self.statements = tuple(self._cannot_tell())
+        self._general = tuple(self._cannot_tell())
+        self._memories = [p for p in self._processors if isinstance(p, SynthIDTextWatermarkLogitsProcessor)]
+        self._remembered = 0  # steps that they have seen
         self._steps: OrderedDict[int, list[Tensor]] = OrderedDict()
 
     def scores(self, *, step: int, row: int = 0, stage: int = -1) -> Tensor:
@@ -96,27 +107,45 @@ class WhatIf:
         return [self.scores(step=step, row=row, stage=stage) for stage in range(len(self.stages) + 1)]
 
     @cached_property
-    def chosen_survives(self) -> tuple[tuple[bool, ...], ...]:
-        """Per step and row: is the token that was chosen still possible? In beam modes: each kept one's."""
-        return tuple(tuple(p > 0 for p in row) for row in self.chosen_probability)
+    def statements(self) -> tuple[Statement, ...]:
+        """What cannot be told without the model, and at which steps nothing can; empty when everything can."""
+        return (*self._general, *self._about_steps())
 
     @cached_property
-    def chosen_probability(self) -> tuple[tuple[float, ...], ...]:
-        """Per step and row: the probability of the token that was chosen, from the final scores; 0 if removed."""
-        return tuple(facts[0] for facts in self._facts)
+    def chosen_survives(self) -> tuple[tuple[bool | None, ...], ...]:
+        """Per step and row: is the token that was chosen still possible? In beam modes: each kept one's.
+
+        None where the row had ended before, or the step was lost.
+        """
+        return tuple(tuple(None if p is None else p > 0 for p in step) for step in self.chosen_probability)
 
     @cached_property
-    def chosen_rank(self) -> tuple[tuple[int, ...], ...]:
-        """Per step and row: how many tokens have a higher final score than the one that was chosen."""
-        return tuple(facts[1] for facts in self._facts)
+    def chosen_probability(self) -> tuple[tuple[float | None, ...], ...]:
+        """Per step and row: the probability of the token that was chosen, from the final scores; 0 if removed.
+
+        Off by less than `decoding.chosen.PROBABILITY_ERROR`. None as in `chosen_survives`.
+        """
+        return tuple(tuple(fact and fact.probability for fact in facts) for facts in self._facts)
+
+    @cached_property
+    def chosen_rank(self) -> tuple[tuple[int | None, ...], ...]:
+        """Per step and row: how many tokens have a higher final score than the one that was chosen.
+
+        None as in `chosen_survives`.
+        """
+        counted = (
+            self._facts_of(step, ranks=True) if any(fact and fact.rank is None for fact in facts) else facts
+            for step, facts in enumerate(self._facts)
+        )
+        return tuple(tuple(fact and fact.rank for fact in facts) for facts in counted)
 
     @property
     def diverges_at(self) -> int | None:
         """The first step at which some row would have gone another way, or None.
 
         Greedy settings choose the likeliest token; sampled ones have diverged where the chosen token has become
-        impossible (elsewhere the draw, not the settings, decides). None in beam modes (see `replay`) and in
-        contrastive search, whose choice is not decided by the scores alone: `statements` says so.
+        impossible (elsewhere the draw, not the settings, decides). Lost steps are passed over. None in beam modes
+        (see `replay`) and in contrastive search, whose choice is not decided by the scores alone: `statements` says so.
         """
         steps = [t for t in self.row_diverges_at if t is not None]
         return min(steps, default=None)
@@ -129,24 +158,20 @@ class WhatIf:
         greedy = self.mode not in ("sample", "beam_sample")
         out: list[int | None] = []
         for row in range(self.trace.n_rows):
-            differs = (
-                t
-                for t, step in enumerate(self.trace.steps)
-                if not step.ended[row]
-                and (self.chosen_rank[t][row] > 0 if greedy else not self.chosen_survives[t][row])
-            )
-            out.append(next(differs, None))
+            facts = ((t, of_rows[row]) for t, of_rows in enumerate(self._facts) if of_rows[row])
+            out.append(next((t for t, fact in facts if not (fact.first if greedy else fact.probability > 0)), None))
         return tuple(out)
 
     @cached_property
     def replay(self) -> Replay | None:
         """For beam runs: pools and hypotheses under another length penalty, early stopping or number returned.
 
-        None where the run used no beams, or where these settings would have searched among other beams.
+        None where the run used no beams, where these settings would have searched among other beams, and where steps
+        were lost, so that this cannot be told.
         """
         if self.trace.ledger is None or self.trace.mode == "group_beam_search":
             return None
-        if any(s.why in ("rerun", "mode") for s in self.statements) or self._scores_differ():
+        if any(s.why in ("rerun", "mode", "lost") for s in self.statements) or self._scores_differ():
             return None
         config = self.config
         return replay(
@@ -165,30 +190,93 @@ class WhatIf:
         return self._steps[step]
 
     def _run(self, step: int) -> list[Tensor]:
+        before = self._before(step)
+        self._remember(step)
+        return [*before[:-1], *run_processors(self._processors, self._prefix(step), before[-1])[0]]
+
+    def _before(self, step: int) -> list[Tensor]:
+        """The scores before the first processor and before that, each float32 [rows, vocab]."""
         recorded = self.trace.steps[step]
-        logits = recorded.logits().to(torch.float32)  # [rows, vocab]
+        logits = recorded.logits().to(torch.float32)
         before = [logits]
         if self._log_softmax:
             before.append(torch.nn.functional.log_softmax(logits, dim=-1))
         if self._guided:
             rows = [recorded.scores(row=row, stage=self._guided) for row in range(self.trace.n_rows)]
             before.append(torch.stack(rows))
-        prefix = torch.stack([self.trace.prefix(step, row) for row in range(self.trace.n_rows)])
-        return [*before[:-1], *run_processors(self._processors, prefix, before[-1])[0]]
+        return before
+
+    def _prefix(self, step: int) -> Tensor:
+        """The ids of all rows before a step, int64 [rows, prompt_length + step]."""
+        if self._log_softmax:
+            return torch.stack([self.trace.prefix(step, row) for row in range(self.trace.n_rows)])
+        return self._ids[:, : self.trace.prompt_ids.shape[1] + step]
 
     @cached_property
-    def _facts(self) -> tuple[tuple[tuple[float, ...], tuple[int, ...]], ...]:
+    def _ids(self) -> Tensor:
+        return torch.cat([self.trace.prompt_ids, self.trace.generated_ids], dim=1)
+
+    def _remember(self, step: int) -> None:
+        """Brings processors that learn the prefix only by being called to where they were before this step.
+
+        What they remember does not depend on the scores, so one score per row will do.
+        """
+        if step < self._remembered:
+            self._remembered = 0
+            for processor in self._memories:
+                processor.state = None
+        if self._memories:
+            for t in range(self._remembered, step):
+                for processor in self._memories:
+                    processor(self._prefix(t), torch.zeros(self.trace.n_rows, 1))
+        self._remembered = step + 1
+
+    @cached_property
+    def _facts(self) -> tuple[tuple[ChosenFact | None, ...], ...]:
         return tuple(self._facts_of(step) for step in range(len(self.trace.steps)))
 
-    def _facts_of(self, step: int) -> tuple[tuple[float, ...], tuple[int, ...]]:
-        scores, recorded = self._run(step)[-1], self.trace.steps[step]
-        rows = recorded.parents or range(self.trace.n_rows)  # a beam's token was chosen from its parent's scores
-        probabilities, ranks = [], []
-        for row, token_id in zip(rows, recorded.token_ids, strict=True):
-            own = scores[row]
-            probabilities.append(float(torch.softmax(own.double(), -1)[token_id]))
-            ranks.append(int((own > own[token_id]).sum()))
-        return tuple(probabilities), tuple(ranks)
+    def _facts_of(self, step: int, *, ranks: bool = False) -> tuple[ChosenFact | None, ...]:
+        """Per row; None where the row had ended before, or the step was lost."""
+        recorded = self.trace.steps[step]
+        facts: list[ChosenFact | None] = [None] * self.trace.n_rows
+        try:
+            scores = self._before(step)[-1]
+        except NotRecordedError:
+            return tuple(facts)
+        self._remember(step)
+        going = [row for row in range(self.trace.n_rows) if not recorded.ended[row]]
+        from_rows = recorded.parents or range(self.trace.n_rows)  # a beam's token was chosen from its parent's scores
+        rows, token_ids = [from_rows[row] for row in going], [recorded.token_ids[row] for row in going]
+        found = chosen_facts(self._processors, self._prefix(step), scores, rows, token_ids, ranks=ranks)
+        for row, fact in zip(going, found, strict=True):
+            facts[row] = fact
+        return tuple(facts)
+
+    def _about_steps(self) -> list[Statement]:
+        """Of each kind one, about the first such step. Of beam runs only what was lost: scores decide no step alone."""
+        found = [("lost", self._lost, "was not kept when the run was recorded")]
+        if not self._log_softmax:
+            empty = self._steps_where(lambda fact: fact.nothing_left)
+            odd = self._steps_where(lambda fact: not fact.has_distribution and not fact.nothing_left)
+            found.append(("nothing_left", empty, "is left without any token"))
+            found.append(("not_numbers", odd, "has scores that are NaN or infinite, so no probabilities"))
+        return [_about_step(why, steps, rest) for why, steps, rest in found if steps]
+
+    def _steps_where(self, holds: Callable[[ChosenFact], bool]) -> list[int]:
+        return [t for t, facts in enumerate(self._facts) if any(fact and holds(fact) for fact in facts)]
+
+    @cached_property
+    def _lost(self) -> list[int]:
+        if not self._log_softmax:
+            return [t for t, step in enumerate(self.trace.steps) if self._facts[t].count(None) > sum(step.ended)]
+        return [t for t in range(len(self.trace.steps)) if not self._is_kept(t)]
+
+    def _is_kept(self, step: int) -> bool:
+        try:
+            self.trace.store.load(step)
+        except NotRecordedError:
+            return False
+        return True
 
     def _recorded_guidance(self) -> int:
         """The recorded stage of classifier-free guidance, if these settings ask for the same; else 0."""
@@ -236,3 +324,8 @@ class WhatIf:
 
 def _statement(why: str, what: str, rest: str) -> Statement:
     return Statement(why=why, what=what, text=f"{what} {rest}")
+
+
+def _about_step(why: str, steps: list[int], rest: str) -> Statement:
+    more = f"; it is the first of {len(steps)}" if len(steps) > 1 else ""
+    return Statement(why=why, what=f"step {steps[0]}", text=f"step {steps[0]} {rest}{more}", step=steps[0])

@@ -1,0 +1,270 @@
+"""What processors leave of a token that was chosen: its probability and its rank, fast enough for a whole run.
+
+transformers' top-p argsorts the vocabulary at every step, which takes longer than everything else together. Where a
+list of processors ends in nothing but top-k, top-p and min-p, the fate of one token can be told without that:
+
+- Each of them keeps the highest scores, down to an edge. So above a token that survives there are as many as before,
+  above one that does not there are all survivors, and the probability needs the survivors' mass alone.
+- top-k's edge is a score, and scores compare exactly. min-p's edge is a ratio of two probabilities, from which their
+  common divisor cancels; a token within `SAME_RATIO` of it counts as undecided.
+- top-p's edge depends on a float32 sum of exps over the vocabulary, in ascending order. Each addition is off by at most
+  u = 2⁻²⁴ of the partial sum it makes. In vectors of n there are 1/n as many additions, and all partial sums together
+  are the whole sum times the expected rank of a draw. So the sum is off by at most u ÷ n times the expected rank, as a
+  share; a token nearer to the edge than that is undecided, too.
+
+Where the answer hangs on an undecided token, the edge of top-p is found with torch's own operations on the scores as
+numpy sorts them. They are the same numbers in the same order as in transformers, so the result has the same bits; it
+comes faster because nobody asks which token is where. Where that does not decide it either (the chosen token ties with
+others at the edge, and an argsort puts tied tokens in any order), transformers' processors run.
+
+So survival and rank are always those of transformers' processors. The probability is computed from the survivors in
+float32 and float64 and is off by less than `PROBABILITY_ERROR`, undecided tokens among the survivors included.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers.generation import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+__all__ = ["PROBABILITY_ERROR", "ChosenFact", "chosen_facts"]
+
+PROBABILITY_ERROR = 1e-6
+SAME_RATIO = 1e-6  # relative; two exps, two divisions and a product in float32 are off by a third of it
+ROUNDED = 1e-6  # of exps, divisions and sums of sums in float32, relative, likewise
+UNIT, LANES = 2.0**-24, 4  # u and n in the above; n of the narrowest vectors that torch uses
+LEAST_MIN_P = 1e-30  # below, probabilities lose digits before they are compared
+UNDERFLOWS = (-760.0, -690.0)  # in nats: between them float64's exp loses its digits before it is 0
+SAMPLE, MARGIN = 3072, 100  # scores that tell about where an edge lies, and within how many of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenFact:
+    """What the final scores say about one token.
+
+    Attributes:
+        probability: 0 where it was removed, and where there is no distribution.
+        rank: how many tokens score higher; None where that was not asked for.
+        first: a greedy choice would take it; of tied tokens, it takes the first.
+        has_distribution: some token is left, and no score is NaN or infinite.
+        nothing_left: every token was removed.
+    """
+
+    probability: float
+    rank: int | None
+    first: bool
+    has_distribution: bool = True
+    nothing_left: bool = False
+
+
+def chosen_facts(
+    processors: Sequence[Any],
+    input_ids: Tensor,
+    scores: Tensor,
+    rows: Sequence[int],
+    token_ids: Sequence[int],
+    *,
+    ranks: bool = True,
+) -> list[ChosenFact]:
+    """For each token what the processors' final scores say about it; survival and rank are exactly transformers'.
+
+    Args:
+        processors: as `generate` would call them.
+        input_ids: the rows so far, shape [rows, length].
+        scores: before the first processor, float32 [rows, vocab]; a processor may write into them.
+        rows: of each token, the row of the scores that it was chosen from.
+        token_ids: the tokens.
+        ranks: where it takes longer to find how many tokens survive, do it.
+    """
+    rules = _closing_rules(processors)
+    for processor in processors[: len(processors) - len(rules)]:
+        scores = processor(input_ids, scores)
+    asked = list(zip(rows, token_ids, strict=True))
+    facts = [_quick_fact(scores[row].numpy(), token, rules, ranks) if rules else None for row, token in asked]
+    if None in facts:
+        for rule in rules:
+            scores = rule(input_ids, scores)
+    return [fact or _fact(scores[row], token) for fact, (row, token) in zip(facts, asked, strict=True)]
+
+
+def _fact(scores: Tensor, token_id: int) -> ChosenFact:
+    """From the final scores themselves, [vocab]."""
+    top, own = float(scores.max()), scores[token_id]  # the max of anything with NaN is NaN
+    has_distribution = math.isfinite(top)
+    return ChosenFact(
+        probability=float(torch.softmax(scores.double(), -1)[token_id]) if has_distribution else 0.0,
+        rank=int((scores > own).sum()),
+        first=int(scores.argmax()) == token_id,
+        has_distribution=has_distribution,
+        nothing_left=top == -math.inf,
+    )
+
+
+def _closing_rules(processors: Sequence[Any]) -> list[Any]:
+    """The last processors, as far as they are top-k, top-p, min-p in this order, as sampling without beams has them."""
+    n = len(processors)
+    for kind in (MinPLogitsWarper, TopPLogitsWarper, TopKLogitsWarper):
+        n -= n > 0 and type(processors[n - 1]) is kind
+    plain = all(p.min_tokens_to_keep == 1 and p.filter_value == -math.inf for p in processors[n:])
+    return list(processors[n:]) if plain else []
+
+
+# --- without an argsort -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Left:
+    """The scores that some rules leave of a row; which token has which does not matter.
+
+    Attributes:
+        values: float32, in any order; what top-k leaves.
+        top: the highest of them.
+        masses: exp(values − top), float32.
+        vocab: how many scores the row has.
+        edge: those below are gone.
+        sure: those from here on are left for certain; all that are left, where it is no higher than `edge`.
+        torn: this many of those at the edge are left, although others with the same score are gone; 0 if none are torn.
+    """
+
+    values: np.ndarray
+    top: np.float32
+    masses: np.ndarray
+    vocab: int
+    edge: np.float32
+    sure: np.float32 = np.float32(-math.inf)
+    torn: int = 0
+
+
+@np.errstate(over="ignore")
+def _quick_fact(scores: np.ndarray, token_id: int, rules: Sequence[Any], ranks: bool) -> ChosenFact | None:
+    """As `_fact` of what the rules make of the scores [vocab]; None where only they can tell."""
+    top = scores.max()
+    if scores.dtype != np.float32 or not np.isfinite(top):
+        return None
+    values = scores if scores.min() > -np.inf else scores[scores > -np.inf]
+    if type(rules[0]) is TopKLogitsWarper:
+        values, rules = _top_k(values, rules[0].top_k), rules[1:]
+    whole = _Left(values=values, top=top, masses=np.exp(values - top), vocab=len(scores), edge=values.min())
+    for exactly in (False, True):
+        left: _Left | None = whole
+        for rule in rules:
+            left = left and RULES[type(rule)](left, rule, exactly)
+        fact = left and _fact_among(left, scores, token_id, ranks)
+        if fact is not None:
+            return fact
+    return None
+
+
+def _fact_among(left: _Left, scores: np.ndarray, token_id: int, ranks: bool) -> ChosenFact | None:
+    """None where the answer hangs on a score that may be left or not."""
+    own, kept = scores[token_id], left.values >= left.edge
+    torn_out = np.count_nonzero(left.values == left.edge) - left.torn if left.torn else 0
+    unsure = kept & (left.values < left.sure) if left.sure > left.edge else np.zeros(1, dtype=bool)
+    if own < left.edge:
+        rank = None if unsure.any() else int(np.count_nonzero(kept)) - torn_out
+        return None if rank is None and ranks else ChosenFact(probability=0.0, rank=rank, first=False)
+    gap = float(own) - float(left.top)
+    if own < left.sure or (left.torn and own == left.edge) or UNDERFLOWS[0] < gap < UNDERFLOWS[1]:
+        return None
+    total = (left.masses * kept).sum(dtype=np.float64) - torn_out * math.exp(left.edge - left.top)
+    in_doubt = (left.masses * unsure).sum(dtype=np.float64)
+    probability = math.exp(gap) / (total - in_doubt / 2)
+    if probability * in_doubt > (total - in_doubt) * PROBABILITY_ERROR:
+        return None
+    rank = int(np.count_nonzero(left.values > own))
+    return ChosenFact(probability=probability, rank=rank, first=rank == 0 and int(scores.argmax()) == token_id)
+
+
+def _top_k(values: np.ndarray, k: int) -> np.ndarray:
+    """Those from the k-th highest on, ties with it included."""
+    if k >= len(values):
+        return values
+    place = len(values) // _stride(values) - k // _stride(values) - MARGIN
+    part = values if place <= 0 else values[values >= _sample(values)[place]]
+    if len(part) < k:
+        part = values
+    return part[part >= np.partition(part, len(part) - k)[len(part) - k]]
+
+
+def _min_p(left: _Left, rule: MinPLogitsWarper, exactly: bool) -> _Left | None:
+    if rule.min_p == 0:
+        return left
+    if rule.min_p < LEAST_MIN_P:
+        return None
+    gap = math.log(rule.min_p)
+    blur = SAME_RATIO - gap * UNIT  # the difference of two scores is rounded, too
+    edge = np.nextafter(np.float32(float(left.top) + gap - blur), np.float32(-math.inf))
+    sure = np.nextafter(np.float32(float(left.top) + gap + blur), np.float32(math.inf))
+    if edge <= left.edge and left.torn and sure > left.edge:
+        return None
+    return replace(
+        left, edge=max(left.edge, edge), sure=max(left.sure, min(sure, left.top)),
+        torn=left.torn if edge <= left.edge else 0,
+    )  # fmt: skip
+
+
+def _top_p(left: _Left, rule: TopPLogitsWarper, exactly: bool) -> _Left | None:
+    return (_nucleus_sorted if exactly else _nucleus)(left, rule.top_p)
+
+
+def _nucleus(left: _Left, top_p: float) -> _Left | None:
+    """Sorts only the scores around the edge; None where it lies elsewhere than it seemed."""
+    values, top, total = left.values, left.top, left.masses.sum(dtype=np.float64)
+    low, high = _about(values, top, (1 - top_p) * total)
+    above = values >= high
+    n_above = np.count_nonzero(above)
+    mass_above = (left.masses * above).sum(dtype=np.float64) / total if n_above else 0.0
+    inside = np.sort(values[values >= low if n_above == 0 else (values >= low) & ~above])[::-1]
+    shares = np.exp((inside - top).astype(np.float64)) / total
+    through = mass_above + np.cumsum(shares)
+    expected_rank = n_above * mass_above + (n_above + len(inside)) * shares.sum() + len(values) * (1 - through[-1])
+    error = (1 - top_p) * (UNIT / LANES * expected_rank + ROUNDED) + ROUNDED / 2
+    before = through - shares  # the mass above each; those with less than top_p stay
+    n_sure = np.searchsorted(before, top_p - error)
+    n_may = np.searchsorted(before, top_p + error, side="right")
+    if (n_above and n_sure == 0) or (low > -math.inf and n_may == len(inside)):
+        return None
+    n_sure, n_may = max(n_sure, 1), max(n_may, 1)  # the highest stays in any case
+    edge, surely = inside[n_may - 1], inside[n_sure - 1]
+    torn = n_may < len(inside) and inside[n_may] == edge
+    if n_sure < n_may:  # those that tie with the last sure one may be torn
+        return replace(left, edge=edge, sure=np.nextafter(surely, np.float32(math.inf)))
+    return replace(left, edge=edge, torn=int(np.count_nonzero(inside[:n_may] == edge)) if torn else 0)
+
+
+def _nucleus_sorted(left: _Left, top_p: float) -> _Left:
+    """The same operations on the same numbers in the same order as transformers' top-p."""
+    ascending = np.full((1, left.vocab), -np.inf, dtype=np.float32)
+    ascending[0, left.vocab - len(left.values) :] = np.sort(left.values)
+    cumulative = torch.from_numpy(ascending).softmax(dim=-1).cumsum(dim=-1)
+    n = max(left.vocab - int((cumulative <= (1 - top_p)).sum()), 1)
+    edge = ascending[0, -n]
+    torn = n < left.vocab and ascending[0, -n - 1] == edge
+    return replace(left, edge=edge, torn=int(np.count_nonzero(ascending[0, -n:] == edge)) if torn else 0)
+
+
+def _about(values: np.ndarray, top: np.float32, mass: float) -> tuple[float, float]:
+    """Two scores between which, most likely, those from the lowest up reach this mass."""
+    sample = _sample(values)
+    below = np.cumsum(np.exp(sample - top, dtype=np.float64)) * _stride(values)
+    place = int(np.searchsorted(below, mass))
+    low = sample[place - MARGIN] if place > MARGIN else -math.inf
+    return low, sample[place + MARGIN] if place + MARGIN < len(sample) else math.inf
+
+
+def _sample(values: np.ndarray) -> np.ndarray:
+    """Some of the scores, ascending."""
+    return np.sort(values[:: _stride(values)])
+
+
+def _stride(values: np.ndarray) -> int:
+    return max(len(values) // SAMPLE, 1)
+
+
+RULES = {TopPLogitsWarper: _top_p, MinPLogitsWarper: _min_p}
