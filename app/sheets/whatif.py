@@ -134,7 +134,9 @@ def _reading(
 
 
 def _statement(statement: Statement, text: Text) -> str:
-    return text.or_else(f"whatif.cannot.{statement.why}", "{text}").format(what=statement.what, text=statement.text)
+    step = "" if statement.step is None else statement.step + 1
+    words = text.or_else(f"whatif.cannot.{statement.why}", "{text}")
+    return words.format(what=statement.what, text=statement.text, step=step)
 
 
 def _replay_notes(replay: ReplayView | None, text: Text) -> list[str]:

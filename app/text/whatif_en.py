@@ -54,8 +54,11 @@ WHATIF_EN: dict[str, str] = {
     "whatif.cannot.rerun": "{what}: what it changes was not recorded; re-run to see it.",
     "whatif.cannot.mode":
         "{what} is another kind of search than the recorded one: the step is answered, the run needs a re-run.",
-    "whatif.cannot.nothing_left": "These settings leave no token at all at some step ({what}).",
-    "whatif.cannot.lost": "The scores of some steps were lost ({what}): nothing is said about them.",
+    "whatif.cannot.nothing_left": "These settings leave no token at all at some steps, step {step} being the first.",
+    "whatif.cannot.not_numbers":
+        "With these settings some scores are no finite numbers, first at step {step}: there are no probabilities.",
+    "whatif.cannot.lost":
+        "The scores of some steps were lost, step {step} being the first: nothing is said about them.",
     "whatif.replay": "The hypotheses under these rules",
     "whatif.replay.text": "hypothesis",
     "whatif.replay.place": "place",

@@ -98,13 +98,14 @@ class RowMarks:
     """A row's tokens under other settings.
 
     Attributes:
-        probabilities: per step, of the token that came; 0 where it would have been impossible.
+        probabilities: per step, of the token that came; 0 where it would have been impossible, None where the step
+            was lost.
         n_gone: how many would have been.
         diverges_at: the first step at which the run would have gone another way, or None.
     """
 
     row: int
-    probabilities: tuple[float, ...]
+    probabilities: tuple[float | None, ...]
     n_gone: int
     diverges_at: int | None
 

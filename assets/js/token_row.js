@@ -40,7 +40,7 @@
     };
     /** What other settings would make of a token: impossible ones are struck through, the parting is marked. */
     const restyle = (button, cell) => {
-      const of = marks && marks.row === chosen.row && cell ? marks.p[cell.step] : undefined;
+      const of = marks && marks.row === chosen.row && cell ? marks.p[cell.step] ?? undefined : undefined; // null: lost
       const gone = of === 0;
       button.classList.toggle("dx-if-cut", gone);
       button.classList.toggle("dx-if-parts", Boolean(cell) && of !== undefined && marks.diverges === cell.step);
