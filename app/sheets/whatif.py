@@ -120,10 +120,10 @@ def _reading(
         key = "whatif.read.token" if p > 0 else "whatif.read.token_gone"
         out += text.pieces(key, token=chosen.text, p=percent(p), was=percent(chosen.recorded))
     if row is not None:
-        n = len(row.probabilities)
+        n = sum(p is not None for p in row.probabilities)
         if row.n_gone:
             out.append(text("whatif.read.gone", gone=row.n_gone, n=n))
-        elif whatif.mode in ("sample", "beam_sample"):
+        elif whatif.mode in ("sample", "beam_sample") and n == len(row.probabilities):
             out.append(text("whatif.read.none_gone", n=n))
         if row.diverges_at is not None:
             key = "whatif.read.parts" if whatif.mode in ("sample", "beam_sample") else "whatif.read.parts_greedy"
