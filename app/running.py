@@ -13,6 +13,7 @@ import gradio as gr
 
 from app.ask import prompt_of, settings_of
 from app.components import Facts, ForkPanel, Message, Status, Verdict, WhatIfPanel
+from app.decoder import Decoder
 from app.in_view import field, run_in_view
 from app.live import LiveRow
 from app.live_beams import LiveBeams
@@ -22,13 +23,11 @@ from app.shelf import ModelShelf, ModelState
 from app.text import Text
 from app.words import message_json, model_status, running_status, waiting_status
 from decoding.errors import DecodingError, PromptError
-from decoding.fork import stream_fork
 from decoding.models import LanguageModel
-from decoding.record import stream
 from decoding.recorder import Recorder
 from decoding.settings import Settings
 from decoding.trace import Step, Trace
-from decoding.verify import CLOSE, verify
+from decoding.verify import CLOSE
 
 __all__ = ["Running", "model_name_of"]
 
@@ -52,6 +51,7 @@ class Running:
 
     def __init__(self, shelf: ModelShelf) -> None:
         self._shelf = shelf
+        self._decoder = Decoder(shelf.limits)
         self._turn: Session | None = None  # whose run it is: one at a time uses the model
 
     @property
@@ -88,8 +88,8 @@ class Running:
             settings = _with_length(settings, DEFAULT_NEW_TOKENS)
             lm = yield from self._load(session, model_name_of(model, self._shelf.default))
             if lm is not None:
-                recorder = Recorder(memory_budget=MEMORY_BUDGET)
-                steps = stream(lm, asked, settings, recorder)
+                recorder = self._decoder.recorder(MEMORY_BUDGET)
+                steps = self._decoder.stream(lm, asked, settings, recorder)
                 yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens)
 
         yield from self._guarded(session, record())
@@ -104,8 +104,8 @@ class Running:
             step, row = session.step, session.row
             lm = yield from self._load(session, source.model_name)
             if lm is not None:
-                recorder = Recorder(memory_budget=MEMORY_BUDGET)
-                steps = stream_fork(
+                recorder = self._decoder.recorder(MEMORY_BUDGET)
+                steps = self._decoder.stream_fork(
                     source.trace, lm, recorder, step=step, token_id=token_id, row=row, rank=rank, kept=source.kept
                 )
                 yield from self._decode(session, lm, recorder, steps, None, source)
@@ -233,8 +233,8 @@ class Running:
             settings = _with_length(tried.settings, trace.most_new_tokens)
             lm = yield from self._load(session, source.model_name)
             if lm is not None:
-                recorder = Recorder(memory_budget=MEMORY_BUDGET)
-                steps = stream(lm, asked[0] if len(asked) == 1 else list(asked), settings, recorder)
+                recorder = self._decoder.recorder(MEMORY_BUDGET)
+                steps = self._decoder.stream(lm, asked[0] if len(asked) == 1 else list(asked), settings, recorder)
                 yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens)
 
         yield from self._guarded(session, record())
@@ -249,8 +249,8 @@ class Running:
                 return
             lm = yield from self._load(session, source.model_name)
             if lm is not None:
-                recorder = Recorder(memory_budget=MEMORY_BUDGET)
-                steps = stream_fork(
+                recorder = self._decoder.recorder(MEMORY_BUDGET)
+                steps = self._decoder.stream_fork(
                     source.trace, lm, recorder, step=step, token_id=None, row=row, settings=tried.settings,
                     kept=source.kept,
                 )  # fmt: skip
@@ -277,7 +277,7 @@ class Running:
                 session.model_name = state.name
                 yield [gr.skip(), gr.skip(), Status(data=model_status(state, text)), gr.skip()]
                 lm = _loaded(state)
-            data = _verification(verify(trace, lm), text)
+            data = _verification(self._decoder.verify(trace, lm), text)
             yield [Verdict(data=data), gr.skip(), gr.skip(), gr.update(interactive=True)]
         except DecodingError as error:
             message = Message(data=message_json(str(error), text))

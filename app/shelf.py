@@ -9,8 +9,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from app import limits
+from app.decoder import load_model
 from decoding.errors import DecodingError, ModelError
-from decoding.models import LanguageModel, load_model
+from decoding.models import LanguageModel
 
 __all__ = ["ModelShelf", "ModelState"]
 
@@ -45,11 +47,12 @@ class ModelShelf:
     Args:
         default: the model that a visitor gets without asking.
         n_kept: how many models stay in memory.
-        allowed: the only names that may be loaded, for a public server; None for any.
+        allowed: the only names that may be loaded, for a public server, whose runs are bounded; None for any.
     """
 
     def __init__(self, default: str, *, n_kept: int = 2, allowed: frozenset[str] | None = None) -> None:
         self.default = default
+        self.limits = limits.NONE if allowed is None else limits.PUBLIC
         self._allowed = allowed
         self._n_kept = n_kept
         self._states: OrderedDict[str, ModelState] = OrderedDict()

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
+from app import limits
 from app.handlers import Handlers
 from app.session import Session
 from app.shelf import ModelState
@@ -29,6 +30,8 @@ def sent(**fields) -> gr.EventData:
 
 class Shelf:
     """One model, loaded already."""
+
+    limits = limits.NONE
 
     def __init__(self, lm) -> None:
         self.default, self._ready = lm.name, ModelState(name=lm.name, phase="ready", lm=lm)

@@ -1,0 +1,88 @@
+"""`Decoder`: where runs are decoded, and within which bounds; the only place that knows of ZeroGPU."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from app import limits
+from decoding.prompts import encode_prompt
+
+if TYPE_CHECKING:
+    from app.limits import Limits
+    from decoding.models import LanguageModel
+    from decoding.prompts import Prompt
+    from decoding.recorder import Recorder
+    from decoding.settings import Settings
+    from decoding.trace import Step, Trace
+    from decoding.verify import Verification
+
+__all__ = ["Decoder", "load_model", "on_zero_gpu"]
+
+
+def on_zero_gpu() -> bool:
+    """Whether this is a Space that borrows a GPU for each run."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")  # as the package `spaces` asks
+
+
+if on_zero_gpu():
+    from app.zero import Recorder as _Recorder
+    from app.zero import load_model, stream, stream_fork, verify
+else:
+    from decoding.fork import stream_fork
+    from decoding.models import load_model
+    from decoding.record import stream
+    from decoding.recorder import Recorder as _Recorder
+    from decoding.verify import verify
+
+
+class Decoder:
+    """`decoding`'s `stream`, `stream_fork` and `verify`, each after a look at the bounds.
+
+    Args:
+        limits: what a run may take.
+    """
+
+    def __init__(self, limits: Limits = limits.NONE) -> None:
+        self._limits = limits
+
+    def recorder(self, memory_budget: int) -> Recorder:
+        """One for the next run."""
+        return _Recorder(memory_budget=memory_budget)
+
+    def stream(
+        self, lm: LanguageModel, prompt: Prompt, settings: Settings, recorder: Recorder
+    ) -> Generator[Step, None, Any]:
+        """See `decoding.record.stream`.
+
+        Raises:
+            As there; SettingError, PromptError: it is more than a run may take.
+        """
+        if self._limits != limits.NONE:
+            self._limits.check(settings.given())  # before a batch of a thousand prompts is read
+            n_prompts, length = encode_prompt(lm, prompt).input_ids.shape
+            self._limits.check(settings.given(), n_prompts=n_prompts, length=length)
+        return stream(lm, prompt, settings, recorder)
+
+    def stream_fork(
+        self, trace: Trace, lm: LanguageModel, recorder: Recorder, *, settings: Settings | None = None, **where: Any
+    ) -> Generator[Step, None, Any]:
+        """See `decoding.fork.stream_fork`.
+
+        Raises:
+            As there; SettingError, PromptError: it is more than a run may take.
+        """
+        self._limits.check_trace(trace)
+        if settings is not None:
+            self._limits.check(settings.given(), length=trace.prompt_ids.shape[1] + len(trace.steps))
+        return stream_fork(trace, lm, recorder, settings=settings, **where)
+
+    def verify(self, trace: Trace, lm: LanguageModel) -> Verification:
+        """See `decoding.verify.verify`.
+
+        Raises:
+            As there; SettingError, PromptError: it is more than a run may take.
+        """
+        self._limits.check_trace(trace)
+        return verify(trace, lm)
