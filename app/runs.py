@@ -30,6 +30,7 @@ class Run:
         taken_from: the number of the run it was forked from, or None where it is no fork.
         number: 0 for the first run, then counting up.
         origin: `example` or `file` where it was not recorded on the page, else "".
+        example: id of the recorded example that it is, or "".
         start: positions of the prompt that it, or the first of the runs it was forked from, began with: what a fork
             shares with its source counts as decoded.
     """
@@ -40,6 +41,7 @@ class Run:
     taken_from: int | None = None
     number: int = 0
     origin: str = ""
+    example: str = ""
     start: int = 0
 
     @property
@@ -73,10 +75,12 @@ class Runs:
         kept: KeptCache | None = None,
         taken_from: Run | None = None,
         origin: str = "",
+        example: str = "",
     ) -> Run:
         """Takes a run in, and into view; where there is no room, the oldest others go."""
         self.active = Run(
             trace=trace, model_name=model_name, kept=kept, number=self._next, origin=origin,
+            example=example,
             taken_from=None if taken_from is None else taken_from.number,
             start=_own_start(trace) if taken_from is None else taken_from.start,
         )  # fmt: skip

@@ -92,10 +92,15 @@ class Session:
         self.step = max(range(len(measures)), key=lambda i: measures[i].entropy_nats, default=0)
 
     def remember(
-        self, model_name: str, kept: KeptCache | None, forked_from: Run | None, origin: str = ""
+        self,
+        model_name: str,
+        kept: KeptCache | None,
+        forked_from: Run | None,
+        origin: str = "",
+        example: str = "",
     ) -> None:
         """Puts the trace in view beside the other runs, as a fork of one of them or on its own."""
-        self.runs.add(self.trace, model_name, kept, forked_from, origin)
+        self.runs.add(self.trace, model_name, kept, forked_from, origin, example)
 
     def watch(self, trace: Trace) -> None:
         """Takes a beam run into view that is still going on, at its newest step."""
@@ -363,7 +368,7 @@ class Session:
     def facts_of(self, trace: Trace) -> str:
         """A trace's facts, as JSON."""
         origin = self.runs.active.origin if trace is self.runs.active.trace else ""
-        rows = facts_rows(trace, self.text, origin="example" if origin.startswith("gallery:") else origin)
+        rows = facts_rows(trace, self.text, origin=origin)
         return json.dumps({"facts": rows}, ensure_ascii=False)
 
     def notes(self) -> str:

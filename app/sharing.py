@@ -131,7 +131,7 @@ class Sharing:
         item = gallery_item(name)
         trace = gallery_trace(name)
         session.show(trace)
-        session.remember(trace.model.name, None, None, f"gallery:{name}")
+        session.remember(trace.model.name, None, None, "example", name)
         session.go_to(row=item.row if item.rank is None else 0, step=item.step, rank=item.rank or 0)
         session.lab_window.choose({"tab": item.lab})
 
@@ -207,4 +207,4 @@ def _written(trace: Trace, kind: str, lang: str) -> Path:
 
 def _example(session: Session) -> str:
     """The id of the recorded example in view, or ""."""
-    return session.runs.active.origin.partition(":")[2]
+    return session.runs.active.example

@@ -16,8 +16,8 @@ DRAW_EN: dict[str, str] = {
     "next token is drawn on its own.",
     "draw.mode.contrastive_search": "Contrastive search draws nothing: it weighs its likeliest tokens against what was "
     "said. Here you see what drawing would give.",
-    "draw.compact": "This recording is compact: of this step {n} tokens are exact, the rest is a histogram with the right "
-    "mass. How many different tokens come from the rest is an estimate.",
+    "draw.compact": "This recording is compact: of this step {n} tokens are exact, the rest is a histogram with the "
+    "right mass. How many different tokens come from the rest is an estimate.",
     "draw.no_distribution": "The scores of this step make no distribution, so there is nothing to draw from.",
     "draw.seed": "seed {seed}",
     "draw.seed.tip": "The same seed gives the same draws:\ntorch.multinomial(probs, {n}, replacement=True, "

@@ -13,8 +13,8 @@ DRAW_ZH: dict[str, str] = {
     "draw.mode.beam_search": "束搜索不抽取：它保留总分最高的延续。这里显示的是，如果抽取这一行的下一个词元会怎样。",
     "draw.mode.beam_sample": "束采样从所有束中一起抽取，且同一个延续不会抽两次。这里单独抽取这一行的下一个词元。",
     "draw.mode.contrastive_search": "对比搜索不抽取：它在最可能的词元与已有内容之间权衡。这里显示抽取会怎样。",
-    "draw.compact": "这份记录是紧凑的：这一步有 {n} 个词元是精确的，其余存为总量正确的直方图。其中出现多少个不同的词元，"
-    "是估计值。",
+    "draw.compact": "这份记录是紧凑的：这一步有 {n} 个词元是精确的，其余存为总量正确的直方图。"
+    "其中出现多少个不同的词元，是估计值。",
     "draw.no_distribution": "这一步的分数不构成分布，因此无从抽取。",
     "draw.seed": "种子 {seed}",
     "draw.seed.tip": "同样的种子给出同样的结果：\ntorch.multinomial(probs, {n}, replacement=True, "

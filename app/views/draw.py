@@ -122,7 +122,8 @@ def _worth_showing(probs: list[Tensor], drawn: tuple[Draws, ...], token_id: int 
     most = torch.stack([*probs, *(draws.counts.double() / draws.n for draws in drawn)]).amax(0)  # [vocab]
     n = min(N_TOKENS, len(most))
     wanted = dict.fromkeys([] if token_id is None else [token_id])
-    wanted |= dict.fromkeys([*probs[0].topk(min(N_OF_THE_END, n)).indices.tolist(), *most.topk(n).indices.tolist()])
+    likeliest = [i for i in probs[0].topk(min(N_OF_THE_END, n)).indices.tolist() if probs[0][i] > 0]
+    wanted |= dict.fromkeys([*likeliest, *most.topk(n).indices.tolist()])
     return sorted(list(wanted)[:n], key=lambda i: tuple(-float(p[i]) for p in probs))
 
 

@@ -4,6 +4,7 @@
 (() => {
   const ASK_AFTER = 60; // ms without another movement
   const ASK_AT_LEAST = 150; // ms between questions while a slider keeps moving
+  const SETTLED_AFTER = 300; // ms that a new run's settings may come after its scores
   const BAR_WIDTH = 58; // px a token needs
   const LONGEST_LABEL = 8;
   const IN_PAGE = ["temperature", "top_k", "top_p", "min_p"];
@@ -209,7 +210,7 @@
     };
 
     /** The panel was moved: draw at once, let Python confirm. */
-    const moved = (now) => {
+    const moved = (now, again = false) => {
       const before = form;
       form = now;
       if (!frame) return;
@@ -221,9 +222,10 @@
         fillChanges(list);
         if (!confirmed()) reading.classList.add("dx-stale"); // it speaks of the settings before
         draw();
-        if (JSON.stringify(before) !== JSON.stringify(form)) askSoon();
+        if (again || JSON.stringify(before) !== JSON.stringify(form)) askSoon();
         if (!was) fillAnswer();
       } else {
+        clearTimeout(timer);
         tell("dx-marks", null);
         if (was) ask();
       }
@@ -247,14 +249,11 @@
       facts.setAttribute("aria-label", label("facts"));
       scroll.setAttribute("aria-label", label("chart"));
       reading.replaceChildren();
-      if (form) {
-        const active = differences().length > 0;
-        element.hidden = !active;
-        if (active) {
-          fillChanges(differences());
-          ask();
-        } else tell("dx-marks", null);
-      }
+      element.hidden = true;
+      tell("dx-marks", null);
+      // The panel may be about to get this run's settings, too: ask only what still differs then.
+      clearTimeout(timer);
+      timer = setTimeout(() => form && frame && moved(form, true), SETTLED_AFTER);
     };
     const takeScores = () => {
       const data = dx.parse(props.scores, null);
@@ -293,6 +292,6 @@
     takeFrame();
     takeScores();
     takeAnswer();
-    if (dx.knobForm) moved(dx.knobForm);
+    if (dx.knobForm) form = dx.knobForm;
   };
 })();
