@@ -12,7 +12,8 @@ from decoding.knobs import KNOBS, Knob
 from decoding.settings import Settings
 
 __all__ = [
-    "LONGEST_PROMPT", "MODES_SHOWN", "MODE_NEEDS", "form_of", "modes_of", "prompt_of", "read_value", "settings_of",
+    "LONGEST_PROMPT", "MODES_SHOWN", "MODE_NEEDS", "check_stops", "form_of", "modes_of", "prompt_of", "read_value",
+    "settings_of",
 ]  # fmt: skip
 
 MODES_SHOWN = ("greedy", "sample", "contrastive_search", "beam_search", "beam_sample", "group_beam_search")
@@ -96,11 +97,16 @@ def settings_of(form: Any) -> Settings:
         if not acts and (knob.group in ("mode", "beams") or name == "temperature" and value == 0):
             continue  # it could only be in the way; others are passed on and listed as silent
         values[name] = read_value(knob, value)
-    _check_stops(values.get("stop_strings"))
+    check_stops(values.get("stop_strings"))
     return Settings(**values)
 
 
-def _check_stops(stops: Any) -> None:
+def check_stops(stops: Any) -> None:
+    """Returns if stop strings, where they are a list, are few and short enough.
+
+    Raises:
+        SettingError: they are not.
+    """
     if isinstance(stops, list) and (len(stops) > MOST_STOPS or sum(len(str(s)) for s in stops) > LONGEST_STOPS):
         raise SettingError(
             "stop_strings", f"{len(stops)} with {sum(len(str(s)) for s in stops):,} characters",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from decoding.trace import Trace
     from decoding.whatif import WhatIf
 
-__all__ = ["NOT_SCORES", "Trial", "acting_settings"]
+__all__ = ["NOT_SCORES", "Trial", "acting_settings", "with_ids"]
 
 # What does not change any score of the recorded steps: moving it is no what-if.
 NOT_SCORES = frozenset({"seed", "max_new_tokens", "max_length", "max_time", "stop_strings"})
@@ -59,7 +59,7 @@ class Trial:
         self.form, self.error = form, None
         try:
             settings = settings_of(form)
-            tried = self.trace.whatif(_with_ids(settings, self.trace.settings, tokenizer))
+            tried = self.trace.whatif(with_ids(settings, self.trace.settings, tokenizer))
             self.whatif = None if _shaping(tried) == _shaping(self.recorded) else tried
         except DecodingError as error:
             self.error = error
@@ -100,7 +100,7 @@ def _shaping(whatif: WhatIf) -> dict[str, Any]:
     }
 
 
-def _with_ids(settings: Settings, then: Settings, tokenizer: Any) -> Settings:
+def with_ids(settings: Settings, then: Settings, tokenizer: Any) -> Settings:
     """The settings with new words among them as token ids; words that the run already knew stay."""
     known = then.given()
     new = {n for n, v in settings.given().items() if KNOBS[n].kind in WORDED and known.get(n) != v}

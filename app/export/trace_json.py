@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from decoding.ledger import Candidate, Hypothesis, PoolChange
     from decoding.trace import Step, Trace
 
-__all__ = ["FORMAT", "HEAD", "VERSION", "write_json"]
+__all__ = ["FORMAT", "HEAD", "VERSION", "candidate_json", "row_json", "run_json", "write_json"]
 
 FORMAT, VERSION = "decoding-explorer-run", 1
 HEAD = 20  # tokens of a distribution
@@ -41,7 +41,7 @@ def write_json(trace: Trace, file: TextIO, *, n_head: int = HEAD) -> None:
     Args:
         n_head: how many of the likeliest tokens each row has at each step, before the first stage and after the last.
     """
-    begin = _written(_run(trace, n_head))
+    begin = _written(run_json(trace, n_head))
     file.write(f'{begin[:-1]},\n"steps": [')
     for step in trace.steps:
         file.write(",\n" if step.index else "\n")
@@ -58,7 +58,8 @@ def _written(values: Json) -> str:
 # --- the run ----------------------------------------------------------------------------------------------
 
 
-def _run(trace: Trace, n_head: int) -> Json:
+def run_json(trace: Trace, n_head: int = HEAD) -> Json:
+    """The run without its steps."""
     each = trace.rows_per_prompt
     encoder = trace.encoder_ids is not None
     return {
@@ -128,7 +129,7 @@ def _hypothesis(trace: Trace, hypothesis: Hypothesis) -> Json:
 def _step(trace: Trace, step: Step, n_head: int) -> Json:
     out: Json = {"step": step.index, "rows": _rows(trace, step, n_head)}
     if trace.ledger is not None:
-        out["candidates"] = [_candidate(trace, candidate) for candidate in step.candidates]
+        out["candidates"] = [candidate_json(trace, candidate) for candidate in step.candidates]
         out["pool"] = [[_in_pool(hypothesis) for hypothesis in of_prompt] for of_prompt in step.pool]
         out["pool_changes"] = [_pool_change(change) for change in step.pool_changes]
     return out
@@ -136,19 +137,20 @@ def _step(trace: Trace, step: Step, n_head: int) -> Json:
 
 def _rows(trace: Trace, step: Step, n_head: int) -> list[Json]:
     """Of each row of the scores what the step made of it; rows that had ended are left out."""
-    rows = []
-    for row in range(trace.n_rows):
-        if not is_open(step, row, trace.rows_per_prompt):
-            continue
-        out: Json = {"row": row, "chosen": _tokens(trace, chosen_tokens(step, row))}
-        try:
-            out |= _head(step_head(trace, step=step.index, row=row, n_tokens=n_head))
-            if trace.mode == "contrastive_search":
-                out["weighed"] = [_weighed(trace, candidate) for candidate in step.contrastive[row]]
-        except NotRecordedError:  # the disk was full when it was recorded
-            out |= {"facts": None, "head": None}
-        rows.append(out)
-    return rows
+    open_rows = (row for row in range(trace.n_rows) if is_open(step, row, trace.rows_per_prompt))
+    return [row_json(trace, step, row, n_head) for row in open_rows]
+
+
+def row_json(trace: Trace, step: Step, row: int, n_head: int = HEAD) -> Json:
+    """What a step made of a row of the scores."""
+    out: Json = {"row": row, "chosen": _tokens(trace, chosen_tokens(step, row))}
+    try:
+        out |= _head(step_head(trace, step=step.index, row=row, n_tokens=n_head))
+        if trace.mode == "contrastive_search":
+            out["weighed"] = [_weighed(trace, candidate) for candidate in step.contrastive[row]]
+    except NotRecordedError:  # the disk was full when it was recorded
+        out |= {"facts": None, "head": None}
+    return out
 
 
 def _head(head: StepHead) -> Json:
@@ -184,7 +186,8 @@ def _weighed(trace: Trace, candidate: ContrastiveCandidate) -> Json:
     }
 
 
-def _candidate(trace: Trace, candidate: Candidate) -> Json:
+def candidate_json(trace: Trace, candidate: Candidate) -> Json:
+    """A continuation that a beam step considered."""
     values = asdict(candidate)
     token_id = values.pop("token_id")
     for name in ("logprob", "score", "margin", "final_score"):
