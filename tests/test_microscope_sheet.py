@@ -60,7 +60,8 @@ def test_a_what_if_and_a_compact_trace_have_their_words(tiny, lang):
     looks = [look_at(trace, lang=lang, whatif=trace.whatif(settings)) for settings in others]
     beams = record(tiny, "The capital of France is", Settings(num_beams=3, max_new_tokens=3))
     looks += [look_at(beams, lang=lang, whatif=beams.whatif(s)) for s in (others[0], Settings(num_beams=3, top_k=9))]
-    looks.append(look_at(compact(record(tiny, "the cat", RUNS["sample"]), head=9), lang=lang))
+    for name in ("sample", "contrastive", "beam_sample"):
+        looks.append(look_at(compact(record(tiny, "the cat", RUNS[name]), head=9), lang=lang))
     for look in looks:
         for number in range(1, len(look.stages) + 2):
             shown = sheet(look, {"stage": number})
@@ -155,3 +156,21 @@ def test_the_lines_are_those_of_one_version_and_another_one_is_said(tiny):
 def test_an_entry_of_a_float32_tensor_has_five_digits_or_all(value, short, full):
     assert entry(value) == short
     assert entry_in_full(value, "float32") == full
+
+
+def test_of_a_compact_trace_the_verdict_says_so(tiny):
+    trace = compact(record(tiny, "The capital of France is", RUNS["sample"]), head=12)
+    look = look_at(trace)
+    assert "compact file" in words(sheet(look, {"stage": 1})["verdict"]["text"])
+    assert "compact file" in words(sheet(look, {"stage": len(look.stages) + 1})["verdict"]["text"])
+
+
+def test_a_row_that_had_ended_chose_nothing(tiny):
+    settings = Settings(max_new_tokens=8, eos_token_id=(276, 52, 81, 270), min_new_tokens=1)
+    trace = record(tiny, ["The capital of France is", "the cat", "a model gives"], settings)
+    ended = [(s.index, row) for s in trace.steps for row in range(trace.n_rows) if s.ended[row]]
+    if not ended:
+        pytest.fail("choose other EOS ids: no row ended before another")
+    step, row = ended[-1]
+    look = look_at(trace, step, row)
+    assert "had ended" in words(sheet(look, {"stage": len(look.stages) + 1})["verdict"]["text"])

@@ -23,6 +23,7 @@ from decoding.stages import LOG_SOFTMAX, Stage
 __all__ = ["sheet"]
 
 LIBRARY = "transformers/"
+ORDERED = ("sorted", "top", "rank")  # spaces in whose order the columns may stand
 
 
 def sheet(look: Look, wish: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,10 +51,10 @@ def sheet(look: Look, wish: Mapping[str, Any]) -> dict[str, Any]:
     ops = [op_view(look.trace, op) for op in account.ops]
     return frame | {
         "source": _source(look, account),
-        "count": text("microscope.operations" if len(ops) > 1 else "microscope.operations.one", n=len(ops)),
+        "count": _count(look, account, text),
         "verdict": _verdict(look, account),
-        "legend": _legend(tokens, text),
-        "columns": [_column(column, edge, text) for column, edge in zip(tokens, _edges(tokens), strict=True)],
+        "legend": _legend(tokens, _gaps(ops), text),
+        "columns": [_column(*parts, text) for parts in zip(tokens, _edges(tokens), _gaps(ops), strict=True)],
         "ops": [_op(op, text) for op in ops],
     }
 
@@ -119,9 +120,9 @@ def _source(look: Look, account: Account) -> dict[str, Any]:
 
 def _verdict(look: Look, account: Account) -> dict[str, Any]:
     """Whether the numbers are those of the run: `good`, `bad`, or `open` where there is nothing to compare."""
-    key, tried = f"microscope.{_verdict_key(look, account)}", look.whatif is not None
-    if tried and look.text.has(f"{key}.whatif"):
-        key += ".whatif"
+    key = f"microscope.{_verdict_key(look, account)}"
+    special = ".whatif" if look.whatif is not None else "" if look.trace.steps[look.step].exact else ".compact"
+    key += special if look.text.has(key + special) else ""
     n_tokens, taken = len(look.scores[-1]), look.trace.steps[look.step].token_ids[look.row]
     fields = {
         "n": f"{account.n_compared if account.agrees else account.n_differing:,}",
@@ -142,6 +143,8 @@ def _verdict_key(look: Look, account: Account) -> str:
     same = "equal" if account.agrees else "differs"
     if not account.taken_apart:
         return "one_step"
+    if account.kind in ("greedy", "draw") and look.whatif is None and look.trace.steps[look.step].ended[look.row]:
+        return "ended"
     if account.kind == "draw":
         return "drawn"
     if account.agrees is None:
@@ -150,15 +153,27 @@ def _verdict_key(look: Look, account: Account) -> str:
         return f"choice.{same}"
     if account.kind in ("beam", "contrastive"):
         return f"{'beams' if account.kind == 'beam' else 'weighed'}.{same}"
-    return same if look.trace.steps[look.step].exact else f"{same}.compact"
+    return same
 
 
-def _legend(tokens: tuple[ColumnView, ...], text: Text) -> list[dict[str, str]]:
+def _count(look: Look, account: Account, text: Text) -> str:
+    """How many operations there are, and of how many tokens or candidates the numbers are shown."""
+    key = "microscope.operations" if len(account.ops) > 1 else "microscope.operations.one"
+    what, of = "tokens", len(look.scores[-1])
+    if account.kind in ("beam", "contrastive"):
+        what, of = "candidates", account.n_candidates
+    shown = text(f"microscope.shown.{what}", n=len(account.tokens), of=f"{of:,}")
+    return text(key, n=len(account.ops), shown=shown)
+
+
+def _legend(tokens: tuple[ColumnView, ...], gaps: list[bool], text: Text) -> list[dict[str, str]]:
     """What the marks above the columns mean, those that are there."""
     fates = dict.fromkeys(column.fate for column in tokens if column.fate != "kept")
     marks = ["chosen"] if any(column.chosen for column in tokens) else []
     if any(_edges(tokens)):
         marks.append("edge")
+    if any(gaps):
+        marks.append("gap")
     return [{"mark": mark, "text": text(f"microscope.legend.{mark}")} for mark in (*marks, *fates)]
 
 
@@ -171,10 +186,27 @@ def _edges(tokens: tuple[ColumnView, ...]) -> list[bool]:
     return [False] + [{a, b} in ({"kept", "removed"}, {"kept", "pruned"}) for a, b in pairwise(fates)]
 
 
-def _column(column: ColumnView, edge: bool, text: Text) -> dict[str, Any]:
-    tip = "" if column.fate == "kept" else text(f"microscope.legend.{column.fate}")
+def _gaps(ops: list[OpView]) -> list[bool]:
+    """Per column, whether others stand between it and the one before, in the order that the columns have."""
+    ordered = [line.cells for op in ops for line in op.lines if line.role == "place" and line.label in ORDERED]
+    if not ordered:
+        return [False] * max((len(line.cells) for op in ops for line in op.lines), default=0)
+    places = [int(cell.text) if cell.text else None for cell in ordered[0]]
+    return [False] + [None not in (a, b) and b - a > 1 for a, b in pairwise(places)]
+
+
+def _column(column: ColumnView, edge: bool, gap: bool, text: Text) -> dict[str, Any]:
+    tip = column.text if column.fate == "kept" else f"{column.text} · {text(f'microscope.legend.{column.fate}')}"
     beam = "" if column.beam is None else text("microscope.beam", n=column.beam + 1)
-    return {"text": column.text, "chosen": column.chosen, "fate": column.fate, "edge": edge, "tip": tip, "beam": beam}
+    return {
+        "text": column.text,
+        "chosen": column.chosen,
+        "fate": column.fate,
+        "edge": edge,
+        "gap": gap,
+        "tip": tip,
+        "beam": beam,
+    }
 
 
 def _op(op: OpView, text: Text) -> dict[str, Any]:

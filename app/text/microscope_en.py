@@ -18,12 +18,15 @@ MICROSCOPE_EN: dict[str, str] = {
     "differently. What they give is compared all the same.",
     "microscope.diverse": "The lines are those of transformers' _beam_search, which no longer has groups. This "
     "project's loop does the same for each group of beams.",
-    "microscope.operations": "{n} operations",
-    "microscope.operations.one": "1 operation",
+    "microscope.operations": "{n} operations, {shown}",
+    "microscope.operations.one": "1 operation, {shown}",
+    "microscope.shown.tokens": "followed at {n} of {of} tokens",
+    "microscope.shown.candidates": "followed at {n} of {of} candidates",
     "microscope.digits.all": "All digits",
     "microscope.digits.tip": "Numbers are rounded to 5 digits. Show each float32 in full.",
     "microscope.legend.chosen": "the token in view",
     "microscope.legend.edge": "the boundary",
+    "microscope.legend.gap": "others between",
     "microscope.legend.removed": "removed by this stage",
     "microscope.legend.gone": "removed earlier",
     "microscope.legend.pruned": "pruned",
@@ -64,8 +67,12 @@ MICROSCOPE_EN: dict[str, str] = {
     "microscope.choice.differs": "Run here on the CPU, it gives “{token}”, but the run took “{taken}”. It was "
     "recorded on {device}.",
     "microscope.choice.would": "Under the settings tried it would take “{token}”.",
+    "microscope.ended": "This row had ended before this step: nothing was chosen from these scores.",
     "microscope.drawn": "The probabilities are those of the run. The draw is not repeated: it used the run's random "
     "numbers. In the tab “The draw” it can be drawn again.",
+    "microscope.drawn.compact": "This compact file has only a histogram of the less likely scores, so these "
+    "probabilities are close to the run's, not exactly the same. The draw is not repeated: it used the run's "
+    "random numbers.",
     "microscope.drawn.whatif": "These are the probabilities under the settings tried. Nothing is drawn here: the tab "
     "“The draw” does that.",
     "microscope.beams.equal": "Parents, tokens and sums equal those of the run's {n} candidates, [[bits|bit for "
@@ -77,6 +84,9 @@ MICROSCOPE_EN: dict[str, str] = {
     "microscope.weighed.equal": "Scores and choice equal those of the run's {n} candidates, [[bits|bit for bit]].",
     "microscope.weighed.differs": "Run here on the CPU, they differ from the run's candidates, in {n} of {of} scores "
     "by at most {greatest}. The run was recorded on {device}.",
+    "microscope.weighed.differs.compact": "They differ from the run's candidates, in {n} of {of} scores by at most "
+    "{greatest}: this compact file has only a histogram of the less likely scores, and the probabilities are close "
+    "to the run's, not exactly the same.",
     "microscope.none": "The choice under these settings needs the model: run again to see it. The stages before it "
     "are exact.",
     "microscope.none.group": "The search of this group of beams was over before this step.",

@@ -16,12 +16,15 @@ MICROSCOPE_ZH: dict[str, str] = {
     "microscope.source.project": "本项目自己的代码",
     "microscope.follows": "代码行引自 transformers {follows}；{version} 的写法可能略有不同。算出的结果仍然照样比较。",
     "microscope.diverse": "代码行引自 transformers 的 _beam_search，它已不再有分组。本项目的循环对每组束做同样的事。",
-    "microscope.operations": "{n} 个运算",
-    "microscope.operations.one": "1 个运算",
+    "microscope.operations": "{n} 个运算，{shown}",
+    "microscope.operations.one": "1 个运算，{shown}",
+    "microscope.shown.tokens": "显示 {of} 个词元中的 {n} 个",
+    "microscope.shown.candidates": "显示 {of} 个候选中的 {n} 个",
     "microscope.digits.all": "全部位数",
     "microscope.digits.tip": "数值四舍五入到 5 位有效数字。按下可显示每个 float32 的完整数值。",
     "microscope.legend.chosen": "当前的词元",
     "microscope.legend.edge": "界线",
+    "microscope.legend.gap": "中间还有其他",
     "microscope.legend.removed": "被这个阶段移除",
     "microscope.legend.gone": "早先已被移除",
     "microscope.legend.pruned": "被剪去",
@@ -59,8 +62,11 @@ MICROSCOPE_ZH: dict[str, str] = {
     "microscope.choice.differs": "在这里用 CPU 运行，结果是“{token}”，而这次运行取了“{taken}”。它是在 {device} 上记录"
     "的。",
     "microscope.choice.would": "在正在尝试的设置下，会取“{token}”。",
+    "microscope.ended": "这一行在这一步之前已经结束：没有从这些分数中选择什么。",
     "microscope.drawn": "概率就是这次运行的概率。抽取本身没有重做：它用的是这次运行的随机数。在“抽取”标签页中可以再抽"
     "。",
+    "microscope.drawn.compact": "这份紧凑文件对较不可能的分数只有直方图，所以这些概率接近这次运行的概率，但不完全相同"
+    "。抽取本身没有重做：它用的是这次运行的随机数。",
     "microscope.drawn.whatif": "这是正在尝试的设置下的概率。这里不抽取：那是“抽取”标签页的事。",
     "microscope.beams.equal": "父束、词元与总和，与这次运行的 {n} 个候选[[bits|逐位相同]]。",
     "microscope.beams.differs": "在这里用 CPU 运行，结果与这次运行的候选不同：{of} 个总和中有 {n} 个不同，最多相差 "
@@ -69,6 +75,8 @@ MICROSCOPE_ZH: dict[str, str] = {
     "microscope.weighed.equal": "得分和选择，与这次运行的 {n} 个候选[[bits|逐位相同]]。",
     "microscope.weighed.differs": "在这里用 CPU 运行，结果与这次运行的候选不同：{of} 个得分中有 {n} 个不同，最多相差 "
     "{greatest}。这次运行是在 {device} 上记录的。",
+    "microscope.weighed.differs.compact": "结果与这次运行的候选不同：{of} 个得分中有 {n} 个不同，最多相差 {greatest}"
+    "。这份紧凑文件对较不可能的分数只有直方图，概率接近这次运行的概率，但不完全相同。",
     "microscope.none": "在这些设置下如何选择，需要模型才知道：重新运行即可看到。它之前的各个阶段是精确的。",
     "microscope.none.group": "这一组束的搜索在这一步之前已经结束。",
     # -- operations that several stages share

@@ -3,7 +3,7 @@
 (() => {
   dx.labTabs = dx.labTabs || {};
   const NARROW = matchMedia("(max-width: 760px)");
-  const MARKS = { chosen: "▸", edge: "│" };
+  const MARKS = { chosen: "▸", edge: "│", gap: "┊" };
   let inFull = false; // all digits; stays while one looks around
 
   const chip = (stage, sheet) =>
@@ -65,13 +65,17 @@
   const token = (column) =>
     dx.el(
       "span",
-      { class: "dx-scope-token", "data-fate": column.fate, "data-tip": column.tip || null },
-      column.chosen ? "▸ " : null,
+      { class: "dx-scope-token", "data-fate": column.fate, "data-tip": column.tip },
+      column.chosen ? "▸" : null,
       ...dx.token(column.text)
     );
 
+  /** A name of the source, which may break after an underscore, a dot or a bracket. */
+  const name = (text) =>
+    text.split(/(?<=[_.([])/).flatMap((piece, i) => (i ? [dx.el("wbr"), piece] : [piece]));
+
   const classes = (column) =>
-    [column?.chosen && "dx-scope-chosen", column?.edge && "dx-scope-edge"].filter(Boolean).join(" ") || null;
+    [column?.chosen && "dx-scope-chosen", column?.edge ? "dx-scope-edge" : column?.gap && "dx-scope-gap"].filter(Boolean).join(" ") || null;
 
   const header = (column, scope) =>
     dx.el(
@@ -85,7 +89,7 @@
     dx.el(
       "th",
       { scope, "data-role": line.role },
-      line.role === "place" ? line.label : dx.el("code", { "data-tip": line.shape }, line.role === "out" ? "→ " : null, line.label)
+      line.role === "place" ? line.label : dx.el("code", { "data-tip": line.shape }, line.role === "out" ? "→\u00a0" : null, ...name(line.label))
     );
 
   const cell = (line, data, column, sheet, spans) => {
@@ -147,7 +151,7 @@
       { class: "dx-scope-ones" },
       ...op.lines.filter(isOne).map((line) =>
         dx.el("div", { "data-role": line.role },
-              dx.el("dt", {}, dx.el("code", {}, line.role === "out" ? "→ " : null, line.label)),
+              dx.el("dt", {}, dx.el("code", {}, line.role === "out" ? "→\u00a0" : null, ...name(line.label))),
               dx.el("dd", {}, (inFull && line.cells[0][1]) || line.cells[0][0])))
     );
 

@@ -90,8 +90,8 @@ def beam_account(given: BeamInput, in_view: tuple[int, int] | None = None) -> Ac
     if not given.diverse:
         source, file = "GenerationMixin._beam_search", LOOPS_FILE
     return Account(
-        kind="beam", source=source, file=file, tokens=followed, ops=s.ops([f.rank for f in followed]),
-        **_verdict(given, scores[0], parents[0], tokens[0]),
+        kind="beam", n_candidates=given.n_candidates, source=source, file=file, tokens=followed,
+        ops=s.ops([f.rank for f in followed]), **_verdict(given, scores[0], parents[0], tokens[0]),
     )  # fmt: skip
 
 

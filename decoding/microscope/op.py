@@ -111,6 +111,7 @@ class Account:
         n_differing: entries that differ.
         greatest_difference: the largest of their differences; inf where one is infinite.
         n_compared: entries that were compared.
+        n_candidates: of a choice among candidates, how many there are; else 0.
         result: the token that greedy decoding arrives at, alone in a tuple; empty for all else.
         taken_apart: False for a stage that is shown as one step: what changed, from what to what.
     """
@@ -124,5 +125,6 @@ class Account:
     n_differing: int = 0
     greatest_difference: float = 0.0
     n_compared: int = 0
+    n_candidates: int = 0
     result: tuple[int, ...] = ()
     taken_apart: bool = True

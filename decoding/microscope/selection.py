@@ -119,7 +119,9 @@ def contrastive_account(
     same_ids = candidates[0].tolist() == [c.token_id for c in weighed]
     verdict = compared(score[0], torch.tensor([c.score for c in weighed]))
     verdict["agrees"] &= same_ids and taken == next((c.token_id for c in weighed if c.chosen), None)
-    return s.account("contrastive", "decoding/strategies/contrastive.py", tokens, kind="contrastive", **verdict)
+    return s.account(
+        "contrastive", "decoding/strategies/contrastive.py", tokens, kind="contrastive", n_candidates=k, **verdict
+    )
 
 
 def _around(ids: Sequence[int], *needed: int | None) -> list[int]:

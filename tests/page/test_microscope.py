@@ -14,6 +14,7 @@ from transformers.generation import (
 
 from tests.hand_made import HOSTILE, hand_made_trace
 from tests.page.conftest import served
+from tests.page.test_accessibility import grave_findings
 
 pytestmark = pytest.mark.browser
 
@@ -106,9 +107,20 @@ def test_hostile_tokens_are_text_at_every_stage(url, open_page):
         for number in range(1, len(PROCESSORS) + 2):
             open_stage(page, str(number))
             cells = page.locator(".dx-scope-table").first.locator(".dx-scope-token").all_text_contents()
-            shown = {cell.removeprefix("▸ ").replace("␣", " ") for cell in cells}
+            shown = {cell.removeprefix("▸").replace("␣", " ") for cell in cells}
             assert len(shown) == len(cells) >= 3
             seen |= shown
     assert seen == set(HOSTILE)
     assert page.evaluate("window.owned") is None
     assert page.locator(".dx img, .dx script, .dx s").count() == 0
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing_grave_at_any_stage(url, open_page, dark):
+    page = open_page(url)
+    if dark:
+        page.locator("[data-part=scheme]").click()
+    open_microscope(page)
+    for number in ("1", "3", "5", DRAW):
+        open_stage(page, number)
+        assert grave_findings(page) == []
