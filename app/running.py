@@ -59,6 +59,10 @@ class Running:
         """The name of the model that a visitor gets without asking."""
         return self._shelf.default
 
+    def at_hand(self, name: str) -> bool:
+        """Whether the model of this name is the default one, or loaded already."""
+        return name == self._shelf.default or self._shelf.state(name).phase == "ready"
+
     def wait(self, session: Session) -> list[Any]:
         """Says at once that another visitor's run comes first; Stop calls off what was asked for."""
         if self._turn in (None, session):

@@ -89,6 +89,11 @@ class Sharing:
         if link is None or not link.run or not link.prompt:
             yield [gr.skip()] * len(self.SHOWN)  # a generator that yields nothing would empty all outputs
             return
+        name = link.model or self._handlers.default_model
+        if not self._handlers.at_hand(name):
+            # Anyone can write a link: it must not make this machine load what nobody here asked for.
+            yield self._said(session.text("share.link_model", name=name), session, "note")
+            return
         rest = len(self.SHOWN) - len(self._handlers.RUN)
         for update in self._handlers.run(session, *asked):
             yield [*update, *[gr.skip()] * rest]
@@ -168,8 +173,8 @@ class Sharing:
         }  # fmt: skip
         return [changes.get(name, gr.skip()) for name in self.SHOWN]
 
-    def _said(self, words: str, session: Session) -> list[Any]:
-        changes = {"message": Message(data=message_json(words, session.text))}
+    def _said(self, words: str, session: Session, kind: str = "error") -> list[Any]:
+        changes = {"message": Message(data=message_json(words, session.text, kind))}
         return [changes.get(name, gr.skip()) for name in self.SHOWN]
 
     def export(self, session: Session, event: gr.EventData) -> list[Any]:

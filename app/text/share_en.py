@@ -37,6 +37,7 @@ SHARE_EN: dict[str, str] = {
     "share.key.help": "this list",
     "share.key.escape": "puts away a hint, a menu, this list",
     "share.busy": "A run is going on; stop it or wait for its end, then open another one.",
+    "share.link_model": "The link asks for the model {name}, which is not loaded here. Press Run if you want it.",
     "share.opened": "{name} is open: {steps} steps, recorded by {model}.",
     "gallery.title": "Examples",
     "lab.code": "Code",

@@ -37,6 +37,7 @@ SHARE_ZH: dict[str, str] = {
     "share.key.help": "显示此列表",
     "share.key.escape": "收起提示、菜单或此列表",
     "share.busy": "正在运行；请先停止或等待结束，再打开另一个。",
+    "share.link_model": "链接要求使用模型 {name}，此处尚未加载。如需使用，请按“运行”。",
     "share.opened": "已打开 {name}：{steps} 步，由 {model} 记录。",
     "gallery.title": "示例",
     "lab.code": "代码",

@@ -42,7 +42,8 @@
       if (gallery) out.view = `gallery:${gallery}`;
       if (data.chosen_lang) out.lang = data.lang;
       const model = value("#dx-model textarea, #dx-model input");
-      if (model && model !== data.default_model) out.model = model;
+      // A folder of this machine is nobody else's business.
+      if (model && model !== data.default_model && !/^([./~\\]|[a-z]:)/i.test(model)) out.model = model;
       if (form.mode !== "sample") out.mode = form.mode;
       if (Object.keys(form.given).length) out.knobs = form.given;
       for (const name of ["row", "step", "rank"]) if (Number.isInteger(at[name]) && (at[name] || name !== "row")) out[name] = at[name];
