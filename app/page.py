@@ -6,6 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from app.api import add_api
 from app.ask import LONGEST_PROMPT, form_of
 from app.assets import assets_dir
 from app.components import (
@@ -114,6 +115,7 @@ def build(shelf: ModelShelf, first: Session) -> gr.Blocks:
         session = gr.State(first, time_to_live=STATE_LIVES)
         message_at_top, parts = _lay_out(shelf, first, text)
         parts = {"session": session, "message": message_at_top, **parts}
+        add_api(shelf)  # before the page's own events, which would take its names
         _wire(page, handlers, Sharing(handlers, space_address()), parts)
     return page
 
