@@ -92,7 +92,7 @@ def test_a_penalty_says_how_many_it_lowered_whom_it_hit_most_and_who_leads_now()
     assert (stage.shift.text, stage.shift.before, stage.shift.after) == ("a", near(0.5), near(0.2))
     assert stage.new_leader == ("b", "a")
     assert told(trace)["repetition_penalty 3"] == (
-        "lowered 1 token that the text, prompt included, has already. “a” fell from 50.0% to 20.0%. "
+        "lowered 1 token already in the text, prompt included. “a” fell from 50.0% to 20.0%. "
         "“b” took first place from “a”."
     )
 
@@ -212,6 +212,16 @@ def test_scores_that_are_no_distribution_are_said_to_be_none():
     assert said["The model"] == "gave scores that make no distribution (NaN or infinite)."
     mended = told(hand_made_trace([[math.inf, *HALVES[1:]]], [0], [InfNanRemoveLogitsProcessor()]))
     assert mended["remove_invalid_values"] == "replaced scores that were NaN or infinite."
+
+
+def test_a_certain_model_is_said_to_be_certain():
+    said = told(hand_made_trace([[9.0, *[0.0] * 7]], [0]))["The model"]
+    assert said == "was all but certain: “a” (99.9%), “b” (0.01%), “c” (0.01%) (entropy 0.01 nats)."
+
+
+def test_settings_silent_for_one_reason_are_told_together(tiny):
+    trace = record(tiny, "the cat", Settings(temperature=0.7, top_k=4, max_new_tokens=3))
+    assert told(trace)["Without effect"].startswith("temperature = 0.7, top_k = 4, each of them: it acts only when")
 
 
 def test_an_ended_row_says_so(tiny):

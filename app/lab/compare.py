@@ -29,7 +29,7 @@ STATISTICS: tuple[tuple[str, str, Show], ...] = (
     ("perplexity", "", lambda s: decimal(s.perplexity, 2)),
     ("likeliest", "share", lambda s: percent(s.likeliest)),
     ("mass_removed", "probability", lambda s: percent(s.mass_removed)),
-    ("n_left", "tokens", lambda s: decimal(s.n_left, 1)),
+    ("n_left", "tokens", lambda s: decimal(s.n_left, 1 if s.n_left < 1000 else 0)),
     ("repeated", "share", lambda s: percent(s.repeated)),
     ("repeated_4", "grams", lambda s: percent(s.repeated_4)),
     ("distinct_1", "", lambda s: decimal(s.distinct_1, 2)),

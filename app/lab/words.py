@@ -10,7 +10,7 @@ from app.lab.look import Look
 from app.sheets.beam_step import n_places, node_reading
 from app.text import Sentence, Text
 from app.theme import colour_name
-from app.views.in_words import FORCED, Closeness, Cut, Share, StageReading, StepReading, Why, step_reading
+from app.views.in_words import FORCED, SURE, Closeness, Cut, Share, StageReading, StepReading, Why, step_reading
 from app.views.numbers import decimal, nats, percent, setting
 from decoding.cutoffs import RULES
 
@@ -85,6 +85,8 @@ def _model(view: StepReading, text: Text) -> dict[str, Any]:
         return _item(label, text.pieces("words.model.none"))
     shares = [text("words.share", token=s.text, p=percent(s.probability)) for s in view.favourites]
     fields = {"shares": text("words.comma").join(shares), "h": nats(view.entropy)}
+    if view.favourites[0].probability >= SURE:
+        return _item(label, text.pieces("words.model.sure", **fields))
     return _item(label, text.pieces("words.model.found", **fields, n=decimal(math.exp(view.entropy), 1)))
 
 
@@ -269,7 +271,8 @@ def _without_effect(view: StepReading, text: Text) -> list[dict[str, Any]]:
     if view.idle:
         names = text("words.comma").join(f"{label} {value}".strip() for label, value in view.idle)
         sentences.append(text.pieces("words.idle.one" if len(view.idle) == 1 else "words.idle", stages=names))
-    for knob in view.silent:
-        why = text.or_else(f"why.{knob.why}", knob.reason)
-        sentences.append(text.pieces("words.silent", name=knob.name, value=setting(knob.value), why=why))
+    for why in dict.fromkeys(text.or_else(f"why.{knob.why}", knob.reason) for knob in view.silent):
+        mine = [k for k in view.silent if text.or_else(f"why.{k.why}", k.reason) == why]
+        names = text("words.comma").join(f"{knob.name} = {setting(knob.value)}" for knob in mine)
+        sentences.append(text.pieces("words.silent.several" if len(mine) > 1 else "words.silent", names=names, why=why))
     return [_item(text("words.without"), _joined(sentences, text))] if sentences else []

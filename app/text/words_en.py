@@ -17,14 +17,15 @@ WORDS_EN: dict[str, str] = {
     "words.model": "The model",
     "words.model.found": "found these likeliest: {shares}. It was as undecided as among {n} equally likely tokens "
     "([[entropy|entropy]] {h} nats).",
+    "words.model.sure": "was all but certain: {shares} ([[entropy|entropy]] {h} nats).",
     "words.model.none": "gave scores that make no distribution (NaN or infinite).",
     "words.processors": "Processors",
     "words.no_stage": "None changed a score: the choice was made from the model's own distribution.",
     # -- what a stage did
     "words.stage.temperature.sharper": "sharpened the distribution: [[entropy|entropy]] {h0} → {h1} nats.",
     "words.stage.temperature.flatter": "flattened the distribution: [[entropy|entropy]] {h0} → {h1} nats.",
-    "words.stage.repetition_penalty.lowered": "lowered {lowered} that the text, prompt included, has already.",
-    "words.stage.repetition_penalty.raised": "raised {raised} that the text, prompt included, has already.",
+    "words.stage.repetition_penalty.lowered": "lowered {lowered} already in the text, prompt included.",
+    "words.stage.repetition_penalty.raised": "raised {raised} already in the text, prompt included.",
     "words.stage.encoder_repetition_penalty.lowered": "lowered {lowered} of the input.",
     "words.stage.encoder_repetition_penalty.raised": "raised {raised} of the input.",
     "words.stage.exponential_decay_length_penalty.lowered": "made the end less likely.",
@@ -62,8 +63,8 @@ WORDS_EN: dict[str, str] = {
     "words.cut.top_k": "kept the {kept} likeliest of {before} tokens and removed {mass} of the [[mass|probability]].",
     "words.cut.top_k.tied": "kept {kept} of {before} tokens, more than {value}, because the last ones are tied, and "
     "removed {mass} of the [[mass|probability]].",
-    "words.cut.top_p": "kept the {kept} likeliest of {before} tokens, with which the sum of {reached} crosses {value}, "
-    "and removed {mass} of the [[mass|probability]].",
+    "words.cut.top_p": "kept the {kept} likeliest of {before} tokens: together they have {reached}, which crosses "
+    "{value}. {mass} of the [[mass|probability]] went.",
     "words.cut.min_p": "asked for {value} × the likeliest token's {reference}, that is {threshold}: {kept} of "
     "{before} tokens reach it, and {mass} of the [[mass|probability]] went.",
     "words.cut.typical": "kept the {kept} of {before} tokens whose [[surprisal|surprisal]] is nearest to the entropy "
@@ -120,6 +121,7 @@ WORDS_EN: dict[str, str] = {
     "words.without": "Without effect",
     "words.idle": "{stages} ran and changed nothing at this step.",
     "words.idle.one": "{stages} ran and changed nothing at this step.",
-    "words.silent": "{name} = {value}: {why}.",
+    "words.silent": "{names}: {why}.",
+    "words.silent.several": "{names}, each of them: {why}.",
     "words.unknown": "Worth knowing",
 }

@@ -17,6 +17,7 @@ WORDS_ZH: dict[str, str] = {
     "words.model": "模型",
     "words.model.found": "认为最可能的是{shares}。它的犹豫程度相当于在 {n} 个同样可能的词元中选一个"
     "（[[entropy|熵]] {h} nats）。",
+    "words.model.sure": "几乎确定：{shares}（[[entropy|熵]] {h} nats）。",
     "words.model.none": "给出的分数不构成分布（NaN 或无穷大）。",
     "words.processors": "处理器",
     "words.no_stage": "没有一个改变分数：直接从模型自己的分布中选择。",
@@ -112,6 +113,7 @@ WORDS_ZH: dict[str, str] = {
     "words.without": "没有作用",
     "words.idle": "{stages} 运行了，但在这一步什么也没有改变。",
     "words.idle.one": "{stages} 运行了，但在这一步什么也没有改变。",
-    "words.silent": "{name} = {value}：{why}。",
+    "words.silent": "{names}：{why}。",
+    "words.silent.several": "{names}（每一个）：{why}。",
     "words.unknown": "需要知道",
 }
