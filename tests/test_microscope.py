@@ -51,6 +51,15 @@ def account(processor, before, input_ids=INPUT, **more):
 # --- bit for bit
 
 
+def ignored_lengths() -> list:
+    """What `prompt_ignore_length` may be: a tensor (here a tuple), one length for each row, only in newer versions."""
+    try:
+        of.RepetitionPenaltyLogitsProcessor(1.2, prompt_ignore_length=torch.tensor([2]))
+    except ValueError:
+        return [None, 0, 2, 9]
+    return [None, 0, 2, 9, (0,), (2,)]
+
+
 WARPERS = {
     "TemperatureLogitsWarper": st.fixed_dictionaries({"temperature": st.floats(0.01, 5.0)}),
     "TopHLogitsWarper": st.fixed_dictionaries({"top_h": st.floats(0.01, 1.0)}),
@@ -71,7 +80,7 @@ WARPERS = {
         {"epsilon": st.floats(1e-5, 0.9), "min_tokens_to_keep": st.integers(1, 400)}
     ),
     "RepetitionPenaltyLogitsProcessor": st.fixed_dictionaries(
-        {"penalty": st.floats(0.1, 5.0), "prompt_ignore_length": st.sampled_from([None, 0, 2, 9, (0,), (2,)])}
+        {"penalty": st.floats(0.1, 5.0), "prompt_ignore_length": st.sampled_from(ignored_lengths())}
     ),
     "EncoderRepetitionPenaltyLogitsProcessor": st.fixed_dictionaries(
         {"penalty": st.floats(0.1, 5.0), "encoder_input_ids": st.just(INPUT)}
