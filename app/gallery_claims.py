@@ -15,6 +15,7 @@ import torch
 from app.views.numbers import percent
 from app.views.token_text import shown, token_text
 from decoding import stats
+from decoding.errors import DecodingError
 from decoding.orders import LLAMA_CPP, TRANSFORMERS, run_orders, sampler_places
 from decoding.settings import Settings
 
@@ -44,7 +45,10 @@ def claims_of(item: GalleryItem, trace: Trace, others: Open) -> Facts:
     _claim(0 <= item.step < len(trace.steps), f"there is a step {item.step}")
     _claim(0 <= item.row < trace.n_rows, f"there is a row {item.row}")
     _claim((item.rank is not None) == (trace.ledger is not None), "a beam run opens at a candidate")
-    return CLAIMS[item.id](item, trace, others)
+    try:
+        return CLAIMS[item.id](item, trace, others)
+    except (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError, DecodingError) as err:
+        raise NotShownError(f"not so: it is a run of the kind that is asked for ({type(err).__name__}: {err})") from err
 
 
 def _claim(holds: bool, what: str) -> None:
@@ -201,7 +205,7 @@ def _eos_outside(item: GalleryItem, trace: Trace, others: Open) -> Facts:
     _claim(all(path != h.token_ids for h in trace.hypotheses), "it is not among the answers")
     return {
         "text": _text(trace, path), "p": percent(p), "rank": str(lost.rank + 1), "beams": str(n_beams),
-        "margin": _nats(-lost.margin), "n": str(item.step + 1),
+        "margin": _nats(-lost.margin),
     }  # fmt: skip
 
 

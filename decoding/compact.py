@@ -71,11 +71,7 @@ def _mentioned(trace: Trace, step: Step, row: int) -> set[int]:
     ids = set(trace.prefix(step.index, row).tolist())
     eos = trace.generation_config.get("eos_token_id")
     ids |= {eos} if isinstance(eos, int) else set(eos or ())
-    if step.candidates:
-        ids |= {c.token_id for c in step.candidates if c.parent == row}
-        ids |= {token for token, parent in zip(step.token_ids, step.parents, strict=True) if parent == row}
-    else:
-        ids.add(step.token_ids[row])
+    ids |= {*step.token_ids, *(c.token_id for c in step.candidates)}  # also other rows': views compare them
     ids |= {c.token_id for of_row in step.contrastive[row : row + 1] for c in of_row}
     return ids
 

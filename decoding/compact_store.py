@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["FILLED_LIMIT", "CompactStore", "PackedSteps"]
 
 KEPT_STEPS = 2  # filled up; every view of a step asks for it
-FILLED_LIMIT = 2**27  # scores of one step filled up: rows × (stages + 1) × vocabulary, half a gigabyte
+FILLED_LIMIT = 2**26  # scores of one step filled up: rows × (stages + 1) × vocabulary; 256 MiB
 
 
 class PackedSteps:

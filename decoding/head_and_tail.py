@@ -318,6 +318,10 @@ def _fill_row(packed: dict[str, Tensor], row: int, vocab: int, order: np.ndarray
             standing = decode_stage(packed, stage, row, torch.from_numpy(standing)).numpy()
             standing = _with_mass(standing, count, float(packed["tail.lse"][stage, row]))
         out.append(_filled(vocab, ids, scores.float().numpy(), tail_ids, count, standing))
+    for stage, filled in enumerate(out):
+        alive, said = int(np.count_nonzero(filled > -np.inf)), int(packed["facts.n_alive"][stage, row])
+        if alive != said:
+            raise ValueError(f"row {row} has {alive} tokens after stage {stage}, facts.n_alive says {said}")
     return out
 
 

@@ -17,6 +17,7 @@ import os
 import tempfile
 import threading
 import zipfile
+import zlib
 from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
@@ -141,7 +142,7 @@ class ZipStore:
         try:
             with self._lock:
                 blob = read_entry(self._archive, info.filename, info.file_size)
-        except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as err:
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as err:
             raise TraceFileError(f"step {index} cannot be read: {_why(err)}; the file is damaged") from err
         arrays = arrays_from_bytes(blob, f"step {index}")
         if self._compact:
