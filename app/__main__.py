@@ -83,6 +83,7 @@ def _add_page_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=7860, help="port to listen on (%(default)s)")
     parser.add_argument("--model", metavar="NAME", default=DEFAULT_MODEL, help="model to begin with")
     parser.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
+    parser.add_argument("--mcp", action="store_true", help="offer the API to assistants as MCP tools, too")
 
 
 def _add_record(commands: Any, with_knobs: bool) -> None:
@@ -166,6 +167,8 @@ def _version() -> str:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    if arguments.mcp:
+        _check_mcp()
     _check_port(arguments.host, arguments.port)
     # A million objects come to stay with these imports; looking through them for garbage takes a second.
     gc.disable()
@@ -179,8 +182,18 @@ def _serve(arguments: argparse.Namespace) -> int:
         model=arguments.model,
         trace_path=arguments.trace,
         open_browser=not arguments.no_browser and _has_desktop(),
+        mcp=arguments.mcp,
     )
     return 0
+
+
+def _check_mcp() -> None:
+    from importlib.util import find_spec
+
+    from decoding.errors import DecodingError
+
+    if find_spec("mcp") is None:
+        raise DecodingError('--mcp needs the package mcp; install it with pip install "decoding-explorer[mcp]"')
 
 
 def _check_port(host: str, port: int) -> None:

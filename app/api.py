@@ -150,7 +150,7 @@ class Api:
         """  # noqa: E501
         trace = self._runs.get(run).trace
         at, row = _within("step", step, len(trace.steps)), _within("row", row, trace.n_rows)
-        n = _within("n", n, MOST_TOKENS + 1, least=1)
+        n = _within("n", n, MOST_TOKENS + 1, least=1, remedy="a step has no more that matter")
         recorded = trace.steps[at]
         if not is_open(recorded, row, trace.rows_per_prompt):
             raise NotRecordedError(f"row {row} had ended before step {at}; choose an earlier step or another row")
@@ -290,12 +290,12 @@ def _with_length(settings: Settings) -> Settings:
     return settings
 
 
-def _within(name: str, value: Any, end: int, *, least: int = 0) -> int:
+def _within(name: str, value: Any, end: int, *, least: int = 0, remedy: str = "choose one of this run's") -> int:
     """A whole number from `least` up to, not including, `end`; programs in JavaScript send 3 as 3.0."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value < end:
-        raise SettingError(name, value, f"a whole number in [{least}, {end - 1}]", "choose one of this run's")
+        raise SettingError(name, value, f"a whole number in [{least}, {end - 1}]", remedy)
     return value
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NONE", "PUBLIC", "Limits"]
 
-REMEDY = "run Decoding Explorer on your own machine for more"
+REMEDY = "the Python library, on a machine of your own, takes more"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +53,13 @@ class Limits:
                 self._check_one(name, values.get(name), self.new_tokens)
         if self.rows is not None and n_prompts * rows > self.rows:
             raise PromptError(
-                f"{n_prompts} prompts with {rows} rows each make {n_prompts * rows} rows, and this server takes at "
-                f"most {self.rows}; ask for fewer, or {REMEDY}"
+                f"{n_prompts} prompts with {rows} rows each make {n_prompts * rows} rows, and at "
+                f"most {self.rows} are taken here; ask for fewer; {REMEDY}"
             )
         if self.positions is not None and n_prompts * rows * length > self.positions:
             raise PromptError(
-                f"{n_prompts * rows} rows of {length:,} prompt tokens make {n_prompts * rows * length:,}, and this "
-                f"server takes at most {self.positions:,}; shorten the prompt or use fewer beams, or {REMEDY}"
+                f"{n_prompts * rows} rows of {length:,} prompt tokens make {n_prompts * rows * length:,}, and at most "
+                f"{self.positions:,} are taken here; shorten the prompt or use fewer beams; {REMEDY}"
             )
 
     def check_trace(self, trace: Trace) -> None:
@@ -74,7 +74,7 @@ class Limits:
     @staticmethod
     def _check_one(name: str, value: Any, most: int | None) -> None:
         if most is not None and isinstance(value, int) and value > most:
-            raise SettingError(name, value, f"at most {most} on this server", REMEDY)
+            raise SettingError(name, value, f"at most {most} here", REMEDY)
 
 
 NONE = Limits()

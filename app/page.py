@@ -71,6 +71,7 @@ def launch(
     trace_path: str | Path | None = None,
     open_browser: bool = False,
     allowed_models: frozenset[str] | None = None,
+    mcp: bool = False,
 ) -> None:
     """Serves the page until it is interrupted; the model loads in a thread meanwhile.
 
@@ -79,7 +80,8 @@ def launch(
         model: what visitors get without asking; see `load_model`.
         trace_path: a trace to open on, instead of the recorded example.
         open_browser: whether to open a browser on it.
-        allowed_models: the only models that visitors may ask for; None for any.
+        allowed_models: the only models that visitors may ask for, whose runs are bounded; None for any.
+        mcp: whether the API is offered as MCP tools, too; needs the extra `mcp`.
 
     Raises:
         TraceFileError: the trace cannot be opened.
@@ -102,6 +104,7 @@ def launch(
         quiet=True,
         max_file_size="64mb",
         enable_monitoring=False,
+        mcp_server=mcp,
     )
 
 
