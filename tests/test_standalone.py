@@ -290,6 +290,7 @@ def test_few_scores_are_all_kept():
 def test_in_a_compact_trace_only_exact_scores_are_in_the_head():
     logits = [[-i / 100 for i in range(4000)]]
     trace = hand_made_trace(logits, [0], [TemperatureLogitsWarper(0.5)], texts=["x"] * 4000)
+    trace = replace(trace, model=replace(trace.model, vocab_size=4000))
     from decoding.compact import compact
 
     page = standalone_html(compact(trace, head=100))

@@ -171,8 +171,7 @@ class _Maker:
         opening = _place(session)
         trees, sums, steps = [], [], {}
         for prompt in range(session.trace.ledger.n_prompts):
-            self._go(prompt, 0, 0)
-            self._go(prompt, opening["step"], opening["rank"]) if prompt == opening["row"] else None
+            session.choose_node(json.dumps(opening | {"prompt": prompt}))  # another prompt opens at its best node
             trees.append(session.beam_tree()["data"])
             sums.append(self._sums())
             steps |= self._tables(prompt)
@@ -193,7 +192,7 @@ class _Maker:
 
     def _go(self, prompt: int, step: int, rank: int) -> None:
         place = json.dumps({"prompt": prompt, "step": step, "rank": rank})
-        if self.session.choose_node(place):  # another prompt opens at its best node
+        if self.session.choose_node(place):  # at another prompt's best node
             self.session.choose_node(place)
 
     def _sums(self) -> list[Any]:
