@@ -321,7 +321,8 @@ def _fill_row(packed: dict[str, Tensor], row: int, vocab: int, order: np.ndarray
     for stage, filled in enumerate(out):
         alive, said = int(np.count_nonzero(filled > -np.inf)), int(packed["facts.n_alive"][stage, row])
         if alive != said:
-            raise ValueError(f"row {row} has {alive} tokens after stage {stage}, facts.n_alive says {said}")
+            words = f"row {row} has {alive} tokens after stage {stage}, facts.n_alive says {said}"
+            raise TraceFileError(f"{words}; the trace is damaged")
     return out
 
 
