@@ -17,7 +17,7 @@ SHARE_EN: dict[str, str] = {
     "share.kind.trace": "Trace, lossless (.trace)",
     "share.kind.trace.tip": "every score of every step; opens here and with load_trace()",
     "share.kind.compact": "Trace, compact (.trace)",
-    "share.kind.compact.tip": "a hundredth of the size: the likeliest tokens exactly, the others summarised",
+    "share.kind.compact.tip": "about a fortieth of the size: the likeliest tokens exactly, the others summarised",
     "share.kind.html": "Page that works offline (.html)",
     "share.kind.html.tip": "one file for a mail or a lesson: charts, tree, sliders; no network, no server",
     "share.kind.json": "Numbers (.json)",

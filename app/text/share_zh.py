@@ -17,7 +17,7 @@ SHARE_ZH: dict[str, str] = {
     "share.kind.trace": "记录，无损（.trace）",
     "share.kind.trace.tip": "每一步的全部分数；可在此或用 load_trace() 打开",
     "share.kind.compact": "记录，紧凑（.trace）",
-    "share.kind.compact.tip": "大小约为百分之一：最可能的词元精确保留，其余汇总",
+    "share.kind.compact.tip": "大小约为四十分之一：最可能的词元精确保留，其余汇总",
     "share.kind.html": "可离线使用的网页（.html）",
     "share.kind.html.tip": "一个文件，可用于邮件或课堂：图表、树、滑块；无需网络和服务器",
     "share.kind.json": "数值（.json）",
