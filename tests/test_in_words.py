@@ -146,6 +146,14 @@ def test_many_banned_tokens_are_counted():
     )
 
 
+def test_what_touches_few_tokens_is_told_by_one_of_them():
+    # b, c and d are lowered; a, which gains what they lose, moves more than each of them.
+    trace = hand_made_trace([HALVES], [0], [SequenceBiasLogitsProcessor([[[i], -2.0] for i in (1, 2, 3)])])
+    (stage,) = step_reading(look_at(trace)).stages
+    assert (stage.n_changed, stage.shift.text, stage.shift.before) == (3, "b", near(0.25))
+    assert stage.shift.after == near(0.25 * math.exp(-2) / (0.5 + 0.5 * math.exp(-2)))
+
+
 def test_a_forced_token_was_forced():
     trace = hand_made_trace([HALVES], [3], [ForcedEOSTokenLogitsProcessor(2, 3)])
     said = told(trace)
@@ -217,6 +225,12 @@ def test_scores_that_are_no_distribution_are_said_to_be_none():
 def test_a_certain_model_is_said_to_be_certain():
     said = told(hand_made_trace([[9.0, *[0.0] * 7]], [0]))["The model"]
     assert said == "was all but certain: “a” (99.9%), “b” (0.01%), “c” (0.01%) (entropy 0.01 nats)."
+
+
+def test_what_never_changed_anything_is_told_once(tiny):
+    trace = record(tiny, "the cat", Settings(do_sample=True, top_k=99_999, seed=1, max_new_tokens=3))
+    assert [knob.why for knob in trace.silent] == ["never_changed"]
+    assert told(trace)["Without effect"] == "top_k 99999 ran and changed nothing at this step."
 
 
 def test_settings_silent_for_one_reason_are_told_together(tiny):
