@@ -1,4 +1,8 @@
-"""The entry that Hugging Face Spaces runs: `python app/space.py`."""
+"""The entry that Hugging Face Spaces runs: `python app/space.py`.
+
+On a CPU Space the model decodes there, on a GPU Space on its GPU; on ZeroGPU a GPU is borrowed for each run, see
+`app.zero`.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,11 @@ import os
 import sys
 from pathlib import Path
 
-# Run as a file, Python looks for modules beside it, not in the repository.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 MODEL = "smollm2-135m"
 
 
 def main() -> None:
-    """Serves the page to everyone, with one model."""
+    """Serves the page to everyone, with one model and bounded runs."""
     from app.page import launch
 
     port = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
@@ -22,4 +23,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # Run as a file, Python looks for modules beside it, not in the repository.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
     main()

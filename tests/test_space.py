@@ -1,0 +1,195 @@
+"""The Space: `python app/space.py` as Hugging Face runs it, and the real fork-and-pickle path of ZeroGPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from decoding import Settings, load_trace, record
+from decoding.fork import fork
+from tests.conftest import ROOT, _free_port, _wait_until_it_answers
+from tests.fake_zero import Scheduler, scheduler
+from tests.zero_runs import FORK_AT, FORK_TOKEN, PROMPT, RUNS
+
+A_SPACE = {"SPACE_ID": "someone/decoding-explorer", "SYSTEM": "spaces", "GRADIO_SERVER_NAME": "127.0.0.1"}
+ASKED = {"do_sample": True, "top_p": 0.9, "seed": 0, "max_new_tokens": 5}
+
+
+@contextmanager
+def serving(folder: Path, **environment: str) -> Iterator[str]:
+    """The address of the page as a Space serves it."""
+    port, log = _free_port(), folder / "server.log"
+    variables = {**os.environ, **A_SPACE, **environment, "GRADIO_SERVER_PORT": str(port)}
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            [sys.executable, "app/space.py"], cwd=ROOT, env=variables, stdout=out, stderr=subprocess.STDOUT
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_it_answers(url, server, log)
+        yield url
+    finally:
+        server.terminate()
+        try:
+            server.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def test_a_space_serves_the_page_with_one_model_and_bounded_runs(lm, tmp_path):
+    from gradio_client import Client
+    from gradio_client.exceptions import AppError
+
+    with serving(tmp_path) as url:
+        with urllib.request.urlopen(url) as answer:
+            assert "Decoding Explorer" in answer.read().decode()
+        client = Client(url, verbose=False)
+        run = client.predict("The capital of France is", ASKED, api_name="/record")
+        assert run["text"] == record(lm, "The capital of France is", Settings(**ASKED)).text()
+        with pytest.raises(AppError, match="must be one of smollm2-135m on this public page"):
+            client.predict("a", model="Qwen/Qwen2.5-0.5B-Instruct", api_name="/record")
+
+
+# --- ZeroGPU
+
+
+@pytest.fixture(scope="module")
+def tiny_folder(tiny, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny.model.save_pretrained(folder)
+    tiny.tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def borrowed(tiny_folder, tmp_path_factory) -> tuple[Path, dict, Scheduler]:
+    """Runs that workers decoded: their folder, what was noted, and what the scheduler was asked."""
+    folder = tmp_path_factory.mktemp("runs")
+    command = [sys.executable, "-m", "tests.zero_runs", str(tiny_folder), str(folder)]
+    with scheduler() as zero:
+        done = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, **zero.environment}, capture_output=True, text=True, timeout=240
+        )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder, json.loads((folder / "notes.json").read_text()), zero
+
+
+@pytest.fixture(scope="module")
+def here(tiny_folder):
+    """The model in this process, with as many threads as a worker has: sums come out the same to the last bit."""
+    from decoding import load_model
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield load_model(str(tiny_folder), device="cpu")
+    torch.set_num_threads(before)
+
+
+def assert_the_same(theirs, ours) -> None:
+    assert theirs.sequences.equal(ours.sequences)
+    assert [s.token_ids for s in theirs.steps] == [s.token_ids for s in ours.steps]
+    assert theirs.stop_reasons == ours.stop_reasons
+    for a, b in zip(theirs.steps, ours.steps, strict=True):
+        for row in range(ours.n_rows):
+            assert all(map(torch.equal, a.all_scores(row=row), b.all_scores(row=row)))
+        assert a.candidates == b.candidates
+        assert a.pool == b.pool
+        assert a.contrastive == b.contrastive
+    assert theirs.stages == ours.stages
+    assert theirs.silent == ours.silent
+    assert theirs.generation_config == ours.generation_config
+    assert theirs.text() == ours.text()
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_borrowed_gpu_gives_the_same_trace_as_none(borrowed, here, name):
+    folder, notes, _ = borrowed
+    assert_the_same(load_trace(folder / f"{name}.trace"), record(here, PROMPT, Settings(**RUNS[name])))
+    assert notes[f"verify {name}"] is True
+
+
+def test_a_fork_on_a_borrowed_gpu_is_the_same_fork(borrowed, here):
+    source = record(here, PROMPT, Settings(**RUNS["greedy"]))
+    ours = fork(source, here, step=FORK_AT, token_id=FORK_TOKEN)
+    theirs = load_trace(borrowed[0] / "fork.trace")
+    assert_the_same(theirs, ours)
+    assert theirs.fork == ours.fork
+
+
+def test_a_run_that_is_stopped_keeps_the_steps_that_were_seen(borrowed):
+    assert borrowed[1]["stopped"] == [3, ["user"], True]
+
+
+def test_a_beam_run_keeps_its_ledger_while_it_grows(borrowed):
+    assert borrowed[1]["ledger is one object"] is True
+
+
+def test_the_workers_errors_arrive_in_their_own_words(borrowed):
+    kind, words = borrowed[1]["error prompt"]
+    assert kind == "PromptError"
+    assert "takes at most" in words
+    kind, words = borrowed[1]["error setting"]
+    assert kind == "SettingError"
+    assert words.startswith("bad_words_ids must be made of token ids")
+
+
+def test_the_gpu_is_asked_for_as_long_as_the_run_may_take(borrowed):
+    asked = borrowed[2].seconds
+    assert len(asked) == 2 * len(RUNS) + 5  # runs and their verification, a fork, a stopped run, its own, two errors
+    assert min(asked) >= 12  # what it takes to begin
+    assert max(asked) == int(12 + 100 * (0.06 + 0.01))  # the run of a hundred tokens
+
+
+def test_a_space_with_zero_gpu_records_through_a_worker(lm, tmp_path):
+    from gradio_client import Client
+    from gradio_client.exceptions import AppError
+
+    prompt = "The capital of France is"
+    with scheduler() as zero, serving(tmp_path, **zero.environment) as url:
+        client = Client(url, verbose=False)
+        run = client.predict(prompt, ASKED, api_name="/record")
+        assert len(zero.seconds) == 1
+        report = client.predict(run["run"], api_name="/verify")
+        with pytest.raises(AppError, match="bad_words_ids must be made of token ids"):  # the worker found out
+            client.predict("a", {"bad_words_ids": [[10**6]], "max_new_tokens": 1}, api_name="/record")
+    ours = record(lm, prompt, Settings(**ASKED))
+    assert [token["id"] for token in run["tokens"]] == [step.token_ids[0] for step in ours.steps]
+    assert report["equal"] is True
+
+
+# --- what the Space is told
+
+
+def front_matter() -> dict[str, str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = text.split("---\n")[1].splitlines()
+    return dict(re.match(r"(\w+): *(.*)", line).groups() for line in lines if re.match(r"\w+:", line))
+
+
+def test_the_readme_tells_the_space_what_requirements_pin():
+    said = front_matter()
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    assert said["sdk"] == "gradio"
+    assert said["sdk_version"] == pins["gradio"]
+    assert (ROOT / said["app_file"]).is_file()
+    assert said["license"] == "apache-2.0"
+    assert len(said["short_description"]) <= 60
+    colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+    assert {said["colorFrom"], said["colorTo"]} <= colours
+    assert "  - HuggingFaceTB/SmolLM2-135M-Instruct\n" in (ROOT / "README.md").read_text()
+
+
+def test_requirements_are_whole_without_the_repository():
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        assert not line.startswith(("-", ".", "/"))

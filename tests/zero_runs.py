@@ -1,0 +1,69 @@
+"""Runs through ZeroGPU's workers, in a process of its own: `python -m tests.zero_runs MODEL FOLDER`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from app.decoder import Decoder, load_model
+from decoding.errors import DecodingError
+from decoding.settings import Settings
+from decoding.trace import Trace
+
+RUNS = {
+    "greedy": {"max_new_tokens": 6},
+    "sample": {"do_sample": True, "temperature": 1.3, "top_k": 40, "seed": 3, "max_new_tokens": 6},
+    "two_rows": {"do_sample": True, "num_return_sequences": 2, "seed": 5, "max_new_tokens": 4},
+    "beam_search": {"num_beams": 3, "max_new_tokens": 6},
+    "contrastive": {"penalty_alpha": 0.6, "top_k": 4, "max_new_tokens": 4},
+}
+PROMPT = "ab c"
+FORK_AT, FORK_TOKEN = 2, 7
+
+
+def recorded(decoder: Decoder, steps, recorder, stop_after: int | None = None) -> Trace:
+    """The trace; the steps are closed early where asked to."""
+    seen = []
+    for step in steps:
+        seen.append(recorder.trace.scores(step=step.index))  # while it goes on
+        if len(seen) == stop_after:
+            break
+    steps.close()
+    return recorder.trace
+
+
+def main(model: str, folder: Path) -> None:
+    """Saves a trace per run, and in notes.json what else was seen."""
+    decoder = Decoder()
+    lm = load_model(model)
+    notes = {"device": lm.device}
+    for name, values in RUNS.items():
+        recorder = decoder.recorder(2**24)
+        trace = recorded(decoder, decoder.stream(lm, PROMPT, Settings(**values), recorder), recorder)
+        trace.save(folder / f"{name}.trace")
+        notes[f"verify {name}"] = decoder.verify(trace, lm).equal
+        if name == "beam_search":
+            notes["ledger is one object"] = recorder.trace.ledger is trace.steps[0]._ledger
+        if name == "greedy":
+            forked = decoder.recorder(2**24)
+            steps = decoder.stream_fork(trace, lm, forked, step=FORK_AT, token_id=FORK_TOKEN, row=0, kept=None)
+            recorded(decoder, steps, forked).save(folder / "fork.trace")
+    recorder = decoder.recorder(2**24)
+    steps = decoder.stream(lm, PROMPT, Settings(max_new_tokens=100), recorder)
+    stopped = recorded(decoder, steps, recorder, stop_after=3)
+    notes["stopped"] = [len(stopped.steps), list(stopped.stop_reasons), decoder.verify(stopped, lm).equal]
+    for name, prompt, settings in (
+        ("prompt", "ab " * 5000, Settings(max_new_tokens=2)),
+        ("setting", "ab", Settings(bad_words_ids=[[10**6]], max_new_tokens=2)),
+    ):
+        recorder = decoder.recorder(2**24)
+        try:
+            recorded(decoder, decoder.stream(lm, prompt, settings, recorder), recorder)
+        except DecodingError as error:
+            notes[f"error {name}"] = [type(error).__name__, str(error)]
+    (folder / "notes.json").write_text(json.dumps(notes))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
