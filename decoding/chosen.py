@@ -163,17 +163,16 @@ def _quick_fact(scores: np.ndarray, token_id: int, rules: Sequence[Any], ranks: 
 
 def _fact_among(left: _Left, scores: np.ndarray, token_id: int, ranks: bool) -> ChosenFact | None:
     """None where the answer hangs on a score that may be left or not."""
-    own, kept = scores[token_id], left.values >= left.edge
-    torn_out = np.count_nonzero(left.values == left.edge) - left.torn if left.torn else 0
+    own, gap = scores[token_id], float(scores[token_id]) - float(left.top)
+    kept = left.values > left.edge if left.torn else left.values >= left.edge
     unsure = kept & (left.values < left.sure) if left.sure > left.edge else np.zeros(1, dtype=bool)
     if own < left.edge:
-        rank = None if unsure.any() else int(np.count_nonzero(kept)) - torn_out
+        rank = None if unsure.any() else int(np.count_nonzero(kept)) + left.torn
         return None if rank is None and ranks else ChosenFact(probability=0.0, rank=rank, first=False)
-    gap = float(own) - float(left.top)
     if own < left.sure or (left.torn and own == left.edge) or UNDERFLOWS[0] < gap < UNDERFLOWS[1]:
         return None
-    total = (left.masses * kept).sum(dtype=np.float64) - torn_out * math.exp(left.edge - left.top)
-    in_doubt = (left.masses * unsure).sum(dtype=np.float64)
+    total = float((left.masses * kept).sum(dtype=np.float64)) + left.torn * math.exp(left.edge - left.top)
+    in_doubt = float((left.masses * unsure).sum(dtype=np.float64))
     probability = math.exp(gap) / (total - in_doubt / 2)
     if probability * in_doubt > (total - in_doubt) * PROBABILITY_ERROR:
         return None
@@ -217,7 +216,7 @@ def _nucleus(left: _Left, top_p: float) -> _Left | None:
     """Sorts only the scores around the edge; None where it lies elsewhere than it seemed."""
     values, top, total = left.values, left.top, left.masses.sum(dtype=np.float64)
     low, high = _about(values, top, (1 - top_p) * total)
-    above = values >= high
+    above = values > high
     n_above = np.count_nonzero(above)
     mass_above = (left.masses * above).sum(dtype=np.float64) / total if n_above else 0.0
     inside = np.sort(values[values >= low if n_above == 0 else (values >= low) & ~above])[::-1]

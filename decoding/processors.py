@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,6 +42,8 @@ def effective_config(trace: Trace, settings: Settings) -> GenerationConfig:
     for derived in ("max_length", "min_length"):  # generate() made these from the number of new tokens
         values.pop(derived, None)
     values |= _with_known_ids(trace, settings)
+    if settings.num_return_sequences is None and values.get("num_return_sequences", 1) > _most_returned(values):
+        del values["num_return_sequences"]  # the rows are those recorded; these settings would make fewer
     if isinstance(values.get("watermarking_config"), dict):
         values["watermarking_config"] = watermarking(values["watermarking_config"])
     config = GenerationConfig(**values)
@@ -71,6 +74,12 @@ def processors_of(trace: Trace, config: GenerationConfig) -> LogitsProcessorList
         device="cpu",
         model_kwargs={"attention_mask": None if bool((mask == 1).all()) else mask},
     )
+
+
+def _most_returned(values: dict[str, Any]) -> float:
+    """How many sequences `generate()` would return per prompt at most."""
+    n_beams = values.get("num_beams") or 1
+    return n_beams if n_beams > 1 else math.inf if values.get("do_sample") else 1
 
 
 def _prompts(trace: Trace) -> Tensor:

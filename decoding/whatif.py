@@ -19,7 +19,7 @@ from transformers.generation import SynthIDTextWatermarkLogitsProcessor
 from decoding.beam_replay import Replay, replay
 from decoding.chosen import ChosenFact, chosen_facts
 from decoding.compact_bounds import how_exact, nearly_equal
-from decoding.errors import NotRecordedError
+from decoding.errors import NotRecordedError, SettingError
 from decoding.knobs import BEAM_MODES
 from decoding.processors import NEEDS_THE_MODEL, effective_config, processors_of
 from decoding.settings import Settings, mode_of
@@ -64,13 +64,20 @@ class WhatIf:
     The whole run is answered at once: 200 steps of 49,152 tokens take about a tenth of a second where temperature,
     top-k, top-p and min-p act, after whatever penalties; `decoding.chosen` says how. typical_p, top_h, epsilon_cutoff,
     eta_cutoff, watermarks, and sampled beams take transformers' own time: together with top_p about a second.
+
+    Raises:
+        SettingError: transformers refuses the settings, or they need a tokenizer.
     """
 
     def __init__(self, trace: Trace, settings: Settings) -> None:
         self.trace, self.settings = trace, settings
-        self.config = effective_config(trace, settings)
+        try:
+            self.config = effective_config(trace, settings)
+            self._processors = processors_of(trace, self.config)
+        except (TypeError, ValueError) as err:  # transformers' own checks of a combination
+            wanted = "a combination that transformers accepts"
+            raise SettingError("settings", settings.given(), wanted, str(err)) from err
         self.mode = mode_of(self.config.to_dict())
-        self._processors = processors_of(trace, self.config)
         self._log_softmax = trace.ledger is not None
         self._guided = self._recorded_guidance()
         head = [Stage(name=LOG_SOFTMAX, params={})] if self._log_softmax else []

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from transformers.generation import LogitsProcessorList
 
 from decoding.stages import encode_stages, run_processors, stages_of
@@ -13,7 +16,7 @@ from decoding.step_store import MemoryStore
 from decoding.tokens import TokenTable
 from decoding.trace import ModelInfo, Step, Trace
 
-__all__ = ["HOSTILE", "hand_made_trace", "token_table"]
+__all__ = ["HOSTILE", "hand_made_trace", "token_table", "trace_of_logits"]
 
 HOSTILE = (
     "<img src=x onerror=\"window.owned='img'\">",
@@ -80,5 +83,37 @@ def hand_made_trace(
         stop_reasons=("max_length",),
         tokens=token_table(texts),
         prompts=(str(texts[0]),),
+        store=store,
+    )
+
+
+def trace_of_logits(
+    logits: Tensor, chosen: Sequence[Sequence[int]], prompt_ids: Sequence[int] = (0,), **config: Any
+) -> Trace:
+    """A sampled run without any processor, and without texts.
+
+    Args:
+        logits: [n_steps, rows, vocab], in the dtype to record them in.
+        chosen: [n_steps][rows].
+        prompt_ids: of every row.
+        config: parameters that acted, besides `do_sample`.
+    """
+    store, n_rows = MemoryStore(), logits.shape[1]
+    for raw in logits:
+        store.append({"logits": raw, **encode_stages((), [raw.float()])})
+    prompt = torch.tensor([list(prompt_ids)] * n_rows)
+    return Trace(
+        steps=tuple(
+            Step(index=t, token_ids=tuple(ids), ended=(False,) * n_rows, stages=(), _store=store)
+            for t, ids in enumerate(chosen)
+        ),
+        stages=(),
+        prompt_ids=prompt,
+        prompt_mask=torch.ones_like(prompt),
+        sequences=torch.cat([prompt, torch.tensor(chosen).T], dim=1),
+        mode="sample",
+        generation_config={"do_sample": True, "num_return_sequences": n_rows, **config},
+        model=replace(MODEL, vocab_size=logits.shape[-1], dtype=str(logits.dtype).removeprefix("torch.")),
+        stop_reasons=("max_length",) * n_rows,
         store=store,
     )

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import random
+import tempfile
+from dataclasses import replace
 
 import pytest
 import torch
+import transformers.generation as hf
 
-from decoding import Settings, record
+from decoding import Settings, load_trace, record
+from decoding.chosen import chosen_facts
+from decoding.errors import NotRecordedError, SettingError
+from tests.hand_made import trace_of_logits
 from tests.test_beam_parity import random_beam_settings
 from tests.test_parity import assert_same_bits, random_settings
+from tests.test_step_store import SmallDisk
 from tests.tiny_models import tiny_lm
 
 LMS = {}
@@ -137,3 +145,171 @@ def test_diverse_groups_are_said_to_be_left_out(tiny):
     w = record(tiny, "The", settings).whatif(settings)
     assert [s.what for s in w.statements] == ["diversity_penalty"]
     assert w.replay is None
+
+
+# --- hand-made steps ----------------------------------------------------------------------------------------
+
+# exp gives 4 : 2 : 1 : 1, so the probabilities are 1/2, 1/4, 1/8, 1/8
+LOGITS = [math.log(4), math.log(2), 0.0, 0.0]
+
+
+def of_rows(*choices, logits=LOGITS, **config):
+    """A run of one row that took these tokens, from the same four logits at each step; the prompt is token 0."""
+    return trace_of_logits(torch.tensor([[logits]] * len(choices)), [[i] for i in choices], **config)
+
+
+def test_top_p_keeps_the_token_that_crosses_and_the_others_share_its_probability():
+    w = of_rows(0, 1, 2).whatif(Settings(do_sample=True, top_k=0, top_p=0.7))
+    assert [p for (p,) in w.chosen_probability] == pytest.approx([2 / 3, 1 / 3, 0.0])
+    assert w.chosen_rank == ((0,), (1,), (2,))
+    assert w.chosen_survives == ((True,), (True,), (False,))
+    assert w.diverges_at == 2
+
+
+def test_a_removed_token_ranks_behind_all_that_are_left():
+    w = of_rows(3).whatif(Settings(do_sample=True, top_k=1))
+    assert w.chosen_rank == ((1,),)
+
+
+def test_a_greedy_run_takes_the_first_of_tied_tokens():
+    trace = of_rows(0, 1, 2, logits=[0.0, 3.0, 3.0, 1.0])
+    assert trace.whatif(Settings(do_sample=False)).diverges_at == 0
+    w = of_rows(1, 2, logits=[0.0, 3.0, 3.0, 1.0]).whatif(Settings(do_sample=False))
+    assert w.chosen_rank == ((0,), (0,))
+    assert w.diverges_at == 1  # token 2 is as likely as token 1, and comes after it
+
+
+@pytest.mark.parametrize("rules", [[], [hf.TopKLogitsWarper(2)], [hf.TopPLogitsWarper(0.9)]])
+def test_of_tied_tokens_only_one_comes_first(rules):
+    scores = torch.tensor([[0.0, 3.0, 3.0, 1.0]])
+    facts = chosen_facts(rules, torch.tensor([[0]]), scores, [0, 0, 0], [1, 2, 3])
+    assert [fact.first for fact in facts] == [True, False, False]
+
+
+# --- what cannot be told ------------------------------------------------------------------------------------
+
+
+def test_settings_that_remove_every_token_have_a_plain_answer():
+    w = of_rows(0, 1).whatif(Settings(do_sample=True, top_p=0.9, suppress_tokens=[0, 1, 2, 3]))
+    assert w.chosen_probability == ((0.0,), (0.0,))
+    assert w.chosen_survives == ((False,), (False,))
+    assert w.chosen_rank == ((0,), (0,))
+    assert w.diverges_at == 0
+    assert [(s.why, s.step) for s in w.statements] == [("nothing_left", 0)]
+    assert w.statements[0].text == "step 0 is left without any token; it is the first of 2"
+    assert bool((w.scores(step=0) == -math.inf).all())
+
+
+def test_the_first_step_without_a_token_is_named():
+    # the first step leaves token 1 alone, which the second may not repeat
+    w = of_rows(1, 1, 1).whatif(Settings(do_sample=True, suppress_tokens=[0, 2, 3], no_repeat_ngram_size=1))
+    assert w.chosen_probability == ((1.0,), (0.0,), (0.0,))
+    assert w.diverges_at == 1
+    assert [(s.why, s.step) for s in w.statements] == [("nothing_left", 1)]
+
+
+def test_a_greedy_run_without_any_token_left_goes_on_with_token_0_as_generate_does():
+    w = of_rows(0, 1).whatif(Settings(do_sample=False, suppress_tokens=[0, 1, 2, 3]))
+    assert w.chosen_survives == ((False,), (False,))
+    assert w.diverges_at == 1
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf])
+@pytest.mark.parametrize("do_sample", [True, False])
+def test_scores_that_are_no_numbers_give_no_probability_and_are_said(odd, do_sample):
+    trace = of_rows(0, 2, logits=[1.0, odd, 0.0, 2.0])
+    w = trace.whatif(Settings(do_sample=do_sample, top_p=0.9 if do_sample else None))
+    assert w.chosen_probability == ((0.0,), (0.0,))
+    assert w.chosen_survives == ((False,), (False,))
+    assert [(s.why, s.step) for s in w.statements] == [("not_numbers", 0)]
+    mended = trace.whatif(Settings(do_sample=do_sample, remove_invalid_values=True))
+    assert mended.statements == ()
+
+
+@pytest.fixture
+def a_full_disk(monkeypatch):
+    """From the third step on nothing can be kept of what the tiny model gives."""
+    disk = SmallDisk(4_000, short=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "TemporaryFile", lambda **kwargs: disk)
+        yield
+
+
+def test_a_lost_step_is_said_and_the_others_are_told(tiny, a_full_disk, tmp_path):
+    given = Settings(do_sample=True, seed=1, top_k=9, max_new_tokens=6)
+    trace = record(tiny, "The cat", given, memory_budget=0)
+    whole = record(tiny, "The cat", given)
+    assert trace.store.lost_from == 2
+    trace.save(tmp_path / "partly.trace")
+    other = Settings(do_sample=True, top_p=0.5)
+    all_told = whole.whatif(other)
+    for partly in (trace, load_trace(tmp_path / "partly.trace")):
+        w = partly.whatif(other)
+        assert w.chosen_probability == (*all_told.chosen_probability[:2], *[(None,)] * 4)
+        assert w.chosen_rank == (*all_told.chosen_rank[:2], *[(None,)] * 4)
+        assert w.chosen_survives[2:] == ((None,),) * 4
+        assert w.diverges_at in (all_told.diverges_at, None)
+        assert [(s.why, s.step) for s in w.statements] == [("lost", 2)]
+        with pytest.raises(NotRecordedError, match="step 2"):
+            w.scores(step=2)
+
+
+def test_lost_steps_leave_it_open_whether_beams_would_have_been_the_same(tiny, a_full_disk):
+    given = Settings(num_beams=2, max_new_tokens=6)
+    w = record(tiny, "The cat", given, memory_budget=0).whatif(given)
+    assert w.replay is None
+    assert [s.why for s in w.statements] == ["lost"]
+    assert w.chosen_probability[-1] == (None, None)
+
+
+def test_rows_that_had_ended_are_not_asked(tiny):
+    given = Settings(do_sample=True, num_return_sequences=3, temperature=3.0, top_k=0, seed=5, max_new_tokens=12,
+                     eos_token_id=list(range(4, 100)))  # fmt: skip
+    trace = record(tiny, "The", given)
+    w = trace.whatif(Settings(**{**given.given(), "top_p": 0.6}))
+    ended = [step.ended for step in trace.steps]
+    assert any(any(rows) for rows in ended)
+    assert [tuple(p is None for p in rows) for rows in w.chosen_probability] == ended
+
+
+def test_transformers_own_objections_are_setting_errors():
+    with pytest.raises(SettingError, match="forced_bos_token_id"):
+        of_rows(0).whatif(Settings(forced_bos_token_id=[3], suppress_tokens=[3]))
+
+
+def test_a_run_of_several_rows_that_was_recorded_without_settings_can_be_asked_about_greedy_decoding(tiny):
+    trace = record(tiny, "The", Settings(do_sample=True, num_return_sequences=2, seed=1, max_new_tokens=4))
+    w = replace(trace, settings=None).whatif(Settings(do_sample=False))
+    likeliest = [[int(step.scores(row=row, stage=0).argmax()) for row in range(2)] for step in trace.steps]
+    parts = [step.token_ids != tuple(best) for step, best in zip(trace.steps, likeliest, strict=True)]
+    assert w.diverges_at == parts.index(True)
+
+
+# --- files, and processors with a memory --------------------------------------------------------------------
+
+
+def test_a_trace_from_a_file_gives_the_same_answers(tiny, tmp_path):
+    trace = record(tiny, ["The capital of", "A"], Settings(do_sample=True, temperature=2.0, seed=1, max_new_tokens=8))
+    trace.save(tmp_path / "run.trace")
+    other = Settings(do_sample=True, temperature=0.9, top_k=0, top_p=0.8, min_p=0.02, repetition_penalty=1.3)
+    here, there = trace.whatif(other), load_trace(tmp_path / "run.trace").whatif(other)
+    assert there.stages == here.stages
+    assert there.chosen_probability == here.chosen_probability
+    assert there.chosen_rank == here.chosen_rank
+    assert there.row_diverges_at == here.row_diverges_at
+    for step in range(len(trace.steps)):
+        for stage in range(len(here.stages) + 1):
+            for row in range(2):
+                assert_same_bits(
+                    there.scores(step=step, row=row, stage=stage), here.scores(step=step, row=row, stage=stage)
+                )
+
+
+def test_a_watermark_that_remembers_is_the_recorded_one_in_whatever_order_the_steps_are_asked_for(tiny):
+    given = Settings(do_sample=True, seed=2, top_k=20, max_new_tokens=8,
+                     watermarking_config={"ngram_len": 3, "keys": [5, 11, 7]})  # fmt: skip
+    trace = record(tiny, "The cat", given)
+    w = trace.whatif(given)
+    assert w.diverges_at is None
+    for step in (5, 2, 7, 0, 3):
+        assert_same_bits(w.scores(step=step), trace.scores(step=step))
