@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from app.ask import MODE_NEEDS, MODES_SHOWN, modes_of
-from app.shelf import ModelState
 from app.text import LANGUAGES, Text
 from app.views.numbers import setting
 from decoding.knobs import KNOBS, Knob
 
 if TYPE_CHECKING:
+    from app.shelf import ModelState
     from decoding.trace import Trace
 
 __all__ = ["ask_of", "header_json", "knobs_json", "message_json", "model_status", "running_status", "waiting_status"]
