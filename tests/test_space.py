@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import gradio as gr
 import pytest
 import torch
 
 from decoding import Settings, load_trace, record
+from decoding.errors import RecordingError
 from decoding.fork import fork
 from tests.conftest import ROOT, _free_port, _wait_until_it_answers
 from tests.fake_zero import Scheduler, scheduler
@@ -144,9 +148,47 @@ def test_the_workers_errors_arrive_in_their_own_words(borrowed):
     assert words.startswith("bad_words_ids must be made of token ids")
 
 
+def test_the_page_runs_and_verifies_on_a_borrowed_gpu(borrowed, here):
+    text, reasons, _, verdict = borrowed[1]["page beams"]
+    ours = record(here, PROMPT, Settings(**RUNS["beam_search"]))
+    assert text == ours.text()
+    assert reasons == list(ours.stop_reasons)
+    assert verdict == "good"
+
+
+def test_the_page_shows_the_workers_errors_and_keeps_the_run_before(borrowed, here):
+    text, _, message, _ = borrowed[1]["page error"]
+    assert "bad_words_ids must be made of token ids" in message
+    assert text == record(here, PROMPT, Settings(**RUNS["greedy"])).text()
+
+
+def test_a_gpu_that_is_taken_back_leaves_the_steps_before(tiny, monkeypatch):
+    """With the steps of a worker that dies after the second; ZeroGPU says so in a gr.Error, with a link in it."""
+    from app import zero
+
+    trace = record(tiny, "ab", Settings(max_new_tokens=4))
+
+    def dies(order):
+        for step in trace.steps[:2]:
+            seen = replace(trace, steps=trace.steps[: step.index + 1], stop_reasons=("running",))
+            yield pickle.dumps(zero._message(seen, step))
+        raise gr.Error('GPU task aborted, <a href="https://example.org">sign in</a> for more')
+
+    monkeypatch.setattr(zero, "_decode", dies)
+    recorder, seen = zero.Recorder(memory_budget=2**24), []
+    with pytest.raises(RecordingError, match="GPU task aborted, sign in for more") as error:
+        for step in zero.stream(tiny, "ab", Settings(max_new_tokens=4), recorder):
+            seen.append(step.token_ids)
+    assert seen == [step.token_ids for step in trace.steps[:2]]
+    assert len(error.value.trace.steps) == 2
+    assert error.value.trace.stop_reasons == ("error",)
+    assert error.value.trace.scores(step=1).equal(trace.scores(step=1))
+
+
 def test_the_gpu_is_asked_for_as_long_as_the_run_may_take(borrowed):
     asked = borrowed[2].seconds
-    assert len(asked) == 2 * len(RUNS) + 5  # runs and their verification, a fork, a stopped run, its own, two errors
+    # Runs and their verification; the page's two and theirs; a fork; a run stopped and its; two errors.
+    assert len(asked) == 2 * len(RUNS) + 4 + 1 + 2 + 2
     assert min(asked) >= 12  # what it takes to begin
     assert max(asked) == int(12 + 100 * (0.06 + 0.01))  # the run of a hundred tokens
 

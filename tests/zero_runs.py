@@ -6,10 +6,15 @@ import json
 import sys
 from pathlib import Path
 
+from app import limits
 from app.decoder import Decoder, load_model
+from app.handlers import Handlers
+from app.session import Session
+from app.shelf import ModelState
 from decoding.errors import DecodingError
 from decoding.settings import Settings
 from decoding.trace import Trace
+from decoding.trace_file import load_trace
 
 RUNS = {
     "greedy": {"max_new_tokens": 6},
@@ -33,6 +38,32 @@ def recorded(decoder: Decoder, steps, recorder, stop_after: int | None = None) -
     return recorder.trace
 
 
+class Shelf:
+    """One model, loaded already."""
+
+    limits = limits.PUBLIC
+
+    def __init__(self, lm) -> None:
+        self.default, self._ready = lm.name, ModelState(name=lm.name, phase="ready", lm=lm)
+
+    def state(self, name: str) -> ModelState:
+        return self._ready
+
+    def loading(self, name: str):
+        yield self._ready
+
+
+def on_the_page(lm, first: Trace, mode: str, **given) -> list:
+    """What a visitor who presses Run, then Verify, has in the end: the text, the message, the verdict."""
+    handlers, session = Handlers(Shelf(lm)), Session(first)
+    message = verdict = ""
+    for out in handlers.run(session, "", "text", PROMPT, "", json.dumps({"mode": mode, "given": given})):
+        message = getattr(out[Handlers.RUN.index("message")], "props", {}).get("data", message)
+    for out in handlers.verify(session):
+        verdict = getattr(out[0], "props", {}).get("data", verdict)
+    return [session.trace.text(), session.trace.stop_reasons, message, json.loads(verdict)["kind"]]
+
+
 def main(model: str, folder: Path) -> None:
     """Saves a trace per run, and in notes.json what else was seen."""
     decoder = Decoder()
@@ -49,6 +80,9 @@ def main(model: str, folder: Path) -> None:
             forked = decoder.recorder(2**24)
             steps = decoder.stream_fork(trace, lm, forked, step=FORK_AT, token_id=FORK_TOKEN, row=0, kept=None)
             recorded(decoder, steps, forked).save(folder / "fork.trace")
+    first = load_trace(folder / "greedy.trace")
+    notes["page beams"] = on_the_page(lm, first, "beam_search", **RUNS["beam_search"])
+    notes["page error"] = on_the_page(lm, first, "greedy", bad_words_ids="[[1000000]]", max_new_tokens=2)
     recorder = decoder.recorder(2**24)
     steps = decoder.stream(lm, PROMPT, Settings(max_new_tokens=100), recorder)
     stopped = recorded(decoder, steps, recorder, stop_after=3)
