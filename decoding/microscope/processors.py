@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from decoding.errors import NotRecordedError
 from decoding.microscope.slide import ONE, VOCAB, Slide, listed
 
 __all__ = [
@@ -129,7 +130,7 @@ def _without_padding(s: Slide, context: Context, skipped: int | list[int] | None
 def encoder_repetition_penalty(s: Slide, scores: Tensor, params: Mapping[str, Any], context: Context) -> Tensor:
     """What stands in the input is made more likely: the same operations with 1 ÷ penalty."""
     if context.encoder_ids is None:
-        raise ValueError("the ids that the encoder read are not known")
+        raise NotRecordedError("the ids that the encoder read are not known")
     s.wanted = _likeliest_of(scores[0], context.encoder_ids[0])
     return _penalized(s, scores, context.encoder_ids, params["penalty"], "encoder_input_ids")
 
@@ -168,7 +169,7 @@ def hamming_diversity(s: Slide, scores: Tensor, params: Mapping[str, Any], conte
     """What beams of earlier groups chose at this step costs; `HammingDiversityLogitsProcessor` is this project's."""
     chosen, penalty = context.chosen_before, params["diversity_penalty"]
     if chosen is None:
-        raise ValueError("what the earlier groups chose is not known")
+        raise NotRecordedError("what the earlier groups chose is not known")
     if not len(chosen):
         s.op("torch.clone", "scores", [VOCAB("scores", scores)], [VOCAB("scores", scores)], "hamming.first")
         return scores

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from decoding.errors import NotRecordedError
 from decoding.microscope import processors, warpers
 from decoding.microscope.followed import followed
 from decoding.microscope.generic import as_one_step
@@ -57,7 +58,9 @@ TAKEN_APART: dict[str, Callable[[Slide, Tensor, Mapping[str, Any], Context], Ten
 """The stages whose operations are known, by class name."""
 
 # What torch raises over parameters that make no sense: a trace file may hold any.
-NONSENSE = (ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
+NONSENSE = (
+    ArithmeticError, AttributeError, IndexError, KeyError, NotRecordedError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 
 
 def stage_account(
