@@ -28,7 +28,7 @@ from app.components import (
     Verdict,
     WhatIfPanel,
 )
-from app.components.drawn import file_url, static_paths
+from app.components.drawn import file_url, static_routes
 from app.examples import example_trace
 from app.handlers import Handlers
 from app.session import Session
@@ -89,7 +89,6 @@ def launch(
     trace = example_trace() if trace_path is None else load_trace(trace_path)
     shelf = ModelShelf(model, allowed=allowed_models)
     shelf.start(model)
-    gr.set_static_paths(static_paths())
     page = build(shelf, Session(trace, "example" if trace_path is None else "file"))
     page.queue(max_size=QUEUE)
     page.launch(
@@ -104,7 +103,8 @@ def launch(
         quiet=True,
         max_file_size="64mb",
         enable_monitoring=False,
-        mcp_server=mcp,
+        mcp_server=mcp or None,  # then GRADIO_MCP_SERVER decides
+        app_kwargs={"routes": static_routes()},
     )
 
 

@@ -65,6 +65,16 @@ def test_a_space_serves_the_page_with_one_model_and_bounded_runs(lm, tmp_path):
             client.predict("a", model="Qwen/Qwen2.5-0.5B-Instruct", api_name="/record")
 
 
+def test_the_page_does_not_tell_where_it_is_installed(app_url):
+    for address in ("", "/config", "/gradio_api/info"):
+        with urllib.request.urlopen(app_url + address) as answer:
+            said = answer.read().decode()
+        for folder in (ROOT, Path(gr.__file__).parents[1], Path.home()):
+            assert str(folder) not in said
+    with urllib.request.urlopen(f"{app_url}/dx/js/dx.js") as answer:
+        assert answer.read() == (ROOT / "assets" / "js" / "dx.js").read_bytes()
+
+
 # --- ZeroGPU
 
 

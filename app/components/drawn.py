@@ -9,10 +9,14 @@ from typing import Any
 
 import gradio as gr
 import plotly
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
 
 from app.assets import assets_dir
 
-__all__ = ["Drawn", "file_url", "plotly_js", "static_paths"]
+__all__ = ["Drawn", "file_url", "plotly_js", "static_routes"]
+
+FILES = "/dx"
 
 
 def plotly_js() -> Path:
@@ -20,16 +24,17 @@ def plotly_js() -> Path:
     return Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
-def static_paths() -> list[Path]:
-    """What the server may hand out as files: our scripts and styles, and plotly.js."""
-    return [assets_dir() / "js", assets_dir() / "css", plotly_js()]
+def static_routes() -> list[Mount]:
+    """Where the server hands out our scripts and styles, and plotly.js: addresses that tell nothing of its folders."""
+    folders = (assets_dir() / "js", assets_dir() / "css", plotly_js().parent)
+    return [Mount(f"{FILES}/{folder.name}", StaticFiles(directory=folder)) for folder in folders]
 
 
 @cache
 def file_url(path: Path) -> str:
-    """The address of a static file, with its content's hash so that a browser's cache is never stale."""
+    """The address of a file of `static_routes`, with its content's hash so that a browser's cache is never stale."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    return f"/gradio_api/file={path.resolve().as_posix()}?{digest}"
+    return f"{FILES}/{path.parent.name}/{path.name}?{digest}"
 
 
 class Drawn(gr.HTML):
