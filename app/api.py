@@ -9,7 +9,7 @@ import functools
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import asdict
 from typing import Any
 
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 LONGEST_SETTINGS = 20_000  # characters of JSON
-LONGEST_RUN = 300.0  # seconds
+LONGEST_RUN = 300.0  # seconds; a caller who hangs up does not end a run
 MEMORY_BUDGET = 128 * 2**20  # of one run; the rest goes to disk
 DEFAULT_NEW_TOKENS = 64
 MOST_TOKENS = 200  # of a step's distribution
@@ -122,16 +122,11 @@ class Api:
         lm = self._model(name)
         recorder = self._decoder.recorder(MEMORY_BUDGET)
         steps = self._decoder.stream(lm, asked, given, recorder)
-        end = time.monotonic() + LONGEST_RUN
-        try:
-            for _ in steps:
-                if time.monotonic() > end:
-                    break
-        finally:
-            steps.close()
+        cut = _run_to_the_end(steps)
         trace = recorder.trace
         run = self._runs.add(trace, name)
         about = run_json(trace)
+        about["warnings"] += [cut] if cut else []
         kept = {"run": run.id, "kept_for_seconds": self._runs.lives, "text": trace.text(), "tokens": _tokens(trace)}
         return {**kept, **{key: value for key, value in about.items() if key not in ("format", "version", "n_head")}}
 
@@ -223,7 +218,7 @@ class Api:
         """  # noqa: E501
         kept = self._runs.get(run)
         report = self._decoder.verify(kept.trace, self._model(kept.model_name))
-        return {"run": run, "equal": report.equal, **asdict(report), "text": report.text}
+        return {"run": run, "equal": report.equal, **_plain(asdict(report)), "text": report.text}
 
     def _model(self, name: str) -> LanguageModel:
         """The model, once it is loaded."""
@@ -264,6 +259,16 @@ def _asked(prompt: Any, messages: Any) -> Any:
     if length > LONGEST_PROMPT:
         raise PromptError(f"the prompt has {length:,} characters, and at most {LONGEST_PROMPT:,} are taken; shorten it")
     return messages or prompt
+
+
+def _run_to_the_end(steps: Generator[Step, None, Any]) -> str:
+    """Decodes; says so where it took too long and was broken off."""
+    end = time.monotonic() + LONGEST_RUN
+    for _ in steps:
+        if time.monotonic() > end:
+            steps.close()
+            return f"broken off after {LONGEST_RUN:g} seconds, the most that a call may take; what came before is kept"
+    return ""
 
 
 def _settings_object(settings: Any) -> Json:

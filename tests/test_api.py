@@ -10,10 +10,13 @@ import sys
 import urllib.request
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 from app import limits
+from app.api import Api
 from app.kept_runs import KeptRuns
+from app.shelf import ModelState
 from decoding import Settings, record
 from decoding.errors import NotRecordedError, PromptError, SettingError
 
@@ -181,6 +184,65 @@ def test_what_a_run_does_not_have_is_refused_in_words(client, sampled):
     assert "n must be a whole number in [1, 200], got 201" in refused(client, "/step", run=run, n=201)
     assert "a beam tree needs a beam method" in refused(client, "/tree", run=run)
     assert "top_k must be" in refused(client, "/whatif", run=run, settings={"top_k": -1})
+
+
+# --- the endpoints on their own
+
+
+@pytest.fixture
+def api(tiny) -> Api:
+    ready = ModelState(name="tiny", phase="ready", lm=tiny)
+    return Api(SimpleNamespace(default="tiny", state=lambda name: ready, loading=lambda name: iter([ready])))
+
+
+def test_a_call_that_takes_too_long_is_broken_off_and_says_so(api, monkeypatch):
+    monkeypatch.setattr("app.api.LONGEST_RUN", -1.0)
+    run = api.record("ab", {"max_new_tokens": 9})
+    assert run["n_steps"] == 1
+    assert run["stop_reasons"] == ["user"]
+    assert "broken off" in run["warnings"][-1]
+    assert api.step(run["run"])["step"] == 0
+
+
+def test_a_bug_is_no_answer_and_tells_nothing_of_the_server(api, monkeypatch, caplog):
+    monkeypatch.setattr("app.api.run_json", lambda trace: {}["/home/someone/secret"])
+    with pytest.raises(gr.Error) as error:
+        api.record("ab", {"max_new_tokens": 1})
+    assert "record failed with KeyError" in str(error.value)
+    assert "secret" not in str(error.value)
+    assert "secret" in caplog.text
+
+
+def test_every_mode_gives_plain_json(api):
+    for settings in (
+        {"do_sample": True, "num_return_sequences": 2, "seed": 1}, {"num_beams": 3},
+        {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 1.0}, {"penalty_alpha": 0.6, "top_k": 4},
+        {"sequence_bias": [[[5], float("-inf")]]}, {"stop_strings": ["zz"]},
+    ):  # fmt: skip
+        run = api.record("ab", {**settings, "max_new_tokens": 3})
+        answers = [run, api.whatif(run["run"], {"temperature": 0.5}), api.verify(run["run"])]
+        answers += [api.step(run["run"], t["step"], t["row"]) for t in run["tokens"]]
+        if run["mode"].endswith(("beam_search", "beam_sample")):
+            answers.append(api.tree(run["run"]))
+        for answer in answers:
+            assert json.loads(json.dumps(answer, allow_nan=False)) == answer
+
+
+def test_a_tree_that_is_too_large_can_be_asked_for_in_part(api, monkeypatch):
+    monkeypatch.setattr("app.api.MOST_NODES", 10)
+    run = api.record("ab", {"num_beams": 3, "max_new_tokens": 4})["run"]
+    with pytest.raises(gr.Error, match="lower last_step"):
+        api.tree(run)
+    assert len(api.tree(run, last_step=0)["nodes"]) == 7
+
+
+def test_a_row_that_had_ended_is_refused_in_words(api, tiny):
+    ends = record(tiny, "ab", Settings(max_new_tokens=1)).steps[0].token_ids[0]
+    run = api.record("ab", {"max_new_tokens": 3, "eos_token_id": [ends]})
+    assert run["stop_reasons"] == ["eos"]
+    assert api.step(run["run"])["chosen"][0]["id"] == ends
+    with pytest.raises(gr.Error, match="step must be"):
+        api.step(run["run"], 1)
 
 
 # --- the runs that are kept
