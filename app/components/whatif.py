@@ -22,7 +22,7 @@ class WhatIfPanel(Drawn):
     markup = (
         '<section class="dx dx-card dx-whatif" hidden><div class="dx-card-head"><h2 data-part="title"></h2>'
         '<span data-part="changes"></span><span class="dx-chip" data-part="state"></span>'
-        '<span class="dx-spacer"></span><span class="dx-legend" data-part="legend" aria-hidden="true"></span></div>'
+        '<span class="dx-spacer"></span><span class="dx-if-legend" data-part="legend" aria-hidden="true"></span></div>'
         '<p class="dx-reading" data-part="reading" aria-live="polite"></p>'
         '<div class="dx-if-body"><div class="dx-if-side"><dl data-part="facts"></dl><div class="dx-if-go">'
         '<button type="button" class="dx-plain" data-part="onward" hidden></button>'

@@ -242,6 +242,7 @@
       element.setAttribute("aria-label", label("title"));
       title.textContent = label("title");
       again.textContent = label("again");
+      onward.textContent = label("onward", { step: "…" });
       back.textContent = label("back");
       part("legend").replaceChildren(
         dx.el("i", { class: "dx-swatch dx-ghost" }), label("was"), dx.el("i", { class: "dx-swatch" }), label("now")
