@@ -307,6 +307,10 @@ def test_a_file_from_a_stranger_cannot_ask_for_more(tiny):
     )
     with pytest.raises(SettingError, match="num_beams"):
         limits.PUBLIC.check_trace(wide)
+    ids = SimpleNamespace(shape=(16, 2049))
+    long = SimpleNamespace(generation_config={"num_beams": 16}, most_new_tokens=1, n_prompts=1, prompt_ids=ids)
+    with pytest.raises(PromptError, match="at most 32,768"):
+        limits.PUBLIC.check_trace(long)
 
 
 # --- MCP
