@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -36,19 +37,16 @@ def serving(folder: Path, **environment: str) -> Iterator[str]:
     variables = {**os.environ, **A_SPACE, **environment, "GRADIO_SERVER_PORT": str(port)}
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [sys.executable, "app/space.py"], cwd=ROOT, env=variables, stdout=out, stderr=subprocess.STDOUT
-        )
+            [sys.executable, "app/space.py"], cwd=ROOT, env=variables, stdout=out, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_it_answers(url, server, log)
         yield url
     finally:
-        server.terminate()
-        try:
-            server.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        os.killpg(server.pid, signal.SIGKILL)  # its workers with it, which would stay otherwise
+        server.wait()
 
 
 def test_a_space_serves_the_page_with_one_model_and_bounded_runs(lm, tmp_path):
