@@ -263,7 +263,9 @@
       draw();
     };
     const takeAnswer = () => {
-      answer = dx.parse(props.answer, null);
+      const now = dx.parse(props.answer, null);
+      if (now && confirmed() && now.form !== answer.form) return; // late, to settings that were left again
+      answer = now;
       if (!frame || element.hidden || !form) return;
       draw();
       fillAnswer();

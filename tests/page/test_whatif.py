@@ -31,7 +31,10 @@ def move(page: Page, **knobs: float) -> None:
 
 
 def confirmed(page: Page) -> None:
-    page.wait_for_selector(".dx-whatif[data-state=confirmed]")
+    page.wait_for_function(
+        "(document.querySelector('.dx-whatif [data-part=plot]').dataset.drawn || '')"
+        ".endsWith(`|${JSON.stringify(dx.knobForm)}|confirmed`)"
+    )
     page.wait_for_timeout(400)  # the charts follow
 
 
