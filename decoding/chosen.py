@@ -1,9 +1,10 @@
 """What processors leave of a token that was chosen: its probability and its rank, fast enough for a whole run.
 
 transformers' top-p argsorts the vocabulary at every step, which takes longer than everything else together. Where a
-list of processors ends in nothing but top-k, top-p and min-p, the fate of one token can be told without that:
+list of processors ends in nothing but temperature, top-k, top-p and min-p, the fate of one token can be told without:
 
-- Each of them keeps the highest scores, down to an edge. So above a token that survives there are as many as before,
+- Dividing by the temperature rounds each score by itself, in numpy as in torch.
+- The others keep the highest scores, down to an edge. So above a token that survives there are as many as before,
   above one that does not there are all survivors, and the probability needs the survivors' mass alone.
 - top-k's edge is a score, and scores compare exactly. min-p's edge is a ratio of two probabilities, from which their
   common divisor cancels; a token within `SAME_RATIO` of it counts as undecided.
@@ -11,6 +12,9 @@ list of processors ends in nothing but top-k, top-p and min-p, the fate of one t
   u = 2⁻²⁴ of the partial sum it makes. In vectors of n there are 1/n as many additions, and all partial sums together
   are the whole sum times the expected rank of a draw. So the sum is off by at most u ÷ n times the expected rank, as a
   share; a token nearer to the edge than that is undecided, too.
+
+All of this is numpy's work on one thread: torch would share even a division of 49,152 scores out among its threads, and
+wait for them wherever the machine is busy.
 
 Where the answer hangs on an undecided token, the edge of top-p is found with torch's own operations on the scores as
 numpy sorts them. They are the same numbers in the same order as in transformers, so the result has the same bits; it
@@ -31,17 +35,18 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers.generation import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers.generation import MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 __all__ = ["PROBABILITY_ERROR", "ChosenFact", "chosen_facts"]
 
+ORDER = (TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, MinPLogitsWarper)
 PROBABILITY_ERROR = 1e-6
 SAME_RATIO = 1e-6  # relative; two exps, two divisions and a product in float32 are off by a third of it
 ROUNDED = 1e-6  # of exps, divisions and sums of sums in float32, relative, likewise
 UNIT, LANES = 2.0**-24, 4  # u and n in the above; n of the narrowest vectors that torch uses
 LEAST_MIN_P = 1e-30  # below, probabilities lose digits before they are compared
 UNDERFLOWS = (-760.0, -690.0)  # in nats: between them float64's exp loses its digits before it is 0
-SAMPLE, MARGIN = 3072, 100  # scores that tell about where an edge lies, and within how many of them
+SAMPLE, MARGIN = 1536, 60  # scores that tell about where an edge lies, and within how many of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,7 @@ class ChosenFact:
 
     Attributes:
         probability: 0 where it was removed, and where there is no distribution.
-        rank: how many tokens score higher; None where that was not asked for.
+        rank: how many tokens score higher; None where it takes a sort to tell, and that was not asked for.
         first: a greedy choice would take it; of tied tokens, it takes the first.
         has_distribution: some token is left, and no score is NaN or infinite.
         nothing_left: every token was removed.
@@ -70,23 +75,23 @@ def chosen_facts(
     rows: Sequence[int],
     token_ids: Sequence[int],
     *,
-    ranks: bool = True,
+    ranks: bool = False,
 ) -> list[ChosenFact]:
     """For each token what the processors' final scores say about it; survival and rank are exactly transformers'.
 
     Args:
         processors: as `generate` would call them.
         input_ids: the rows so far, shape [rows, length].
-        scores: before the first processor, float32 [rows, vocab]; a processor may write into them.
+        scores: before the first processor, float32 [rows, vocab]; they stay as they are.
         rows: of each token, the row of the scores that it was chosen from.
         token_ids: the tokens.
-        ranks: where it takes longer to find how many tokens survive, do it.
+        ranks: sort, so that every rank is told.
     """
     rules = _closing_rules(processors)
     for processor in processors[: len(processors) - len(rules)]:
-        scores = processor(input_ids, scores)
+        scores = processor(input_ids, scores.clone())
     asked = list(zip(rows, token_ids, strict=True))
-    facts = [_quick_fact(scores[row].numpy(), token, rules, ranks) if rules else None for row, token in asked]
+    facts = [_quick_fact(scores[row].numpy(), token, rules, ranks) for row, token in asked]
     if None in facts:
         for rule in rules:
             scores = rule(input_ids, scores)
@@ -107,11 +112,12 @@ def _fact(scores: Tensor, token_id: int) -> ChosenFact:
 
 
 def _closing_rules(processors: Sequence[Any]) -> list[Any]:
-    """The last processors, as far as they are top-k, top-p, min-p in this order, as sampling without beams has them."""
+    """The last processors, as far as they are those of `ORDER`, as sampling without beams has them."""
     n = len(processors)
-    for kind in (MinPLogitsWarper, TopPLogitsWarper, TopKLogitsWarper):
+    for kind in reversed(ORDER):
         n -= n > 0 and type(processors[n - 1]) is kind
-    plain = all(p.min_tokens_to_keep == 1 and p.filter_value == -math.inf for p in processors[n:])
+    cuts = [p for p in processors[n:] if type(p) is not TemperatureLogitsWarper]
+    plain = all(p.min_tokens_to_keep == 1 and p.filter_value == -math.inf for p in cuts)
     return list(processors[n:]) if plain else []
 
 
@@ -125,7 +131,7 @@ class _Left:
     Attributes:
         values: float32, in any order; what top-k leaves.
         top: the highest of them.
-        masses: exp(values − top), float32.
+        masses: exp(values − top), float64.
         vocab: how many scores the row has.
         edge: those below are gone.
         sure: those from here on are left for certain; all that are left, where it is no higher than `edge`.
@@ -144,17 +150,22 @@ class _Left:
 @np.errstate(over="ignore")
 def _quick_fact(scores: np.ndarray, token_id: int, rules: Sequence[Any], ranks: bool) -> ChosenFact | None:
     """As `_fact` of what the rules make of the scores [vocab]; None where only they can tell."""
-    top = scores.max()
+    by_kind = {type(rule): rule for rule in rules}
+    if TemperatureLogitsWarper in by_kind:
+        scores = scores / np.float32(by_kind[TemperatureLogitsWarper].temperature)
+    top, lowest = scores.max(), scores.min()
     if scores.dtype != np.float32 or not np.isfinite(top):
         return None
-    values = scores if scores.min() > -np.inf else scores[scores > -np.inf]
-    if type(rules[0]) is TopKLogitsWarper:
-        values, rules = _top_k(values, rules[0].top_k), rules[1:]
-    whole = _Left(values=values, top=top, masses=np.exp(values - top), vocab=len(scores), edge=values.min())
-    for exactly in (False, True):
+    values = scores if lowest > -np.inf else scores[scores > -np.inf]
+    if TopKLogitsWarper in by_kind:
+        values = _top_k(values, by_kind[TopKLogitsWarper].top_k)
+    whole = _Left(values=values, top=top, masses=np.exp(values - top, dtype=np.float64), vocab=len(scores), edge=values.min())
+    for nucleus in (_nucleus_sorted,) if ranks else (_nucleus, _nucleus_sorted):
         left: _Left | None = whole
-        for rule in rules:
-            left = left and RULES[type(rule)](left, rule, exactly)
+        if TopPLogitsWarper in by_kind:
+            left = nucleus(left, by_kind[TopPLogitsWarper].top_p)
+        if MinPLogitsWarper in by_kind:
+            left = left and _min_p(left, by_kind[MinPLogitsWarper].min_p)
         fact = left and _fact_among(left, scores, token_id, ranks)
         if fact is not None:
             return fact
@@ -165,14 +176,14 @@ def _fact_among(left: _Left, scores: np.ndarray, token_id: int, ranks: bool) -> 
     """None where the answer hangs on a score that may be left or not."""
     own, gap = scores[token_id], float(scores[token_id]) - float(left.top)
     kept = left.values > left.edge if left.torn else left.values >= left.edge
-    unsure = kept & (left.values < left.sure) if left.sure > left.edge else np.zeros(1, dtype=bool)
+    unsure = np.flatnonzero(kept & (left.values < left.sure)) if left.sure > left.edge else []
     if own < left.edge:
-        rank = None if unsure.any() else int(np.count_nonzero(kept)) + left.torn
+        rank = None if len(unsure) else int(np.count_nonzero(kept)) + left.torn
         return None if rank is None and ranks else ChosenFact(probability=0.0, rank=rank, first=False)
     if own < left.sure or (left.torn and own == left.edge) or UNDERFLOWS[0] < gap < UNDERFLOWS[1]:
         return None
-    total = float((left.masses * kept).sum(dtype=np.float64)) + left.torn * math.exp(left.edge - left.top)
-    in_doubt = float((left.masses * unsure).sum(dtype=np.float64))
+    total = float(np.einsum("i,i", left.masses, kept)) + left.torn * math.exp(left.edge - left.top)
+    in_doubt = float(left.masses[unsure].sum()) if len(unsure) else 0.0
     probability = math.exp(gap) / (total - in_doubt / 2)
     if probability * in_doubt > (total - in_doubt) * PROBABILITY_ERROR:
         return None
@@ -191,12 +202,13 @@ def _top_k(values: np.ndarray, k: int) -> np.ndarray:
     return part[part >= np.partition(part, len(part) - k)[len(part) - k]]
 
 
-def _min_p(left: _Left, rule: MinPLogitsWarper, exactly: bool) -> _Left | None:
-    if rule.min_p == 0:
+def _min_p(left: _Left, min_p: float) -> _Left | None:
+    """None where it cannot be told which of torn tokens are left."""
+    if min_p == 0:
         return left
-    if rule.min_p < LEAST_MIN_P:
+    if min_p < LEAST_MIN_P:
         return None
-    gap = math.log(rule.min_p)
+    gap = math.log(min_p)
     blur = SAME_RATIO - gap * UNIT  # the difference of two scores is rounded, too
     edge = np.nextafter(np.float32(float(left.top) + gap - blur), np.float32(-math.inf))
     sure = np.nextafter(np.float32(float(left.top) + gap + blur), np.float32(math.inf))
@@ -208,17 +220,13 @@ def _min_p(left: _Left, rule: MinPLogitsWarper, exactly: bool) -> _Left | None:
     )  # fmt: skip
 
 
-def _top_p(left: _Left, rule: TopPLogitsWarper, exactly: bool) -> _Left | None:
-    return (_nucleus_sorted if exactly else _nucleus)(left, rule.top_p)
-
-
 def _nucleus(left: _Left, top_p: float) -> _Left | None:
     """Sorts only the scores around the edge; None where it lies elsewhere than it seemed."""
-    values, top, total = left.values, left.top, left.masses.sum(dtype=np.float64)
+    values, top, total = left.values, left.top, left.masses.sum()
     low, high = _about(values, top, (1 - top_p) * total)
     above = values > high
     n_above = np.count_nonzero(above)
-    mass_above = (left.masses * above).sum(dtype=np.float64) / total if n_above else 0.0
+    mass_above = np.einsum("i,i", left.masses, above) / total if n_above else 0.0
     inside = np.sort(values[values >= low if n_above == 0 else (values >= low) & ~above])[::-1]
     shares = np.exp((inside - top).astype(np.float64)) / total
     through = mass_above + np.cumsum(shares)
@@ -242,7 +250,7 @@ def _nucleus_sorted(left: _Left, top_p: float) -> _Left:
     ascending = np.full((1, left.vocab), -np.inf, dtype=np.float32)
     ascending[0, left.vocab - len(left.values) :] = np.sort(left.values)
     cumulative = torch.from_numpy(ascending).softmax(dim=-1).cumsum(dim=-1)
-    n = max(left.vocab - int((cumulative <= (1 - top_p)).sum()), 1)
+    n = max(left.vocab - np.count_nonzero(cumulative.numpy() <= np.float32(1 - top_p)), 1)
     edge = ascending[0, -n]
     torn = n < left.vocab and ascending[0, -n - 1] == edge
     return replace(left, edge=edge, torn=int(np.count_nonzero(ascending[0, -n:] == edge)) if torn else 0)
@@ -264,6 +272,3 @@ def _sample(values: np.ndarray) -> np.ndarray:
 
 def _stride(values: np.ndarray) -> int:
     return max(len(values) // SAMPLE, 1)
-
-
-RULES = {TopPLogitsWarper: _top_p, MinPLogitsWarper: _min_p}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -28,6 +29,7 @@ from decoding.trace import Trace
 
 __all__ = ["Statement", "WhatIf"]
 
+SORTING_THREADS = 2
 KEPT_STEPS = 8  # a slider asks for the same step again and again
 NEEDS_RERUN = ("num_beams", "num_beam_groups", "diversity_penalty", "penalty_alpha")
 
@@ -140,10 +142,11 @@ class WhatIf:
 
         None as in `chosen_survives`.
         """
-        counted = (
-            self._facts_of(step, ranks=True) if any(fact and fact.rank is None for fact in facts) else facts
-            for step, facts in enumerate(self._facts)
-        )
+        counted = list(self._facts)
+        unclear = [t for t, facts in enumerate(counted) if any(fact and fact.rank is None for fact in facts)]
+        with ThreadPoolExecutor(SORTING_THREADS) as pool:  # numpy sorts without holding the interpreter
+            for t, facts in zip(unclear, pool.map(partial(self._facts_of, ranks=True), unclear), strict=True):
+                counted[t] = facts
         return tuple(tuple(fact and fact.rank for fact in facts) for facts in counted)
 
     @property
@@ -213,6 +216,12 @@ class WhatIf:
             before.append(torch.stack(rows))
         return before
 
+    def _input(self, step: int) -> Tensor:
+        """What the first processor gets, float32 [rows, vocab], not to be written into."""
+        if self._log_softmax or self._guided:
+            return self._before(step)[-1]
+        return self.trace.store.load(step)["logits"].to(torch.float32)
+
     def _prefix(self, step: int) -> Tensor:
         """The ids of all rows before a step, int64 [rows, prompt_length + step]."""
         if self._log_softmax:
@@ -247,7 +256,7 @@ class WhatIf:
         recorded = self.trace.steps[step]
         facts: list[ChosenFact | None] = [None] * self.trace.n_rows
         try:
-            scores = self._before(step)[-1]
+            scores = self._input(step)
         except NotRecordedError:
             return tuple(facts)
         self._remember(step)

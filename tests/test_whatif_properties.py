@@ -247,3 +247,26 @@ def test_large_vocabularies_are_told_as_the_processors_would(kind, vocab):
         {"top_k": 0, "min_p": 0.1, "epsilon_cutoff": 3e-4},
     ):
         assert_same_facts(trace, {**acting, "do_sample": True})
+
+
+@pytest.mark.parametrize("gap", [687, 689.9, 708.3, 709, 720, 744, 745.1, 745.2, 746, 759, 761, 1e4])
+def test_a_probability_too_small_for_float64_is_zero_for_both(gap):
+    logits = torch.tensor([[[0.0, -gap, *[-1e5] * 30]]])
+    assert_same_facts(trace_of_logits(logits, [[1]], max_length=2), {"do_sample": True, "top_k": 0, "top_p": 1.0})
+
+
+@pytest.mark.parametrize("min_p", [1e-29, 1e-31, 1e-36, 1e-38, 1e-40])
+@pytest.mark.parametrize("nearness", [0.9, 0.999, 1.001, 1.1])
+def test_a_min_p_at_which_float32_runs_out_of_digits_cuts_as_transformers_cuts(min_p, nearness):
+    logits = torch.zeros(1, 1, 3_000)  # the sum makes probabilities smaller still
+    logits[0, 0, 7] = math.log(min_p * nearness)
+    assert_same_facts(trace_of_logits(logits, [[7]], max_length=2), {"do_sample": True, "top_k": 0, "min_p": min_p})
+
+
+@pytest.mark.parametrize("chosen", [0, 1, 2, 3])
+@pytest.mark.parametrize("ulps", [-3, -1, 0, 1, 3])
+def test_tied_tokens_that_top_p_tears_apart_meet_min_p_as_in_transformers(chosen, ulps):
+    logits = torch.tensor([[[1.0, 0.0, 0.0, 0.0, *[-9.0] * 28]]])
+    min_p = float(np.float32(math.exp(-1)) + ulps * 2.0**-25)
+    given = {"do_sample": True, "top_k": 0, "top_p": 0.6, "min_p": min_p}  # the first and one of the three have 0.6
+    assert_same_facts(trace_of_logits(logits, [[chosen]], max_length=2), given)
