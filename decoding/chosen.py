@@ -159,7 +159,8 @@ def _quick_fact(scores: np.ndarray, token_id: int, rules: Sequence[Any], ranks: 
     values = scores if lowest > -np.inf else scores[scores > -np.inf]
     if TopKLogitsWarper in by_kind:
         values = _top_k(values, by_kind[TopKLogitsWarper].top_k)
-    whole = _Left(values=values, top=top, masses=np.exp(values - top, dtype=np.float64), vocab=len(scores), edge=values.min())
+    masses = np.exp(values - top, dtype=np.float64)
+    whole = _Left(values=values, top=top, masses=masses, vocab=len(scores), edge=values.min())
     for nucleus in (_nucleus_sorted,) if ranks else (_nucleus, _nucleus_sorted):
         left: _Left | None = whole
         if TopPLogitsWarper in by_kind:
