@@ -186,6 +186,21 @@ def test_of_tied_tokens_only_one_comes_first(rules):
     assert [fact.first for fact in facts] == [True, False, False]
 
 
+@pytest.mark.parametrize("ranks", [False, True])
+def test_the_best_token_outlives_a_nucleus_too_small_for_float32(ranks):
+    scores = torch.tensor([[3.0, 1.0, 0.0]])
+    facts = chosen_facts([hf.TopPLogitsWarper(1e-9)], torch.tensor([[0]]), scores, [0, 0], [0, 2], ranks=ranks)
+    assert [(fact.probability, fact.rank) for fact in facts] == [(1.0, 0), (0.0, 1)]
+
+
+@pytest.mark.parametrize("kind", [hf.TopPLogitsWarper, hf.MinPLogitsWarper])
+def test_rules_that_must_leave_two_tokens_leave_two(kind):
+    scores = torch.tensor([[9.0, 1.0, 0.0]])
+    rule = kind(0.5, min_tokens_to_keep=2)
+    facts = chosen_facts([rule], torch.tensor([[0]]), scores, [0, 0, 0], [0, 1, 2])
+    assert [fact.probability > 0 for fact in facts] == [True, True, False]
+
+
 # --- what cannot be told ------------------------------------------------------------------------------------
 
 
