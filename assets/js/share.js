@@ -104,7 +104,10 @@
     });
 
     // A trace file: chosen, or dropped anywhere on the page.
-    const input = () => document.querySelector("#dx-open input[type=file]");
+    const input = () => {
+      const button = document.querySelector("#dx-open"); // Gradio sets the field beside it
+      return button?.querySelector("input[type=file]") ?? button?.parentElement?.querySelector(":scope > input[type=file]");
+    };
     open.addEventListener("click", () => document.querySelector("#dx-open")?.click());
     const hasFiles = (event) => [...(event.dataTransfer?.types || [])].includes("Files");
     document.addEventListener("dragover", (event) => {

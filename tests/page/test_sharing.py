@@ -26,7 +26,7 @@ def opened(page: Page, url: str, configuration: Configuration) -> None:
     page.goto(f"{url}/?c={encode(configuration)}")
     page.wait_for_selector(".dx-token, #dx-beam-tree .dx-beam-tree:not([hidden])")
     page.wait_for_function(
-        "([form, prompt]) => JSON.stringify(window.dx?.knobForm) === form"
+        "([form, prompt]) => JSON.stringify(window.dx?.knobForm) === JSON.stringify(JSON.parse(form))"
         " && document.querySelector('#dx-prompt textarea')?.value === prompt",
         arg=[json.dumps({"mode": configuration.mode, "given": dict(configuration.given)}, separators=(",", ":"),
                         ensure_ascii=False), configuration.prompt],
