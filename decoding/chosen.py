@@ -21,8 +21,8 @@ numpy sorts them. They are the same numbers in the same order as in transformers
 comes faster because nobody asks which token is where. Where that does not decide it either (the chosen token ties with
 others at the edge, and an argsort puts tied tokens in any order), transformers' processors run.
 
-So survival and rank are always those of transformers' processors. The probability is computed from the survivors in
-float32 and float64 and is off by less than `PROBABILITY_ERROR`, undecided tokens among the survivors included.
+So survival and rank are always those of transformers' processors. The probability is off by less than
+`PROBABILITY_ERROR`: by rounding, and where undecided tokens are among the survivors by half their mass.
 """
 
 from __future__ import annotations
