@@ -13,14 +13,14 @@ from app.in_view import field, run_in_view
 from app.running import Running, model_name_of
 from app.session import Session
 from app.text import Text, language_of
-from app.trying import Trying, answer_of
+from app.trying import answer_of
 from app.words import header_json, knobs_json, message_json, model_status
 from decoding.errors import DecodingError
 
 __all__ = ["Handlers"]
 
 
-class Handlers(Running, Trying):
+class Handlers(Running):
     """The page's handlers: opening it and looking around are here, the rest by what it does."""
 
     WORDED = (

@@ -21,6 +21,7 @@ from app.runs import Run
 from app.session import Session
 from app.shelf import ModelShelf, ModelState
 from app.text import Text
+from app.trying import Trying
 from app.words import message_json, model_status, running_status, waiting_status
 from decoding.errors import DecodingError, PromptError
 from decoding.models import LanguageModel
@@ -39,7 +40,7 @@ DEFAULT_NEW_TOKENS = 64  # where nothing was given; transformers' own 20 breaks 
 MEMORY_BUDGET = 512 * 2**20  # of one visitor's trace; the rest goes to disk
 
 
-class Running:
+class Running(Trying):
     """Handlers that use the model; `shelf` is shared by all visitors, the `Session` is one visitor's."""
 
     RUN = (
@@ -225,8 +226,9 @@ class Running:
     def _out(self, **changes: Any) -> list[Any]:
         return [changes.get(name, gr.skip()) for name in self.RUN]
 
-    def again(self, session: Session) -> Iterator[list[Any]]:
-        """The prompt of the run in view once more, under the settings tried."""
+    def again(self, session: Session, event: gr.EventData) -> Iterator[list[Any]]:
+        """The prompt of the run in view once more, under the settings tried: those that the click carries."""
+        self._try_out(session, event)
         source, trace = session.runs.active, session.trace
         tried = session.trial.whatif or session.trial.recorded
 
@@ -243,8 +245,9 @@ class Running:
 
         yield from self._guarded(session, record())
 
-    def onward(self, session: Session) -> Iterator[list[Any]]:
-        """Keeps the tokens before the parting, and decodes on from there under the settings tried."""
+    def onward(self, session: Session, event: gr.EventData) -> Iterator[list[Any]]:
+        """Keeps the tokens before the parting, and decodes on from there under the settings that the click carries."""
+        self._try_out(session, event)
         source, row, tried = session.runs.active, session.row, session.trial.whatif
 
         def record() -> Iterator[list[Any]]:

@@ -62,6 +62,7 @@ class Session:
         self.stop = threading.Event()
         self.lab_window = LabWindow()
         self.link: Configuration | None = None  # that the page was opened with, until it was run
+        self.turn = 0  # of the what-if panel's last question
         self.chosen_lang = False  # the language was chosen by hand
         self._measures: dict[int, tuple[TokenMeasures, ...]] = {}
         self._step_in_view: dict[bool, tuple[Any, Waterfall]] = {}

@@ -31,9 +31,8 @@ class Trying:
 
     def ask_whatif(self, session: Session, event: gr.EventData) -> list[Any]:
         """What transformers' processors make of the step and its row under the settings tried."""
-        if session.running:
+        if session.running or not self._try_out(session, event):
             return [gr.skip(), gr.skip()]
-        self._try_out(session, event)
         try:
             return [answer_of(session, field(event, "have")), gr.skip()]
         except DecodingError as error:
@@ -48,9 +47,16 @@ class Trying:
         except DecodingError:  # the answer said so
             return [gr.skip()] * 3
 
-    def _try_out(self, session: Session, event: gr.EventData) -> None:
+    def _try_out(self, session: Session, event: gr.EventData) -> bool:
+        """Takes the settings that an event carries; False where a later one was here before."""
+        turn = field(event, "turn")
+        turn = turn if isinstance(turn, int) else session.turn
+        if turn < session.turn:
+            return False
+        session.turn = turn
         lm = self._shelf.state(session.runs.active.model_name).lm
         session.trial.try_out(field(event, "form"), None if lm is None else lm.tokenizer)
+        return True
 
 
 def answer_of(session: Session, have: Any) -> Any:

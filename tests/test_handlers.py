@@ -144,3 +144,11 @@ def test_after_an_error_the_chip_keeps_the_model_that_was_asked_for(tiny, trace)
     session.model_name = "other"
     outs = list(ask(Handlers(shelf), session, top_p=1.7, max_new_tokens=-1))
     assert "other · cpu · float16" in [chip(out) for out in outs]
+
+
+def test_a_question_that_arrives_late_changes_nothing(handlers, trace):
+    session = Session(trace)
+    now, before = ('{"mode": "sample", "given": {"top_p": %s}}' % p for p in (0.5, 0.9))
+    handlers.ask_whatif(session, sent(form=now, turn=2))
+    handlers.ask_whatif(session, sent(form=before, turn=1))
+    assert session.trial.form == now

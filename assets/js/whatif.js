@@ -28,6 +28,7 @@
     let asked = 0; // when
     let drawn = 0; // pending animation frame
     let range = 0;
+    let turn = 0; // of questions: they may arrive in another order
 
     const label = (name, fields = {}) =>
       (frame.labels[name] || "").replace(/\{(\w+)\}/g, (all, field) => (field in fields ? fields[field] : all));
@@ -202,7 +203,7 @@
       clearTimeout(timer);
       timer = 0;
       asked = performance.now();
-      emit(name, { form: JSON.stringify(form), have: base ? base.key : "" });
+      emit(name, { form: JSON.stringify(form), have: base ? base.key : "", turn: ++turn });
     };
     const askSoon = () => {
       clearTimeout(timer);
@@ -264,7 +265,7 @@
     };
     const takeAnswer = () => {
       const now = dx.parse(props.answer, null);
-      if (now && confirmed() && now.form !== answer.form) return; // late, to settings that were left again
+      if (confirmed() && now?.form !== answer.form) return; // late, to settings that were left again
       answer = now;
       if (!frame || element.hidden || !form) return;
       draw();
@@ -272,7 +273,7 @@
     };
 
     const press = (button, name) =>
-      button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && emit(name, { form: JSON.stringify(form) }));
+      button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && emit(name, { form: JSON.stringify(form), turn: ++turn }));
     press(onward, "onward");
     press(again, "again");
     back.addEventListener("click", () => tell("dx-set-knobs", frame.recorded));
