@@ -148,7 +148,7 @@ def test_after_an_error_the_chip_keeps_the_model_that_was_asked_for(tiny, trace)
 
 def test_a_question_that_arrives_late_changes_nothing(handlers, trace):
     session = Session(trace)
-    now, before = ('{"mode": "sample", "given": {"top_p": %s}}' % p for p in (0.5, 0.9))
+    now, before = (json.dumps({"mode": "sample", "given": {"top_p": p}}) for p in (0.5, 0.9))
     handlers.ask_whatif(session, sent(form=now, turn=2))
     handlers.ask_whatif(session, sent(form=before, turn=1))
     assert session.trial.form == now
