@@ -62,6 +62,6 @@ class Trying:
 def answer_of(session: Session, have: Any) -> Any:
     """The panel's update; only the step's name while nothing is being tried."""
     if session.trial.whatif is None and session.trial.error is None:
-        return WhatIfPanel(at=session.at, answer="null")
+        return WhatIfPanel(at=session.at, answer=f'{{"none": true, "turn": {session.turn}}}')
     scores = session.whatif_scores(have) if session.trial.error is None else {"at": session.at}
-    return WhatIfPanel(answer=session.whatif_answer(), **scores)
+    return WhatIfPanel(answer=f'{session.whatif_answer()[:-1]}, "turn": {session.turn}}}', **scores)

@@ -4,6 +4,7 @@
 (() => {
   const ASK_AFTER = 60; // ms without another movement
   const ASK_AT_LEAST = 150; // ms between questions while a slider keeps moving
+  const PATIENCE = 2000; // ms until a question counts as lost
   const SETTLED_AFTER = 300; // ms that a new run's settings may come after its scores
   const BAR_WIDTH = 58; // px a token needs
   const LONGEST_LABEL = 8;
@@ -28,6 +29,9 @@
     let asked = 0; // when
     let drawn = 0; // pending animation frame
     let range = 0;
+    let waiting = 0; // for the answer to this turn
+    let queued = false;
+    let retry = 0;
     let turn = 0; // of questions: they may arrive in another order
 
     const label = (name, fields = {}) =>
@@ -202,6 +206,17 @@
     const ask = (name = "ask") => {
       clearTimeout(timer);
       timer = 0;
+      if (name === "ask") {
+        // One question at a time: of several that wait, Gradio sends the first, and the last is the one that counts.
+        if (waiting && performance.now() - asked < PATIENCE) {
+          queued = true;
+          return;
+        }
+        queued = false;
+        waiting = turn + 1;
+        clearTimeout(retry);
+        retry = setTimeout(() => !element.hidden && !confirmed() && !refused() && ((waiting = 0), ask()), PATIENCE);
+      }
       asked = performance.now();
       emit(name, { form: JSON.stringify(form), have: base ? base.key : "", turn: ++turn });
     };
@@ -264,7 +279,12 @@
       draw();
     };
     const takeAnswer = () => {
-      const now = dx.parse(props.answer, null);
+      const said = dx.parse(props.answer, null);
+      const now = said && !said.none ? said : null;
+      if (said && waiting && said.turn >= waiting) {
+        waiting = 0;
+        if (queued) timer = setTimeout(ask, 30); // Gradio is not quite done with the last one
+      }
       if (confirmed() && now?.form !== answer.form) return; // late, to settings that were left again
       answer = now;
       if (!frame || element.hidden || !form) return;
