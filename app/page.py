@@ -50,12 +50,13 @@ STYLE_SHEETS = (
 )  # fmt: skip
 DOWNLOAD = "() => setTimeout(() => document.querySelector('#dx-download')?.click(), 50)"
 QUEUE = 32  # visitors who may wait for the model
-UPDATE = {
-    "queue": False,
-    "show_progress": "hidden",
-    "api_visibility": "private",
-    "trigger_mode": "always_last",
-}
+# Two ways of taking quick events. Gradio's `always_last` sends the *first* event again once it has been answered, to
+# all of that event's listeners: right where a handler reads what the page's values are by then, and where it is the
+# only listener (two of them would set each other off for ever; what follows goes into a `.then`). Handlers that read
+# what the event itself carries, or share it with others, get every event.
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+LATEST = {**QUIET, "trigger_mode": "always_last"}
+EACH = {**QUIET, "trigger_mode": "multiple"}
 RUN = {
     "concurrency_id": "model",
     "concurrency_limit": 1,
@@ -196,35 +197,35 @@ def _wire(page: gr.Blocks, handlers: Handlers, sharing: Sharing, parts: dict[str
         return [p[name] for name in names]
 
     worded = outputs(*handlers.WORDED)
-    opened = page.load(handlers.open, [p["session"]], worded, **UPDATE)
+    opened = page.load(handlers.open, [p["session"]], worded, **LATEST)
     opened.then(handlers.watch_model, [p["session"], p["model"]], [p["status"]], show_progress="hidden",
                 concurrency_limit=None, api_visibility="private")  # fmt: skip
-    p["header"].language(handlers.set_language, [p["session"], p["kind"]], worded, **UPDATE)
+    p["header"].language(handlers.set_language, [p["session"], p["kind"]], worded, **EACH)
     of_step = outputs("waterfall", "cutoff", "fork", "message")
-    p["token_row"].step(handlers.choose_step, [p["session"], p["token_row"]], of_step, **UPDATE)
+    moved = p["token_row"].step(handlers.choose_step, [p["session"], p["token_row"]], of_step, **LATEST)
     in_step = outputs("beam_tree", "beam_step", "waterfall", "cutoff", "fork", "message")
-    p["beam_tree"].node(handlers.choose_node, [p["session"], p["beam_tree"]], in_step, **UPDATE)
-    for moves in (p["token_row"].step, p["beam_tree"].node):
-        moves(handlers.look_closer, [p["session"]], outputs("lab", "whatif"), **UPDATE)
-    p["whatif"].need(handlers.need_scores, [p["session"]], outputs("whatif"), **UPDATE)
-    p["whatif"].ask(handlers.ask_whatif, [p["session"]], outputs("whatif", "message"), **UPDATE)
-    p["whatif"].ask(handlers.show_whatif, [p["session"]], outputs("waterfall", "cutoff", "lab"), **UPDATE)
-    p["lab"].ask(handlers.choose_lab, [p["session"]], outputs("lab", "message"), **UPDATE)
-    p["beam_step"].table(handlers.choose_table, [p["session"]], outputs("beam_step"), **UPDATE)
-    p["cutoff"].tab(handlers.choose_tab, [p["session"]], outputs("cutoff"), **UPDATE)
-    p["kind"].change(handlers.choose_kind, [p["session"], p["kind"]], outputs("prompt", "system"), **UPDATE)
+    climbed = p["beam_tree"].node(handlers.choose_node, [p["session"], p["beam_tree"]], in_step, **LATEST)
+    for done in (moved, climbed):
+        done.then(handlers.look_closer, [p["session"]], outputs("lab", "whatif"), **LATEST)
+    p["whatif"].need(handlers.need_scores, [p["session"]], outputs("whatif"), **EACH)
+    answered = p["whatif"].ask(handlers.ask_whatif, [p["session"]], outputs("whatif", "message"), **EACH)
+    answered.then(handlers.show_whatif, [p["session"]], outputs("waterfall", "cutoff", "lab"), **LATEST)
+    p["lab"].ask(handlers.choose_lab, [p["session"]], outputs("lab", "message"), **EACH)
+    p["beam_step"].table(handlers.choose_table, [p["session"]], outputs("beam_step"), **EACH)
+    p["cutoff"].tab(handlers.choose_tab, [p["session"]], outputs("cutoff"), **EACH)
+    p["kind"].change(handlers.choose_kind, [p["session"], p["kind"]], outputs("prompt", "system"), **LATEST)
     asked = outputs("session", "model", "kind", "prompt", "system", "knobs")
     # First, since the page sends an event's calls one after the other.
     for starts in (p["run"].click, p["model"].submit, p["fork"].fork, p["whatif"].again, p["whatif"].onward):
-        starts(handlers.wait, [p["session"]], outputs(*handlers.WAIT), **UPDATE)
+        starts(handlers.wait, [p["session"]], outputs(*handlers.WAIT), **EACH)
     gr.on([p["run"].click, p["model"].submit], handlers.run, asked, outputs(*handlers.RUN), **RUN)
     p["fork"].fork(handlers.fork, [p["session"]], outputs(*handlers.RUN), **RUN)
     p["whatif"].again(handlers.again, [p["session"]], outputs(*handlers.RUN), **RUN)
     p["whatif"].onward(handlers.onward, [p["session"]], outputs(*handlers.RUN), **RUN)
-    p["runs"].pick(handlers.pick, [p["session"]], outputs(*handlers.RUN, "knobs"), **UPDATE)
-    p["stop"].click(handlers.stop, [p["session"]], None, **UPDATE)
+    p["runs"].pick(handlers.pick, [p["session"]], outputs(*handlers.RUN, "knobs"), **EACH)
+    p["stop"].click(handlers.stop, [p["session"]], None, **EACH)
     _wire_sharing(opened, sharing, p)
-    p["verify"].click(handlers.wait_to_verify, [p["session"]], outputs("status"), **UPDATE)
+    p["verify"].click(handlers.wait_to_verify, [p["session"]], outputs("status"), **EACH)
     p["verify"].click(
         handlers.verify, [p["session"]], outputs("verdict", "message", "status", "verify"), **RUN
     )
@@ -234,11 +235,11 @@ def _wire_sharing(opened: gr.events.Dependency, sharing: Sharing, p: dict[str, g
     """Links, recorded examples and files."""
     shown = [p[name] for name in sharing.SHOWN]
     asked = [p[name] for name in ("session", "model", "kind", "prompt", "system", "knobs")]
-    followed = opened.then(sharing.follow, [p["session"]], shown, **{**UPDATE, "trigger_mode": None})
+    followed = opened.then(sharing.follow, [p["session"]], shown, **QUIET)
     followed.then(sharing.run_link, asked, shown, **RUN)
-    p["gallery"].pick(sharing.pick_example, [p["session"]], shown, **UPDATE)
-    p["open"].upload(sharing.open_file, [p["session"], p["open"]], shown, **UPDATE)
-    saved = p["share"].export(sharing.export, [p["session"]], [p["download"], p["message"]], **UPDATE)
+    p["gallery"].pick(sharing.pick_example, [p["session"]], shown, **EACH)
+    p["open"].upload(sharing.open_file, [p["session"], p["open"]], shown, **EACH)
+    saved = p["share"].export(sharing.export, [p["session"]], [p["download"], p["message"]], **EACH)
     # The browser takes a file only from a click.
     saved.success(None, None, None, js=DOWNLOAD, api_visibility="private")
 

@@ -18,6 +18,7 @@ from app.sheets.waterfall import waterfall_sheet
 from app.sheets.whatif import answer_json, frame_json, scores_json
 from app.text import Text
 from app.trial import NOT_SCORES, ROWS_ONLY, Trial
+from app.turns import Turns
 from app.views.contrastive import contrastive_view
 from app.views.cutoff import cutoff_view
 from app.views.facts import facts_rows, notes_sections
@@ -62,7 +63,7 @@ class Session:
         self.stop = threading.Event()
         self.lab_window = LabWindow()
         self.link: Configuration | None = None  # that the page was opened with, until it was run
-        self.turn = 0  # of the what-if panel's last question
+        self.turns = Turns()
         self.chosen_lang = False  # the language was chosen by hand
         self._measures: dict[int, tuple[TokenMeasures, ...]] = {}
         self._step_in_view: dict[bool, tuple[Any, Waterfall]] = {}

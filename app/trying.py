@@ -49,11 +49,8 @@ class Trying:
 
     def _try_out(self, session: Session, event: gr.EventData) -> bool:
         """Takes the settings that an event carries; False where a later one was here before."""
-        turn = field(event, "turn")
-        turn = turn if isinstance(turn, int) else session.turn
-        if turn < session.turn:
+        if session.turns.take("whatif", field(event, "turn")) is None:
             return False
-        session.turn = turn
         lm = self._shelf.state(session.runs.active.model_name).lm
         session.trial.try_out(field(event, "form"), None if lm is None else lm.tokenizer)
         return True
@@ -62,6 +59,6 @@ class Trying:
 def answer_of(session: Session, have: Any) -> Any:
     """The panel's update; only the step's name while nothing is being tried."""
     if session.trial.whatif is None and session.trial.error is None:
-        return WhatIfPanel(at=session.at, answer=f'{{"none": true, "turn": {session.turn}}}')
+        return WhatIfPanel(at=session.at, answer=f'{{"none": true, "turn": {session.turns.last("whatif")}}}')
     scores = session.whatif_scores(have) if session.trial.error is None else {"at": session.at}
-    return WhatIfPanel(answer=f'{session.whatif_answer()[:-1]}, "turn": {session.turn}}}', **scores)
+    return WhatIfPanel(answer=f'{session.whatif_answer()[:-1]}, "turn": {session.turns.last("whatif")}}}', **scores)

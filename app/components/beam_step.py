@@ -19,4 +19,7 @@ class BeamStep(Drawn):
         '<div class="dx-tabs" role="group" data-part="tabs"></div></div>'
         '<div class="dx-table-box" data-part="table" tabindex="0"></div></section>'
     )
-    script = 'dx.beamStep(element.firstElementChild, props, watch, (name, data) => trigger("table", data));'
+    script = (
+        'const send = dx.numbered((data) => trigger("table", data));'
+        "dx.beamStep(element.firstElementChild, props, watch, (name, data) => send(data));"
+    )

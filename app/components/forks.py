@@ -33,4 +33,4 @@ class RunList(Drawn):
         '<section class="dx dx-card dx-runs" hidden><div class="dx-card-head"><h2 data-part="title"></h2>'
         '<span class="dx-hint" data-part="hint"></span></div><ol data-part="runs"></ol></section>'
     )
-    script = 'dx.runs(element.firstElementChild, props, watch, (data) => trigger("pick", data));'
+    script = 'dx.runs(element.firstElementChild, props, watch, dx.numbered((data) => trigger("pick", data)));'

@@ -16,4 +16,4 @@ class Gallery(Drawn):
         '<div class="dx-tabs" role="group" data-part="items"></div>'
         '<p class="dx-reading" data-part="text" aria-live="polite" hidden></p></section>'
     )
-    script = 'dx.gallery(element.firstElementChild, props, watch, (data) => trigger("pick", data));'
+    script = 'dx.gallery(element.firstElementChild, props, watch, dx.numbered((data) => trigger("pick", data)));'

@@ -66,6 +66,10 @@
     return `${(100 * p).toFixed(1)}%`;
   };
 
+  /** Numbers the events of the page: of several that are quick, Python takes the last, however they arrive. */
+  let turns = 0;
+  dx.numbered = (emit) => (data) => emit({ ...data, turn: ++turns });
+
   dx.dark = () => document.body.classList.contains("dark");
   const schemeListeners = new Set();
   dx.onScheme = (fn) => schemeListeners.add(fn);

@@ -4,7 +4,7 @@
 (() => {
   const ASK_AFTER = 60; // ms without another movement
   const ASK_AT_LEAST = 150; // ms between questions while a slider keeps moving
-  const PATIENCE = 2000; // ms until a question counts as lost
+  const PATIENCE = 5000; // ms until a question counts as lost
   const SETTLED_AFTER = 300; // ms that a new run's settings may come after its scores
   const BAR_WIDTH = 58; // px a token needs
   const LONGEST_LABEL = 8;
@@ -207,7 +207,7 @@
       clearTimeout(timer);
       timer = 0;
       if (name === "ask") {
-        // One question at a time: of several that wait, Gradio sends the first, and the last is the one that counts.
+        // One question at a time: those between the first and the last movement need no answer.
         if (waiting && performance.now() - asked < PATIENCE) {
           queued = true;
           return;
@@ -250,6 +250,8 @@
     const takeFrame = () => {
       frame = dx.parse(props.data, null);
       answer = null;
+      waiting = 0;
+      queued = false;
       if (!frame) {
         element.hidden = true;
         tell("dx-marks", null);
@@ -283,7 +285,7 @@
       const now = said && !said.none ? said : null;
       if (said && waiting && said.turn >= waiting) {
         waiting = 0;
-        if (queued) timer = setTimeout(ask, 30); // Gradio is not quite done with the last one
+        if (queued) ask();
       }
       if (confirmed() && now?.form !== answer.form) return; // late, to settings that were left again
       answer = now;

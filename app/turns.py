@@ -1,0 +1,31 @@
+"""`Turns`: which of a visitor's quick events is the last one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Turns"]
+
+
+class Turns:
+    """The page numbers its events, which may arrive, and be answered, in another order than they were made."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+
+    def take(self, kind: str, turn: Any) -> int | None:
+        """The turn of an event that has come; None where a later one of its kind was here before.
+
+        Args:
+            turn: what the event says, which may be anything; one that says nothing is the next.
+        """
+        last = self._last.get(kind, 0)
+        turn = turn if type(turn) is int else last + 1
+        if turn < last:
+            return None
+        self._last[kind] = turn
+        return turn
+
+    def last(self, kind: str) -> int:
+        """The last turn that was taken, 0 at first."""
+        return self._last.get(kind, 0)

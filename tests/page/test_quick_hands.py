@@ -1,0 +1,94 @@
+"""Quick hands: several events before the first is answered. The last one counts, and then the page is quiet."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.test_whatif import MOVE, confirmed, facts
+
+pytestmark = pytest.mark.browser
+
+
+def counted(page: Page) -> list[str]:
+    """The page's calls of Python from now on."""
+    calls: list[str] = []
+    page.on("request", lambda request: calls.append(request.url) if "predict" in request.url else None)
+    return calls
+
+
+def is_quiet(page: Page, calls: list[str]) -> bool:
+    """Whether nothing is asked any more once everything has been answered."""
+    page.wait_for_timeout(1500)
+    before = len(calls)
+    page.wait_for_timeout(1000)
+    return len(calls) == before
+
+
+def test_a_held_arrow_key_ends_at_the_last_step_in_charts_and_lab(app_url, open_page, example):
+    page = open_page(app_url)
+    calls = counted(page)
+    page.locator(".dx-token").first.click()
+    page.evaluate(
+        """() => {
+          const row = document.querySelector(".dx-token-row [data-part=tokens]");
+          const key = () => new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true });
+          for (let i = 0; i < 12; i++) row.dispatchEvent(key());
+        }"""
+    )
+    last = len(example.steps) - 1
+    page.wait_for_selector(f"#dx-waterfall [data-drawn='0.{last}']", state="attached")
+    page.wait_for_selector(f".dx-lab [data-drawn='words.0.{last}']", state="attached")
+    assert is_quiet(page, calls)
+    assert page.locator(f"#dx-waterfall [data-drawn='0.{last}']").count() == 1
+
+
+def test_the_last_of_two_tabs_is_the_one_that_opens(app_url, open_page):
+    page = open_page(app_url)
+    calls = counted(page)
+    tabs = "['orders', 'microscope', 'code']"
+    page.evaluate(f"{tabs}.forEach((tab) => document.querySelector(`.dx-lab [data-tab=${{tab}}]`).click())")
+    page.wait_for_selector(".dx-lab [data-part=body][data-tab=code]")
+    assert is_quiet(page, calls)
+    expect(page.locator(".dx-lab [data-part=body]")).to_have_attribute("data-tab", "code")
+
+
+def test_the_last_of_two_recorded_examples_is_the_one_in_view(app_url, open_page):
+    page = open_page(app_url)
+    calls = counted(page)
+    page.evaluate("['top-p-adapts', 'greedy-loop'].forEach(i => document.querySelector(`[data-item=${i}]`).click())")
+    page.wait_for_selector("[data-item=greedy-loop][aria-pressed=true]")
+    assert is_quiet(page, calls)
+    assert page.locator("#dx-prompt textarea").input_value() == "He opened the door and saw"
+    expect(page.locator("[data-item=greedy-loop]")).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize("pause", [0, 15, 60])
+def test_a_slider_that_keeps_moving_is_confirmed_where_it_stops(app_url, open_page, pause):
+    page = open_page(app_url)
+    calls = counted(page)
+    page.evaluate(
+        f"""async (pause) => {{
+          const move = {MOVE};
+          for (let i = 0; i < 40; i++) {{
+            move(["temperature", 0.5 + 0.03 * ((7 * i) % 40)]);
+            if (pause) await new Promise((done) => setTimeout(done, pause));
+          }}
+          move(["top_k", 3]);
+        }}""",
+        pause,
+    )
+    confirmed(page)
+    assert facts(page)["alive"] in ("1", "2", "3")
+    assert is_quiet(page, calls)
+    confirmed(page)
+
+
+def test_a_slider_that_comes_back_leaves_the_recorded_run(app_url, open_page):
+    page = open_page(app_url)
+    calls = counted(page)
+    for value in (1.5, 0.4, 0.9):
+        page.evaluate(MOVE, ["temperature", value])
+    assert is_quiet(page, calls)
+    expect(page.locator(".dx-whatif")).to_be_hidden()
+    expect(page.locator("#dx-waterfall h2")).to_contain_text("Waterfall")
