@@ -208,8 +208,8 @@ def _wire(page: gr.Blocks, handlers: Handlers, sharing: Sharing, parts: dict[str
     for done in (moved, climbed):
         done.then(handlers.look_closer, [p["session"]], outputs("lab", "whatif"), **LATEST)
     p["whatif"].need(handlers.need_scores, [p["session"]], outputs("whatif"), **EACH)
-    answered = p["whatif"].ask(handlers.ask_whatif, [p["session"]], outputs("whatif", "message"), **EACH)
-    answered.then(handlers.show_whatif, [p["session"]], outputs("waterfall", "cutoff", "lab"), **LATEST)
+    p["whatif"].ask(handlers.ask_whatif, [p["session"]], outputs("whatif", "message"), **EACH)
+    p["whatif"].settled(handlers.show_whatif, [p["session"]], outputs("waterfall", "cutoff", "lab"), **LATEST)
     p["lab"].ask(handlers.choose_lab, [p["session"]], outputs("lab", "message"), **EACH)
     p["beam_step"].table(handlers.choose_table, [p["session"]], outputs("beam_step"), **EACH)
     p["cutoff"].tab(handlers.choose_tab, [p["session"]], outputs("cutoff"), **EACH)

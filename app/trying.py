@@ -39,7 +39,7 @@ class Trying:
             return [gr.skip(), Message(data=message_json(str(error), session.text))]
 
     def show_whatif(self, session: Session) -> list[Any]:
-        """Both charts and the lab under the settings tried; on its own, so that the answer need not wait for them."""
+        """Both charts and the lab under the settings tried, once the answer to the last of them is there."""
         if session.running:
             return [gr.skip()] * 3
         try:

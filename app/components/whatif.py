@@ -14,7 +14,8 @@ class WhatIfPanel(Drawn):
 
     `data`, `scores` and `answer` are the JSON of `app.sheets.whatif`; `at` says which step is in view. Events, all
     untrusted: `need` (send the step's scores), `ask` (confirm), `onward` (decode on from where the run would have
-    gone another way), `again` (decode from the start); each carries the settings panel's value as `form`.
+    gone another way), `again` (decode from the start), each with the settings panel's value as `form`; `settled` (the
+    last question has been answered).
     """
 
     libraries = (plotly_js(),)
@@ -33,7 +34,7 @@ class WhatIfPanel(Drawn):
     )
     # Gradio looks for the events' names in here.
     script = (
-        'const events = ["need", "ask", "onward", "again"];'
+        'const events = ["need", "ask", "onward", "again", "settled"];'
         "dx.whatif(element.firstElementChild, props, watch,"
         " (name, data) => events.includes(name) && trigger(name, data));"
     )

@@ -283,13 +283,17 @@
     const takeAnswer = () => {
       const said = dx.parse(props.answer, null);
       const now = said && !said.none ? said : null;
-      if (said && waiting && said.turn >= waiting) {
+      const awaited = said && waiting && said.turn >= waiting;
+      if (awaited) {
         waiting = 0;
         if (queued) ask();
       }
       if (confirmed() && now?.form !== answer.form) return; // late, to settings that were left again
       answer = now;
-      if (!frame || element.hidden || !form) return;
+      if (!frame || !form) return;
+      // While a slider keeps moving, only this panel follows: the large charts would hold up its next movement.
+      if (awaited && !waiting && (now ? now.form === JSON.stringify(form) : element.hidden)) emit("settled", {});
+      if (element.hidden) return;
       draw();
       fillAnswer();
     };
