@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import replace
 
+import plotly.graph_objects as go
 import pytest
 
 from app.beam_window import BeamWindow
@@ -211,7 +212,7 @@ def test_the_contrastive_chart_subtracts_the_penalty_from_the_confidence():
         ContrastiveRow(text=t, confidence=c, penalty=p, context="x", position=2, score=0.5 * c - 0.5 * p, chosen=w)
         for t, c, p, w in rows
     ))  # fmt: skip
-    figure = contrastive_figure(view, EN)
+    figure = go.Figure(contrastive_figure(view, EN))
     assert list(figure.data[0].x) == pytest.approx([0.3, 0.15])
     assert list(figure.data[1].x) == pytest.approx([-0.45, -0.05])
     assert list(figure.data[1].base) == pytest.approx([0.3, 0.15])

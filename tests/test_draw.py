@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 
+import plotly.graph_objects as go
 import pytest
 import torch
 from hypothesis import given, settings
@@ -137,7 +138,7 @@ def test_the_figure_draws_outlines_at_the_probabilities_and_bars_at_the_shares()
     scores = (final, torch.tensor(EIGHTHS))
     drawn = tuple(draw(s, 10, 4) for s in scores)
     view = draw_view(hand_made_trace([EIGHTHS], [0]), scores, drawn, token_id=0)
-    figure = draw_figure(view, Text("en"))
+    figure = go.Figure(draw_figure(view, Text("en")))
     outlines, bars = (trace for trace in figure.data if trace.type == "bar" and trace.xaxis in (None, "x"))
     assert list(outlines.x) == pytest.approx([2 / 3, 1 / 3, 0, 0, 0, 0, 0, 0], abs=1e-6)
     assert list(bars.x) == [int(n) / 10 for n in drawn[0].counts]
@@ -155,7 +156,7 @@ def test_the_figure_draws_outlines_at_the_probabilities_and_bars_at_the_shares()
 
 def test_token_texts_are_escaped_in_the_figure():
     view = draw_view(hand_made_trace([EIGHTHS], [0], texts=HOSTILE), (torch.tensor(EIGHTHS),))
-    figure = draw_figure(view, Text("en")).to_json()
+    figure = go.Figure(draw_figure(view, Text("en"))).to_json()
     assert "<img" not in figure and "<script" not in figure and "&lt;s&gt;" in figure
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+import plotly.graph_objects as go
 import pytest
 from transformers.generation import (
     EpsilonLogitsWarper,
@@ -42,7 +43,7 @@ def words(sentence) -> str:
 
 def cut_figure(*processors, stage=""):
     view = cutoff_view(hand_made_trace([LOGITS], [1], processors), step=0, stage=stage)
-    return view, cutoff_figure(view, EN, cutoff_fields(view))
+    return view, go.Figure(cutoff_figure(view, EN, cutoff_fields(view)))
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def view():
 
 
 def test_bars_are_probabilities_to_one_scale_over_all_columns(view):
-    bars = waterfall_figure(view, EN).data[0]
+    bars = go.Figure(waterfall_figure(view, EN)).data[0]
     first = [bars.x[line * 3] for line in range(4)]
     longest = 2 / 3  # of "a", after top_p
     assert first == near(STAGE * FILL * p / longest for p in (0.5, 0.25, 0.125, 0.125))
@@ -68,7 +69,7 @@ def test_a_stage_that_changed_nothing_is_narrow(view):
 
 
 def test_a_removed_token_has_no_bar_and_says_who_removed_it(view):
-    figure = waterfall_figure(view, EN)
+    figure = go.Figure(waterfall_figure(view, EN))
     bars, labels, cells, _ = figure.data
     line_of_c = 2
     assert bars.x[line_of_c * 3 + 2] == 0
@@ -79,13 +80,13 @@ def test_a_removed_token_has_no_bar_and_says_who_removed_it(view):
 
 
 def test_the_chosen_token_is_marked(view):
-    labels = waterfall_figure(view, EN).data[1]
+    labels = go.Figure(waterfall_figure(view, EN)).data[1]
     assert labels.text[1] == "<b>▸ b</b>"
     assert labels.textfont.color[1] == LIGHT["chosen"]
 
 
 def test_the_heads_have_alive_mass_and_entropy(view):
-    heads = list(waterfall_figure(view, EN).data[3].text)
+    heads = list(go.Figure(waterfall_figure(view, EN)).data[3].text)
     assert {"alive", "mass cut", "entropy", "8", "2", "25.0%", "1.21", "0.64", "="} <= set(heads)
 
 
@@ -141,7 +142,7 @@ def test_every_rule_has_figure_words_and_table(processor, lang):
     view = cutoff_view(hand_made_trace([LOGITS], [0], [processor]), step=0)
     sheet = cutoff_sheet(view, Text(lang))
     data = json.loads(sheet.to_json())
-    assert data["figure"]["data"][0]["x"]
+    assert go.Figure(data["figure"]).data[0].x
     assert str(view.cut.n_kept) in words(cutoff_reading(view, Text(lang)))
     width = len(sheet.table.head)
     assert all(len(row) == width for row in sheet.table.rows)
@@ -172,7 +173,7 @@ def test_no_token_reaches_plotly_as_markup(token):
     trace = hand_made_trace([LOGITS], [token], [TopPLogitsWarper(0.6)], texts=HOSTILE)
     allowed = {"<b>", "</b>", "<br>", "<extra>", "</extra>"}
     for sheet in (waterfall_sheet(waterfall_view(trace, step=0), EN), cutoff_sheet(cutoff_view(trace, step=0), EN)):
-        figure = sheet.figure.to_plotly_json()
+        figure = go.Figure(sheet.figure).to_plotly_json()
         for trace_of_figure in figure["data"]:
             for name in ("text", "hovertext"):
                 for text in trace_of_figure.get(name, ()):
@@ -193,7 +194,7 @@ def test_every_colour_of_a_figure_has_a_dark_counterpart(view):
         elif isinstance(value, str) and "color" in key and value.startswith("#"):
             hexes.add(value)
 
-    collect(json.loads(waterfall_figure(view, EN).to_json()))
+    collect(json.loads(go.Figure(waterfall_figure(view, EN)).to_json()))
     collect(json.loads(cut_figure(TopPLogitsWarper(0.6))[1].to_json()))
     assert hexes
     assert hexes <= set(LIGHT.values())
@@ -204,4 +205,4 @@ def test_every_colour_of_a_figure_has_a_dark_counterpart(view):
 
 
 def test_the_dark_palette_is_swapped_in_by_value(view):
-    assert LIGHT["alive"] in waterfall_figure(view, EN).data[0].marker.color
+    assert LIGHT["alive"] in go.Figure(waterfall_figure(view, EN)).data[0].marker.color

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import plotly.graph_objects as go
-
 from app.figures.escape import escaped
-from app.figures.layout import axis, base_layout
+from app.figures.layout import Figure, Trace, axis, bar, base_layout, scatter, words
 from app.text import Text
 from app.theme import LIGHT
 from app.views.contrastive import ContrastiveRow, ContrastiveView
@@ -20,7 +18,7 @@ LONGEST_LABEL = 14
 MOST_ROWS = 14  # the table has all
 
 
-def contrastive_figure(view: ContrastiveView, text: Text) -> go.Figure:
+def contrastive_figure(view: ContrastiveView, text: Text) -> Figure:
     """Per candidate (1 − α)·confidence to the right, α·similarity back to the left, and a mark at the score."""
     view = _the_first(view)
     lines = list(range(len(view.rows)))
@@ -44,7 +42,7 @@ def contrastive_figure(view: ContrastiveView, text: Text) -> go.Figure:
         yaxis={"range": [len(lines) - 0.4, -0.6], "visible": False, "fixedrange": True},
         barmode="overlay", uirevision="contrastive", margin={"l": 0, "r": 8, "t": 4, "b": 34},
     )  # fmt: skip
-    return go.Figure(data=data, layout=layout)
+    return {"data": data, "layout": layout}
 
 
 def _the_first(view: ContrastiveView) -> ContrastiveView:
@@ -55,15 +53,15 @@ def _the_first(view: ContrastiveView) -> ContrastiveView:
     return replace(view, rows=first if view.chosen in first else (*first[:-1], view.chosen))
 
 
-def _bars(view: ContrastiveView, x, base, width: float, colours: list[str], hover: list[str]) -> go.Bar:
-    return go.Bar(
+def _bars(view: ContrastiveView, x, base, width: float, colours: list[str], hover: list[str]) -> Trace:
+    return bar(
         x=x, y=list(range(len(view.rows))), base=base, orientation="h", width=width,
         marker={"color": colours, "line": {"width": 0}}, hovertext=hover, hovertemplate="%{hovertext}<extra></extra>",
     )  # fmt: skip
 
 
-def _scores(view: ContrastiveView, text: Text) -> go.Scatter:
-    return go.Scatter(
+def _scores(view: ContrastiveView, text: Text) -> Trace:
+    return scatter(
         x=[row.score for row in view.rows], y=list(range(len(view.rows))), mode="markers",
         marker={"symbol": "diamond", "size": 9, "line": {"width": 0},
                 "color": [LIGHT["chosen" if row.chosen else "alive_line"] for row in view.rows]},
@@ -71,14 +69,14 @@ def _scores(view: ContrastiveView, text: Text) -> go.Scatter:
     )  # fmt: skip
 
 
-def _labels(view: ContrastiveView) -> go.Scatter:
+def _labels(view: ContrastiveView) -> Trace:
     texts = []
     for row in view.rows:
         short = row.text if len(row.text) <= LONGEST_LABEL else f"{row.text[: LONGEST_LABEL - 1]}…"
         texts.append(f"<b>▸ {escaped(short)}</b>" if row.chosen else escaped(short))
-    return go.Scatter(
-        x=[0.97] * len(texts), y=list(range(len(texts))), xaxis="x2", mode="text", text=texts,
-        textposition="middle left", hoverinfo="skip", cliponaxis=False,
+    return words(
+        x=[0.97] * len(texts), y=list(range(len(texts))), xaxis="x2", text=texts,
+        textposition="middle left",
         textfont={"size": 12, "color": [LIGHT["chosen" if row.chosen else "ink"] for row in view.rows]},
     )  # fmt: skip
 

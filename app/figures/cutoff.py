@@ -10,10 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import plotly.graph_objects as go
-
 from app.figures.escape import escaped
-from app.figures.layout import axis, base_layout
+from app.figures.layout import Figure, Trace, axis, bar, base_layout, scatter, words
 from app.text import Text
 from app.theme import LIGHT, rule_colour
 from app.views.cutoff import CutoffRow, CutoffView
@@ -27,7 +25,7 @@ LONGEST_LABEL = 12
 SMALLEST = 1e-9  # a log axis has no place for 0
 
 
-def cutoff_figure(view: CutoffView, text: Text, fields: dict[str, Any]) -> go.Figure:
+def cutoff_figure(view: CutoffView, text: Text, fields: dict[str, Any]) -> Figure:
     """The figure of `view.cut`; `fields` are the rule's numbers as texts."""
     cut = view.cut
     y = _heights(view)
@@ -57,7 +55,7 @@ def cutoff_figure(view: CutoffView, text: Text, fields: dict[str, Any]) -> go.Fi
         annotations=annotations,
         uirevision=f"cutoff.{cut.rule}",
     )
-    return go.Figure(data=data, layout=layout)
+    return {"data": data, "layout": layout}
 
 
 def _heights(view: CutoffView) -> list[float]:
@@ -91,7 +89,7 @@ def _value_axis(view: CutoffView, text: Text) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _staircase(view: CutoffView, y: list[float], text: Text) -> go.Bar:
+def _staircase(view: CutoffView, y: list[float], text: Text) -> Trace:
     """Each token's own part, beginning where the tokens before it ended."""
     own = []
     for row in view.rows:
@@ -99,7 +97,7 @@ def _staircase(view: CutoffView, y: list[float], text: Text) -> go.Bar:
             own.append(min(row.value, _own_entropy(row.probability)))
         else:
             own.append(min(row.value, row.probability))
-    return go.Bar(
+    return bar(
         x=own, base=[row.value - part for row, part in zip(view.rows, own, strict=True)], y=y, orientation="h",
         width=0.8, marker={"color": [_colour(row) for row in view.rows], "line": {"width": 0}},
         hovertext=[_hover(view, row, text) for row in view.rows], hovertemplate="%{hovertext}<extra></extra>",
@@ -110,8 +108,8 @@ def _own_entropy(p: float) -> float:
     return -p * math.log(p) if p > 0 else 0.0
 
 
-def _points(view: CutoffView, y: list[float], text: Text) -> go.Scatter:
-    return go.Scatter(
+def _points(view: CutoffView, y: list[float], text: Text) -> Trace:
+    return scatter(
         x=[max(row.probability, SMALLEST) for row in view.rows], y=y, mode="markers",
         marker={
             "color": [_colour(row) for row in view.rows], "size": 11,
@@ -140,16 +138,16 @@ def _hover(view: CutoffView, row: CutoffRow, text: Text) -> str:
     )  # fmt: skip
 
 
-def _labels(view: CutoffView, y: list[float]) -> go.Scatter:
+def _labels(view: CutoffView, y: list[float]) -> Trace:
     """Token texts, chosen marked, removed greyed, in axes of their own to the left."""
     texts, colours = [], []
     for row in view.rows:
         short = _short(row.text)
         texts.append(f"<b>▸ {escaped(short)}</b>" if row.chosen else escaped(short))
         colours.append(LIGHT["chosen"] if row.chosen else LIGHT["ink"] if row.kept else LIGHT["faint"])
-    return go.Scatter(
-        x=[1.0] * len(texts), y=y, xaxis="x2", mode="text", text=texts, textposition="middle left",
-        textfont={"size": 12, "color": colours}, hoverinfo="skip", cliponaxis=False,
+    return words(
+        x=[1.0] * len(texts), y=y, xaxis="x2", text=texts, textposition="middle left",
+        textfont={"size": 12, "color": colours},
     )  # fmt: skip
 
 
@@ -186,9 +184,9 @@ def _rank_line(view, y, colour, label) -> tuple[list[dict], list[dict]]:
     return [shape], [note]
 
 
-def _crossing_mark(view: CutoffView, y: list[float], colour: str) -> go.Scatter:
+def _crossing_mark(view: CutoffView, y: list[float], colour: str) -> Trace:
     """Where the token that crosses the threshold ends."""
-    return go.Scatter(
+    return scatter(
         x=[view.rows[view.crossing].value],
         y=[y[view.crossing]],
         mode="markers",

@@ -6,10 +6,8 @@ spans what at least 95% of such rounds give.
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
-
 from app.figures.escape import escaped
-from app.figures.layout import axis, base_layout
+from app.figures.layout import Figure, Trace, axis, bar, base_layout, scatter, words
 from app.text import Text
 from app.theme import LIGHT
 from app.views.draw import DrawRow, DrawView, TokenCount
@@ -28,12 +26,12 @@ def draw_height(view: DrawView) -> int:
     return FRAME + ROW * len(view.rows)
 
 
-def draw_figure(view: DrawView, text: Text) -> go.Figure:
+def draw_figure(view: DrawView, text: Text) -> Figure:
     """A panel for each of `view.sides`; before anything was drawn, the outlines alone."""
     n_sides = len(view.sides)
     width = (1 - LABELS - GAP * (n_sides - 1)) / n_sides
     most = max(_reach(side, view.n) for row in view.rows for side in row.sides)
-    data: list[go.Bar | go.Scatter] = []
+    data: list[Trace] = []
     axes, annotations = {}, []
     for i in range(n_sides):
         start = LABELS + i * (width + GAP)
@@ -57,7 +55,7 @@ def draw_figure(view: DrawView, text: Text) -> go.Figure:
         yaxis={"range": [len(view.rows) - 0.4, -0.6], "visible": False, "fixedrange": True},
         barmode="overlay", uirevision="draw", margin={"l": 0, "r": 6, "t": 22, "b": 38}, annotations=annotations,
     )  # fmt: skip
-    return go.Figure(data=data, layout=layout)
+    return {"data": data, "layout": layout}
 
 
 def _reach(side: TokenCount, n: int | None) -> float:
@@ -68,9 +66,9 @@ def _places(view: DrawView) -> list[int]:
     return list(range(len(view.rows)))
 
 
-def _outlines(view: DrawView, i: int, axis_name: str, text: Text) -> go.Bar:
+def _outlines(view: DrawView, i: int, axis_name: str, text: Text) -> Trace:
     """The probabilities."""
-    return go.Bar(
+    return bar(
         x=[row.sides[i].probability for row in view.rows], y=_places(view), orientation="h", width=0.78,
         xaxis=axis_name,
         marker={"color": "rgba(0,0,0,0)", "line": {"width": 1.2, "color": [_edge(row) for row in view.rows]}},
@@ -78,20 +76,20 @@ def _outlines(view: DrawView, i: int, axis_name: str, text: Text) -> go.Bar:
     )  # fmt: skip
 
 
-def _bars(view: DrawView, i: int, axis_name: str, text: Text) -> go.Bar:
+def _bars(view: DrawView, i: int, axis_name: str, text: Text) -> Trace:
     """How often each came."""
-    return go.Bar(
+    return bar(
         x=[row.sides[i].count / view.n for row in view.rows], y=_places(view), orientation="h", width=0.46,
         xaxis=axis_name, marker={"color": [_fill(row) for row in view.rows], "line": {"width": 0}},
         hovertext=[_hover(view, row, i, text) for row in view.rows], hovertemplate="%{hovertext}<extra></extra>",
     )  # fmt: skip
 
 
-def _whiskers(view: DrawView, i: int, axis_name: str) -> go.Scatter:
+def _whiskers(view: DrawView, i: int, axis_name: str) -> Trace:
     """What at least 95% of rounds give, over the bars; nothing for a token that cannot come."""
     places = [y for y, row in enumerate(view.rows) if row.sides[i].probability]
     sides = [view.rows[y].sides[i] for y in places]
-    return go.Scatter(
+    return scatter(
         x=[s.probability for s in sides], y=places, xaxis=axis_name, mode="markers", hoverinfo="skip",
         marker={"size": 1, "color": LIGHT["muted"]},
         error_x={
@@ -102,7 +100,7 @@ def _whiskers(view: DrawView, i: int, axis_name: str) -> go.Scatter:
     )  # fmt: skip
 
 
-def _words(view: DrawView, i: int, axis_name: str) -> go.Scatter:
+def _words(view: DrawView, i: int, axis_name: str) -> Trace:
     """At the end of each bar: how often it came, or the probability while nothing was drawn; ✕ for what is removed."""
     texts = []
     for row in view.rows:
@@ -110,23 +108,23 @@ def _words(view: DrawView, i: int, axis_name: str) -> go.Scatter:
         drawn = percent(side.probability) if side.count is None else f"{side.count:,}"
         texts.append(drawn if side.probability else "✕")
     sides = [row.sides[i] for row in view.rows]
-    return go.Scatter(
-        x=[_reach(side, view.n) for side in sides], y=_places(view), xaxis=axis_name, mode="text",
-        text=[f" {word}" for word in texts], textposition="middle right", hoverinfo="skip", cliponaxis=False,
+    return words(
+        x=[_reach(side, view.n) for side in sides], y=_places(view), xaxis=axis_name,
+        text=[f" {word}" for word in texts], textposition="middle right",
         textfont={"size": 11, "color": [LIGHT["ink" if s.probability else "faint"] for s in sides]},
     )  # fmt: skip
 
 
-def _labels(view: DrawView, axis_name: str, text: Text) -> go.Scatter:
+def _labels(view: DrawView, axis_name: str, text: Text) -> Trace:
     texts = []
     for row in view.rows:
         cut = row.token_id is not None and len(row.text) > LONGEST_LABEL
         short = escaped(f"{row.text[: LONGEST_LABEL - 1]}…" if cut else _label(row, text))
         texts.append(f"<b>▸ {short}</b>" if row.in_view else f"<i>{short}</i>" if row.token_id is None else short)
     colours = [LIGHT["chosen" if row.in_view else "muted" if row.token_id is None else "ink"] for row in view.rows]
-    return go.Scatter(
-        x=[0.95] * len(texts), y=_places(view), xaxis=axis_name, mode="text", text=texts, textposition="middle left",
-        hoverinfo="skip", cliponaxis=False, textfont={"size": 12, "color": colours},
+    return words(
+        x=[0.95] * len(texts), y=_places(view), xaxis=axis_name, text=texts, textposition="middle left",
+        textfont={"size": 12, "color": colours},
     )  # fmt: skip
 
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
-
 from app.figures.escape import escaped
-from app.figures.layout import base_layout
+from app.figures.layout import Figure, Trace, bar, base_layout, words
 from app.text import Text
 from app.theme import LIGHT, stage_colour
 from app.views.numbers import margin_text, nats, percent
@@ -51,11 +49,11 @@ def minimal_width(view: Waterfall) -> int:
     return int(LABEL + columns_of(view).right + TAIL)
 
 
-def waterfall_figure(view: Waterfall, text: Text) -> go.Figure:
+def waterfall_figure(view: Waterfall, text: Text) -> Figure:
     """Bars: probability after each stage, to one scale over all columns. Removed tokens are greyed in place."""
     columns = columns_of(view)
     n = len(view.tokens)
-    data = [_bars(view, columns, text), *_labels(view), _cells(view, columns), _heads(view, columns, text)]
+    data = [_bars(view, columns, text), _labels(view), _cells(view, columns), _heads(view, columns, text)]
     layout = base_layout(
         xaxis={"range": [-LABEL, columns.right + TAIL], "visible": False, "fixedrange": True},
         yaxis={"range": [n - 0.4, -HEAD], "visible": False, "fixedrange": True},
@@ -63,10 +61,10 @@ def waterfall_figure(view: Waterfall, text: Text) -> go.Figure:
         uirevision="waterfall",
         barmode="overlay",
     )
-    return go.Figure(data=data, layout=layout)
+    return {"data": data, "layout": layout}
 
 
-def _bars(view: Waterfall, columns: Columns, text: Text) -> go.Bar:
+def _bars(view: Waterfall, columns: Columns, text: Text) -> Trace:
     longest = max((max(token.probabilities) for token in view.tokens), default=1.0) or 1.0
     x, y, base, colour, hover = [], [], [], [], []
     for line, token in enumerate(view.tokens):
@@ -79,7 +77,7 @@ def _bars(view: Waterfall, columns: Columns, text: Text) -> go.Bar:
             base.append(columns.left[i])
             colour.append(LIGHT["removed"] if gone else LIGHT["chosen_fill" if token.chosen else "alive"])
             hover.append(_hover(token, view, i, gone, column, text))
-    return go.Bar(
+    return bar(
         x=x, y=y, base=base, orientation="h", width=0.72, marker={"color": colour, "line": {"width": 0}},
         hovertext=hover, hovertemplate="%{hovertext}<extra></extra>",
     )  # fmt: skip
@@ -104,7 +102,7 @@ def _stage_in_words(column) -> str:
     return f"{column.label} {column.value}".strip()
 
 
-def _labels(view: Waterfall) -> list[go.Scatter]:
+def _labels(view: Waterfall) -> Trace:
     """Token texts to the left; the chosen one with a mark, removed ones greyed."""
     texts, colours = [], []
     for token in view.tokens:
@@ -112,15 +110,13 @@ def _labels(view: Waterfall) -> list[go.Scatter]:
         texts.append(f"<b>▸ {escaped(short)}</b>" if token.chosen else escaped(short))
         greyed = token.removed_at is not None
         colours.append(LIGHT["chosen"] if token.chosen else LIGHT["faint"] if greyed else LIGHT["ink"])
-    return [
-        go.Scatter(
-            x=[-8.0] * len(texts), y=list(range(len(texts))), mode="text", text=texts,
-            textposition="middle left", textfont={"size": 12, "color": colours}, hoverinfo="skip", cliponaxis=False,
-        )
-    ]  # fmt: skip
+    return words(
+        x=[-8.0] * len(texts), y=list(range(len(texts))), text=texts, textposition="middle left",
+        textfont={"size": 12, "color": colours},
+    )  # fmt: skip
 
 
-def _cells(view: Waterfall, columns: Columns) -> go.Scatter:
+def _cells(view: Waterfall, columns: Columns) -> Trace:
     """The number in each cell; where a stage removed the token, its name and the margin."""
     x, y, texts, colours = [], [], [], []
     for line, token in enumerate(view.tokens):
@@ -139,13 +135,10 @@ def _cells(view: Waterfall, columns: Columns) -> go.Scatter:
             y.append(line)
             texts.append(escaped(percent(token.probabilities[i])))
             colours.append(LIGHT["ink"])
-    return go.Scatter(
-        x=x, y=y, mode="text", text=texts, textposition="middle right", textfont={"size": 11, "color": colours},
-        hoverinfo="skip", cliponaxis=False,
-    )  # fmt: skip
+    return words(x=x, y=y, text=texts, textposition="middle right", textfont={"size": 11, "color": colours})
 
 
-def _heads(view: Waterfall, columns: Columns, text: Text) -> go.Scatter:
+def _heads(view: Waterfall, columns: Columns, text: Text) -> Trace:
     """Per stage: parameter and value, tokens alive, mass removed, entropy."""
     rows = (-HEAD + 0.6, -HEAD + 1.5, -HEAD + 2.65, -HEAD + 3.5, -HEAD + 4.35)
     names = ("", "", text("waterfall.alive"), text("waterfall.mass"), text("waterfall.entropy"))
@@ -171,10 +164,7 @@ def _heads(view: Waterfall, columns: Columns, text: Text) -> go.Scatter:
         put(left, 2, f"{column.n_alive:,}", "ink")
         put(left, 3, "" if i == 0 else escaped(percent(column.mass_removed)) if column.n_removed else "–", "ink")
         put(left, 4, nats(column.entropy_nats), "ink")
-    return go.Scatter(
-        x=x, y=y, mode="text", text=texts, textposition="middle right", textfont={"size": 11, "color": colours},
-        hoverinfo="skip", cliponaxis=False,
-    )  # fmt: skip
+    return words(x=x, y=y, text=texts, textposition="middle right", textfont={"size": 11, "color": colours})
 
 
 def _wrapped(label: str, value: str) -> tuple[str, str]:

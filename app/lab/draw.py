@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from app.figures.draw import draw_figure, draw_height
+from app.figures.layout import figure_json
 from app.lab.look import Look
 from app.text import Text
 from app.views.draw import DrawRow, DrawView, draw_view
@@ -46,7 +47,7 @@ def sheet(look: Look, wish: Mapping[str, Any]) -> dict[str, Any]:
         "seed_tip": text("draw.seed.tip", n=n, seed=again),
         "legend": [text("draw.legend.p"), text("draw.legend.drawn"), text("draw.legend.range")] if n else [],
         "label": label,
-        "figure": json.loads(draw_figure(view, text).to_json()),
+        "figure": json.loads(figure_json(draw_figure(view, text))),
         "height": draw_height(view),
         "table": _table(view, text),
         "table_label": text("waterfall.table.show"),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-import plotly.graph_objects as go
-
+from app.figures.layout import Figure, figure_json
 from app.text import Sentence, Text
 from app.views.table import Table
 
@@ -47,7 +46,7 @@ class Sheet:
     label: str
     table: Table
     table_label: str
-    figure: go.Figure | None
+    figure: Figure | None
     min_width: int = 0
     tabs: tuple[Tab, ...] = ()
     tab: str = ""
@@ -56,7 +55,7 @@ class Sheet:
 
     def to_json(self) -> str:
         """One string for the component's `data`."""
-        figure = "null" if self.figure is None else self.figure.to_json()
+        figure = "null" if self.figure is None else figure_json(self.figure)
         words = {
             "key": self.key,
             "title": self.title,
