@@ -49,6 +49,8 @@ STYLE_SHEETS = (
     "lab_words", "lab_microscope", "lab_orders", "lab_draw", "lab_compare", "lab_code",
 )  # fmt: skip
 DOWNLOAD = "() => setTimeout(() => document.querySelector('#dx-download')?.click(), 50)"
+# What Gradio does to send the next question would hold up the picture of this one's answer.
+PAINTED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 QUEUE = 32  # visitors who may wait for the model
 # Two ways of taking quick events. Gradio's `always_last` sends the *first* event again once it has been answered, to
 # all of that event's listeners: right where a handler reads what the page's values are by then, and where it is the
@@ -206,7 +208,8 @@ def _wire(page: gr.Blocks, handlers: Handlers, sharing: Sharing, parts: dict[str
     in_step = outputs("beam_tree", "beam_step", "waterfall", "cutoff", "fork", "message")
     climbed = p["beam_tree"].node(handlers.choose_node, [p["session"], p["beam_tree"]], in_step, **LATEST)
     for done in (moved, climbed):
-        done.then(handlers.look_closer, [p["session"]], outputs("lab", "whatif"), **LATEST)
+        painted = done.then(None, js=PAINTED, **QUIET)
+        painted.then(handlers.look_closer, [p["session"]], outputs("lab", "whatif"), **LATEST)
     p["whatif"].need(handlers.need_scores, [p["session"]], outputs("whatif"), **EACH)
     p["whatif"].ask(handlers.ask_whatif, [p["session"]], outputs("whatif", "message"), **EACH)
     p["whatif"].settled(handlers.show_whatif, [p["session"]], outputs("waterfall", "cutoff", "lab"), **LATEST)

@@ -45,7 +45,7 @@
       parts.plot.style.width = `${width}px`;
       dx.plot(parts.plot, payload.figure, width, parts.scroll.clientHeight);
       parts.plot.dataset.drawn = payload.key || "";
-      showMore();
+      requestAnimationFrame(showMore); // it measures: once, when all of the page has been changed
     };
     // A faded edge says that there is more to the right.
     const showMore = () => {
