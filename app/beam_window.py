@@ -35,6 +35,7 @@ class BeamWindow:
         self.place, self.tab = 0, "ledger"
         self._trees: dict[int, BeamTree] = {}
         self._sums: dict[int, tuple[HypothesisSum, ...]] = {}
+        self._read: tuple[tuple[Any, ...], BeamReading] | None = None
         self._choose_the_best()
 
     @property
@@ -114,7 +115,11 @@ class BeamWindow:
         )  # fmt: skip
 
     def _reading(self) -> BeamReading:
-        return beam_reading(self._trace, self.step, self.prompt)
+        """The facts of the step in view, kept while it is."""
+        key = (self.prompt, self.step, len(self._trace.ledger), self._trace.stop_reasons)
+        if self._read is None or self._read[0] != key:
+            self._read = key, beam_reading(self._trace, self.step, self.prompt)
+        return self._read[1]
 
     def _summed(self) -> tuple[HypothesisSum, ...]:
         if self._streaming or self.tab != "sum":

@@ -340,10 +340,10 @@ class Ledger:
         while nodes[-1][0] > 0:
             step, rank = nodes[-1]
             parent = int(self.steps[step]["parent"][prompt, rank])
-            carried = (self.steps[step - 1]["row"][prompt] == parent).nonzero()
-            if not len(carried):
+            carried = self.steps[step - 1]["row"][prompt].tolist()
+            if parent not in carried:
                 raise TraceFileError(f"step {step}: row {parent} continues no candidate; the trace is damaged")
-            nodes.append((step - 1, int(carried[0])))
+            nodes.append((step - 1, carried.index(parent)))
         return tuple(reversed(nodes))
 
     def row_path(self, step: int, row: int) -> tuple[tuple[int, int], ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.views.token_text import token_text
 
 if TYPE_CHECKING:
-    from decoding.ledger import Hypothesis
+    from decoding.ledger import Hypothesis, PoolChange
     from decoding.trace import Trace
 
 __all__ = ["Pool", "PoolRow", "pool_view"]
@@ -65,11 +65,17 @@ def pool_view(trace: Trace, step: int, prompt: int = 0) -> Pool:
     drove_out = {change.entered: change.evicted for change in changes}
     rows = [_row(trace, h, "in" if (h.step, h.rank) in drove_out else "", drove_out.get((h.step, h.rank)))
             for h in held]  # fmt: skip
-    before = {(h.step, h.rank): h for h in ledger.pool(step - 1)[prompt]} if step else {}
-    rows += [_row(trace, before[change.evicted], "out", change.entered) for change in changes if change.evicted]
+    rows += _driven_out(trace, step, [change for change in changes if change.evicted], prompt)
     groups = range(int(ledger.steps[step]["group"].max()) + 1)
     worst = tuple(ledger.worst(step, prompt, group) for group in groups)
     return Pool(rows=tuple(rows), room=ledger.n_beams - len(held), worst=worst)
+
+
+def _driven_out(trace: Trace, step: int, changes: list[PoolChange], prompt: int) -> list[PoolRow]:
+    if not changes:
+        return []
+    before = {(h.step, h.rank): h for h in trace.ledger.pool(step - 1)[prompt]}
+    return [_row(trace, before[change.evicted], "out", change.entered) for change in changes]
 
 
 def _row(trace: Trace, h: Hypothesis, change: str, against: tuple[int, int] | None) -> PoolRow:
@@ -85,5 +91,9 @@ def _ids(trace: Trace, prompt: int, step: int, rank: int) -> tuple[int, ...]:
 
 
 def _end_of(trace: Trace, ids: tuple[int, ...]) -> str:
-    text = "".join(token_text(trace, i) for i in ids)
-    return text if len(text) <= LONGEST else f"…{text[1 - LONGEST :]}"
+    text = ""
+    for token_id in reversed(ids):
+        text = token_text(trace, token_id) + text
+        if len(text) > LONGEST:
+            return f"…{text[1 - LONGEST :]}"
+    return text

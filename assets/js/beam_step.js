@@ -62,12 +62,12 @@
       part("tabs").replaceChildren(...data.tabs.map((t) =>
         dx.el("button", { type: "button", class: "dx-tab", "aria-pressed": String(t.id === data.tab), "data-tab": t.id, "data-tip": t.tip,
                           on: { click: () => emit("table", { tab: t.id, place: data.sum.place ?? 0 }) } }, t.label)));
-      const box = part("table"), top = box.scrollTop, same = box.dataset.tab === data.tab;
+      const box = part("table"), same = box.dataset.tab === data.tab;
       const shown = { ledger: () => [ledger(data.ledger)], pool: () => pool(data.pool), sum: () => sum(data.sum) }[data.tab];
       box.replaceChildren(...shown().filter(Boolean));
       box.dataset.tab = data.tab;
       box.dataset.step = data.step;
-      if (same) box.scrollTop = top;
+      if (!same) box.scrollTop = 0; // else it stays where it is, and is not asked: that would lay out the page twice
       mark(data.step, data.chosen);
       // The keyboard's place is kept: the same tab, or the node of the same rank.
       const again = tab ? `[data-tab="${tab}"]` : place ? `[data-place="${place}"]` : rank ? `.dx-node[data-rank="${rank}"]` : "";

@@ -306,6 +306,13 @@
       veil();
       done();
     };
+    let restepping = 0;
+    const restepSoon = () => {
+      restepping ||= requestAnimationFrame(() => {
+        restepping = 0;
+        restep();
+      });
+    };
     const redraw = (layout) => {
       picture.labelled = [columns.x0, columns.x1];
       const { x, y, text, textposition, textfont } = labels(palette());
@@ -338,7 +345,7 @@
       now.step = tree.step[node];
       now.rank = tree.rank[node];
       showSteps();
-      restep();
+      restepSoon(); // in the next frame, while Python is already at work on the step
       send();
       tell();
       emit("node", { prompt: tree.prompt, step: now.step, rank: now.rank });
