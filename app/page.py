@@ -51,6 +51,13 @@ STYLE_SHEETS = (
 DOWNLOAD = "() => setTimeout(() => document.querySelector('#dx-download')?.click(), 50)"
 # What Gradio does to send the next question would hold up the picture of this one's answer.
 PAINTED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+# A model that is being loaded keeps Python busy for seconds: a page that is just being opened comes first.
+PAGE_FIRST = 8  # seconds after the start, unless a page has been drawn before
+DRAWN = """() => new Promise((done) => {
+  const until = Date.now() + 5000;
+  const look = () => (document.querySelector("[data-drawn]") || Date.now() > until ? done() : setTimeout(look, 50));
+  look();
+})"""
 QUEUE = 32  # visitors who may wait for the model
 # Two ways of taking quick events. Gradio's `always_last` sends the *first* event again once it has been answered, to
 # all of that event's listeners: right where a handler reads what the page's values are by then, and where it is the
@@ -91,9 +98,9 @@ def launch(
     """
     trace = example_trace() if trace_path is None else load_trace(trace_path)
     shelf = ModelShelf(model, allowed=allowed_models)
-    shelf.start(model)
     page = build(shelf, Session(trace, "example" if trace_path is None else "file"))
     page.queue(max_size=QUEUE)
+    shelf.start_later(model, PAGE_FIRST)
     page.launch(
         server_name=host,
         server_port=port,
@@ -200,9 +207,10 @@ def _wire(page: gr.Blocks, handlers: Handlers, sharing: Sharing, parts: dict[str
 
     worded = outputs(*handlers.WORDED)
     opened = page.load(handlers.open, [p["session"]], worded, **LATEST)
-    opened.then(handlers.watch_model, [p["session"], p["model"]], [p["status"]], show_progress="hidden",
+    drawn = opened.then(None, js=DRAWN, **QUIET)
+    drawn.then(handlers.watch_model, [p["session"], p["model"]], [p["status"]], show_progress="hidden",
                 concurrency_limit=None, api_visibility="private")  # fmt: skip
-    p["header"].language(handlers.set_language, [p["session"], p["kind"]], worded, **EACH)
+    reworded = p["header"].language(handlers.set_language, [p["session"], p["kind"]], worded, **EACH)
     of_step = outputs("waterfall", "cutoff", "fork", "message")
     moved = p["token_row"].step(handlers.choose_step, [p["session"], p["token_row"]], of_step, **LATEST)
     in_step = outputs("beam_tree", "beam_step", "waterfall", "cutoff", "fork", "message")
@@ -227,6 +235,7 @@ def _wire(page: gr.Blocks, handlers: Handlers, sharing: Sharing, parts: dict[str
     p["whatif"].onward(handlers.onward, [p["session"]], outputs(*handlers.RUN), **RUN)
     p["runs"].pick(handlers.pick, [p["session"]], outputs(*handlers.RUN, "knobs"), **EACH)
     p["stop"].click(handlers.stop, [p["session"]], None, **EACH)
+    reworded.then(sharing.words, [p["session"]], outputs("share", "gallery"), **QUIET)
     _wire_sharing(opened, sharing, p)
     p["verify"].click(handlers.wait_to_verify, [p["session"]], outputs("status"), **EACH)
     p["verify"].click(

@@ -58,7 +58,10 @@ class Sharing:
         link = request.query_params.get("c") or ""
         configuration, problems = decode(link)
         session.link = configuration if link else None
-        changes = {"share": self.share(session), "gallery": Gallery(data=gallery_json(session.text))}
+        if _example(session):  # picked by quick hands, while the page was still opening
+            session.link = None
+            return self._shown(session)
+        changes = {"share": self.share(session), "gallery": self._gallery(session)}
         item = configuration.view.removeprefix("gallery:")
         if configuration.view.startswith("gallery:") and item in {i.id for i in GALLERY}:
             session.link = None
@@ -117,7 +120,15 @@ class Sharing:
         )  # fmt: skip
         return Share(data=data)
 
+    def words(self, session: Session) -> list[Any]:
+        """Share bar and gallery in the page's language."""
+        return [self.share(session), self._gallery(session)]
+
     # -- recorded examples
+
+    @staticmethod
+    def _gallery(session: Session) -> Gallery:
+        return Gallery(data=gallery_json(session.text, _example(session)))
 
     def pick_example(self, session: Session, event: gr.EventData) -> list[Any]:
         """A recorded example, where there is something to see in it; no model is needed."""
@@ -172,7 +183,7 @@ class Sharing:
             **run_in_view(session), **self._form(session, configuration),
             "model": session.trace.model.name,
             "knobs": KnobPanel(value=form_of(session.trial.trace.settings)),
-            "share": self.share(session), "gallery": Gallery(data=gallery_json(session.text, _example(session))),
+            "share": self.share(session), "gallery": self._gallery(session),
             **more,
         }  # fmt: skip
         return [changes.get(name, gr.skip()) for name in self.SHOWN]

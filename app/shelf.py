@@ -84,6 +84,12 @@ class ModelShelf:
             self._states[name] = ModelState(name=name, phase="loading")
         threading.Thread(target=self._load, args=(name,), name=f"load {name}", daemon=True).start()
 
+    def start_later(self, name: str, seconds: float) -> None:
+        """Begins to load a model in so many seconds, if nobody asks for it before."""
+        timer = threading.Timer(seconds, self.start, (name,))
+        timer.daemon = True
+        timer.start()
+
     def loading(self, name: str) -> Iterator[ModelState]:
         """States until the model is ready or has failed; begins loading where needed."""
         self.start(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -10,6 +11,7 @@ from app.ask import LONGEST_PROMPT, form_of, prompt_of, settings_of
 from app.shelf import ModelShelf
 from app.text import Text
 from decoding.errors import DecodingError, ModelError, PromptError, SettingError
+from decoding.models import DEFAULT_MODEL
 from decoding.settings import Settings
 
 EN = Text("en")
@@ -109,3 +111,13 @@ def test_brackets_within_brackets_without_end_are_no_json():
         prompt_of("chat", "[" * 30_000, "", EN)
     with pytest.raises(SettingError, match="this is no JSON"):
         settings_of(json.dumps({"mode": "greedy", "given": {"bad_words_ids": "[" * 3_900}}))
+
+
+def test_a_model_that_nobody_asks_for_is_loaded_all_the_same_a_little_later(lm):  # it is converted by then
+    shelf = ModelShelf(DEFAULT_MODEL)
+    shelf.start_later(DEFAULT_MODEL, 0.2)
+    assert shelf.state(DEFAULT_MODEL).phase == "idle"
+    end = time.monotonic() + 60
+    while shelf.state(DEFAULT_MODEL).phase != "ready" and time.monotonic() < end:
+        time.sleep(0.05)
+    assert shelf.state(DEFAULT_MODEL).phase == "ready"

@@ -63,6 +63,24 @@ def test_the_last_of_two_recorded_examples_is_the_one_in_view(app_url, open_page
     expect(page.locator("[data-item=greedy-loop]")).to_have_attribute("aria-pressed", "true")
 
 
+def test_an_example_picked_while_the_page_still_opens_stays_in_view(app_url, browser):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(app_url)
+    page.evaluate(
+        """async () => {
+          let item;
+          while (!(item = document.querySelector("[data-item=greedy-loop]"))) await new Promise(requestAnimationFrame);
+          item.click();
+        }"""
+    )
+    page.wait_for_selector("#dx-waterfall [data-drawn='0.38']", state="attached")
+    assert is_quiet(page, counted(page))
+    expect(page.locator("[data-item=greedy-loop]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#dx-gallery p")).to_contain_text("She smiled at him")
+    context.close()
+
+
 @pytest.mark.parametrize("pause", [0, 15, 60])
 def test_a_slider_that_keeps_moving_is_confirmed_where_it_stops(app_url, open_page, pause):
     page = open_page(app_url)
