@@ -18,6 +18,7 @@ __all__ = ["draw_figure", "draw_height"]
 LABELS = 0.27  # the part of the width that token texts take
 GAP = 0.03  # between the panels
 LONGEST_LABEL = 14
+STEPS = (0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001)  # between ticks
 ROW, FRAME = 22, 62  # pixels
 
 
@@ -31,6 +32,7 @@ def draw_figure(view: DrawView, text: Text) -> Figure:
     n_sides = len(view.sides)
     width = (1 - LABELS - GAP * (n_sides - 1)) / n_sides
     most = max(_reach(side, view.n) for row in view.rows for side in row.sides)
+    reach = 1.18 * most or 1.0
     data: list[Trace] = []
     axes, annotations = {}, []
     for i in range(n_sides):
@@ -40,7 +42,7 @@ def draw_figure(view: DrawView, text: Text) -> Figure:
         data += [_outlines(view, i, name, text), *bars, _words(view, i, name)]
         title = "draw.axis.drawn" if view.n else "draw.axis"
         axes[f"xaxis{i + 1 if i else ''}"] = axis(
-            text(title), range=[0, 1.18 * most or 1], domain=[start, start + width], tickformat="~%", nticks=3,
+            text(title), range=[0, reach], domain=[start, start + width], tickformat="~%", tickvals=_ticks(reach),
         )  # fmt: skip
         heading = text("draw.with" if i == 0 else "draw.without") if n_sides > 1 else ""
         annotations.append(
@@ -56,6 +58,12 @@ def draw_figure(view: DrawView, text: Text) -> Figure:
         barmode="overlay", uirevision="draw", margin={"l": 0, "r": 6, "t": 22, "b": 38}, annotations=annotations,
     )  # fmt: skip
     return {"data": data, "layout": layout}
+
+
+def _ticks(reach: float) -> list[float]:
+    """0 and two more, none at the end, where the next panel's 0 is near."""
+    step = next((step for step in STEPS if 2 * step <= 0.8 * reach), STEPS[-1])
+    return [0, step, 2 * step]
 
 
 def _reach(side: TokenCount, n: int | None) -> float:

@@ -7,7 +7,7 @@ from decoding.knobs import KNOBS
 EN: dict[str, str] = {
     # -- frame
     "name": "Decoding Explorer",
-    "tagline": "from logits to text, one recorded decision at a time",
+    "tagline": "from logits to text, decision by decision",
     "language": "Language",
     "scheme": "Light or dark",
     "skip": "Skip to the run",
