@@ -31,7 +31,7 @@ class SilentKnob:
 
 
 REASONS = {
-    "needs_sampling": "it acts only with do_sample=True; here the most likely token is always taken",
+    "needs_sampling": "it acts only with do_sample=True; here the scores decide, and nothing is drawn",
     "needs_beams": "it acts only with num_beams > 1",
     "needs_groups": "it acts only with num_beam_groups > 1",
     "needs_contrastive": "it acts only in contrastive search (do_sample=False, num_beams=1, top_k > 1)",

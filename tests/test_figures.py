@@ -194,8 +194,9 @@ def test_every_colour_of_a_figure_has_a_dark_counterpart(view):
         elif isinstance(value, str) and "color" in key and value.startswith("#"):
             hexes.add(value)
 
-    collect(json.loads(go.Figure(waterfall_figure(view, EN)).to_json()))
-    collect(json.loads(cut_figure(TopPLogitsWarper(0.6))[1].to_json()))
+    cut, _ = cut_figure(TopPLogitsWarper(0.6))
+    collect(waterfall_figure(view, EN))  # as it is: go.Figure adds a template of its own
+    collect(cutoff_figure(cut, EN, cutoff_fields(cut)))
     assert hexes
     assert hexes <= set(LIGHT.values())
     assert set(LIGHT) == set(DARK)

@@ -376,7 +376,7 @@ def test_diverse_beams_and_contrastive_search_are_told(tiny):
 def test_a_setting_without_effect_is_named_with_the_reason(tiny):
     trace = record(tiny, "the cat", Settings(temperature=0.7, max_new_tokens=3))
     assert told(trace)["Without effect"] == (
-        "temperature = 0.7: it acts only when sampling; here the most likely token is always taken."
+        "temperature = 0.7: it acts only when sampling; here the scores decide, and nothing is drawn."
     )
 
 

@@ -103,7 +103,7 @@ def test_nothing_is_said_of_processors_before_the_first_step():
 def test_the_reason_is_in_words_and_the_value_is_kept(tiny):
     trace = record(tiny, "a", Settings(max_length=30, max_new_tokens=2, temperature=0.5))
     assert [(k.value, k.reason) for k in trace.silent] == [
-        (0.5, "it acts only with do_sample=True; here the most likely token is always taken"),
+        (0.5, "it acts only with do_sample=True; here the scores decide, and nothing is drawn"),
         (30, "max_new_tokens takes precedence"),
     ]
 

@@ -228,7 +228,7 @@ EN: dict[str, str] = {
     "notes.warnings.none": "Nothing else to note about this run.",
     "notes.stages": "Stages that ran, in order",
     "notes.stages.none": "No processor ran.",
-    "why.needs_sampling": "it acts only when sampling; here the most likely token is always taken",
+    "why.needs_sampling": "it acts only when sampling; here the scores decide, and nothing is drawn",
     "why.needs_beams": "it acts only with num_beams > 1",
     "why.needs_groups": "it acts only with num_beam_groups > 1",
     "why.needs_contrastive": "it acts only in contrastive search",

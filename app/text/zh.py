@@ -212,7 +212,7 @@ ZH: dict[str, str] = {
     "notes.warnings.none": "这次运行没有别的要说明。",
     "notes.stages": "依次运行的阶段",
     "notes.stages.none": "没有处理器运行。",
-    "why.needs_sampling": "只在采样时起作用；这里总是取最可能的词元",
+    "why.needs_sampling": "只在采样时起作用；这里由分数决定，不抽取",
     "why.needs_beams": "只在 num_beams > 1 时起作用",
     "why.needs_groups": "只在 num_beam_groups > 1 时起作用",
     "why.needs_contrastive": "只在对比搜索中起作用",
