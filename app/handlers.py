@@ -98,17 +98,19 @@ class Handlers(Running):
 
     def choose_table(self, session: Session, event: gr.EventData) -> Any:
         """Ledger, pool, or the sum of a hypothesis."""
-        if session.beams is None or session.turns.take("table", field(event, "turn")) is None:
-            return gr.skip()
-        session.beams.choose_table(field(event, "tab"), field(event, "place"))
-        return BeamStep(data=session.beam_step())
+        with session.turns.in_turn("table", field(event, "turn")) as counts:
+            if session.beams is None or not counts:
+                return gr.skip()
+            session.beams.choose_table(field(event, "tab"), field(event, "place"))
+            return BeamStep(data=session.beam_step())
 
     def choose_tab(self, session: Session, event: gr.EventData) -> Any:
         """The cut-off of the chosen rule."""
-        if session.turns.take("tab", field(event, "turn")) is None:
-            return gr.skip()
-        session.tab = str(field(event, "tab"))[:8]
-        return Chart(data=session.cutoff())
+        with session.turns.in_turn("tab", field(event, "turn")) as counts:
+            if not counts:
+                return gr.skip()
+            session.tab = str(field(event, "tab"))[:8]
+            return Chart(data=session.cutoff())
 
     def look_closer(self, session: Session) -> Any:
         """The lab at the step in view; on its own, so that the charts need not wait for it."""
@@ -119,16 +121,14 @@ class Handlers(Running):
 
     def choose_lab(self, session: Session, event: gr.EventData) -> list[Any]:
         """Another tab of the lab, or a wish within one."""
-        turn = session.turns.take("lab", field(event, "turn"))
-        if turn is None:
-            return [gr.skip(), gr.skip()]
-        session.lab_window.choose(event._data)
-        try:
-            data = session.lab()
-            late = turn != session.turns.last("lab")  # another tab was asked for meanwhile
-            return [gr.skip() if late else Lab(data=data), gr.skip()]
-        except DecodingError as error:
-            return [gr.skip(), Message(data=message_json(str(error), session.text))]
+        with session.turns.in_turn("lab", field(event, "turn")) as counts:
+            if not counts:
+                return [gr.skip(), gr.skip()]
+            session.lab_window.choose(event._data)
+            try:
+                return [Lab(data=session.lab()), gr.skip()]
+            except DecodingError as error:
+                return [gr.skip(), Message(data=message_json(str(error), session.text))]
 
     def choose_kind(self, session: Session, kind: str) -> list[Any]:
         """The hint under the prompt; the system message exists only in a chat."""
@@ -137,13 +137,11 @@ class Handlers(Running):
 
     def pick(self, session: Session, event: gr.EventData) -> list[Any]:
         """Brings one of the runs into view."""
-        turn = session.turns.take("pick", field(event, "turn"))
-        if turn is None:
-            return [gr.skip()] * (len(self.RUN) + 1)
-        run = session.runs.pick(field(event, "number"))
-        if run.trace is not session.trace and not session.running:
-            session.show(run.trace)
-        changes = {**run_in_view(session), "knobs": KnobPanel(value=form_of(session.trial.trace.settings))}
-        if turn != session.turns.last("pick"):  # another one was picked meanwhile
-            changes = {}
-        return [changes.get(name, gr.skip()) for name in (*self.RUN, "knobs")]
+        with session.turns.in_turn("pick", field(event, "turn")) as counts:
+            if not counts:
+                return [gr.skip()] * (len(self.RUN) + 1)
+            run = session.runs.pick(field(event, "number"))
+            if run.trace is not session.trace and not session.running:
+                session.show(run.trace)
+            changes = {**run_in_view(session), "knobs": KnobPanel(value=form_of(session.trial.trace.settings))}
+            return [changes.get(name, gr.skip()) for name in (*self.RUN, "knobs")]

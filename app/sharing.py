@@ -132,18 +132,17 @@ class Sharing:
 
     def pick_example(self, session: Session, event: gr.EventData) -> list[Any]:
         """A recorded example, where there is something to see in it; no model is needed."""
-        name, turn = field(event, "id"), session.turns.take("pick", field(event, "turn"))
-        if turn is None:
-            return [gr.skip()] * len(self.SHOWN)
+        with session.turns.in_turn("pick", field(event, "turn")) as counts:
+            return self._pick(session, field(event, "id")) if counts else [gr.skip()] * len(self.SHOWN)
+
+    def _pick(self, session: Session, name: Any) -> list[Any]:
         if session.running:
             return self._said(session.text("share.busy"), session)
         if name not in {item.id for item in GALLERY}:
             return [gr.skip()] * len(self.SHOWN)
         try:
             self._open_item(session, name)
-            shown = self._shown(session)
-            late = turn != session.turns.last("pick")  # another one was picked meanwhile
-            return [gr.skip()] * len(self.SHOWN) if late else shown
+            return self._shown(session)
         except DecodingError as error:
             return self._said(str(error), session)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 __all__ = ["Turns"]
@@ -12,6 +15,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._last: dict[str, int] = {}
+        self._one_at_a_time = threading.Lock()
 
     def take(self, kind: str, turn: Any) -> int | None:
         """The turn of an event that has come; None where a later one of its kind was here before.
@@ -25,6 +29,12 @@ class Turns:
             return None
         self._last[kind] = turn
         return turn
+
+    @contextmanager
+    def in_turn(self, kind: str, turn: Any) -> Iterator[bool]:
+        """Handles one numbered event of the visitor at a time; False for one that comes too late."""
+        with self._one_at_a_time:
+            yield self.take(kind, turn) is not None
 
     def last(self, kind: str) -> int:
         """The last turn that was taken, 0 at first."""
