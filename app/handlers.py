@@ -1,4 +1,4 @@
-"""What happens when a visitor does something. Every handler may be called with anything: see `_wire` in page.py."""
+"""What happens when a visitor does something. Every handler may be called with anything: see app/wiring.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page: which component sits where, and which event goes to which handler."""
+"""The page: which component sits where; `app.wiring` says what happens to its events."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ from app.sheets.gallery import gallery_json
 from app.shelf import ModelShelf
 from app.text import Text
 from app.theme import palette_css, palette_script, theme
+from app.wiring import wire
 from app.words import ask_of, header_json, knobs_json, model_status
 from decoding.settings import Settings
 from decoding.trace_file import load_trace
@@ -48,30 +49,9 @@ STYLE_SHEETS = (
     "page", "beam", "forks", "whatif", "lab", "share",
     "lab_words", "lab_microscope", "lab_orders", "lab_draw", "lab_compare", "lab_code",
 )  # fmt: skip
-DOWNLOAD = "() => setTimeout(() => document.querySelector('#dx-download')?.click(), 50)"
-# What Gradio does to send the next question would hold up the picture of this one's answer.
-PAINTED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 # A model that is being loaded keeps Python busy for seconds: a page that is just being opened comes first.
 PAGE_FIRST = 8  # seconds after the start, unless a page has been drawn before
-DRAWN = """() => new Promise((done) => {
-  const until = Date.now() + 5000;
-  const look = () => (document.querySelector("[data-drawn]") || Date.now() > until ? done() : setTimeout(look, 50));
-  look();
-})"""
 QUEUE = 32  # visitors who may wait for the model
-# Two ways of taking quick events. Gradio's `always_last` sends the *first* event again once it has been answered, to
-# all of that event's listeners: right where a handler reads what the page's values are by then, and where it is the
-# only listener (two of them would set each other off for ever; what follows goes into a `.then`). Handlers that read
-# what the event itself carries, or share it with others, get every event.
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-LATEST = {**QUIET, "trigger_mode": "always_last"}
-EACH = {**QUIET, "trigger_mode": "multiple"}
-RUN = {
-    "concurrency_id": "model",
-    "concurrency_limit": 1,
-    "show_progress": "hidden",
-    "api_visibility": "private",
-}
 
 
 def launch(
@@ -129,7 +109,7 @@ def build(shelf: ModelShelf, first: Session) -> gr.Blocks:
         message_at_top, parts = _lay_out(shelf, first, text)
         parts = {"session": session, "message": message_at_top, **parts}
         add_api(shelf)  # before the page's own events, which would take its names
-        _wire(page, handlers, Sharing(handlers, space_address()), parts)
+        wire(page, handlers, Sharing(handlers, space_address()), parts)
     return page
 
 
@@ -196,64 +176,6 @@ def _ask(shelf: ModelShelf, first: Session, text: Text) -> dict[str, gr.componen
             run = gr.Button(text("ask.run"), variant="primary", size="md", min_width=60, elem_id="dx-run")
             stop = gr.Button(text("ask.stop"), size="md", min_width=60, interactive=False, elem_id="dx-stop")
     return {"model": model, "kind": kind, "prompt": prompt, "system": system, "run": run, "stop": stop}
-
-
-def _wire(page: gr.Blocks, handlers: Handlers, sharing: Sharing, parts: dict[str, gr.components.Component]) -> None:
-    """Connects events with handlers. A handler returns a dict of what changes, by name."""
-    p = parts
-
-    def outputs(*names: str) -> list[gr.components.Component]:
-        return [p[name] for name in names]
-
-    worded = outputs(*handlers.WORDED)
-    opened = page.load(handlers.open, [p["session"]], worded, **LATEST)
-    drawn = opened.then(None, js=DRAWN, **QUIET)
-    drawn.then(handlers.watch_model, [p["session"], p["model"]], [p["status"]], show_progress="hidden",
-                concurrency_limit=None, api_visibility="private")  # fmt: skip
-    reworded = p["header"].language(handlers.set_language, [p["session"], p["kind"]], worded, **EACH)
-    of_step = outputs("waterfall", "cutoff", "fork", "message")
-    moved = p["token_row"].step(handlers.choose_step, [p["session"], p["token_row"]], of_step, **LATEST)
-    in_step = outputs("beam_tree", "beam_step", "waterfall", "cutoff", "fork", "message")
-    climbed = p["beam_tree"].node(handlers.choose_node, [p["session"], p["beam_tree"]], in_step, **LATEST)
-    for done in (moved, climbed):
-        painted = done.then(None, js=PAINTED, **QUIET)
-        painted.then(handlers.look_closer, [p["session"]], outputs("lab", "whatif"), **LATEST)
-    p["whatif"].need(handlers.need_scores, [p["session"]], outputs("whatif"), **EACH)
-    p["whatif"].ask(handlers.ask_whatif, [p["session"]], outputs("whatif", "message"), **EACH)
-    p["whatif"].settled(handlers.show_whatif, [p["session"]], outputs("waterfall", "cutoff", "lab"), **LATEST)
-    p["lab"].ask(handlers.choose_lab, [p["session"]], outputs("lab", "message"), **EACH)
-    p["beam_step"].table(handlers.choose_table, [p["session"]], outputs("beam_step"), **EACH)
-    p["cutoff"].tab(handlers.choose_tab, [p["session"]], outputs("cutoff"), **EACH)
-    p["kind"].change(handlers.choose_kind, [p["session"], p["kind"]], outputs("prompt", "system"), **LATEST)
-    asked = outputs("session", "model", "kind", "prompt", "system", "knobs")
-    # First, since the page sends an event's calls one after the other.
-    for starts in (p["run"].click, p["model"].submit, p["fork"].fork, p["whatif"].again, p["whatif"].onward):
-        starts(handlers.wait, [p["session"]], outputs(*handlers.WAIT), **EACH)
-    gr.on([p["run"].click, p["model"].submit], handlers.run, asked, outputs(*handlers.RUN), **RUN)
-    p["fork"].fork(handlers.fork, [p["session"]], outputs(*handlers.RUN), **RUN)
-    p["whatif"].again(handlers.again, [p["session"]], outputs(*handlers.RUN), **RUN)
-    p["whatif"].onward(handlers.onward, [p["session"]], outputs(*handlers.RUN), **RUN)
-    p["runs"].pick(handlers.pick, [p["session"]], outputs(*handlers.RUN, "knobs"), **EACH)
-    p["stop"].click(handlers.stop, [p["session"]], None, **EACH)
-    reworded.then(sharing.words, [p["session"]], outputs("share", "gallery"), **QUIET)
-    _wire_sharing(opened, sharing, p)
-    p["verify"].click(handlers.wait_to_verify, [p["session"]], outputs("status"), **EACH)
-    p["verify"].click(
-        handlers.verify, [p["session"]], outputs("verdict", "message", "status", "verify"), **RUN
-    )
-
-
-def _wire_sharing(opened: gr.events.Dependency, sharing: Sharing, p: dict[str, gr.components.Component]) -> None:
-    """Links, recorded examples and files."""
-    shown = [p[name] for name in sharing.SHOWN]
-    asked = [p[name] for name in ("session", "model", "kind", "prompt", "system", "knobs")]
-    followed = opened.then(sharing.follow, [p["session"]], shown, **QUIET)
-    followed.then(sharing.run_link, asked, shown, **RUN)
-    p["gallery"].pick(sharing.pick_example, [p["session"]], shown, **EACH)
-    p["open"].upload(sharing.open_file, [p["session"], p["open"]], shown, **EACH)
-    saved = p["share"].export(sharing.export, [p["session"]], [p["download"], p["message"]], **EACH)
-    # The browser takes a file only from a click.
-    saved.success(None, None, None, js=DOWNLOAD, api_visibility="private")
 
 
 def _head() -> str:

@@ -55,12 +55,11 @@ class Sharing:
 
     def follow(self, session: Session, request: gr.Request) -> list[Any]:
         """The form as the address's `?c=` says, and what of it could not be read."""
+        if _example(session):  # picked by quick hands, while the page was still opening
+            return self._shown(session)
         link = request.query_params.get("c") or ""
         configuration, problems = decode(link)
         session.link = configuration if link else None
-        if _example(session):  # picked by quick hands, while the page was still opening
-            session.link = None
-            return self._shown(session)
         changes = {"share": self.share(session), "gallery": self._gallery(session)}
         item = configuration.view.removeprefix("gallery:")
         if configuration.view.startswith("gallery:") and item in {i.id for i in GALLERY}:

@@ -49,11 +49,11 @@ class Trying:
 
     def _try_out(self, session: Session, event: gr.EventData) -> bool:
         """Takes the settings that an event carries; False where a later one was here before."""
-        if session.turns.take("whatif", field(event, "turn")) is None:
-            return False
-        lm = self._shelf.state(session.runs.active.model_name).lm
-        session.trial.try_out(field(event, "form"), None if lm is None else lm.tokenizer)
-        return True
+        with session.turns.in_turn("whatif", field(event, "turn")) as counts:
+            if counts:
+                lm = self._shelf.state(session.runs.active.model_name).lm
+                session.trial.try_out(field(event, "form"), None if lm is None else lm.tokenizer)
+            return counts
 
 
 def answer_of(session: Session, have: Any) -> Any:

@@ -17,24 +17,18 @@ class Turns:
         self._last: dict[str, int] = {}
         self._one_at_a_time = threading.Lock()
 
-    def take(self, kind: str, turn: Any) -> int | None:
-        """The turn of an event that has come; None where a later one of its kind was here before.
+    @contextmanager
+    def in_turn(self, kind: str, turn: Any) -> Iterator[bool]:
+        """Handles one of the visitor's numbered events at a time; False where a later one of its kind was here before.
 
         Args:
             turn: what the event says, which may be anything; one that says nothing is the next.
         """
-        last = self._last.get(kind, 0)
-        turn = turn if type(turn) is int else last + 1
-        if turn < last:
-            return None
-        self._last[kind] = turn
-        return turn
-
-    @contextmanager
-    def in_turn(self, kind: str, turn: Any) -> Iterator[bool]:
-        """Handles one numbered event of the visitor at a time; False for one that comes too late."""
         with self._one_at_a_time:
-            yield self.take(kind, turn) is not None
+            last = self.last(kind)
+            turn = turn if type(turn) is int else last + 1
+            self._last[kind] = max(turn, last)
+            yield turn >= last
 
     def last(self, kind: str) -> int:
         """The last turn that was taken, 0 at first."""

@@ -20,6 +20,7 @@ from transformers.generation import (
 
 from app.figures.cutoff import cutoff_figure
 from app.figures.escape import escaped
+from app.figures.layout import figure_json
 from app.figures.waterfall import FILL, SAME, STAGE, columns_of, waterfall_figure
 from app.sheets.cutoff import cutoff_fields, cutoff_reading, cutoff_sheet, cutoff_table
 from app.sheets.waterfall import waterfall_reading, waterfall_sheet, waterfall_tables
@@ -203,6 +204,12 @@ def test_every_colour_of_a_figure_has_a_dark_counterpart(view):
     # The page swaps by value, so two meanings may share a light colour only if they share the dark one.
     pairs = {(LIGHT[name], DARK[name]) for name in LIGHT}
     assert len(pairs) == len({light for light, _ in pairs})
+
+
+def test_numbers_that_json_has_no_word_for_are_sent_as_null():
+    figure = {"data": [{"type": "bar", "x": [math.nan, math.inf, -math.inf, 0.5]}], "layout": {}}
+    assert json.loads(figure_json(figure))["data"][0]["x"] == [None, None, None, 0.5]
+    assert "NaN" not in figure_json(figure) and "Infinity" not in figure_json(figure)
 
 
 def test_the_dark_palette_is_swapped_in_by_value(view):

@@ -68,7 +68,8 @@
 
   /** Numbers the events of the page: of several that are quick, Python takes the last, however they arrive. */
   let turns = 0;
-  dx.numbered = (emit) => (data) => emit({ ...data, turn: ++turns });
+  dx.nextTurn = () => ++turns;
+  dx.numbered = (emit) => (data) => emit({ ...data, turn: dx.nextTurn() });
 
   dx.dark = () => document.body.classList.contains("dark");
   const schemeListeners = new Set();

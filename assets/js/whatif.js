@@ -32,7 +32,6 @@
     let waiting = 0; // for the answer to this turn
     let queued = false;
     let retry = 0;
-    let turn = 0; // of questions: they may arrive in another order
 
     const label = (name, fields = {}) =>
       (frame.labels[name] || "").replace(/\{(\w+)\}/g, (all, field) => (field in fields ? fields[field] : all));
@@ -206,6 +205,7 @@
     const ask = (name = "ask") => {
       clearTimeout(timer);
       timer = 0;
+      const turn = dx.nextTurn();
       if (name === "ask") {
         // One question at a time: those between the first and the last movement need no answer.
         if (waiting && performance.now() - asked < PATIENCE) {
@@ -213,12 +213,12 @@
           return;
         }
         queued = false;
-        waiting = turn + 1;
+        waiting = turn;
         clearTimeout(retry);
         retry = setTimeout(() => !element.hidden && !confirmed() && !refused() && ((waiting = 0), ask()), PATIENCE);
       }
       asked = performance.now();
-      emit(name, { form: JSON.stringify(form), have: base ? base.key : "", turn: ++turn });
+      emit(name, { form: JSON.stringify(form), have: base ? base.key : "", turn });
     };
     const askSoon = () => {
       clearTimeout(timer);
@@ -299,7 +299,7 @@
     };
 
     const press = (button, name) =>
-      button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && emit(name, { form: JSON.stringify(form), turn: ++turn }));
+      button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && emit(name, { form: JSON.stringify(form), turn: dx.nextTurn() }));
     press(onward, "onward");
     press(again, "again");
     back.addEventListener("click", () => tell("dx-set-knobs", frame.recorded));

@@ -35,13 +35,6 @@ VISIT = """async ([id, key]) => {
   return (performance.now() - loaded) / 1000;
 }"""
 
-DRAWN = """new MutationObserver((_, observer) => {
-  if (!document.querySelector("[data-drawn]")) return;
-  observer.disconnect();
-  requestAnimationFrame(() => setTimeout(() => (window.drawnAfter = performance.now())));
-}).observe(document, { subtree: true, childList: true, attributes: true });"""
-
-
 def run() -> list[Row]:
     """Seconds and megabytes."""
     from playwright.sync_api import sync_playwright
@@ -79,6 +72,7 @@ def _visits(start_browser: Callable[[], Any]) -> Row:
 def _standalone(browser: Any) -> list[Row]:
     from app.export.standalone import standalone_html
     from decoding import Settings, load_model, record
+    from tests.page.test_standalone import WHEN_DRAWN
 
     lengths = {"max_new_tokens": 60, "min_new_tokens": 60}
     settings = Settings(do_sample=True, temperature=0.9, top_k=40, top_p=0.9, seed=7, **lengths)
@@ -90,7 +84,7 @@ def _standalone(browser: Any) -> list[Row]:
         path.write_text(text, encoding="utf-8")
         for _ in range(N_OPENED):
             page = browser.new_context(offline=True).new_page()
-            page.add_init_script(DRAWN)
+            page.add_init_script(WHEN_DRAWN)
             page.goto(path.as_uri())
             page.wait_for_function("() => window.drawnAfter")
             times.append(page.evaluate("window.drawnAfter") / 1000)

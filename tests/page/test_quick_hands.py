@@ -43,7 +43,7 @@ def test_a_held_arrow_key_ends_at_the_last_step_in_charts_and_lab(app_url, open_
     assert page.locator(f"#dx-waterfall [data-drawn='0.{last}']").count() == 1
 
 
-def test_the_last_of_two_tabs_is_the_one_that_opens(app_url, open_page):
+def test_the_last_of_three_tabs_is_the_one_that_opens(app_url, open_page):
     page = open_page(app_url)
     calls = counted(page)
     tabs = "['orders', 'microscope', 'code']"
