@@ -213,8 +213,8 @@ def _explained(err: BaseException, recording: Recording) -> BaseException:
     n = len(recording.steps)
     if _is_out_of_memory(err):
         err = RecordingError(
-            f"out of memory on {recording.device} at step {n}; the {n} steps before are kept. Use a shorter prompt, "
-            "fewer beams or return sequences, a smaller model, or a smaller dtype"
+            f"out of memory on {recording.device} at step {n} (counted from 0); the {n} steps before are kept. "
+            "Use a shorter prompt, fewer beams or return sequences, a smaller model, or a smaller dtype"
         )
     if isinstance(err, DecodingError):
         err.trace = recording.trace()

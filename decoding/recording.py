@@ -100,8 +100,8 @@ class Recording:
         n_bad = _n_not_a_score(on_cpu[0])
         if n_bad and not any(w.startswith("the model's logits") for w in self._warnings):
             self._warnings.append(
-                f"the model's logits hold {n_bad} NaN or infinite values at step {len(self.steps)}; generate() "
-                "goes on all the same, and what it then chooses means nothing (try dtype=float32)"
+                f"the model's logits hold {n_bad} NaN or infinite values at step {len(self.steps)} (counted from 0); "
+                "generate() goes on all the same, and what it then chooses means nothing (try dtype=float32)"
             )
 
     def check_drawable(self, probs: Tensor) -> None:
@@ -119,7 +119,8 @@ class Recording:
         reasons = (_why_undrawable(name, s) for name, s in zip(names, self._pending[1], strict=True))
         culprit = next((reason for reason in reasons if reason), "its probabilities overflow")
         raise RecordingError(
-            f"step {len(self.steps)} has no distribution to draw from: {culprit}. The steps before are kept"
+            f"step {len(self.steps)} (counted from 0) has no distribution to draw from: {culprit}. "
+            "The steps before are kept"
         )
 
     def stops(self, criteria: StoppingCriteriaList, input_ids: Tensor, scores: Any) -> Tensor:

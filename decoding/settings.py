@@ -159,6 +159,13 @@ def _check_together(s: Settings) -> None:
             "top_k", 1, "a whole number > 1 for contrastive search",
             "there is nothing to choose from; leave penalty_alpha out for greedy decoding",
         )  # fmt: skip
+    if s.negative_prompt is not None and s.guidance_scale not in (None, 1):
+        for name, n in (("num_beams", beams), ("num_return_sequences", returned)):
+            if n > 1:  # generate() repeats the prompt for each of them, but not the negative one
+                raise SettingError(
+                    name, n, "1 where guidance_scale moves away from a negative_prompt",
+                    "leave the negative_prompt out, or take one sequence: transformers fails on the two together",
+                )  # fmt: skip
     for low, high in (("min_new_tokens", "max_new_tokens"), ("min_length", "max_length")):
         least, most = getattr(s, low), getattr(s, high)
         if least is not None and most is not None and least > most:

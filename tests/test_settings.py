@@ -411,7 +411,7 @@ def everything() -> Settings:
         do_sample=True, num_return_sequences=2, seed=SEED_LIMIT, temperature=0.1 + 0.2, top_h=0.5, top_k=7, top_p=0.9,
         min_p=0.0, typical_p=1.0, epsilon_cutoff=5e-324, eta_cutoff=0.001, repetition_penalty=1.1,
         encoder_repetition_penalty=0.9, no_repeat_ngram_size=2, encoder_no_repeat_ngram_size=3,
-        exponential_decay_length_penalty=(3, 1.5), guidance_scale=1.5,
+        exponential_decay_length_penalty=(3, 1.5), guidance_scale=1.0,
         negative_prompt="<img onerror=…> ${x} \u202e\ud800", max_new_tokens=5, max_length=50, min_new_tokens=1,
         min_length=2, max_time=1e300, stop_strings=["</script>", "\x00"], eos_token_id=[1, "</s>"], num_beams=4,
         length_penalty=-1.0, early_stopping="never", num_beam_groups=1, diversity_penalty=0.0, penalty_alpha=0.5,
@@ -465,3 +465,16 @@ def test_any_json_becomes_settings_or_a_setting_error(values):
     else:
         assert Settings.from_json(got.to_json()) == got
         got.mode  # noqa: B018 - must not raise
+
+
+@pytest.mark.parametrize("given", [{"num_beams": 3}, {"do_sample": True, "num_return_sequences": 2}])
+def test_a_negative_prompt_for_several_sequences_is_refused_because_generate_fails_on_it(given):
+    lm, guided = tiny_lm(), {"guidance_scale": 2.0, "max_new_tokens": 2, **given}
+    ids = lm.tokenizer(["The cat"], return_tensors="pt").input_ids
+    with pytest.raises(RuntimeError, match="Sizes of tensors must match"):
+        lm.model.generate(ids, negative_prompt_ids=ids[:, :1], **guided)
+    ((name, n),) = [(name, n) for name, n in given.items() if name.startswith("num_")]
+    with pytest.raises(SettingError, match=f"^{name} must be 1 where guidance_scale .* got {n}; leave"):
+        Settings(**guided, negative_prompt="dog")
+    record(lm, "The cat", Settings(**guided))
+    record(lm, "The cat", Settings(**guided | {"guidance_scale": None}, negative_prompt="dog"))
