@@ -6,8 +6,11 @@
   const ASK_AT_LEAST = 150; // ms between questions while a slider keeps moving
   const PATIENCE = 5000; // ms until a question counts as lost
   const SETTLED_AFTER = 300; // ms that a new run's settings may come after its scores
-  const BAR_WIDTH = 58; // px a token needs
-  const LONGEST_LABEL = 8;
+  const BAR_WIDTH = 54; // px a token needs
+  const APART = 0.3; // of it, before the bar of the rest: its label, a count, is longer than a token's
+  const EDGE = 0.6; // of it, before the first bar's middle and behind the last one's
+  const MARGIN = { l: 36, r: 10, t: 18, b: 22 }; // px
+  const LONGEST_LABEL = 7; // characters that fit under a bar
   const IN_PAGE = ["temperature", "top_k", "top_p", "min_p"];
   const CONFIG = { displayModeBar: false, responsive: false, doubleClick: false, scrollZoom: false };
 
@@ -98,7 +101,7 @@
 
     /** The tokens drawn: the likeliest that fit, and the chosen one. */
     const picked = () => {
-      const n = Math.max(5, Math.min(16, Math.floor(scroll.clientWidth / BAR_WIDTH) - 1));
+      const n = Math.max(3, Math.min(16, Math.floor((scroll.clientWidth - MARGIN.l - MARGIN.r) / BAR_WIDTH - APART - 2 * EDGE)));
       const chosen = base.tokens.findIndex((token) => token.chosen);
       const out = base.tokens.map((_, i) => i).slice(0, n);
       if (chosen >= n) out[n - 1] = chosen;
@@ -136,7 +139,7 @@
       const highest = Math.max(...ghosts, ...bars, ...rest.map((p) => Math.min(p, 1)));
       range = SCALES.find((top) => top >= highest * 1.02) ?? 1;
       const all = {
-        x: [...x, shown], ghost: [...ghosts, rest[0]], bar: [...bars, rest[1]],
+        x: [...x, shown + APART], ghost: [...ghosts, rest[0]], bar: [...bars, rest[1]],
         names: [...names, more ? `<i>${label("more", { n: more.toLocaleString("en-US") })}</i>` : "…"],
         text: [...percents, rest[1] > 5e-7 ? dx.percent(rest[1]) : ""],
         fill: [...fills, colour("removed")],
@@ -158,10 +161,10 @@
       ];
       const layout = {
         width: scroll.clientWidth, height: scroll.clientHeight, autosize: false, barmode: "overlay", showlegend: false,
-        margin: { l: 36, r: 6, t: 18, b: 22 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+        margin: MARGIN, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
         font: { family: getComputedStyle(element).fontFamily, size: 11, color: ink },
         hoverlabel: { bgcolor: colour("surface"), font: { color: ink } },
-        xaxis: { tickvals: all.x, ticktext: all.names, tickangle: 0, range: [-0.6, shown + 0.6], fixedrange: true, showgrid: false, zeroline: false },
+        xaxis: { tickvals: all.x, ticktext: all.names, tickangle: 0, range: [-EDGE, shown + APART + EDGE], fixedrange: true, showgrid: false, zeroline: false },
         yaxis: { range: [0, range], nticks: 3, tickformat: ".0~%", fixedrange: true, gridcolor: colour("line"), zeroline: false },
       };
       Plotly.react(plot, data, layout, CONFIG);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 import torch
@@ -196,6 +197,26 @@ def test_chinese_and_a_phone(app_url, open_page):
     page.wait_for_selector(".dx-floating")
     box = page.locator(".dx-whatif").bounding_box()
     assert box["y"] + box["height"] <= 845 and box["height"] < 300
+
+
+LABELS = """() => [...document.querySelectorAll(".dx-whatif [data-part=plot] .xtick text")].map((text) => {
+  const box = text.getBoundingClientRect();
+  return [text.textContent, box.left, box.right, Number(getComputedStyle(text).opacity)];
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 768, 1024, 1280])
+def test_the_names_under_the_bars_keep_apart_and_the_rest_is_counted(app_url, open_page, width):
+    page = open_page(app_url, width=width)
+    move(page, temperature=2.0, top_k=0)
+    confirmed(page)
+    labels = page.evaluate(LABELS)
+    assert len(labels) >= 4 and all(opacity == 1 for *_, opacity in labels)
+    assert labels[-1][0].startswith("+8,") and labels[-1][0].endswith(" more")
+    box = page.locator(".dx-whatif").bounding_box()
+    assert labels[-1][2] <= box["x"] + box["width"]
+    for (_, _, right, _), (name, left, _, _) in pairwise(labels):
+        assert right <= left, name
 
 
 JUNK = ("", "null", "[]", '{"mode": 3}', '{"given": 7}', "{" * 3000, '{"given": {"top_p": "x"}}')
