@@ -47,7 +47,7 @@ def replay(
     """
     ledger, start = trace.ledger, trace.prompt_ids.shape[1]
     n_prompts, n_beams = ledger.n_prompts, ledger.n_beams
-    score = torch.full((n_prompts, n_beams), NEVER)  # [P, B]
+    score = torch.full((n_prompts, n_beams), NEVER, dtype=torch.float32)  # [P, B]
     origin = torch.full((n_prompts, n_beams, 2), -1)  # (step, rank) of each place
     done = torch.zeros((n_prompts, n_beams), dtype=torch.bool)
     improvable = torch.ones((n_prompts, 1), dtype=torch.bool)

@@ -31,7 +31,7 @@ def compact(trace: Trace, *, head: int = HEAD) -> Trace:
             mentions: prompt, choices, candidates, tokens that a stage singled out.
 
     Raises:
-        RecordingError: `head` is no positive number, a processor of the caller's changed the number of scores, or a
+        RecordingError: `head` is no positive number, a processor of the caller's added scores to the vocabulary's, or a
             step has more of them than the compact form is for.
     """
     if trace.compact is not None:
@@ -59,8 +59,10 @@ def _packed(trace: Trace, step: Step, head: int) -> dict[str, torch.Tensor] | No
     for row in range(trace.n_rows):
         scores = step.all_scores(row=row)
         for stage, after in zip(step.stages, scores[1:], strict=True):
-            if after.shape != scores[0].shape:
-                raise RecordingError(f"{stage.name} changed the number of scores; keep this trace in its lossless form")
+            if len(after) != trace.model.vocab_size:
+                raise RecordingError(
+                    f"{stage.name} added scores to those of the vocabulary; keep this trace in its lossless form"
+                )
         rows.append(pack_row(logits[row], scores, step.stages, head, _mentioned(trace, step, row)))
     kept = {name: array for name, array in trace.store.load(step.index).items() if name.startswith("contrastive.")}
     return pack_step(rows) | kept

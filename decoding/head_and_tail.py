@@ -270,7 +270,7 @@ def _fill_up(packed: dict[str, Tensor], vocab: int, order: np.ndarray) -> dict[s
     n_stages, n_rows = packed["kinds"].shape
     acts = (packed["kinds"] != SAME) | (packed["tail.kinds"] != AS_BEFORE)
     arrays = {name: array for name, array in packed.items() if name.startswith(("contrastive.", "facts."))}
-    logits = torch.empty(n_rows, vocab)
+    logits = torch.empty(n_rows, vocab, dtype=torch.float32)
     for row in range(n_rows):
         filled = _fill_row(packed, row, vocab, order)
         logits[row] = torch.from_numpy(filled[0])

@@ -144,8 +144,9 @@ class BeamStep:
 ARRAYS = {
     "parent": torch.int32, "token": torch.int32, "logprob": torch.float32, "score": torch.float32,
     "fate": torch.uint8, "margin": torch.float32, "rival": torch.int32, "row": torch.int32,
-    "final_score": torch.float32, "ended_by": torch.int8, "group": torch.uint8,
+    "final_score": torch.float32, "ended_by": torch.int8, "group": torch.int32,
 }  # fmt: skip # [P, K] each
+FORMERLY = {"group": torch.uint8}  # in files written before there could be more than 255 groups
 POOL_ARRAYS = {"pool_score": torch.float32, "pool_step": torch.int32, "pool_rank": torch.int32,
                "pool_done": torch.bool}  # fmt: skip # [P, B] each
 
@@ -188,11 +189,11 @@ class Ledger:
         arrays = {
             "parent": step.parent, "token": step.token, "logprob": step.logprob, "score": step.score,
             "final_score": torch.where(step.ended, step.final_score, math.nan),
-            "group": torch.zeros(shape) if step.group is None else step.group.expand(shape),
+            "group": torch.zeros(shape, dtype=torch.int32) if step.group is None else step.group.expand(shape),
             "ended_by": self._ended_by(step, hit_by),
         }  # fmt: skip
         arrays = {name: tensor.detach().cpu().to(ARRAYS[name]).clone() for name, tensor in arrays.items()}
-        arrays["searching"] = step.searching.cpu().clone()
+        arrays["searching"] = step.searching.cpu().bool()
         arrays |= self._pool(step)
         arrays |= self._fates(step, arrays)
         self.steps.append(arrays)
@@ -219,13 +220,13 @@ class Ledger:
             "pool_score": step.pool_score.detach().cpu().float().clone(),
             "pool_step": torch.cat([old_step, here], 1).gather(1, source),
             "pool_rank": torch.cat([old_rank, ranks], 1).gather(1, source),
-            "pool_done": step.pool_done.cpu().clone(),
+            "pool_done": step.pool_done.cpu().bool(),
         }
 
     def _fates(self, step: BeamStep, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         shape = step.parent.shape
         fate = torch.full(shape, PRUNED, dtype=torch.uint8)
-        margin = torch.full(shape, math.nan)
+        margin = torch.full(shape, math.nan, dtype=torch.float32)
         rival = torch.full(shape, -1, dtype=torch.int32)
         row = torch.full(shape, -1, dtype=torch.int32)
         ended, next_rows, final = step.ended.cpu(), step.next_rows.cpu(), step.final_score.detach().cpu()
@@ -391,6 +392,8 @@ class Ledger:
         n_steps, n_prompts, n_candidates = arrays["parent"].shape
         for name, dtype in wanted.items():
             shape = (n_steps, n_prompts, n_candidates if name in ARRAYS else n_beams)[: arrays[name].ndim]
+            if arrays[name].dtype == FORMERLY.get(name):
+                arrays[name] = arrays[name].to(dtype)
             if arrays[name].dtype != dtype or tuple(arrays[name].shape) != shape:
                 raise TraceFileError(f"the ledger's {name} is {arrays[name].dtype} {tuple(arrays[name].shape)}")
         limits = {

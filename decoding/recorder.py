@@ -2,66 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.generation import (
-    GenerationConfig,
-    LogitsProcessorList,
-    StoppingCriteriaList,
-    StopStringCriteria,
-)
-from transformers.generation.configuration_utils import GenerationMode
+from transformers.generation import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-from decoding.errors import DecodingError, NotRecordedError, RecordingError, SettingError, shown
+from decoding.errors import DecodingError, NotRecordedError, RecordingError, SettingError
+from decoding.generate_call import GIVEN_NOTHING, CustomLoop, GivenToGenerate
 from decoding.kept_cache import KeptCache
 from decoding.recording import Recording
 from decoding.step_store import DEFAULT_MEMORY_BUDGET
-from decoding.strategies.beam import beam
-from decoding.strategies.contrastive import contrastive
+from decoding.strategies.choice import strategy_of
 from decoding.strategies.diverse_beam import diverse_beam
 from decoding.strategies.hamming_diversity import with_hamming_diversity
-from decoding.strategies.sampling import sampling
+from decoding.tokenizer import as_tokenizer
 from decoding.tokens import TokenTable
 from decoding.trace import Step, Trace
 
 __all__ = ["Recorder"]
 
-STRATEGIES: dict[str, Callable[..., Generator[Step, None, Any]]] = {
-    GenerationMode.GREEDY_SEARCH: sampling,
-    GenerationMode.SAMPLE: sampling,
-    GenerationMode.BEAM_SEARCH: beam,
-    GenerationMode.BEAM_SAMPLE: beam,
-    GenerationMode.GROUP_BEAM_SEARCH: diverse_beam,
-    GenerationMode.CONTRASTIVE_SEARCH: contrastive,
-}
-# Parameters that ask for a mode without a loop here.
-OTHER_MODES = (
-    "prompt_lookup_num_tokens", "assistant_early_exit", "use_mtp", "dola_layers", "constraints", "force_words_ids"
-)  # fmt: skip
-
-
-class Recorder:
+class Recorder(CustomLoop):
     """Records a `generate()` call completely, and returns exactly what it would have returned.
 
         out = model.generate(**inputs, top_p=0.9, do_sample=True, custom_generate=(rec := Recorder()))
         rec.trace
 
     One Recorder records one call at a time; `trace` is the last one's. A call that breaks off leaves the steps
-    before it in `trace`. `generate()` does not hand `streamer`, `tokenizer` and `assistant_model` on to a custom
-    loop: they have no effect. For stop strings pass `stopping_criteria=[StopStringCriteria(tokenizer, [...])]`, or
-    use `stream`.
+    before it in `trace`. `streamer` and `stop_strings` with a `tokenizer` work as in plain `generate()`. What has no
+    loop here is refused before anything is decoded: an `assistant_model`, models with loops of their own.
 
     Args:
-        tokenizer: gives the trace its token texts; without one tokens show as `#id`.
+        tokenizer: gives the trace its token texts, and turns stop strings into tokens; without one tokens show as
+            `#id`. A tokenizer of transformers, a processor that holds one, or one of the `tokenizers` library.
         seed: draws from a generator of its own, so that torch's global random state is neither used nor
             changed. Without a seed the global state is used, as `generate()` does.
         memory_budget: bytes of memory that a recording may take; steps that do not fit go to a temporary file.
         share_prefill: in beam methods, compute the prompt once instead of once per beam. Faster, and the same
             tokens, but the last bits of the scores may differ from `generate()`'s.
         on_step: called with each `Step` as it is decoded.
+        streamer: is given each token as it is decoded, as `generate(streamer=…)` would; for loops without beams.
+
+    Raises:
+        SettingError: the tokenizer is none.
     """
 
     def __init__(
@@ -72,9 +56,11 @@ class Recorder:
         memory_budget: int = DEFAULT_MEMORY_BUDGET,
         share_prefill: bool = False,
         on_step: Callable[[Step], None] | None = None,
+        streamer: Any = None,
     ) -> None:
-        self.share_prefill = share_prefill
-        self.tokenizer, self.seed, self.memory_budget, self.on_step = tokenizer, seed, memory_budget, on_step
+        self.tokenizer = as_tokenizer(tokenizer)
+        self.share_prefill, self.streamer = share_prefill, streamer
+        self.seed, self.memory_budget, self.on_step = seed, memory_budget, on_step
         self.facts: dict[str, Any] = {}  # fields of Trace, filled in by `record`
         self.identity: dict[str, Any] = {}  # fields of ModelInfo, likewise
         self._recording: Recording | None = None
@@ -108,34 +94,30 @@ class Recorder:
     ) -> Any:
         """Decodes to the end; called by `generate()`."""
         steps = self._steps(model, input_ids, logits_processor, stopping_criteria, generation_config, **model_kwargs)
-        while True:
-            try:
+        try:
+            while True:
                 next(steps)
-            except StopIteration as end:
-                return end.value
+        except StopIteration as end:
+            return end.value
+        except RuntimeError as err:  # a generator cannot raise StopIteration; a processor may, and then generate() does
+            if isinstance(err.__cause__, StopIteration):
+                raise err.__cause__ from None
+            raise
 
     def stream(self, model: Any, **generate_kwargs: Any) -> Generator[Step, None, Any]:
         """Yields each step as it is decoded; closing the generator stops decoding and keeps the trace so far.
 
         Args:
             model: a transformers model with `generate`.
-            generate_kwargs: what `generate` takes, inputs included; `stop_strings` with `tokenizer` works here.
+            generate_kwargs: what `generate` takes, inputs included.
 
         Returns:
             The generator; its return value is what `generate()` would have returned.
         """
-        for name in ("assistant_model", "streamer"):
-            if generate_kwargs.get(name) is not None:
-                raise RecordingError(f"{name} cannot be used here, got {shown(generate_kwargs[name])}; leave it out")
-        strings = generate_kwargs.pop("stop_strings", None)
-        tokenizer = generate_kwargs.pop("tokenizer", None) or self.tokenizer
-        if strings and tokenizer is None:
+        if generate_kwargs.get("tokenizer") is None and self.tokenizer is None and generate_kwargs.get("stop_strings"):
+            strings = generate_kwargs["stop_strings"]
             raise SettingError("stop_strings", strings, "given with a tokenizer", "pass tokenizer=, too")
-        if strings:
-            criteria = StoppingCriteriaList(generate_kwargs.pop("stopping_criteria", None) or [])
-            criteria.append(StopStringCriteria(tokenizer=tokenizer, stop_strings=strings))
-            generate_kwargs["stopping_criteria"] = criteria
-        return model.generate(**generate_kwargs, custom_generate=self._steps)
+        return model.generate(**generate_kwargs, custom_generate=_Streamed(self))
 
     @torch.no_grad()
     def _steps(
@@ -147,45 +129,73 @@ class Recorder:
         generation_config: GenerationConfig,
         **model_kwargs: Any,
     ) -> Generator[Step, None, Any]:
-        loop = _strategy(generation_config)
+        given, self.given = self.given, GIVEN_NOTHING
+        loop = strategy_of(model, generation_config, given, self.streamer)
         if loop is diverse_beam:
             logits_processor = with_hamming_diversity(logits_processor, generation_config)
+        inputs_tensor, tokenizer = model_kwargs.pop("inputs_tensor", None), model_kwargs.pop("tokenizer", None)
         self._recording = recording = Recording(
             model, input_ids, logits_processor, generation_config, model_kwargs,
-            memory_budget=self.memory_budget, share_prefill=self.share_prefill,
-            facts=self._all_facts(input_ids.device, model), identity=self.identity,
+            memory_budget=self.memory_budget, share_prefill=self.share_prefill, identity=self.identity, given=given,
+            facts={
+                **encoder_facts(model, inputs_tensor, model_kwargs, given),
+                **self._all_facts(input_ids.device, model, self.tokenizer or as_tokenizer(tokenizer, strict=False)),
+            },
         )  # fmt: skip
         recording.note_stop_strings(stopping_criteria)
         generator = None if self.seed is None else torch.Generator(input_ids.device).manual_seed(self.seed)
         arguments = (model, input_ids, logits_processor, stopping_criteria, generation_config, recording, generator)
+        streamers = [] if given.streamer is None else [given.streamer]
+        if self.streamer is not None and self.streamer is not given.streamer:
+            self.streamer.put(input_ids.cpu())  # generate() has given the prompt to the one it knows of
+            streamers.append(self.streamer)
         try:
-            return (yield from self._reported(loop(*arguments, **model_kwargs)))
+            return (yield from self._reported(loop(*arguments, **model_kwargs), streamers))
         except GeneratorExit:
             recording.finish("user")
             raise
         except BaseException as err:
             recording.finish("error")
-            raise _explained(err, recording) from err
+            told = _explained(err, recording)
+            if told is err:
+                raise
+            raise told from err
+        finally:
+            for streamer in streamers:
+                streamer.end()  # whoever reads from it must not wait for ever, also where the run broke off
 
-    def _reported(self, steps: Generator[Step, None, Any]) -> Generator[Step, None, Any]:
-        """Passes the loop's steps on, past `on_step`."""
+    def _reported(self, steps: Generator[Step, None, Any], streamers: Sequence[Any]) -> Generator[Step, None, Any]:
+        """Passes the loop's steps on, past the streamers and `on_step`."""
         while True:
             try:
                 step = next(steps)
             except StopIteration as end:
                 return end.value
+            for streamer in streamers:
+                streamer.put(torch.tensor(step.token_ids, dtype=torch.long))
             if self.on_step is not None:
                 self.on_step(step)
             yield step
 
-    def _all_facts(self, device: torch.device, model: Any) -> dict[str, Any]:
+    def _all_facts(self, device: torch.device, model: Any, tokenizer: Any) -> dict[str, Any]:
         facts = dict(self.facts)
-        if self.tokenizer is not None and facts.get("tokens") is None:
+        if tokenizer is not None and facts.get("tokens") is None:
             vocab_size = model.config.get_text_config().vocab_size
-            facts["tokens"] = TokenTable.from_tokenizer(self.tokenizer, vocab_size)
+            facts["tokens"] = TokenTable.from_tokenizer(tokenizer, vocab_size)
         facts["rng_state"] = random_state(device) if self.seed is None else None
         facts["seed"] = self.seed
         return facts
+
+
+class _Streamed(CustomLoop):
+    """The same loop for `generate()`, which gets the generator of its steps back."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder, self.tokenizer = recorder, recorder.tokenizer
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Generator[Step, None, Any]:
+        self.recorder.given = self.given
+        return self.recorder._steps(*args, **kwargs)
 
 
 def random_state(device: torch.device) -> Tensor:
@@ -197,15 +207,18 @@ def random_state(device: torch.device) -> Tensor:
     return torch.get_rng_state()
 
 
-def _strategy(config: GenerationConfig) -> Callable[..., Generator[Step, None, Any]]:
-    mode = config.get_generation_mode()
-    if mode not in STRATEGIES:
-        modes = ", ".join(sorted(m.value for m in STRATEGIES))
-        because = ", ".join(name for name in OTHER_MODES if getattr(config, name, None))
-        raise RecordingError(
-            f"the mode {mode.value!r} cannot be recorded, only {modes}; leave out {because or 'what asks for it'}"
-        )
-    return STRATEGIES[mode]
+def encoder_facts(
+    model: Any, inputs: Tensor | None, model_kwargs: dict[str, Any], given: GivenToGenerate
+) -> dict[str, Any]:
+    """What an encoder–decoder model's encoder read, as fields of `Trace`; nothing where it did not read token ids."""
+    is_text = inputs is not None and inputs.ndim == 2 and not inputs.is_floating_point()
+    if not model.config.is_encoder_decoder or not is_text or "encoder_outputs" in given.inputs:
+        return {}
+    ids, mask = inputs.to("cpu", torch.long, copy=True), model_kwargs.get("attention_mask")
+    if mask is None or mask.shape[0] % len(ids) or mask.shape[1:] != ids.shape[1:]:
+        mask = torch.ones_like(ids)
+    each = mask.shape[0] // len(ids)  # generate() has repeated it for every row
+    return {"encoder_ids": ids, "encoder_mask": mask[::each].to("cpu", torch.long, copy=True)}
 
 
 def _explained(err: BaseException, recording: Recording) -> BaseException:

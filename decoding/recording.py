@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 import numpy as np
 import torch
 import transformers
 from torch import Tensor
+from transformers.cache_utils import DynamicCache
 from transformers.generation import (
     GenerationConfig,
     LogitsProcessorList,
+    PrefixConstrainedLogitsProcessor,
     StoppingCriteriaList,
     StopStringCriteria,
 )
 
+from decoding.arithmetic import arithmetic_of
 from decoding.errors import RecordingError
+from decoding.generate_call import GIVEN_NOTHING, GivenToGenerate
 from decoding.knobs import ALSO_KEPT, BEAM_MODES, KNOBS
 from decoding.ledger import ABSENT, BeamStep, Ledger
 from decoding.settings import Settings, mode_of
 from decoding.silent import silent_knobs
-from decoding.stages import LOG_SOFTMAX, Stage, encode_stages, stages_of
+from decoding.stages import LOG_SOFTMAX, Stage, encode_stages, name_of, stages_of
 from decoding.step_store import REMEDY, MemoryStore
 from decoding.trace import ModelInfo, Step, Trace
 
@@ -49,6 +53,7 @@ class Recording:
         share_prefill: for beam loops, whether the prompt is computed once for all beams.
         facts: fields of `Trace` that the loop does not know: settings, tokens, prompts, ….
         identity: fields of `ModelInfo` that the model does not know: name, source, revision.
+        given: what came from the caller of `generate()`.
     """
 
     def __init__(
@@ -63,22 +68,27 @@ class Recording:
         share_prefill: bool,
         facts: dict[str, Any],
         identity: dict[str, Any],
+        given: GivenToGenerate = GIVEN_NOTHING,
     ) -> None:
         self.mode = mode_of(config.to_dict())
         beams = self.mode in BEAM_MODES
-        self.stages = (*((Stage(name=LOG_SOFTMAX, params={}),) if beams else ()), *stages_of(processors))
+        first = (Stage(name=LOG_SOFTMAX, params={}),) if beams else ()
+        callers = (*given.logits_processor, *(p for p in processors if isinstance(p, PrefixConstrainedLogitsProcessor)))
+        self.stages = (*first, *stages_of(processors, callers))
         n_prompts = input_ids.shape[0] // (config.num_beams or 1)
         self.ledger = Ledger(n_prompts=n_prompts, n_beams=config.num_beams) if beams else None
         self.store = MemoryStore(memory_budget)
         self.share_prefill = share_prefill and beams
         self.steps: list[Step] = []
         self.sequences: Tensor | None = None
-        self._model, self._facts, self._identity = model, facts, identity
+        self._model, self._facts, self._identity, self._given = model, facts, identity, given
         self._prompt_ids = input_ids.detach().to("cpu", torch.long, copy=True)
         mask = None if model.config.is_encoder_decoder else model_kwargs.get("attention_mask")
         mask = torch.ones_like(self._prompt_ids) if mask is None else mask.to("cpu", torch.long, copy=True)
         self._prompt_mask = mask[:, -self._prompt_ids.shape[1] :] if self._prompt_ids.shape[1] else mask[:, :0]
-        self._config = config_as_json(config)
+        self._config = config_as_json(config, model.generation_config)
+        self._inputs = inputs_beyond_trace(self._prompt_mask, model_kwargs, given.inputs - in_trace(facts))
+        self._ended_by_caller = False  # some criterion of the caller's own has ended something
         self._reasons: list[str | None] = [None] * (self.ledger.n_prompts if beams else input_ids.shape[0])
         self._pending: tuple[Tensor, list[Tensor]] | None = None
         self._acted = [False] * len(self.stages)
@@ -97,6 +107,11 @@ class Recording:
         raw = raw.detach().to("cpu", copy=True)
         on_cpu = [raw if raw.dtype == torch.float32 else raw.to(torch.float32), *(o.cpu() for o in outputs[1:])]
         self._pending = (raw, on_cpu)
+        wide = next((s for s, o in zip(self.stages, on_cpu[1:], strict=True) if o.dtype == torch.float64), None)
+        if wide and not any("float64" in w for w in self._warnings):
+            self._warnings.append(
+                f"{wide.name} returned float64 scores; the choice was made from those, they are shown as float32"
+            )
         n_bad = _n_not_a_score(on_cpu[0])
         if n_bad and not any(w.startswith("the model's logits") for w in self._warnings):
             self._warnings.append(
@@ -124,14 +139,21 @@ class Recording:
         )
 
     def stops(self, criteria: StoppingCriteriaList, input_ids: Tensor, scores: Any) -> Tensor:
-        """Which rows end here: bool [rows]. Calls each criterion once, as `StoppingCriteriaList` does."""
-        hits = torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
+        """Which rows end here: [rows], bool unless a criterion makes it something else.
+
+        Calls each criterion once, and joins what they return, as `StoppingCriteriaList` does: it may be a tensor of
+        any kind or shape that fits, or one truth value for all rows.
+        """
+        hits = torch.full((input_ids.shape[0],), False, dtype=torch.bool, device=input_ids.device)
         self._hit_by: list[tuple[str, Tensor]] = []
         for criterion in criteria:
             hit = criterion(input_ids, scores)
-            hits = hits | hit.to(hits.device)
-            name = type(criterion).__name__
-            self._hit_by.append((STOP_REASONS.get(name, name), hit))
+            hits = hits | hit
+            ended = _ended(hit, hits.shape).to(hits.device)
+            name = name_of(criterion)
+            self._hit_by.append((STOP_REASONS.get(name, name), ended))
+            if any(criterion is own for own in self._given.stopping_criteria) and not _is_in_config(criterion):
+                self._ended_by_caller |= bool(ended.any())
         return hits
 
     def choose(self, tokens: Tensor, ended: Tensor, extra: dict[str, Tensor] | None = None) -> Step:
@@ -262,8 +284,16 @@ class Recording:
             prefill="shared" if self.share_prefill else self._facts.get("prefill", "plain"),
             store=self.store,
             ledger=self.ledger,
+            from_caller=self._from_caller(),
             **{name: fact for name, fact in self._facts.items() if name != "prefill"},
         )
+
+    def _from_caller(self) -> tuple[str, ...]:
+        """What of the caller's own shaped the run: a processor that never changed a score did not."""
+        acted = any(stage.own and did for stage, did in zip(self.stages, self._acted, strict=True))
+        processors = ("logits_processor",) if acted and "prefix_allowed_tokens_fn" not in self._inputs else ()
+        criteria = ("stopping_criteria",) if self._ended_by_caller else ()
+        return (*processors, *criteria, *self._inputs)
 
     def _lost(self) -> tuple[str, ...]:
         if self.store.lost_from is None:
@@ -287,7 +317,45 @@ class Recording:
             is_encoder_decoder=bool(model.config.is_encoder_decoder),
             transformers_version=transformers.__version__,
             torch_version=torch.__version__,
+            arithmetic=arithmetic_of(self.device),
         )
+
+
+def in_trace(facts: dict[str, Any]) -> set[str]:
+    """Inputs of `generate()` that were not the caller's: the trace says what they were made of."""
+    settings = facts.get("settings")
+    guided = settings is not None and settings.negative_prompt
+    negative = {"negative_prompt_ids", "negative_prompt_attention_mask"} if guided else set()
+    return negative | ({"past_key_values"} if facts.get("prefill") == "reused" else set())
+
+
+def inputs_beyond_trace(mask: Tensor, model_kwargs: dict[str, Any], given: Set[str]) -> tuple[str, ...]:
+    """Those of the caller's inputs that a second run needs, too: not what `generate()` would have taken anyway.
+
+    Args:
+        mask: int64 [rows, prompt_length], as `Trace.prompt_mask`.
+    """
+    names = set(given)
+    positions, cache = model_kwargs.get("position_ids"), model_kwargs.get("past_key_values")
+    if "position_ids" in names and positions is not None:
+        usual = (mask.cumsum(-1) - 1).masked_fill(mask == 0, 0)  # as generate() counts them
+        if positions.shape[-1] == usual.shape[-1] and bool((positions.cpu() == usual).all()):
+            names.remove("position_ids")
+    if "past_key_values" in names and type(cache) is DynamicCache and cache.get_seq_length() == 0:
+        names.remove("past_key_values")
+    return tuple(sorted(names))
+
+
+def _ended(hit: Any, shape: torch.Size) -> Tensor:
+    """What a criterion returned as bool [rows]: whole numbers count by their last bit, as in `generate()`."""
+    hit = torch.as_tensor(hit)
+    odd = hit if hit.dtype == torch.bool else (hit.to(torch.long) & 1).bool()
+    return odd.expand(shape).clone()
+
+
+def _is_in_config(criterion: Any) -> bool:
+    """Whether the recorded parameters hold it: stop strings are kept among them, however they came."""
+    return isinstance(criterion, StopStringCriteria)
 
 
 def _n_not_a_score(logits: Tensor) -> int:
@@ -309,14 +377,18 @@ def _why_undrawable(name: str, scores: Tensor) -> str | None:
     return None
 
 
-def config_as_json(config: GenerationConfig) -> dict[str, Any]:
-    """The parameters of a prepared `GenerationConfig` that decide the tokens, as JSON values."""
+def config_as_json(config: GenerationConfig, defaults: GenerationConfig) -> dict[str, Any]:
+    """The parameters of a prepared `GenerationConfig` that decide the tokens, as JSON values.
+
+    None stands where the caller switched one of the model's own `defaults` off, as in `eos_token_id=None`.
+    """
     values = config.to_dict()
     kept = {name: values.get(name) for name in (*KNOBS, *ALSO_KEPT)}
     bias = kept.get("sequence_bias")
     if isinstance(bias, dict):
         kept["sequence_bias"] = [[list(ids), value] for ids, value in bias.items()]
-    return {name: _plain(value) for name, value in kept.items() if value is not None}
+    off = {name for name, value in kept.items() if value is None and getattr(defaults, name, None) is not None}
+    return {name: _plain(value) for name, value in kept.items() if value is not None or name in off}
 
 
 def _plain(value: Any) -> Any:

@@ -11,18 +11,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from inspect import isroutine
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from transformers.generation import LogitsProcessorList, logits_process, stopping_criteria
 
 from decoding.errors import RecordingError, TraceFileError
 
-__all__ = ["LOG_SOFTMAX", "Stage", "decode_stage", "encode_stages", "run_processors", "stages_of"]
+__all__ = ["LOG_SOFTMAX", "Stage", "decode_stage", "encode_stages", "name_of", "run_processors", "stages_of"]
 
 LOG_SOFTMAX = "log_softmax"  # stage 1 of beam methods, where processors see log-probabilities
 
+NAMES_OF_TRANSFORMERS = frozenset(vars(logits_process)) | frozenset(vars(stopping_criteria))
 SAME, DIVIDED, MULTIPLIED, SHIFTED, PATCHED, DENSE, ADDED = range(7)
 
 
@@ -31,9 +35,10 @@ class Stage:
     """One transformation of the scores.
 
     Attributes:
-        name: the processor's class name as transformers spells it, or `log_softmax`.
+        name: the processor's class name as transformers spells it, or `log_softmax`. A class of somebody else's that is
+            called like one of transformers' has its package before it: `xgrammar.LogitsProcessor`.
         params: its numeric parameters by attribute name.
-        own: it is not one of transformers' but the caller's.
+        own: it came from the caller: settings alone do not build it.
     """
 
     name: str
@@ -41,43 +46,56 @@ class Stage:
     own: bool = False
 
 
-def stages_of(processors: Iterable[Any]) -> tuple[Stage, ...]:
-    """The stages that a `LogitsProcessorList` will run, in its order."""
-    return tuple(
-        Stage(
-            name=type(p).__name__,
-            params=_params(p),
-            own=not type(p).__module__.startswith(("transformers.", "decoding.")),
-        )
-        for p in processors
-    )
-
-
-def run_processors(processors: Sequence[Any], input_ids: Tensor, logits: Tensor) -> tuple[list[Tensor], Tensor]:
-    """The scores before the first processor and after each, none of them shared with another.
+def stages_of(processors: Iterable[Any], callers: Sequence[Any] = ()) -> tuple[Stage, ...]:
+    """The stages that a `LogitsProcessorList` will run, in its order.
 
     Args:
-        processors: called as `LogitsProcessorList` calls them, each on a clone of what the last one returned.
+        callers: those of the processors that came from the caller, whatever their class.
+    """
+    return tuple(Stage(name=name_of(p), params=_params(p), own=_is_callers(p, callers)) for p in processors)
+
+
+def name_of(thing: Any) -> str:
+    """What a processor or stopping criterion is called: its class or, of a function, its own name."""
+    function = thing.func if isinstance(thing, partial) else thing
+    if isroutine(function):
+        return function.__name__.strip("<>")
+    kind = type(function)
+    if not _is_ours(kind) and kind.__name__ in NAMES_OF_TRANSFORMERS:
+        return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+    return kind.__name__
+
+
+def run_processors(processors: Iterable[Any], input_ids: Tensor, logits: Tensor) -> tuple[list[Tensor], Tensor]:
+    """The scores before the first processor and after each, none of them shared with another.
+
+    The processors run as in `generate()`: each is given the very tensor that the one before it returned, and may
+    write into it. What is returned as scores are copies, taken in between.
+
+    Args:
+        processors: called as `LogitsProcessorList` calls them.
         input_ids: the rows so far, shape [rows, length].
-        logits: float32, shape [rows, vocab].
+        logits: float32, shape [rows, vocab]; the first processor gets them as they are.
 
     Returns:
-        `n_processors + 1` tensors of shape [rows, vocab], and what `generate(output_logits=True)` would
-        return as this step's logits: these are `logits`, unless a processor wrote into its argument.
+        `n_processors + 1` tensors of shape [rows, vocab], and the very tensor that the last processor returned.
+
+    Raises:
+        RecordingError: a processor returned no tensor.
     """
-    outputs, kept_by_generate, aliased = [logits], logits, True
+    outputs, scores = [_snapshot(logits)], logits
     for processor in processors:
-        given = outputs[-1].clone()
-        scores = processor(input_ids, given)
+        scores = LogitsProcessorList([processor])(input_ids, scores)
         if not isinstance(scores, Tensor):
             raise RecordingError(
-                f"{type(processor).__name__} returned {type(scores).__name__} instead of scores; return a tensor"
+                f"{name_of(processor)} returned {type(scores).__name__} instead of scores; return a tensor"
             )
-        if aliased:
-            kept_by_generate = given
-            aliased = scores.data_ptr() == given.data_ptr()
-        outputs.append(scores)
-    return outputs, kept_by_generate
+        outputs.append(_snapshot(scores))
+    return outputs, scores
+
+
+def _snapshot(scores: Tensor) -> Tensor:
+    return scores.detach().clone(memory_format=torch.contiguous_format)
 
 
 def encode_stages(stages: Sequence[Stage], outputs: Sequence[Tensor]) -> dict[str, Tensor]:
@@ -98,7 +116,7 @@ def encode_stages(stages: Sequence[Stage], outputs: Sequence[Tensor]) -> dict[st
     for s, stage in enumerate(stages):
         before, after = outputs[s].detach(), outputs[s + 1].detach()
         if before.dtype != torch.float32 or after.dtype != torch.float32 or before.shape != after.shape:
-            kinds[s] = DENSE  # a processor of the caller's own that changes the dtype or the vocabulary
+            kinds[s] = DENSE  # a processor of the caller's own that changes the dtype or the number of tokens
             arrays |= {f"{s + 1}.{row}.dense": after[row].clone() for row in range(n_rows)}
             continue
         hints = [float(v) for v in stage.params.values() if type(v) in (int, float) and v != 0]
@@ -247,15 +265,33 @@ def _unpacked(bitmap: np.ndarray, n: int) -> np.ndarray:
     return np.unpackbits(bitmap, count=n, bitorder="little").view(np.bool_)
 
 
+def _is_ours(kind: type) -> bool:
+    return kind.__module__.startswith(("transformers.", "decoding."))
+
+
+def _is_callers(processor: Any, callers: Sequence[Any]) -> bool:
+    return not _is_ours(type(processor)) or any(processor is one for one in callers)
+
+
 def _params(processor: Any) -> dict[str, Any]:
     """Numbers among a processor's public attributes; texts and objects of the caller's stay private."""
     out: dict[str, Any] = {}
-    for name, value in vars(processor).items():
+    for name, value in _attributes(processor).items():
         value = _plain(value)
         if name.startswith("_") or value is None or name == "filter_value":
             continue
         out[name] = value
     return out
+
+
+def _attributes(thing: Any) -> dict[str, Any]:
+    """Its attributes by name, whether they are in a dict or in slots; of a function, which has others, none."""
+    if isroutine(thing):
+        return {}
+    slots = [getattr(kind, "__slots__", ()) for kind in reversed(type(thing).__mro__)]
+    names = [name for each in slots for name in ((each,) if isinstance(each, str) else each)]
+    kept = {name: getattr(thing, name) for name in names if not name.startswith("_") and hasattr(thing, name)}
+    return {**kept, **getattr(thing, "__dict__", {})}
 
 
 def _plain(value: Any) -> Any:

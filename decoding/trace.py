@@ -45,6 +45,7 @@ class ModelInfo:
         context_length: positions the model was built for, or None where it says nothing.
         is_encoder_decoder: it reads the prompt with an encoder.
         transformers_version, torch_version: of the recording.
+        arithmetic: which processor and kernels computed it, see `decoding.arithmetic`; "" where a file does not say.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ModelInfo:
     revision: str | None = None
     context_length: int | None = None
     is_encoder_decoder: bool = False
+    arithmetic: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +186,7 @@ class Step:
         out = [arrays["logits"][row].to(dtype=torch.float32, copy=True)]
         for stage in range(1, upto % (n_stages + 1) + 1):
             out.append(decode_stage(arrays, stage, row, out[-1]))
-        return [scores.float() for scores in out]  # a processor of the caller's own may have changed the dtype
+        return _alike(out)
 
     @property
     def contrastive(self) -> tuple[tuple[ContrastiveCandidate, ...], ...]:
@@ -195,6 +197,18 @@ class Step:
         """Per stage, whether it changed a single bit of any row at this step."""
         arrays = self._store.load(self.index)
         return tuple(changed_anything(arrays, stage) for stage in range(1, len(self.stages) + 1))
+
+
+def _alike(outputs: list[Tensor]) -> list[Tensor]:
+    """All in float32 and of one length: a processor of the caller's own may have returned another dtype, or fewer
+    tokens; those that it left out could no longer be chosen, so they are −∞."""
+    width = max(len(scores) for scores in outputs)
+    return [
+        torch.nn.functional.pad(scores.float(), (0, width - len(scores)), value=-torch.inf)
+        if len(scores) < width
+        else scores.float()
+        for scores in outputs
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +260,8 @@ class Trace:
         prefill: how the prompt was computed: `plain`, as `generate` does; `shared`, once for all beams; `reused`,
             from the cache of the run it was forked from. With the last two the last bits may differ.
         fork: where this run leaves another one, or None.
+        from_caller: what shaped the run and is not in the trace: names of `generate()`'s arguments that the caller
+            gave, such as `logits_processor`, `stopping_criteria`, `position_ids`. Whoever runs it again needs them.
         compact: what is exact in a trace in the compact form; None in the lossless one.
         ledger: candidates and pools of beam methods, else None.
     """
@@ -272,6 +288,7 @@ class Trace:
     seconds: float = 0.0
     prefill: str = "plain"
     fork: Fork | None = None
+    from_caller: tuple[str, ...] = ()
     compact: Compact | None = None
     store: StepStore = field(repr=False, compare=False)
     ledger: Ledger | None = field(default=None, repr=False, compare=False)

@@ -223,6 +223,7 @@ def _as_json(trace: Trace) -> dict[str, Any]:
         "seed": trace.seed,
         "seconds": trace.seconds,
         "prefill": trace.prefill,
+        "from_caller": trace.from_caller,
         "fork": asdict(trace.fork) if trace.fork else None,
         "beams": {"n_beams": trace.ledger.n_beams, "reasons": trace.ledger.reasons} if trace.ledger else None,
     }
@@ -312,6 +313,7 @@ def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
         seconds=_seconds(header["seconds"]),
         prefill=_one_of(header.get("prefill", "plain"), PREFILLS),
         fork=Fork(**_fields(header["fork"], Fork)) if header.get("fork") else None,
+        from_caller=_texts(header.get("from_caller", [])),
         compact=compact,
         store=store,
         ledger=ledger,
@@ -394,7 +396,8 @@ def _config(values: Any, n_rows: int) -> dict[str, Any]:
     config = {name: value for name, value in _dict(values).items() if name in KNOBS or name in ALSO_KEPT}
     kinds = {"bool": (bool,), "int": (int,), "float": (int, float)}
     for name, value in config.items():
-        if name in KNOBS and type(value) not in kinds.get(KNOBS[name].kind, (type(value),)):
+        off = value is None and name not in ("num_beams", "num_return_sequences")
+        if name in KNOBS and not off and type(value) not in kinds.get(KNOBS[name].kind, (type(value),)):
             raise TraceFileError(f"{name} cannot be {shown(value)}; the file is damaged")
     rows = [config.get(name, 1) for name in ("num_beams", "num_return_sequences")]
     if min(rows) < 1 or n_rows % max(rows):

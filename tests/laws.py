@@ -59,12 +59,14 @@ def a_stage_never_changes_its_input(run: Callable, makes: Sequence[Make], input_
 def the_chain_gives_what_generate_computes(
     run: Callable, makes: Sequence[Make], input_ids: Tensor, logits: Tensor
 ) -> None:
-    """The last stage is what `LogitsProcessorList` returns, and the logits kept are those that are left after it."""
+    """The last stage is what `LogitsProcessorList` returns, and the logits given are left as it leaves them."""
     given = logits.clone()
     wanted = LogitsProcessorList(make() for make in makes)(input_ids, given)
-    outputs, kept = run(LogitsProcessorList(make() for make in makes), input_ids, logits.clone())
+    mine = logits.clone()
+    outputs, returned = run(LogitsProcessorList(make() for make in makes), input_ids, mine)
     assert same_bits(outputs[-1], wanted), "the last stage is not what LogitsProcessorList returns"
-    assert same_bits(kept, given), "these are not the logits that generate() would return"
+    assert same_bits(returned, wanted), "what the chain returned is not what LogitsProcessorList returns"
+    assert same_bits(mine, given), "these are not the logits that generate() would return"
 
 
 def the_encoding_reproduces_bits(

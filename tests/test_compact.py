@@ -255,7 +255,7 @@ def test_logits_of_other_types_are_kept_in_theirs(dtype):
     assert torch.equal(fill_up(packed, 3_000, np.arange(3_000))["logits"][0][ids], raw.float()[ids])
 
 
-def test_a_processor_that_changes_the_number_of_scores_is_named():
+def test_a_processor_that_adds_scores_is_named():
     class Grow:
         def __call__(self, input_ids, scores):
             return torch.cat([scores, scores[:, :1]], 1)
@@ -263,7 +263,7 @@ def test_a_processor_that_changes_the_number_of_scores_is_named():
     recorder = Recorder()
     tiny_model().generate(torch.tensor([[5, 6]]), max_new_tokens=2, custom_generate=recorder,
                           logits_processor=LogitsProcessorList([Grow()]))  # fmt: skip
-    with pytest.raises(RecordingError, match="Grow changed the number of scores; keep this trace in its lossless form"):
+    with pytest.raises(RecordingError, match="Grow added scores to those of the vocabulary; keep this trace in its loss"):
         compact(recorder.trace)
 
 

@@ -48,10 +48,10 @@ def running_scores(ledger: Ledger, step: int, prompt: int, group: int = 0, n_gro
     """The sums that a prompt's beams (of one group) had before a step, float32 [beams]."""
     size = ledger.n_beams // n_groups
     if step == 0:
-        return torch.tensor([0.0] + [NEVER] * (size - 1))
+        return torch.tensor([0.0] + [NEVER] * (size - 1), dtype=torch.float32)
     before = ledger.steps[step - 1]
     first = prompt * ledger.n_beams + group * size
-    out = torch.full((size,), NEVER)
+    out = torch.full((size,), NEVER, dtype=torch.float32)
     for beam in range(size):
         carried = (before["row"][prompt] == first + beam).nonzero()
         if len(carried):

@@ -84,8 +84,8 @@ def contrastive_account(
     s, row, k = Slide(), scores[None], len(weighed)
     probs = torch.nn.functional.softmax(row, dim=-1)
     s.op(
-        SOFTMAX, "probs = torch.nn.functional.softmax(stages[-1], dim=-1)",
-        [VOCAB("stages[-1]", row)], [VOCAB("probs", probs)], "softmax",
+        SOFTMAX, "probs = torch.nn.functional.softmax(scores, dim=-1)",
+        [VOCAB("scores", row)], [VOCAB("probs", probs)], "softmax",
     )  # fmt: skip
     confidence, candidates = torch.topk(probs, k=min(k, len(scores)))
     top = listed("top", candidates[0])
@@ -94,7 +94,7 @@ def contrastive_account(
         [VOCAB("probs", probs), ONE("k", k)], [top("confidence", confidence), top("candidates", candidates)],
         "contrastive.topk", k=k,
     )  # fmt: skip
-    penalty = torch.tensor([[c.penalty for c in weighed]])
+    penalty = torch.tensor([[c.penalty for c in weighed]], dtype=torch.float32)
     s.op(
         "degeneration_penalty", "penalty, where = degeneration_penalty(context, hidden, mask)",
         [top("candidates", candidates)], [top("penalty", penalty)], "contrastive.penalty",
@@ -117,7 +117,7 @@ def contrastive_account(
         Followed(token_id=i, chosen=i == chosen, fate="kept") for i in _around(candidates[0].tolist(), chosen, taken)
     )
     same_ids = candidates[0].tolist() == [c.token_id for c in weighed]
-    verdict = compared(score[0], torch.tensor([c.score for c in weighed]))
+    verdict = compared(score[0], torch.tensor([c.score for c in weighed], dtype=torch.float32))
     verdict["agrees"] &= same_ids and taken == next((c.token_id for c in weighed if c.chosen), None)
     return s.account(
         "contrastive", "decoding/strategies/contrastive.py", tokens, kind="contrastive", n_candidates=k, **verdict

@@ -71,9 +71,8 @@ def beam(
         logits = raw.to(copy=True, dtype=torch.float32, device=device)
         log_softmax = torch.nn.functional.log_softmax(logits, dim=-1)
         rows = running[:, :, :length].flatten(0, 1)  # [P · B, length]
-        stages, _ = run_processors(logits_processor, rows, log_softmax)
-        logprobs = stages[-1]  # [P · B, V]
-        returned.add(logits, logprobs, outputs)
+        stages, logprobs = run_processors(logits_processor, rows, log_softmax)  # [P · B, V] each
+        returned.add(logits.clone(), logprobs.clone(), outputs)
         recording.observe(raw, [logits, *stages])
 
         # 3. The K best of all continuations of all beams, or K drawn from them.
@@ -96,14 +95,14 @@ def beam(
         # 4. Which of them end here, and which go on.
         ended = recording.stops(
             stopping_criteria, candidates[:, :, : length + 1].flatten(0, 1), returned.scores
-        ).view(n_prompts, n_candidates)  # [P, K]
+        ).reshape(n_prompts, n_candidates)  # [P, K]
         if_running = score + ended.to(torch.float32) * NEVER
         next_rows = torch.topk(if_running, k=n_beams)[1]  # [P, B]
         running, running_from = _take(candidates, next_rows), _take(candidates_from, next_rows)
         running_score = _take(if_running, next_rows)
 
         # 5. Those that ended among the top compete for the pool, with a score that counts their length.
-        searching = improvable[:, 0] & ~(pool_done.all(dim=-1) & (early_stopping is True))  # [P]
+        searching = improvable[:, 0] & ~(pool_done.bool().all(dim=-1) & (early_stopping is True))  # [P]
         finished = ended & among_top[None, :]
         final_score = score / ((length + 1 - start) ** penalty)
         competing = final_score.clone()
@@ -126,9 +125,9 @@ def beam(
             recording.sequences, beams = _cut(pool, pool_score, pool_from, config.num_return_sequences, start)
         logprob = torch.gather(logprobs.reshape(n_prompts, -1), 1, chosen)
         beam_step = BeamStep(
-            parent=beam_of + row_offset, token=token, logprob=logprob, score=score, ended=ended,
+            parent=beam_of + row_offset, token=token, logprob=logprob, score=score, ended=ended.bool(),
             final_score=final_score, next_rows=next_rows, pool_from=best, pool_score=pool_score,
-            pool_done=pool_done, searching=searching, n_top=n_beams,
+            pool_done=pool_done.bool(), searching=searching, n_top=n_beams,
         )  # fmt: skip
         recording.keep_cache(model_kwargs.get("past_key_values"), running[:, :, :length].flatten(0, 1))
         yield recording.choose_beams(beam_step, improvable[:, 0])

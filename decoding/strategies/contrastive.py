@@ -59,7 +59,8 @@ def contrastive(
     inputs = model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **model_kwargs)
     outputs = model(**inputs, return_dict=True)
     context = _last_hidden(outputs)  # [R, length, H]
-    mask = torch.ones(context.shape[:2], device=context.device) if mask is None else mask  # [R, length]
+    ones = torch.ones(context.shape[:2], dtype=torch.long, device=context.device)
+    mask = ones if mask is None else mask  # [R, length]
     raw, outputs.logits = outputs.logits[:, -1].clone(), None  # [R, V], in the model's dtype
     _check_top_k(k, raw.shape[-1])
     model_kwargs = model._update_model_kwargs_for_generation(outputs, model_kwargs, is_encoder_decoder=encoder_decoder)
@@ -70,10 +71,10 @@ def contrastive(
     while True:
         # 2. The k likeliest tokens, after all processors.
         logits = raw.to(copy=True, dtype=torch.float32, device=input_ids.device)
-        stages, kept_logits = run_processors(logits_processor, input_ids, logits)
-        returned.add(kept_logits, stages[-1], outputs)
+        stages, scores = run_processors(logits_processor, input_ids, logits)  # [R, V] each
+        returned.add(logits, scores, outputs)
         recording.observe(raw, stages)
-        probs = torch.nn.functional.softmax(stages[-1], dim=-1)  # [R, V]
+        probs = torch.nn.functional.softmax(scores, dim=-1)  # [R, V]
         recording.check_drawable(probs)
         confidence, candidates = torch.topk(probs, k=k)  # [R, k]
 
@@ -106,7 +107,7 @@ def contrastive(
         read = torch.cat([read, chosen[:, None]], dim=-1)
 
         # 6. Who goes on?
-        hits = recording.stops(stopping_criteria, input_ids, returned.scores)  # bool [R]
+        hits = recording.stops(stopping_criteria, input_ids, returned.scores)  # [R]
         weighed = contrastive_arrays(candidates, confidence, penalty, where, score, best)
         step = recording.choose(tokens, unfinished == 0, extra=weighed)
         unfinished = unfinished & ~hits

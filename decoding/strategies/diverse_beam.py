@@ -92,14 +92,14 @@ def diverse_beam(
         found = []
         hamming.begin_step()
         for group in range(n_groups):
-            stages, _ = run_processors(logits_processor, running.flatten(0, 1), log_softmax)
+            stages, scores = run_processors(logits_processor, running.flatten(0, 1), log_softmax.clone())
             own = slice(group * size, (group + 1) * size)
-            logprobs = stages[-1].view(n_prompts, n_beams, n_tokens)[:, own]  # [P, S, V]
+            logprobs = scores.reshape(n_prompts, n_beams, -1)[:, own]  # [P, S, V]
             best = _best(logprobs, running_score[:, own], n_candidates, eos, first_beam=own.start)
             best.pad(~searching[:, group], own.start, config._pad_token_tensor)
             hamming.chose(group, best.token.gather(1, best.kept), n_tokens)
             found.append(best)
-        returned.add(logits, stages[-1], outputs)  # after the last group the stages hold for all rows
+        returned.add(logits, scores.clone(), outputs)  # after the last group the stages hold for all rows
         recording.observe(raw, [logits, *stages])
         outputs = None  # the first one's logits may be very large
         candidates = _Candidates.joined(found)  # G · K of them

@@ -52,7 +52,7 @@ class HammingDiversityLogitsProcessor(LogitsProcessor):
         """
         n_prompts, size = tokens.shape
         if self._counts is None:
-            self._counts = torch.zeros(n_prompts, self.num_beams, n_tokens, device=tokens.device)
+            self._counts = torch.zeros(n_prompts, self.num_beams, n_tokens, dtype=torch.float32, device=tokens.device)
         later = self._counts[:, (group + 1) * size :]  # [P, rows of later groups, V]
         later.scatter_add_(2, tokens[:, None, :].expand(-1, later.shape[1], -1), torch.ones_like(later[..., :size]))
 

@@ -78,7 +78,7 @@ def places_of(pools: Sequence[Sequence[HypothesisPool]]) -> dict[str, Tensor]:
     """
     n_prompts, n_beams = len(pools), sum(pool.size for pool in pools[0])
     source = torch.arange(n_beams).repeat(n_prompts, 1)  # a place that nothing took stays itself
-    score, done = torch.full(source.shape, NEVER), torch.zeros(source.shape, dtype=torch.bool)
+    score, done = torch.full(source.shape, NEVER, dtype=torch.float32), torch.zeros(source.shape, dtype=torch.bool)
     for p, groups in enumerate(pools):
         for g, pool in enumerate(groups):
             for place, hypothesis in enumerate(pool.held, g * pool.size):

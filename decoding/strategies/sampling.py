@@ -53,9 +53,8 @@ def sampling(
             # 2. Logits of the next token, and what each processor makes of them.
             raw = outputs.logits[:, -1]  # [rows, vocab], in the model's dtype
             logits = raw.to(copy=True, dtype=torch.float32, device=input_ids.device)
-            stages, kept_logits = run_processors(logits_processor, input_ids, logits)
-            scores = stages[-1]  # [rows, vocab]
-            returned.add(kept_logits, scores, outputs)
+            stages, scores = run_processors(logits_processor, input_ids, logits)  # [rows, vocab] each
+            returned.add(logits, scores, outputs)
             recording.observe(raw, stages)
 
             # 3. The choice.
@@ -70,7 +69,7 @@ def sampling(
             input_ids = torch.cat([input_ids, tokens[:, None]], dim=-1)
 
             # 4. Who goes on?
-            hits = recording.stops(stopping_criteria, input_ids, returned.scores)  # bool [rows]
+            hits = recording.stops(stopping_criteria, input_ids, returned.scores)  # [rows]
             step = recording.choose(tokens, unfinished == 0)
             unfinished = unfinished & ~hits
             recording.keep_cache(model_kwargs.get("past_key_values"), input_ids[:, :-1])
