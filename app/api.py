@@ -214,11 +214,12 @@ class Api:
             run: the id that record gave.
 
         Returns:
-            An object: equal (true or false), bitwise (whether scores were compared bit for bit), against (what it was compared with), checks (name, equal, detail of each), notes, and text (the report in words).
+            An object: equal (true or false), grade (bits: everything is the same, bit for bit; tokens: the same tokens, scores that differ by no more than largest; other: other tokens), largest, because (known reasons for a difference, such as another processor), against (what it was compared with), checks (name, equal, detail, largest of each), notes, and text (the report in words).
         """  # noqa: E501
         kept = self._runs.get(run)
         report = self._decoder.verify(kept.trace, self._model(kept.model_name))
-        return {"run": run, "equal": report.equal, **_plain(asdict(report)), "text": report.text}
+        verdict = {name: getattr(report, name) for name in ("equal", "grade", "largest", "text")}
+        return {"run": run, **verdict, **_plain(asdict(report))}
 
     def _model(self, name: str) -> LanguageModel:
         """The model, once it is loaded."""
@@ -374,13 +375,21 @@ def _chosen(trace: Trace, tried: WhatIf, row: int) -> list[Json]:
             "step": step.index,
             "id": step.token_ids[row],
             "text": token_text(trace, step.token_ids[row]),
-            "survives": bool(tried.chosen_survives[step.index][row]),
-            "probability": float(tried.chosen_probability[step.index][row]),
-            "rank": int(tried.chosen_rank[step.index][row]) + 1,
+            **_told(tried, step.index, row),
         }
         for step in trace.steps
         if not step.ended[row]
     ]
+
+
+def _told(tried: WhatIf, step: int, row: int) -> Json:
+    """What the settings make of the token chosen there; null where the step's scores were lost."""
+    probability, rank = tried.chosen_probability[step][row], tried.chosen_rank[step][row]
+    return {
+        "survives": tried.chosen_survives[step][row],
+        "probability": None if probability is None else float(probability),
+        "rank": None if rank is None else int(rank) + 1,
+    }
 
 
 def _replay(trace: Trace, replay: Replay) -> Json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Generator, Iterator
@@ -19,8 +18,8 @@ from app.live import LiveRow
 from app.live_beams import LiveBeams
 from app.runs import Run
 from app.session import Session
+from app.sheets.verdict import busy_json, verdict_json
 from app.shelf import ModelShelf, ModelState
-from app.text import Text
 from app.trying import Trying
 from app.words import message_json, model_status, running_status, waiting_status
 from decoding.errors import DecodingError, PromptError
@@ -28,7 +27,6 @@ from decoding.models import LanguageModel
 from decoding.recorder import Recorder
 from decoding.settings import Settings
 from decoding.trace import Step, Trace
-from decoding.verify import CLOSE
 
 __all__ = ["Running", "model_name_of"]
 
@@ -278,13 +276,13 @@ class Running(Trying):
         busy = gr.update(interactive=False)
         self._turn = session
         try:
-            yield [Verdict(data=_verdict(text("verify.busy"), "busy")), Message(data="null"), gr.skip(), busy]
+            yield [Verdict(data=busy_json(text)), Message(data="null"), gr.skip(), busy]
             lm = None
             for state in self._shelf.loading(session.runs.active.model_name):
                 session.model_name = state.name
                 yield [gr.skip(), gr.skip(), Status(data=model_status(state, text)), gr.skip()]
                 lm = _loaded(state)
-            data = _verification(self._decoder.verify(trace, lm), text)
+            data = verdict_json(self._decoder.verify(trace, lm), text)
             yield [Verdict(data=data), gr.skip(), gr.skip(), gr.update(interactive=True)]
         except DecodingError as error:
             message = Message(data=message_json(str(error), text))
@@ -318,25 +316,3 @@ def _loaded(state: ModelState) -> LanguageModel | None:
 def model_name_of(name: Any, default: str) -> str:
     """A model's name as it was typed; the default one where nothing was."""
     return str(name or "").strip()[:500] or default
-
-
-def _verdict(message: str, kind: str, **more: Any) -> str:
-    return json.dumps({"text": message, "kind": kind, **more}, ensure_ascii=False)
-
-
-def _verification(verification: Any, text: Text) -> str:
-    """The verdict's `data`."""
-    rows = [
-        (check.name, text("verify.yes") if check.equal else text("verify.no"), check.detail or "")
-        for check in verification.checks
-    ]
-    head = (text("verify.table.what"), text("verify.table.equal"), text("verify.table.detail"))
-    table = {"caption": text("verify.table"), "head": head, "rows": rows}
-    kind = "good" if verification.equal else "bad"
-    if not verification.equal:
-        key = "verify.unequal"
-    elif verification.against != "generate()":
-        key = "verify.equal.own_loop"
-    else:
-        key = "verify.equal" if verification.bitwise else "verify.equal.close"
-    return _verdict(text(key, within=CLOSE), kind, table=table, table_label=text("verify.table"))

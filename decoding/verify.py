@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+import transformers
 from torch import Tensor
 from transformers.generation import (
     LogitsProcessorList,
@@ -14,17 +17,23 @@ from transformers.generation import (
     StoppingCriteriaList,
 )
 
-from decoding.errors import VerifyError
+from decoding.arithmetic import arithmetic_of
+from decoding.comparison import Differences, RunComparison
+from decoding.errors import DecodingError, VerifyError
+from decoding.observed_run import ObservedRun
 from decoding.recorder import Recorder
 from decoding.settings import watermarking
+from decoding.stages import name_of
 from decoding.trace import Trace
 
 if TYPE_CHECKING:
     from decoding.models import LanguageModel
 
-__all__ = ["Check", "Verification", "verify"]
+__all__ = ["GRADES", "Check", "Verification", "verify"]
 
-CLOSE = 1e-3  # what a prompt computed once instead of once per beam may change a float32 score by
+GRADES = ("bits", "tokens", "other")
+# What another way to compute the same may change a score by; beyond it, it is no longer the same calculation.
+CLOSE = {"float32": 1e-3, "float64": 1e-3, "float16": 0.06, "bfloat16": 0.5}
 HOW_PREFILLED = {
     "shared": "was computed once for all beams (share_prefill)",
     "reused": "was not computed again but taken from the run this one was forked from",
@@ -43,14 +52,35 @@ class Check:
     """One thing compared.
 
     Attributes:
-        name: `tokens`, `logits`, `scores`, `stages`, ….
+        name: `tokens`, `logits`, `stages`, `scores`, `sequences_scores`.
         equal: bit for bit.
         detail: how much was compared, or where the first difference is and how large.
+        largest: the largest difference of two finite values; 0 where there is none.
+        n_unmatched: values that are finite in one run only: tokens that were removed only there.
     """
 
     name: str
     equal: bool
     detail: str
+    largest: float = 0.0
+    n_unmatched: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a second run may come out otherwise.
+
+    Attributes:
+        why: a key for translations: `processor`, `processor_unknown`, `device`, `dtype`, `transformers`, `torch`,
+            `revision`, `prefill_shared`, `prefill_reused`.
+        then, now: what it was when the run was recorded, and what it is now.
+        text: the same in English.
+    """
+
+    why: str
+    then: str
+    now: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,27 +91,63 @@ class Verification:
         checks: one entry per thing compared.
         notes: what a reader must know, such as another device than the recording's.
         against: what the recording was compared with.
-        bitwise: scores were compared bit for bit; else, where the prompt was not computed as `generate` does,
-            within `CLOSE`.
+        because: why scores may differ although nothing is wrong.
+        dtype: of the logits; decides how much another arithmetic may change.
     """
 
     checks: tuple[Check, ...]
     notes: tuple[str, ...] = ()
     against: str = "generate()"
-    bitwise: bool = True
+    because: tuple[Reason, ...] = ()
+    dtype: str = "float32"
+
+    @property
+    def grade(self) -> str:
+        """`bits`: all is the same, bit for bit. `tokens`: the same tokens, other scores. `other`: other tokens."""
+        if all(check.equal for check in self.checks):
+            return "bits"
+        return "tokens" if all(check.equal for check in self.checks if check.name in ("tokens", "steps")) else "other"
+
+    @property
+    def largest(self) -> float:
+        """The largest difference between two scores; 0 with the grade `bits`."""
+        return max((check.largest for check in self.checks), default=0.0)
+
+    @property
+    def n_unmatched(self) -> int:
+        """Final scores of tokens that were removed in one of the two runs only."""
+        return sum(check.n_unmatched for check in self.checks if check.name == "scores")
 
     @property
     def equal(self) -> bool:
-        """All that was compared is the same: tokens always, scores as `bitwise` says."""
-        return all(check.equal for check in self.checks)
+        """The same bits; or the same tokens, and the scores differ by no more than a known reason explains."""
+        explained = bool(self.because) and self.largest <= CLOSE.get(self.dtype, CLOSE["float32"])
+        return self.grade == "bits" or self.grade == "tokens" and explained
 
     @property
     def text(self) -> str:
         """A report in plain words, one line per check."""
-        exact = "the same, bit for bit" if self.bitwise else f"the same tokens, and scores within {CLOSE}"
-        verdict = f"equal: {self.against} gives {exact}" if self.equal else "NOT equal"
-        lines = [f"  {c.name}: {'equal' if c.equal else 'DIFFERENT'} ({c.detail})" for c in self.checks]
-        return "\n".join([verdict, *lines, *(f"  note: {note}" for note in self.notes)])
+        lines = [f"  {c.name}: {'equal' if c.equal else self._other} ({c.detail})" for c in self.checks]
+        return "\n".join([self._verdict, *lines, *(f"  note: {note}" for note in self.notes)])
+
+    @property
+    def _other(self) -> str:
+        return "close" if self.equal else "DIFFERENT"
+
+    @property
+    def _verdict(self) -> str:
+        because = "; ".join(reason.text for reason in self.because)
+        if self.grade == "bits":
+            return f"equal: {self.against} gives the same, bit for bit"
+        if self.equal:
+            removed = f", {self.n_unmatched} of them removed in one run only" if self.n_unmatched else ""
+            within = f"scores within {self.largest:.3g}{removed}"
+            return f"equal: {self.against} gives the same tokens, and {within} ({because})"
+        why = f" ({because})" if because else ""
+        if self.grade == "tokens":
+            how = f"that differ by up to {self.largest:.3g}" if self.largest else "of which some are removed"
+            return f"NOT equal: {self.against} gives the same tokens, but scores {how}{why}"
+        return f"NOT equal: {self.against} gives other tokens{why}"
 
 
 class _StopAt(StoppingCriteria):
@@ -100,47 +166,84 @@ def verify(
     *,
     logits_processor: LogitsProcessorList | None = None,
     stopping_criteria: StoppingCriteriaList | None = None,
-    inputs: dict[str, Tensor] | None = None,
+    inputs: dict[str, Any] | None = None,
+    **given: Any,
 ) -> Verification:
     """Runs plain `generate()` with the recorded inputs, parameters and random state, and compares everything.
 
-    Diverse beam search and contrastive search, which `generate()` no longer has, are compared with a second run
-    of our own loop; a note says so.
+    Tokens, logits, the scores after every processor and the final ones are compared. Diverse beam search and
+    contrastive search, which `generate()` no longer has, are compared with a second run of our own loop; a note says
+    so.
 
     Args:
         trace: the recording.
         lm: the model that made it.
-        logits_processor, stopping_criteria: the caller's own, if the run had any; they are not in the trace.
-        inputs: `generate`'s inputs, needed only for drop-in recordings of encoder–decoder models.
+        logits_processor, stopping_criteria: the caller's own, if the run had any; they are not in the trace. What
+            remembers earlier calls must be made anew.
+        inputs: `generate`'s inputs, where they are not in the trace (embeddings, images).
+        given: whatever else `generate()` was given that `trace.from_caller` names: `position_ids`,
+            `past_key_values` as they were before the run, `prefix_allowed_tokens_fn`, ….
 
     Raises:
         VerifyError: something that the run needs is not in the trace, or the model cannot be the same.
     """
-    _check_possible(trace, lm, logits_processor, stopping_criteria, inputs)
-    inputs = inputs or _inputs(trace)
-    inputs = {name: tensor.to(lm.model.device) for name, tensor in inputs.items()}
+    given = {**(inputs or {}), **given}
+    _check_possible(trace, lm, logits_processor, stopping_criteria, given)
+    if not set(given) & {"input_ids", "inputs", "inputs_embeds"}:
+        given = {**_inputs(trace), **given}
+    place = lm.model.device
+    given = {name: value.to(place) if isinstance(value, Tensor) else value for name, value in given.items()}
     criteria = StoppingCriteriaList(stopping_criteria or [])
     if set(trace.stop_reasons) & {"user", "error", "max_time", "running"}:
         criteria.append(_StopAt(trace.prompt_ids.shape[1] + len(trace.steps)))
-    own_loop = {"custom_generate": Recorder()} if trace.mode in RETIRED else {}
-    with ONE_AT_A_TIME, _recorded_random_state(trace, lm.model.device):
+    beams = trace.ledger is not None
+    wanted = _stages_to_compare(trace, logits_processor)
+    comparison = RunComparison(trace, wanted)
+    own_loop = trace.mode in RETIRED
+    loop = Recorder(tokenizer=lm.tokenizer) if own_loop else ObservedRun(lm.tokenizer, comparison.look)
+    with ONE_AT_A_TIME, _recorded_random_state(trace, place), _callers_errors(logits_processor, stopping_criteria):
         out = lm.model.generate(
-            **inputs,
+            **given,
             **_parameters(trace, lm),
             logits_processor=logits_processor,
             stopping_criteria=criteria,
             return_dict_in_generate=True,
-            output_scores=True,
-            output_logits=True,
-            **own_loop,
+            output_scores=beams,
+            output_logits=beams,
+            custom_generate=loop,
         )
-    against = OUR_LOOP if own_loop else "generate()"
+    if own_loop:
+        _look_at(loop.trace, comparison)
+    elif beams:
+        comparison.compare_logits(out.logits)
+    names = loop.trace.stages if own_loop else loop.names
     return Verification(
-        checks=_compared(trace, out), notes=_notes(trace, lm), against=against, bitwise=trace.prefill == "plain"
+        checks=_checks(trace, comparison, out, [getattr(name, "name", name) for name in names]),
+        notes=_notes(trace, lm),
+        against=OUR_LOOP if own_loop else "generate()",
+        because=_because(trace, lm),
+        dtype=trace.model.dtype,
     )
 
 
-def _check_possible(trace: Trace, lm: LanguageModel, processors: Any, criteria: Any, inputs: Any) -> None:
+@contextmanager
+def _callers_errors(processors: Any, criteria: Any) -> Iterator[None]:
+    """An error of the caller's own processor or criterion is told as what it most likely is: it remembers a run."""
+    own = " or ".join(name_of(thing) for thing in (*(processors or ()), *(criteria or ())))
+    try:
+        yield
+    except DecodingError:
+        raise
+    except Exception as error:
+        if not own:
+            raise
+        raise VerifyError(
+            f"the second run broke off with {type(error).__name__}: {str(error) or 'no message'}; if your own {own} "
+            "remembers what it saw, give a fresh one"
+        ) from error
+
+
+def _check_possible(trace: Trace, lm: LanguageModel, processors: Any, criteria: Any, given: dict[str, Any]) -> None:
     if not trace.steps:
         raise VerifyError("the trace has no steps, so there is nothing to compare; record a run first")
     if trace.compact is not None:
@@ -148,22 +251,81 @@ def _check_possible(trace: Trace, lm: LanguageModel, processors: Any, criteria: 
             "the trace is compact: most scores are only in a histogram, and verify needs the lossless form; record the "
             "run again, or save it without compact=True"
         )
-    own = [stage.name for stage in trace.stages if stage.own]
-    if own and not processors:
-        raise VerifyError(f"the run used your own {', '.join(own)}; pass them as logits_processor=")
-    own = sorted(set(trace.stop_reasons) - REASONS)
-    if own and not criteria:
-        raise VerifyError(f"the run was ended by your own {', '.join(own)}; pass it as stopping_criteria=")
     vocab = lm.model.config.get_text_config().vocab_size
     if type(lm.model).__name__ != trace.model.class_name or vocab != trace.model.vocab_size:
         raise VerifyError(
             f"the trace was made by {trace.model.name} ({trace.model.class_name}, {trace.model.vocab_size} tokens), "
             f"this model is {lm.name} ({type(lm.model).__name__}, {vocab} tokens); load the same model"
         )
-    if inputs is None and trace.model.is_encoder_decoder and trace.encoder_ids is None:
-        raise VerifyError("what the encoder read is not in a drop-in recording; pass inputs= as given to generate()")
-    if inputs is None and trace.prompt_ids.shape[1] == 0:
+    has_inputs = set(given) & {"input_ids", "inputs", "inputs_embeds"}
+    if not has_inputs and trace.model.is_encoder_decoder and trace.encoder_ids is None:
+        raise VerifyError("what the encoder read is not in this recording; pass inputs= as given to generate()")
+    if not has_inputs and trace.prompt_ids.shape[1] == 0:
         raise VerifyError("the run started from embeddings, which are not in the trace; pass inputs=")
+    _check_callers(trace, processors, criteria, given)
+
+
+def _check_callers(trace: Trace, processors: Any, criteria: Any, given: dict[str, Any]) -> None:
+    """What came from the caller and shaped the run has to come from the caller again."""
+    own = [trace.stages[i].name for i in _acting_own_stages(trace)]
+    if own and not processors and "prefix_allowed_tokens_fn" not in trace.from_caller:
+        raise VerifyError(f"the run used your own {', '.join(own)}; pass them as logits_processor=")
+    own = sorted(set(", ".join(trace.stop_reasons).split(", ")) - REASONS)
+    if not criteria and "stopping_criteria" in trace.from_caller:
+        raise VerifyError(
+            f"the run was ended by your own {', '.join(own)}; pass it as stopping_criteria="
+            if own
+            else "the run had stopping criteria of your own; pass them as stopping_criteria="
+        )
+    if own and not criteria:
+        raise VerifyError(f"the run was ended by your own {', '.join(own)}; pass it as stopping_criteria=")
+    missing = set(trace.from_caller) - {"logits_processor", "stopping_criteria", *given}
+    if missing:
+        names = ", ".join(sorted(missing))
+        raise VerifyError(
+            f"the run was given {names}, not kept in the trace; pass the same, as before the run: verify(trace, lm, "
+            f"{', '.join(f'{name}=…' for name in sorted(missing))})"
+        )
+
+
+def _acting_own_stages(trace: Trace) -> list[int]:
+    """Indices of the caller's processors that changed some score; the others can be left out."""
+    own = {i for i, stage in enumerate(trace.stages) if stage.own}
+    if not own:
+        return []
+    did: set[int] = set()
+    for step in trace.steps:
+        acted = step.acted()
+        did |= {i for i in own if acted[i]}
+        if did == own:
+            break
+    return sorted(did)
+
+
+def _stages_to_compare(trace: Trace, processors: Any) -> list[int]:
+    """The recorded stages to hold the second run's scores against, before its first processor and after each.
+
+    In beam methods its processors see log-probabilities, recorded stage 1, from the start. Processors of the caller's
+    that are not passed again did nothing.
+    """
+    acting = _acting_own_stages(trace) if not processors else range(len(trace.stages))
+    first = 1 if trace.ledger is not None else 0
+    left = [i for i, stage in enumerate(trace.stages) if i >= first and (not stage.own or i in acting)]
+    return [first, *(i + 1 for i in left)]
+
+
+def _look_at(second: Trace, comparison: RunComparison) -> None:
+    """Compares a second recording, stage by stage."""
+    for step in second.steps:
+        rows = [step.all_scores(row=row) for row in range(second.n_rows)]
+        prefix = torch.stack([second.prefix(step.index, row) for row in range(second.n_rows)])
+        for stage, recorded in enumerate(comparison.stages):
+            if recorded < len(rows[0]):
+                comparison.look(stage, prefix, torch.stack([scores[recorded] for scores in rows]))
+    if second.ledger is not None:
+        comparison.compare_logits(
+            tuple(torch.stack([s.scores(row=r, stage=0) for r in range(second.n_rows)]) for s in second.steps)
+        )
 
 
 def _inputs(trace: Trace) -> dict[str, Tensor]:
@@ -217,8 +379,21 @@ class _recorded_random_state:
         self.fork.__exit__(*exc)
 
 
-def _compared(trace: Trace, out: Any) -> tuple[Check, ...]:
-    checks = [_compare_steps("logits", trace, 0, out.logits), _compare_steps("scores", trace, -1, out.scores)]
+def _checks(trace: Trace, comparison: RunComparison, out: Any, names: list[str]) -> tuple[Check, ...]:
+    first = 1 if trace.ledger is not None else 0
+    recorded = [trace.stages[i - 1].name for i in comparison.stages[1:]]
+    checks = []
+    if comparison.n_steps != len(trace.steps):
+        detail = f"{len(trace.steps)} steps against {comparison.n_steps}"
+        checks.append(Check(name="steps", equal=False, detail=detail))
+    checks.append(_check("logits", comparison.logits, len(trace.steps)))
+    ran = names[first:] if trace.mode in RETIRED else names
+    if ran != recorded:
+        detail = f"recorded were {', '.join(recorded) or 'none'}; run were {', '.join(ran) or 'none'}"
+        checks.append(Check(name="stages", equal=False, detail=detail))
+    elif recorded:
+        checks.append(_check("stages", comparison.between, len(trace.steps)))
+    checks.append(_check("scores", comparison.scores, len(trace.steps)))
     if trace.ledger is not None and set(trace.stop_reasons) & {"user", "error", "running"}:
         return tuple(checks)  # a search broken off has no answer yet, and generate() gives none to compare
     checks.insert(0, _compare_tokens(trace, out.sequences.cpu()))
@@ -227,16 +402,27 @@ def _compared(trace: Trace, out: Any) -> tuple[Check, ...]:
     return tuple(checks)
 
 
+def _check(name: str, found: Differences, n_steps: int) -> Check:
+    if not found.n_differ:
+        return Check(name=name, equal=True, detail=f"{n_steps} steps, {found.n_values:,} values, bit for bit")
+    more = f"; {found.n_differ:,} of {found.n_values:,} in all"
+    more += f", {found.n_unmatched:,} of them removed in one run only" if found.n_unmatched else ""
+    return Check(
+        name=name, equal=False, detail=found.first + more, largest=found.largest, n_unmatched=found.n_unmatched
+    )
+
+
 def _compare_hypotheses(trace: Trace, theirs: Tensor) -> Check:
     """The final scores; places that no hypothesis ever took are -1e9 on both sides and are not compared."""
     ours = {h.place: h.score for h in trace.hypotheses}
+    theirs = theirs.to(torch.float32)  # in float64 where a processor of the caller's made it so
     off = [(place, score) for place, score in ours.items() if score != float(theirs[place])]
-    if not off or (trace.prefill != "plain" and all(abs(s - float(theirs[p])) < CLOSE for p, s in off)):
+    if not off:
         return Check(name="sequences_scores", equal=True, detail=f"{len(ours)} hypotheses")
     place, score = off[0]
-    return Check(
-        name="sequences_scores", equal=False, detail=f"first at {place}: {score!r} against {float(theirs[place])!r}"
-    )
+    largest = max(abs(score - float(theirs[place])) for place, score in off)
+    detail = f"first at {place}: {score!r} against {float(theirs[place])!r}"
+    return Check(name="sequences_scores", equal=False, detail=detail, largest=largest)
 
 
 def _compare_tokens(trace: Trace, theirs: Tensor) -> Check:
@@ -257,29 +443,39 @@ def _compare_tokens(trace: Trace, theirs: Tensor) -> Check:
     return Check(name="tokens", equal=False, detail=detail)
 
 
-def _compare_steps(name: str, trace: Trace, stage: int, theirs: Any) -> Check:
-    if len(theirs) != len(trace.steps):
-        return Check(name=name, equal=False, detail=f"{len(trace.steps)} steps against {len(theirs)}")
-    for step, expected in zip(trace.steps, theirs, strict=True):
-        for row in range(trace.n_rows):
-            ours, other = step.scores(row=row, stage=stage), expected[row].cpu().float()
-            if ours.view(torch.int32).equal(other.view(torch.int32)):
-                continue
-            if not (trace.prefill != "plain" and torch.allclose(ours, other, atol=CLOSE, rtol=0)):
-                return Check(name=name, equal=False, detail=_where(step.index, row, ours, other))
-    n_values = len(trace.steps) * trace.n_rows * trace.model.vocab_size
-    how = f"within {CLOSE}" if trace.prefill != "plain" else "bit for bit"
-    return Check(name=name, equal=True, detail=f"{len(trace.steps)} steps, {n_values:,} values, {how}")
+def _because(trace: Trace, lm: LanguageModel) -> tuple[Reason, ...]:
+    """Why the second run may come out otherwise, though nothing is wrong."""
+    then, found = trace.model, []
 
+    def differs(why: str, was: str, now: str, what: str) -> None:
+        found.append(Reason(why=why, then=was, now=now, text=what.format(then=was, now=now)))
 
-def _where(step: int, row: int, ours: Tensor, theirs: Tensor) -> str:
-    finite = torch.isfinite(ours) & torch.isfinite(theirs)
-    largest = float((ours - theirs)[finite].abs().max()) if bool(finite.any()) else float("nan")
-    n = int(torch.count_nonzero(ours.view(torch.int32) != theirs.view(torch.int32)))
-    return f"first at step {step}, row {row}: {n} values differ, by up to {largest:.3g}"
+    if trace.prefill != "plain":
+        differs(f"prefill_{trace.prefill}", trace.prefill, "plain", f"the prompt {HOW_PREFILLED[trace.prefill]}")
+    device = then.device.split(":")[0], lm.device.split(":")[0]
+    if device[0] != device[1]:
+        differs("device", *device, "recorded on {then}, verified on {now}")
+    if then.dtype != lm.dtype:
+        differs("dtype", then.dtype, lm.dtype, "recorded in {then}, verified in {now}")
+    arithmetic = arithmetic_of(lm.model.device)
+    if device[0] == device[1] and not then.arithmetic:
+        differs("processor_unknown", "?", arithmetic, "the trace does not say on which processor it was recorded")
+    elif device[0] == device[1] and then.arithmetic != arithmetic:
+        differs("processor", then.arithmetic, arithmetic, "recorded on another processor: {then}, verified on {now}")
+    for name, was, now in (
+        ("transformers", then.transformers_version, transformers.__version__),
+        ("torch", then.torch_version, torch.__version__),
+    ):
+        if was != now:
+            differs(name, was, now, f"recorded with {name} {{then}}, verified with {{now}}")
+    now = lm.identity()["revision"]
+    if then.revision != now and then.source != "caller":
+        differs("revision", str(then.revision), str(now), "recorded with revision {then}, verified with {now}")
+    return tuple(found)
 
 
 def _notes(trace: Trace, lm: LanguageModel) -> tuple[str, ...]:
+    """What a reader must know besides the verdict."""
     notes = []
     if trace.mode in RETIRED:
         notes.append(
@@ -289,21 +485,9 @@ def _notes(trace: Trace, lm: LanguageModel) -> tuple[str, ...]:
     if trace.prefill != "plain":
         notes.append(
             f"the prompt {HOW_PREFILLED[trace.prefill]}, so the scores shown are that path's; the "
-            f"tokens are generate()'s, its scores are the same within {CLOSE}"
+            f"tokens are generate()'s, its scores are the same within {CLOSE.get(trace.model.dtype, 1e-3)}"
         )
-    if trace.model.device.split(":")[0] != lm.device.split(":")[0] or trace.model.dtype != lm.dtype:
-        notes.append(
-            f"recorded on {trace.model.device} in {trace.model.dtype}, verified on {lm.device} in {lm.dtype}: "
-            "the last bits may differ"
-        )
-    if trace.model.revision != lm.identity()["revision"] and trace.model.source != "caller":
-        notes.append(f"recorded with revision {trace.model.revision}, verified with {lm.identity()['revision']}")
-    import transformers
-
-    for name, then, now in (
-        ("transformers", trace.model.transformers_version, transformers.__version__),
-        ("torch", trace.model.torch_version, torch.__version__),
-    ):
-        if then != now:
-            notes.append(f"recorded with {name} {then}, verified with {now}")
+    for reason in _because(trace, lm):
+        if reason.why not in ("processor_unknown", "prefill_shared", "prefill_reused"):
+            notes.append(f"{reason.text}: the last bits may differ" if reason.why == "device" else reason.text)
     return tuple(notes)

@@ -135,9 +135,9 @@ def test_a_beam_token_names_the_row_that_it_was_taken_from(client, beams):
 def test_verify_compares_with_generate(client, sampled):
     report = client.predict(sampled["run"], api_name="/verify")
     assert report["equal"] is True
-    assert report["bitwise"] is True
+    assert report["grade"] == "bits"
     assert report["against"] == "generate()"
-    assert {check["name"] for check in report["checks"]} == {"tokens", "logits", "scores"}
+    assert {check["name"] for check in report["checks"]} == {"tokens", "logits", "stages", "scores"}
 
 
 def test_a_chat_goes_through_the_template(client):

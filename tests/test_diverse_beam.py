@@ -398,7 +398,7 @@ def test_verify_compares_the_steps_of_a_search_that_was_broken_off(settings: dic
     steps.close()
     report = verify(recorder.trace, lm)
     assert report.equal, report.text
-    assert [check.name for check in report.checks] == ["logits", "scores"]
+    assert [check.name for check in report.checks] == ["logits", *(["stages"] if settings else []), "scores"]
 
 
 # --- bad input ----------------------------------------------------------------------------------------------

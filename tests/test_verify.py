@@ -8,7 +8,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
+from transformers import DynamicCache, LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
+from transformers.generation import (
+    MaxLengthCriteria,
+    MaxTimeCriteria,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+)
 
 from decoding import (
     LanguageModel,
@@ -37,6 +44,7 @@ def one_thread():
 def assert_equal(trace: Trace, lm: LanguageModel, **own) -> None:
     got = verify(trace, lm, **own)
     assert got.equal, got.text
+    assert got.grade == "bits" or trace.prefill != "plain"
     assert {"tokens", "logits", "scores"} <= {check.name for check in got.checks}
 
 
@@ -161,6 +169,140 @@ def test_the_callers_own_processors_and_criteria_are_asked_for_and_used(tiny):
     assert_equal(trace, tiny, **own)
 
 
+# --- what came from the caller --------------------------------------------------------------------------------------
+
+IDS = torch.tensor([[5, 6, 7, 8]])
+
+
+def dropped_in(lm: LanguageModel, **given) -> Trace:
+    torch.manual_seed(0)
+    lm.model.generate(**{"input_ids": IDS, "max_new_tokens": 6, **given}, custom_generate=(recorder := Recorder()))
+    return recorder.trace
+
+
+def only_even(batch, ids):
+    return list(range(4, 300, 2))
+
+
+@pytest.mark.parametrize("mode", [{}, SAMPLE, {"num_beams": 3}], ids=str)
+@pytest.mark.parametrize(
+    ("make", "needs"),
+    [
+        (lambda: {"logits_processor": [TemperatureLogitsWarper(0.5), TopKLogitsWarper(3)]},
+         "the run used your own TemperatureLogitsWarper, TopKLogitsWarper; pass them as logits_processor="),
+        (lambda: {"logits_processor": [RepetitionPenaltyLogitsProcessor(2.0)], "repetition_penalty": 1.1},
+         "the run used your own RepetitionPenaltyLogitsProcessor; pass them as logits_processor="),
+        (lambda: {"prefix_allowed_tokens_fn": only_even},
+         "the run was given prefix_allowed_tokens_fn, not kept in the trace; pass the same, as before the run: "),
+        (lambda: {"position_ids": torch.tensor([[3, 4, 5, 6]])}, "the run was given position_ids, not kept in the "),
+        (lambda: {"stopping_criteria": [MaxLengthCriteria(7)]}, "the run had stopping criteria of your own; pass them"),
+        (lambda: {"stopping_criteria": [lambda ids, scores, **_: ids.shape[1] > 6]}, "the run was ended by your own l"),
+    ],
+    ids=["warpers", "replaced", "prefix", "positions", "length", "function"],
+)  # fmt: skip
+def test_what_came_from_the_caller_is_noticed_asked_for_and_taken(tiny, make, needs, mode):
+    trace = dropped_in(tiny, **{**mode, **make()})
+    assert trace.from_caller == tuple(name for name in make() if name != "repetition_penalty")
+    with pytest.raises(VerifyError) as caught:
+        verify(trace, tiny)
+    if not (mode.get("num_beams") and needs.endswith("own l")):  # beams end for a reason of their own
+        assert str(caught.value).startswith(needs)
+    assert_equal(trace, tiny, **{name: value for name, value in make().items() if name in trace.from_caller})
+
+
+def test_a_negative_prompt_of_the_callers_own_is_asked_for(tiny):
+    own = {"negative_prompt_ids": torch.tensor([[9, 10]])}
+    trace = dropped_in(tiny, guidance_scale=1.5, **own)
+    with pytest.raises(VerifyError, match="^the run was given negative_prompt_ids, not kept in the trace"):
+        verify(trace, tiny)
+    assert_equal(trace, tiny, **own)
+
+
+def test_a_filled_cache_is_asked_for(tiny):
+    def filled():
+        return {"past_key_values": tiny.model(IDS[:, :3], use_cache=True).past_key_values}
+
+    trace = dropped_in(tiny, **filled())
+    with pytest.raises(VerifyError, match="^the run was given past_key_values, not kept in the trace"):
+        verify(trace, tiny)
+    assert_equal(trace, tiny, **filled())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"position_ids": torch.arange(4)[None]}, {"past_key_values": DynamicCache()},
+        {"logits_processor": [TemperatureLogitsWarper(1.0)]}, {"stopping_criteria": [MaxTimeCriteria(1e6)]},
+    ],
+    ids=lambda given: next(iter(given)),
+)  # fmt: skip
+def test_what_changed_nothing_is_not_asked_for(tiny, given):
+    assert_equal(dropped_in(tiny, **given), tiny)
+
+
+class WritesInPlace(LogitsProcessor):
+    """As grammars do: it masks the very logits that generate(output_logits=True) would return."""
+
+    def __call__(self, input_ids, scores):
+        scores[:, ::2] = -torch.inf
+        return scores
+
+
+class ReusesItsBuffer(LogitsProcessor):
+    buffer = None
+
+    def __call__(self, input_ids, scores):
+        self.buffer = torch.empty_like(scores) if self.buffer is None else self.buffer
+        return torch.mul(scores, 1.5, out=self.buffer)
+
+
+@pytest.mark.parametrize("mode", [{}, SAMPLE, {"num_beams": 3}], ids=str)
+@pytest.mark.parametrize("kind", [WritesInPlace, ReusesItsBuffer])
+def test_processors_that_write_into_what_they_got_or_gave_are_equal(tiny, kind, mode):
+    trace = dropped_in(tiny, logits_processor=[kind()], **mode)
+    assert not bool(torch.isinf(trace.scores(step=0, stage=0)).any())  # as the model gave them
+    assert_equal(trace, tiny, logits_processor=[kind()])
+
+
+# --- grades ---------------------------------------------------------------------------------------------------------
+
+
+def from_elsewhere(trace: Trace, **differs) -> Trace:
+    return with_fields(trace, model=replace(trace.model, **differs))
+
+
+def test_another_processors_last_bits_are_the_same_tokens_with_the_reason(run, tiny):
+    def change(arrays):
+        arrays["logits"] += 3e-6
+
+    got = verify(from_elsewhere(changed(run, 2, change), arithmetic="x86_64 AVX2, 8 threads, 0a1b2c"), tiny)
+    assert (got.grade, got.equal) == ("tokens", True)
+    assert 2e-6 < got.largest < 5e-6
+    assert [reason.why for reason in got.because] == ["processor"]
+    assert got.text.startswith("equal: generate() gives the same tokens, and scores within ")
+    assert "(recorded on another processor: x86_64 AVX2, 8 threads, 0a1b2c, verified on " in got.text
+
+
+def test_a_reason_does_not_excuse_what_it_cannot_explain(run, tiny):
+    def change(arrays):
+        arrays["logits"][1, 300] += 0.25
+
+    got = verify(from_elsewhere(changed(run, 2, change), torch_version="2.0"), tiny)
+    assert (got.grade, got.equal) == ("tokens", False)
+    assert got.text.startswith("NOT equal: generate() gives the same tokens, but scores that differ by up to 0.3")
+
+
+def test_the_same_bits_need_no_reason(run, tiny):
+    got = verify(from_elsewhere(run, arithmetic=""), tiny)
+    assert (got.grade, got.equal, got.largest) == ("bits", True, 0.0)
+
+
+def test_other_tokens_are_other_tokens_wherever_it_was_recorded(run, tiny):
+    got = verify(from_elsewhere(with_fields(run, seed=3), torch_version="2.0"), tiny)
+    assert (got.grade, got.equal) == ("other", False)
+    assert got.text.startswith("NOT equal: generate() gives other tokens (recorded with torch 2.0, verified with ")
+
+
 # --- not equal ------------------------------------------------------------------------------------------------------
 
 
@@ -193,8 +335,14 @@ def with_fields(trace: Trace, **fields) -> Trace:
 def only_difference(trace: Trace, lm: LanguageModel) -> dict[str, str]:
     got = verify(trace, lm)
     assert not got.equal
-    assert got.text.startswith("NOT equal\n")
+    assert got.text.startswith("NOT equal: generate() gives ")
     return {check.name: check.detail for check in got.checks if not check.equal}
+
+
+def test_every_stage_is_compared(run, tiny):
+    report = verify(run, tiny)
+    n_values = len(run.steps) * run.n_rows * len(run.stages) * run.model.vocab_size
+    assert {c.name: c.detail for c in report.checks}["stages"] == f"6 steps, {n_values:,} values, bit for bit"
 
 
 def test_a_changed_token_is_found(run, tiny):
@@ -217,7 +365,7 @@ def test_a_changed_logit_is_found_with_place_and_size(run, tiny):
         arrays["logits"][1, 300] += 0.25
 
     found = only_difference(changed(run, 2, change), tiny)
-    assert found["logits"] == "first at step 2, row 1: 1 values differ, by up to 0.25"
+    assert found["logits"].startswith("first at step 2, row 1: 1 values differ, by up to 0.25; 1 of ")
 
 
 def test_the_last_bit_of_a_logit_is_found(run, tiny):
@@ -228,7 +376,7 @@ def test_the_last_bit_of_a_logit_is_found(run, tiny):
     assert found["logits"].startswith("first at step 5, row 0: 1 values differ, by up to ")
 
 
-def test_a_token_that_was_brought_back_is_found_in_the_scores_only(run, tiny):
+def test_a_token_that_was_brought_back_is_found_at_the_stage_that_should_have_removed_it(run, tiny):
     names = [stage.name for stage in run.stages]
     last, top_k = len(names), names.index("TopKLogitsWarper") + 1
 
@@ -237,15 +385,15 @@ def test_a_token_that_was_brought_back_is_found_in_the_scores_only(run, tiny):
 
     assert last > top_k
     found = only_difference(changed(run, 1, change), tiny)
-    assert list(found) == ["scores"]
-    assert found["scores"].startswith("first at step 1, row 0: ")
-    assert found["scores"].endswith("values differ, by up to 0")  # those that were kept are the same
+    assert list(found) == ["stages", "scores"]
+    assert found["stages"].startswith("first at step 1, row 0 after TopKLogitsWarper: ")
+    assert " values differ, by up to 0; " in found["scores"]  # those that were kept are the same
+    assert found["scores"].endswith(" of them removed in one run only")
 
 
 def test_steps_that_were_cut_off_are_found(run, tiny):
     found = only_difference(with_fields(run, steps=run.steps[:-1]), tiny)
-    assert found["logits"] == "5 steps against 6"
-    assert found["scores"] == "5 steps against 6"
+    assert found["steps"] == "5 steps against 6"
 
 
 def test_another_parameter_than_the_recorded_one_is_found(run, tiny):
@@ -270,6 +418,7 @@ def test_the_report_says_what_was_compared(run, tiny):
         "equal: generate() gives the same, bit for bit\n"
         "  tokens: equal (2 × 8 tokens)\n"
         "  logits: equal (6 steps, 3,840 values, bit for bit)\n"
+        "  stages: equal (6 steps, 23,040 values, bit for bit)\n"
         "  scores: equal (6 steps, 3,840 values, bit for bit)"
     )
 
@@ -277,7 +426,7 @@ def test_the_report_says_what_was_compared(run, tiny):
 def test_the_report_notes_what_is_not_the_recording_s(run, tiny):
     info = replace(run.model, device="cuda:0", torch_version="2.0", transformers_version="5.0")
     notes = verify(with_fields(run, model=info), tiny).notes
-    assert notes[0].startswith("recorded on cuda:0 in float32, verified on cpu in float32: the last bits may differ")
+    assert notes[0] == "recorded on cuda, verified on cpu: the last bits may differ"
     assert notes[1].startswith("recorded with transformers 5.0, verified with ")
     assert notes[2].startswith("recorded with torch 2.0, verified with ")
 
@@ -299,12 +448,24 @@ def test_another_architecture_is_refused(run):
     )
 
 
-def test_a_drop_in_recording_of_an_encoder_decoder_needs_its_inputs():
+def test_a_drop_in_recording_of_an_encoder_decoder_knows_what_the_encoder_read():
+    lm, ids = tiny_lm("t5"), torch.tensor([[5, 6, 7], [1, 8, 9]])
+    mask = torch.tensor([[1, 1, 1], [0, 1, 1]])
+    given = {"max_new_tokens": 4, "num_beams": 3}
+    lm.model.generate(ids, attention_mask=mask, **given, custom_generate=(recorder := Recorder()))
+    assert torch.equal(recorder.trace.encoder_ids, ids)
+    assert torch.equal(recorder.trace.encoder_mask, mask)
+    assert_equal(recorder.trace, lm)
+
+
+def test_an_encoder_that_was_not_run_needs_what_it_gave():
     lm, ids = tiny_lm("t5"), torch.tensor([[5, 6, 7]])
-    lm.model.generate(ids, max_new_tokens=4, custom_generate=(recorder := Recorder()))
-    with pytest.raises(VerifyError, match="^what the encoder read is not in a drop-in recording; pass inputs="):
+    read = {"encoder_outputs": lm.model.get_encoder()(ids)}
+    lm.model.generate(**read, max_new_tokens=4, custom_generate=(recorder := Recorder()))
+    assert recorder.trace.encoder_ids is None
+    with pytest.raises(VerifyError, match="^what the encoder read is not in this recording; pass inputs="):
         verify(recorder.trace, lm)
-    assert_equal(recorder.trace, lm, inputs={"input_ids": ids})
+    assert_equal(recorder.trace, lm, inputs={"inputs": None, **read})
 
 
 def test_a_run_from_embeddings_needs_its_inputs(tiny):

@@ -75,6 +75,7 @@ def run_json(trace: Trace, n_head: int = HEAD) -> Json:
         "stop_reasons": list(trace.stop_reasons),
         "seconds": trace.seconds,
         "prefill": trace.prefill,
+        "from_caller": list(trace.from_caller),
         "fork": None if trace.fork is None else asdict(trace.fork),
         "compact": None if trace.compact is None else asdict(trace.compact),
         "n_head": n_head,

@@ -241,11 +241,24 @@ EN: dict[str, str] = {
     # -- verify
     "verify.busy": "Running generate() again …",
     "verify.equal": "Equal: generate() gives the same tokens, logits and scores, bit for bit.",
-    "verify.equal.close": "Equal: generate() gives the same tokens, and scores within {within}; not bit for bit, "
-    "because this run did not compute its prefix again.",
+    "verify.equal.close": "Equal: generate() gives the same tokens, and scores within {within}.",
+    "verify.because": "Not bit for bit, because {reasons}.",
+    "verify.may_be": "It may be because {reasons}.",
+    "verify.reason.and": ", and ",
+    "verify.reason.processor": "another processor computed it (then {then}; now {now})",
+    "verify.reason.processor_unknown": "the file does not say which processor computed it (now {now})",
+    "verify.reason.device": "it was recorded on {then} and runs on {now} now",
+    "verify.reason.dtype": "it was recorded in {then} and runs in {now} now",
+    "verify.reason.transformers": "it was recorded with transformers {then} and runs with {now} now",
+    "verify.reason.torch": "it was recorded with torch {then} and runs with {now} now",
+    "verify.reason.revision": "the model's files are others now ({then}, then {now})",
+    "verify.reason.prefill_shared": "this run computed its prompt once for all beams",
+    "verify.reason.prefill_reused": "this run did not compute its prefix again",
     "verify.equal.own_loop": "Equal: a second run gives the same, bit for bit. transformers 5 no longer ships this "
     "mode, so it is our own loop that ran twice; it is tested against transformers 4.46.",
-    "verify.unequal": "Not equal: generate() gives something else; the table says where.",
+    "verify.unequal.tokens": "Not equal: generate() gives the same tokens, but other scores, by up to {within}; the "
+    "table says where.",
+    "verify.unequal.other": "Not equal: generate() gives other tokens; the table says from where on.",
     "verify.table": "What was compared",
     "verify.table.what": "compared",
     "verify.table.equal": "equal",

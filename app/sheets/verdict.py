@@ -1,0 +1,45 @@
+"""What the page says after Verify: the verdict with its grade and reasons, and what was compared."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from app.text import Text
+
+if TYPE_CHECKING:
+    from decoding.verify import Verification
+
+__all__ = ["busy_json", "verdict_json"]
+
+
+def busy_json(text: Text) -> str:
+    """The verdict's `data` while generate() runs."""
+    return json.dumps({"text": text("verify.busy"), "kind": "busy"}, ensure_ascii=False)
+
+
+def verdict_json(report: Verification, text: Text) -> str:
+    """The verdict's `data`: `good` for the same bits, `close` where a reason explains what differs, else `bad`."""
+    said = [_verdict(report, text)]
+    if report.grade != "bits" and report.because:
+        reasons = text("verify.reason.and").join(_reason(reason, text) for reason in report.because)
+        said.append(text("verify.because" if report.equal else "verify.may_be", reasons=reasons))
+    kind = "good" if report.grade == "bits" else "close" if report.equal else "bad"
+    rows = [(check.name, text("verify.yes" if check.equal else "verify.no"), check.detail) for check in report.checks]
+    head = (text("verify.table.what"), text("verify.table.equal"), text("verify.table.detail"))
+    table = {"caption": text("verify.table"), "head": head, "rows": rows}
+    data = {"text": " ".join(said), "kind": kind, "table": table, "table_label": text("verify.table")}
+    return json.dumps(data, ensure_ascii=False)
+
+
+def _verdict(report: Verification, text: Text) -> str:
+    if report.grade == "bits":
+        return text("verify.equal" if report.against == "generate()" else "verify.equal.own_loop")
+    within = f"{report.largest:.1g}"
+    if report.equal:
+        return text("verify.equal.close", within=within)
+    return text(f"verify.unequal.{report.grade}", within=within)
+
+
+def _reason(reason: Any, text: Text) -> str:
+    return text(f"verify.reason.{reason.why}", then=reason.then, now=reason.now)
