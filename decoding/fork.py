@@ -87,6 +87,7 @@ def stream_fork(
         "prompts": None if trace.prompts is None else (trace.prompts[row // trace.rows_per_prompt],),
         "messages": None if trace.messages is None else (trace.messages[row // trace.rows_per_prompt],),
         "tokens": trace.tokens,
+        "warnings": _left_out(trace),
         "fork": Fork(step=step, row=row, token_id=token_id, rank=rank, prompt_length=trace.prompt_ids.shape[1]),
     }
     if trace.model.is_encoder_decoder:
@@ -98,6 +99,16 @@ def stream_fork(
         recorder.facts["prefill"] = "reused"
     inputs = {name: value.to(lm.model.device) if isinstance(value, Tensor) else value for name, value in inputs.items()}
     return recorder.stream(lm.model, **inputs, **kwargs)
+
+
+def _left_out(trace: Trace) -> tuple[str, ...]:
+    """What a new run cannot have, because the first run's trace does not hold it."""
+    own = [stage.name for stage in trace.stages if stage.own]
+    own += [name for name in trace.from_caller if name != "logits_processor"]
+    if not own:
+        return ()
+    are = "which is" if len(own) == 1 else "which are"
+    return (f"the first run used {', '.join(own)} of the caller's own, {are} not in its trace; left out here",)
 
 
 def _inputs(trace: Trace, row: int, prefix: Tensor) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class Recording:
         self._reasons: list[str | None] = [None] * (self.ledger.n_prompts if beams else input_ids.shape[0])
         self._pending: tuple[Tensor, list[Tensor]] | None = None
         self._acted = [False] * len(self.stages)
-        self._warnings: list[str] = []
+        self._warnings: list[str] = list(facts.pop("warnings", ()))
         self.cache: Any = None
         self._cached_ids: Tensor | None = None
         self._dtype, self._vocab_size, self.device = "", 0, str(input_ids.device)

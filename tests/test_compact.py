@@ -263,7 +263,7 @@ def test_a_processor_that_adds_scores_is_named():
     recorder = Recorder()
     tiny_model().generate(torch.tensor([[5, 6]]), max_new_tokens=2, custom_generate=recorder,
                           logits_processor=LogitsProcessorList([Grow()]))  # fmt: skip
-    with pytest.raises(RecordingError, match="Grow added scores to those of the vocabulary; keep this trace in its loss"):
+    with pytest.raises(RecordingError, match="Grow added scores to those of the vocabulary; keep this trace in its"):
         compact(recorder.trace)
 
 
