@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,6 +115,14 @@ class Verification:
         return max((check.largest for check in self.checks), default=0.0)
 
     @property
+    def within(self) -> str:
+        """`largest` to two digits, rounded up, so that no score differs by more."""
+        if not self.largest:
+            return "0"
+        unit = 10.0 ** (math.floor(math.log10(self.largest)) - 1)
+        return f"{math.ceil(self.largest / unit) * unit:.2g}"
+
+    @property
     def n_unmatched(self) -> int:
         """Final scores of tokens that were removed in one of the two runs only."""
         return sum(check.n_unmatched for check in self.checks if check.name == "scores")
@@ -141,11 +150,11 @@ class Verification:
             return f"equal: {self.against} gives the same, bit for bit"
         if self.equal:
             removed = f", {self.n_unmatched} of them removed in one run only" if self.n_unmatched else ""
-            within = f"scores within {self.largest:.3g}{removed}"
+            within = f"scores within {self.within}{removed}"
             return f"equal: {self.against} gives the same tokens, and {within} ({because})"
         why = f" ({because})" if because else ""
         if self.grade == "tokens":
-            how = f"that differ by up to {self.largest:.3g}" if self.largest else "of which some are removed"
+            how = f"that differ by up to {self.within}" if self.largest else "of which some are removed"
             return f"NOT equal: {self.against} gives the same tokens, but scores {how}{why}"
         return f"NOT equal: {self.against} gives other tokens{why}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,7 @@ from decoding.step_store import MemoryStore
 from decoding.tokens import TokenTable
 from decoding.trace import ModelInfo, Step, Trace
 
-__all__ = ["HOSTILE", "hand_made_trace", "token_table", "trace_of_logits"]
+__all__ = ["HOSTILE", "hand_made_trace", "token_table", "trace_of_logits", "with_lost_steps"]
 
 HOSTILE = (
     "<img src=x onerror=\"window.owned='img'\">",
@@ -117,3 +118,16 @@ def trace_of_logits(
         stop_reasons=("max_length",) * n_rows,
         store=store,
     )
+
+
+def with_lost_steps(trace: Trace, first: int) -> Trace:
+    """The trace as it would be, had the disk been full from a step on."""
+    store = MemoryStore()
+    for t in range(len(trace.steps)):
+        if t == first:  # no room in memory from here on, and none on the disk
+            store.lost_from, store.lost_because, store.memory_budget = first, "No space left on device", 0
+        store.append(trace.store.load(t))
+    out = copy.copy(trace)
+    object.__setattr__(out, "store", store)
+    object.__setattr__(out, "steps", tuple(replace(step, _store=store) for step in trace.steps))
+    return out

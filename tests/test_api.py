@@ -359,3 +359,13 @@ def test_without_the_extra_mcp_says_what_to_install(lm):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ.copy())
     assert done.returncode == 2
     assert 'pip install "decoding-explorer[mcp]"' in done.stderr
+
+
+def test_whatif_of_a_run_that_lost_steps_says_null_where_nothing_is_known(tiny):
+    from app.api import _chosen
+    from tests.hand_made import with_lost_steps
+
+    trace = with_lost_steps(record(tiny, "The cat sat", Settings(**SAMPLED)), first=3)
+    chosen = _chosen(trace, trace.whatif(Settings(do_sample=True, top_p=0.5)), row=0)
+    assert [c["probability"] is None for c in chosen] == [t >= 3 for t in range(len(trace.steps))]
+    assert all((c["survives"] is None) == (c["rank"] is None) == (c["step"] >= 3) for c in chosen)

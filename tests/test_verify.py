@@ -484,3 +484,10 @@ def test_a_trace_that_lost_its_scores_cannot_be_verified(run, tiny):
     lost = with_fields(run, store=store, steps=tuple(replace(s, _store=store) for s in run.steps))
     with pytest.raises(NotRecordedError, match="the scores of step 0 were not kept"):
         verify(lost, tiny)
+
+
+@pytest.mark.parametrize("largest", [4.394e-05, 1e-3, 9.96e-7, 0.3125, 1.0, 123.4])
+def test_a_difference_is_rounded_up(run, tiny, largest):
+    report = verify(run, tiny)
+    report = replace(report, checks=(replace(report.checks[1], equal=False, largest=largest), *report.checks))
+    assert largest <= float(report.within) <= largest * 1.11

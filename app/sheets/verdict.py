@@ -35,10 +35,9 @@ def verdict_json(report: Verification, text: Text) -> str:
 def _verdict(report: Verification, text: Text) -> str:
     if report.grade == "bits":
         return text("verify.equal" if report.against == "generate()" else "verify.equal.own_loop")
-    within = f"{report.largest:.1g}"
     if report.equal:
-        return text("verify.equal.close", within=within)
-    return text(f"verify.unequal.{report.grade}", within=within)
+        return text("verify.equal.close", within=report.within)
+    return text(f"verify.unequal.{report.grade}", within=report.within)
 
 
 def _reason(reason: Any, text: Text) -> str:

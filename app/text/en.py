@@ -246,7 +246,8 @@ EN: dict[str, str] = {
     "verify.may_be": "It may be because {reasons}.",
     "verify.reason.and": ", and ",
     "verify.reason.processor": "another processor computed it (then {then}; now {now})",
-    "verify.reason.processor_unknown": "the file does not say which processor computed it (now {now})",
+    "verify.reason.processor_unknown": "it was probably computed on another processor (the file "
+    "does not say on which; here {now})",
     "verify.reason.device": "it was recorded on {then} and runs on {now} now",
     "verify.reason.dtype": "it was recorded in {then} and runs in {now} now",
     "verify.reason.transformers": "it was recorded with transformers {then} and runs with {now} now",
