@@ -90,15 +90,13 @@ class BeamWindow:
             self._trees[self.prompt] = beam_tree(self._trace, self.prompt)
         return self._trees[self.prompt]
 
-    def tree_json(self, text: Text, key: str) -> str:
-        """The tree component's `data`."""
-        return tree_json(
-            self.tree, text, key=f"{key}.{self.prompt}", step=self.step, rank=self.rank, streaming=self._streaming
-        )
+    def tree_json(self, text: Text, run: int) -> str:
+        """The tree component's `data`; `run` is the run's number."""
+        return tree_json(self.tree, text, run=run, step=self.step, rank=self.rank, streaming=self._streaming)
 
-    def value_json(self) -> str:
+    def value_json(self, run: int) -> str:
         """The tree component's `value`: the node in view."""
-        return json.dumps({"prompt": self.prompt, "step": self.step, "rank": self.rank})
+        return json.dumps({"run": run, "prompt": self.prompt, "step": self.step, "rank": self.rank})
 
     def words_json(self, text: Text) -> str:
         """What the tree's card says."""

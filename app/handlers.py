@@ -7,11 +7,13 @@ from typing import Any
 
 import gradio as gr
 
-from app.ask import form_of
-from app.components import BeamStep, BeamTree, Chart, ForkPanel, Header, KnobPanel, Lab, Message, Status
-from app.in_view import field, run_in_view
-from app.running import Running, model_name_of
+from app.at import At
+from app.choosing import Choosing
+from app.components import BeamStep, BeamTree, Chart, Draft, ForkPanel, Header, KnobPanel, Lab, Message, Status
+from app.in_view import field, is_about_the_run_in_view
+from app.running import model_name_of
 from app.session import Session
+from app.sheets.draft import draft_json
 from app.text import Text, language_of
 from app.trying import answer_of
 from app.words import header_json, knobs_json, message_json, model_status
@@ -20,13 +22,13 @@ from decoding.errors import DecodingError
 __all__ = ["Handlers"]
 
 
-class Handlers(Running):
+class Handlers(Choosing):
     """The page's handlers: opening it and looking around are here, the rest by what it does."""
 
     WORDED = (
         "header", "knobs", "model", "kind", "prompt", "system", "run", "stop", "verify", "facts", "token_row",
-        "beam_tree", "beam_step", "whatif", "waterfall", "cutoff", "lab", "fork", "runs", "notes", "verdict", "message",
-        "status",
+        "beam_tree", "beam_step", "whatif", "waterfall", "cutoff", "lab", "fork", "runs", "notes", "verdict", "gallery",
+        "share", "message", "status", "draft",
     )  # fmt: skip
 
     # -- opening the page, its language
@@ -59,7 +61,8 @@ class Handlers(Running):
             "verify": gr.update(value=text("ask.verify")),
             "status": self._status(session),
             "message": Message(data="null"),
-            **run_in_view(session),
+            "draft": Draft(data=draft_json(session.drafts.newest, text)),
+            **self.in_view(session),
         }
         return [values[name] for name in self.WORDED]
 
@@ -76,6 +79,8 @@ class Handlers(Running):
 
     def choose_step(self, session: Session, value: Any) -> list[Any]:
         """The charts of the chosen step."""
+        if not session.fits(At.read(value)):
+            return [gr.skip()] * 4
         session.choose(value)
         try:
             charts = [Chart(data=session.waterfall()), Chart(data=session.cutoff())]
@@ -85,9 +90,9 @@ class Handlers(Running):
 
     def choose_node(self, session: Session, value: Any) -> list[Any]:
         """What the page shows of a node of the beam tree; all of its prompt's tree where that is another one."""
-        other_prompt = session.choose_node(value)
-        if session.beams is None:
+        if session.beams is None or not session.fits(At.read(value)):
             return [gr.skip()] * 6
+        other_prompt = session.choose_node(value)
         tree = BeamTree(**session.beam_tree()) if other_prompt else BeamTree(words=session.beam_words())
         tables = BeamStep(data=session.beam_step())
         try:
@@ -99,7 +104,7 @@ class Handlers(Running):
     def choose_table(self, session: Session, event: gr.EventData) -> Any:
         """Ledger, pool, or the sum of a hypothesis."""
         with session.turns.in_turn("table", field(event, "turn")) as counts:
-            if session.beams is None or not counts:
+            if session.beams is None or not counts or not is_about_the_run_in_view(session, event):
                 return gr.skip()
             session.beams.choose_table(field(event, "tab"), field(event, "place"))
             return BeamStep(data=session.beam_step())
@@ -107,7 +112,7 @@ class Handlers(Running):
     def choose_tab(self, session: Session, event: gr.EventData) -> Any:
         """The cut-off of the chosen rule."""
         with session.turns.in_turn("tab", field(event, "turn")) as counts:
-            if not counts:
+            if not counts or not is_about_the_run_in_view(session, event):
                 return gr.skip()
             session.tab = str(field(event, "tab"))[:8]
             return Chart(data=session.cutoff())
@@ -122,7 +127,7 @@ class Handlers(Running):
     def choose_lab(self, session: Session, event: gr.EventData) -> list[Any]:
         """Another tab of the lab, or a wish within one."""
         with session.turns.in_turn("lab", field(event, "turn")) as counts:
-            if not counts:
+            if not counts or not is_about_the_run_in_view(session, event):
                 return [gr.skip(), gr.skip()]
             session.lab_window.choose(event._data)
             try:
@@ -134,14 +139,3 @@ class Handlers(Running):
         """The hint under the prompt; the system message exists only in a chat."""
         kind = kind if kind in ("text", "chat") else "text"
         return [gr.update(info=session.text(f"ask.prompt.{kind}")), gr.update(visible=kind == "chat")]
-
-    def pick(self, session: Session, event: gr.EventData) -> list[Any]:
-        """Brings one of the runs into view."""
-        with session.turns.in_turn("pick", field(event, "turn")) as counts:
-            if not counts:
-                return [gr.skip()] * (len(self.RUN) + 1)
-            run = session.runs.pick(field(event, "number"))
-            if run.trace is not session.trace and not session.running:
-                session.show(run.trace)
-            changes = {**run_in_view(session), "knobs": KnobPanel(value=form_of(session.trial.trace.settings))}
-            return [changes.get(name, gr.skip()) for name in (*self.RUN, "knobs")]

@@ -6,12 +6,14 @@ from typing import Any
 
 import gradio as gr
 
+from app.at import At
 from app.components import (
     BeamStep,
     BeamTree,
     Chart,
     Facts,
     ForkPanel,
+    Gallery,
     Lab,
     Notes,
     RunList,
@@ -21,7 +23,7 @@ from app.components import (
 )
 from app.session import Session
 
-__all__ = ["field", "run_in_view"]
+__all__ = ["field", "is_about_the_run_in_view", "run_in_view"]
 
 
 def run_in_view(session: Session) -> dict[str, Any]:
@@ -38,8 +40,14 @@ def run_in_view(session: Session) -> dict[str, Any]:
         "runs": RunList(data=session.run_list()),
         "facts": Facts(data=session.facts()),
         "notes": Notes(data=session.notes()),
-        "verdict": Verdict(data="null"),
+        "verdict": Verdict(data=session.verdict()),
+        "gallery": Gallery(data=session.gallery()),
     }
+
+
+def is_about_the_run_in_view(session: Session, event: gr.EventData) -> bool:
+    """Whether what an event is about fits what is in view; what does not fit is not applied to another run."""
+    return session.fits(At.read(field(event, "about")))
 
 
 def field(event: gr.EventData, name: str) -> Any:

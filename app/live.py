@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from app.components import BeamStep, BeamTree, Chart, TokenRow
+from app.components import BeamStep, BeamTree, Chart, Facts, TokenRow
 from app.session import Session
 from app.views.token_row import TokenMeasures, measures_of, row_view, token_cells
 from decoding.trace import Step, Trace
+
+if TYPE_CHECKING:
+    from app.at import At
 
 __all__ = ["LiveRow"]
 
@@ -16,7 +19,7 @@ LOOK_BACK = 6  # tokens before the newest that may still become part of a charac
 
 
 class LiveRow:
-    """Collects steps as they come; the session takes the trace over with the first of them.
+    """Collects steps as they come; the session watches the trace from the first of them on, so one can look around.
 
     Args:
         session: whose view it is.
@@ -30,12 +33,8 @@ class LiveRow:
         self._lines: list[str] = []
         self._shown: dict[tuple[int, int], str] = {}
         self._frame: str | None = None
+        self._charted: At | None = None
         self.n_steps = 0
-
-    @property
-    def is_first(self) -> bool:
-        """Whether nothing has been shown yet."""
-        return self._frame is None
 
     def take(self, step: Step) -> None:
         """Adds a step's tokens."""
@@ -69,31 +68,22 @@ class LiveRow:
         lines = "".join(self._lines)
         if self._frame is not None:
             return TokenRow(lines=lines)
-        trace, session = self._trace(), self._session
-        session.row, session.step = 0, 0
-        rows = tuple(row_view(trace, row, ()) for row in range(trace.n_rows))
+        session = self._session
+        rows = tuple(row_view(session.trace, row, ()) for row in range(session.trace.n_rows))
         self._frame = session.row_frame(rows, streaming=True)
         return TokenRow(data=self._frame, lines=lines)
 
     def changes(self, charts: bool) -> dict[str, Any]:
-        """The components to update: the row, and if wanted the charts of the newest step."""
-        out: dict[str, Any] = {}
-        if self.is_first:
+        """The components to update: the row, and if wanted the facts, and the charts of the step in view."""
+        session, out = self._session, {}
+        if charts:
+            session.watch(self._trace)
+        if self._frame is None:
             out |= {"beam_tree": BeamTree(data="null"), "beam_step": BeamStep(data="null")}
         out["token_row"] = self.token_row()
         if charts:
-            waterfall, cutoff = self.charts()
-            out |= {"waterfall": Chart(data=waterfall), "cutoff": Chart(data=cutoff)}
+            out["facts"] = Facts(data=session.facts())
+        if charts and session.here != self._charted:  # a step that the visitor stays at does not change
+            self._charted = session.here
+            out |= {"waterfall": Chart(data=session.waterfall()), "cutoff": Chart(data=session.cutoff())}
         return out
-
-    def facts(self) -> str:
-        """Facts of the run so far."""
-        return self._session.facts_of(self._trace())
-
-    def charts(self) -> tuple[str, str]:
-        """Waterfall and cut-off of the newest step."""
-        return self._session.charts_of(self._trace(), len(self._ids[0]) - 1)
-
-    def keep(self) -> None:
-        """Hands the trace so far to the session."""
-        self._session.show(self._trace())

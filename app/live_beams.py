@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from app.components import BeamStep, BeamTree, Chart
+from app.components import BeamStep, BeamTree, Chart, Facts
 from app.session import Session
 from decoding.trace import Step, Trace
 
@@ -13,7 +13,7 @@ __all__ = ["LiveBeams"]
 
 
 class LiveBeams:
-    """Shows the tree so far; the session takes the trace over with the first step, so that one can look around.
+    """Shows the tree so far; the session watches the trace from the first step on, so that one can look around.
 
     Args:
         session: whose view it is.
@@ -22,31 +22,22 @@ class LiveBeams:
 
     def __init__(self, session: Session, trace: Callable[[], Trace]) -> None:
         self._session, self._trace = session, trace
-        self.is_first = True
         self.n_steps = 0
 
     def take(self, step: Step) -> None:
         """Counts a step."""
         self.n_steps += 1
 
-    def facts(self) -> str:
-        """Facts of the run so far."""
-        return self._session.facts_of(self._trace())
-
     def changes(self, charts: bool) -> dict[str, Any]:
         """The components to update; the tree grows as seldom as the charts, since it is sent whole."""
         if not charts:
             return {}
-        self.is_first = False
         session = self._session
-        session.watch(self._trace())
+        session.watch(self._trace)
         return {
+            "facts": Facts(data=session.facts()),
             "beam_tree": BeamTree(**session.beam_tree()),
             "beam_step": BeamStep(data=session.beam_step()),
             "waterfall": Chart(data=session.waterfall()),
             "cutoff": Chart(data=session.cutoff()),
         }
-
-    def keep(self) -> None:
-        """Hands the trace so far to the session."""
-        self._session.show(self._trace())

@@ -13,6 +13,7 @@ from app.components import (
     BeamStep,
     BeamTree,
     Chart,
+    Draft,
     Facts,
     ForkPanel,
     Gallery,
@@ -101,7 +102,7 @@ def launch(
 def build(shelf: ModelShelf, first: Session) -> gr.Blocks:
     """The page as Gradio Blocks; every visitor begins with a copy of `first`."""
     text = Text("en")
-    handlers = Handlers(shelf)
+    handlers = Handlers(shelf, space_address())
     with gr.Blocks(
         title=text("name"), analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)
     ) as page:
@@ -109,7 +110,7 @@ def build(shelf: ModelShelf, first: Session) -> gr.Blocks:
         message_at_top, parts = _lay_out(shelf, first, text)
         parts = {"session": session, "message": message_at_top, **parts}
         add_api(shelf)  # before the page's own events, which would take its names
-        wire(page, handlers, Sharing(handlers, space_address()), parts)
+        wire(page, handlers, Sharing(handlers), parts)
     return page
 
 
@@ -172,10 +173,12 @@ def _ask(shelf: ModelShelf, first: Session, text: Text) -> dict[str, gr.componen
             words["system"], label=text("ask.system"), info=text("ask.system.info"), lines=1, max_lines=4,
             max_length=LONGEST_PROMPT, visible=words["kind"] == "chat", elem_id="dx-system",
         )  # fmt: skip
+        draft = Draft(elem_id="dx-draft")
         with gr.Row(elem_id="dx-buttons"):
             run = gr.Button(text("ask.run"), variant="primary", size="md", min_width=60, elem_id="dx-run")
             stop = gr.Button(text("ask.stop"), size="md", min_width=60, interactive=False, elem_id="dx-stop")
-    return {"model": model, "kind": kind, "prompt": prompt, "system": system, "run": run, "stop": stop}
+    asked = {"model": model, "kind": kind, "prompt": prompt, "system": system}
+    return asked | {"draft": draft, "run": run, "stop": stop}
 
 
 def _head() -> str:

@@ -10,16 +10,19 @@ from typing import Any
 
 import gradio as gr
 
-from app.ask import prompt_of, settings_of
-from app.components import Facts, ForkPanel, Message, Status, Verdict, WhatIfPanel
+from app.ask import form_of, prompt_of, settings_of
+from app.at import At
+from app.components import ForkPanel, Gallery, Lab, Message, Notes, Share, Status, Verdict, WhatIfPanel
 from app.decoder import Decoder
 from app.in_view import field, run_in_view
 from app.live import LiveRow
 from app.live_beams import LiveBeams
 from app.runs import Run
 from app.session import Session
+from app.sheets.share import share_json
 from app.sheets.verdict import busy_json, verdict_json
 from app.shelf import ModelShelf, ModelState
+from app.trial import Trial
 from app.trying import Trying
 from app.words import message_json, model_status, running_status, waiting_status
 from decoding.errors import DecodingError, PromptError
@@ -43,13 +46,14 @@ class Running(Trying):
 
     RUN = (
         "token_row", "beam_tree", "beam_step", "whatif", "waterfall", "cutoff", "lab", "fork", "runs", "facts", "notes",
-        "verdict", "message", "status", "run", "stop", "verify",
+        "verdict", "gallery", "share", "message", "status", "run", "stop", "verify",
     )  # fmt: skip
 
     WAIT = ("status", "run", "stop")
+    REFUSED = (*WAIT, "verify", "message")
 
-    def __init__(self, shelf: ModelShelf) -> None:
-        self._shelf = shelf
+    def __init__(self, shelf: ModelShelf, space: str = "") -> None:
+        self._shelf, self._space = shelf, space
         self._decoder = Decoder(shelf.limits)
         self._turn: Session | None = None  # whose run it is: one at a time uses the model
 
@@ -70,6 +74,29 @@ class Running(Trying):
         session.waiting = True
         status = waiting_status(session.model_name or self._shelf.default, session.text)
         return [Status(data=status), gr.update(interactive=False), gr.update(interactive=True)]
+
+    def in_view(self, session: Session) -> dict[str, Any]:
+        """Everything that shows the run in view, and the link to it."""
+        return run_in_view(session) | {"share": self.share(session)}
+
+    def share(self, session: Session) -> Share:
+        """The share bar for the run in view."""
+        form = form_of(session.trial.trace.settings)
+        data = share_json(
+            session.trace, session.text, form=form, default_model=self._shelf.default, space=self._space,
+            gallery=session.example, chosen_lang=session.chosen_lang,
+        )  # fmt: skip
+        return Share(data=session.here.told(data))
+
+    def refused(self, session: Session) -> list[Any]:
+        """What was asked for could not even wait: too many visitors do already. It can be asked for again."""
+        session.waiting = False
+        changes = {
+            "status": self._status(session), "stop": gr.update(interactive=session.running),
+            "run": gr.update(interactive=not session.running), "verify": gr.update(interactive=not session.running),
+            "message": Message(data=message_json(session.text("error.queue"), session.text)),
+        }  # fmt: skip
+        return [changes[name] for name in self.REFUSED]
 
     def wait_to_verify(self, session: Session) -> Any:
         """The same for Verify, which cannot be called off."""
@@ -99,36 +126,47 @@ class Running(Trying):
 
     def fork(self, session: Session, event: gr.EventData) -> Iterator[list[Any]]:
         """Takes another token at the step in view and decodes on from there; the new run comes beside the first."""
-        token_id, source = field(event, "token_id"), session.runs.active
-        candidate = None if session.beams is None else session.beams.candidate
-        rank = candidate.rank if candidate is not None and candidate.token_id == token_id else None
+        token_id, at = field(event, "token_id"), At.read(field(event, "about"))
 
         def record() -> Iterator[list[Any]]:
-            step, row = session.step, session.row
+            source = self._meant(session, at)
             lm = yield from self._load(session, source.model_name)
             if lm is not None:
                 recorder = self._decoder.recorder(MEMORY_BUDGET)
                 steps = self._decoder.stream_fork(
-                    source.trace, lm, recorder, step=step, token_id=token_id, row=row, rank=rank, kept=source.kept
-                )
+                    source.trace, lm, recorder, step=at.step, token_id=token_id, row=at.row,
+                    rank=_rank(source.trace, at, token_id), kept=source.kept,
+                )  # fmt: skip
                 yield from self._decode(session, lm, recorder, steps, None, source)
 
         yield from self._guarded(session, record())
+
+    @staticmethod
+    def _meant(session: Session, at: At | None) -> Run:
+        """The run that an event means, though another one may have come into view since.
+
+        Raises:
+            RunGoneError: it is not kept, or does not have the step.
+        """
+        run = None if at is None else session.runs.get(at.run)
+        n_steps, n_rows = (0, 0) if run is None else (len(run.trace.steps), run.trace.n_rows)
+        if run is None or at.step >= max(1, n_steps) or at.row >= max(1, n_rows):
+            raise RunGoneError(session.text("error.run_gone"))
+        return run
 
     def _guarded(self, session: Session, body: Iterator[list[Any]]) -> Iterator[list[Any]]:
         """Runs what decodes, with Stop in reach, and turns failures into a message."""
         text, before = session.text, session.trace
         if session.waiting and session.stop.is_set():
             session.waiting = False
-            yield self._out(status=self._status(session), run=gr.update(interactive=True),
-                            stop=gr.update(interactive=False))  # fmt: skip
+            yield self._out(status=self._status(session), **self._free())
             return
         session.stop.clear()
         session.running, session.waiting, self._turn = True, False, session
         try:
             yield self._out(
                 run=gr.update(interactive=False), stop=gr.update(interactive=True), fork=ForkPanel(data="null"),
-                whatif=WhatIfPanel(data="null"), message=Message(data="null"),
+                whatif=WhatIfPanel(data="null"), message=Message(data="null"), verify=gr.update(interactive=False),
             )  # fmt: skip
             yield from body
         except DecodingError as error:
@@ -140,7 +178,15 @@ class Running(Trying):
             yield from self._failed(session, text("error.bug", kind=type(error).__name__), before)
         finally:
             session.running, session.waiting, self._turn = False, False, None
-        yield self._out(run=gr.update(interactive=True), stop=gr.update(interactive=False))
+        yield self._out(**self._free())
+
+    @staticmethod
+    def _free() -> dict[str, Any]:
+        """The buttons while nothing runs."""
+        return {
+            "run": gr.update(interactive=True), "stop": gr.update(interactive=False),
+            "verify": gr.update(interactive=True),
+        }  # fmt: skip
 
     def _load(self, session: Session, name: str) -> Generator[list[Any], None, LanguageModel | None]:
         """The model, once it is ready; None when the visitor stopped meanwhile."""
@@ -185,13 +231,12 @@ class Running(Trying):
             # Closing ends decoding; what was recorded stays, also when the visitor left.
             steps.close()
             if live is not None:
-                live.keep()
-                session.remember(lm.name, recorder.kept_cache(), forked_from)
+                session.take(recorder.trace, lm.name, recorder.kept_cache(), forked_from)
         stopped = session.stop.is_set() and live is not None
         note = session.text("note.stopped", n=live.n_steps) if stopped else ""
         state = self._shelf.state(lm.name)
         yield self._out(
-            **run_in_view(session),
+            **self.in_view(session),
             message=Message(data=message_json(note, session.text, "note")),
             status=Status(
                 data=model_status(ModelState(name=lm.name, phase="ready", lm=state.lm or lm), session.text)
@@ -203,38 +248,39 @@ class Running(Trying):
     ) -> list[Any]:
         """What changed since the last update: tokens, and now and then the charts of the newest step."""
         status = running_status(lm.name, str(lm.device), live.n_steps, of, session.text)
-        more: dict[str, Any] = {"status": Status(data=status)}
-        if live.is_first:
-            more |= {"verdict": Verdict(data="null"), "facts": Facts(data=live.facts())}
-        return self._out(**live.changes(charts), **more)
+        begins = not session.growing
+        changes = live.changes(charts)
+        if begins and session.growing:  # nothing that is left on the page may speak of the run before
+            changes |= {
+                "verdict": Verdict(data="null"), "lab": Lab(data="null"), "notes": Notes(data="null"),
+                "gallery": Gallery(data=session.gallery()), "share": self.share(session),
+            }  # fmt: skip
+        return self._out(**changes, status=Status(data=status))
 
     def _failed(self, session: Session, message: str, trace: Trace | None) -> Iterator[list[Any]]:
         """The message, with what was recorded before, or else the run before."""
-        if trace is not None and trace.steps and trace is not session.trace:
-            session.show(trace)
-            session.remember(trace.model.name, None, None)
+        if trace is not None and trace.steps and trace.store is not session.trace.store:
+            session.take(trace, trace.model.name)
         yield self._out(
-            **run_in_view(session),
+            **self.in_view(session), **self._free(),
             message=Message(data=message_json(message, session.text)),
             status=self._status(session),
-            run=gr.update(interactive=True),
-            stop=gr.update(interactive=False),
-        )
+        )  # fmt: skip
 
     def _out(self, **changes: Any) -> list[Any]:
         return [changes.get(name, gr.skip()) for name in self.RUN]
 
     def again(self, session: Session, event: gr.EventData) -> Iterator[list[Any]]:
         """The prompt of the run in view once more, under the settings tried: those that the click carries."""
-        self._try_out(session, event)
-        source, trace = session.runs.active, session.trace
-        tried = session.trial.whatif or session.trial.recorded
+        at, form = At.read(field(event, "about")), field(event, "form")
 
         def record() -> Iterator[list[Any]]:
+            source = self._meant(session, at)
+            trace, tried = source.trace, self._tried(source, form)
             asked = trace.prompts if trace.messages is None else trace.messages
             if not asked:
                 raise PromptError(session.text("whatif.no_model"))
-            settings = _with_length(tried.settings, trace.most_new_tokens)
+            settings = _with_length((tried.whatif or tried.recorded).settings, trace.most_new_tokens)
             lm = yield from self._load(session, source.model_name)
             if lm is not None:
                 recorder = self._decoder.recorder(MEMORY_BUDGET)
@@ -245,23 +291,30 @@ class Running(Trying):
 
     def onward(self, session: Session, event: gr.EventData) -> Iterator[list[Any]]:
         """Keeps the tokens before the parting, and decodes on from there under the settings that the click carries."""
-        self._try_out(session, event)
-        source, row, tried = session.runs.active, session.row, session.trial.whatif
+        at, form = At.read(field(event, "about")), field(event, "form")
 
         def record() -> Iterator[list[Any]]:
-            step = None if tried is None else tried.row_diverges_at[row]
+            source = self._meant(session, at)
+            tried = self._tried(source, form).whatif
+            step = None if tried is None else tried.row_diverges_at[at.row]
             if step is None:
                 return
             lm = yield from self._load(session, source.model_name)
             if lm is not None:
                 recorder = self._decoder.recorder(MEMORY_BUDGET)
                 steps = self._decoder.stream_fork(
-                    source.trace, lm, recorder, step=step, token_id=None, row=row, settings=tried.settings,
+                    source.trace, lm, recorder, step=step, token_id=None, row=at.row, settings=tried.settings,
                     kept=source.kept,
                 )  # fmt: skip
                 yield from self._decode(session, lm, recorder, steps, None, source)
 
         yield from self._guarded(session, record())
+
+    def _tried(self, source: Run, form: Any) -> Trial:
+        """The settings that an event carries, tried on the run that it means."""
+        trial = Trial(source.trace)
+        trial.try_out(form, self._tokenizer(source))
+        return trial
 
     def _status(self, session: Session) -> Status:
         """The chip: the model that the visitor last asked for."""
@@ -270,29 +323,42 @@ class Running(Trying):
 
     # -- verifying
 
-    def verify(self, session: Session) -> Iterator[list[Any]]:
-        """Runs generate() again and says whether it gives the same."""
-        text, trace = session.text, session.trace
-        busy = gr.update(interactive=False)
+    def verify(self, session: Session, meant: Any) -> Iterator[list[Any]]:
+        """Runs generate() again and says whether it gives the same, of the run that was in view when it was asked."""
+        text = session.text
+        busy, done = gr.update(interactive=False), gr.update(interactive=True)
         self._turn = session
         try:
+            run = self._meant(session, At.read(meant))
             yield [Verdict(data=busy_json(text)), Message(data="null"), gr.skip(), busy]
             lm = None
-            for state in self._shelf.loading(session.runs.active.model_name):
+            for state in self._shelf.loading(run.model_name):
                 session.model_name = state.name
                 yield [gr.skip(), gr.skip(), Status(data=model_status(state, text)), gr.skip()]
                 lm = _loaded(state)
-            data = verdict_json(self._decoder.verify(trace, lm), text)
-            yield [Verdict(data=data), gr.skip(), gr.skip(), gr.update(interactive=True)]
+            found = self._decoder.verify(run.trace, lm)
+            session.runs.judge(run.number, lambda text: verdict_json(found, text))
+            yield [Verdict(data=session.verdict()), gr.skip(), gr.skip(), done]
         except DecodingError as error:
-            message = Message(data=message_json(str(error), text))
-            yield [Verdict(data="null"), message, gr.skip(), gr.update(interactive=True)]
+            yield [Verdict(data=session.verdict()), Message(data=message_json(str(error), text)), gr.skip(), done]
         except Exception as error:
             log.exception("verify failed")
             message = Message(data=message_json(text("error.bug", kind=type(error).__name__), text))
-            yield [Verdict(data="null"), message, gr.skip(), gr.update(interactive=True)]
+            yield [Verdict(data=session.verdict()), message, gr.skip(), done]
         finally:
             self._turn = None
+
+
+class RunGoneError(DecodingError):
+    """An event means a run that is not kept any more."""
+
+
+def _rank(trace: Trace, at: At, token_id: Any) -> int | None:
+    """The candidate that a fork takes: the one in view if it has that token, else none of those recorded."""
+    if trace.ledger is None or at.rank is None:
+        return None
+    here = (c for c in trace.steps[at.step].candidates if c.parent == at.row and c.rank == at.rank)
+    return next((c.rank for c in here if c.token_id == token_id), None)
 
 
 def _with_length(settings: Settings, n: int) -> Settings:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from app.text import Text
     from decoding.kept_cache import KeptCache
     from decoding.trace import Trace
 
-__all__ = ["MOST_BYTES", "MOST_RUNS", "Run", "Runs"]
+__all__ = ["LONGEST_NAME", "MOST_BYTES", "MOST_RUNS", "Run", "Runs"]
 
 MOST_RUNS = 6  # kept beside each other; the oldest makes room
 MOST_BYTES = 2**30  # of all of them together, the model's caches counted in; the one in view stays whatever it takes
+LONGEST_NAME = 60  # characters
+JOINER = "\u200d"  # of emoji; other format characters could turn the text around them
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A recorded run.
+    """A recorded run, with all that belongs to it; what it was asked for is in its trace (`app.asked`).
 
     Attributes:
         trace: the recording.
@@ -33,6 +37,8 @@ class Run:
         example: id of the recorded example that it is, or "".
         start: positions of the prompt that it, or the first of the runs it was forked from, began with: what a fork
             shares with its source counts as decoded.
+        name: that the visitor gave it, or "".
+        verdict: what Verify found, as the panel's data in a language; None where it was not asked.
     """
 
     trace: Trace
@@ -43,6 +49,8 @@ class Run:
     origin: str = ""
     example: str = ""
     start: int = 0
+    name: str = ""
+    verdict: Callable[[Text], str] | None = None
 
     @property
     def nbytes(self) -> int:
@@ -59,15 +67,21 @@ class Runs:
     def __init__(self, first: Trace, model_name: str, kept: KeptCache | None = None, origin: str = "") -> None:
         start = _own_start(first)
         self._runs = [Run(trace=first, model_name=model_name, kept=kept, origin=origin, start=start)]
-        self._next = 1
+        self._active = 0
+        self.next_number = 1  # of the run that is added next
         self._made: dict[tuple[Hashable, ...], Any] = {}
-        self.active = self._runs[0]
+        self._changing = threading.Lock()  # a run may end while another one is named
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self._runs)
 
     def __len__(self) -> int:
         return len(self._runs)
+
+    @property
+    def active(self) -> Run:
+        """The run in view."""
+        return self.get(self._active)
 
     def add(
         self,
@@ -79,21 +93,57 @@ class Runs:
         example: str = "",
     ) -> Run:
         """Takes a run in, and into view; where there is no room, the oldest others go."""
-        self.active = Run(
-            trace=trace, model_name=model_name, kept=kept, number=self._next, origin=origin,
-            example=example,
-            taken_from=None if taken_from is None else taken_from.number,
-            start=_own_start(trace) if taken_from is None else taken_from.start,
-        )  # fmt: skip
-        self._next += 1
-        self._runs.append(self.active)
-        self._make_room()
-        return self.active
+        with self._changing:
+            run = Run(
+                trace=trace, model_name=model_name, kept=kept, number=self.next_number, origin=origin,
+                example=example,
+                taken_from=None if taken_from is None else taken_from.number,
+                start=_own_start(trace) if taken_from is None else taken_from.start,
+            )  # fmt: skip
+            self.next_number += 1
+            self._runs.append(run)
+            self._active = run.number
+            self._make_room()
+        return run
 
     def pick(self, number: object) -> Run:
         """Brings the run of that number into view; anything else changes nothing."""
-        self.active = self.get(number) or self.active
+        run = self.get(number)
+        if run is not None:
+            self._active = run.number
         return self.active
+
+    def rename(self, number: object, name: object) -> None:
+        """Names the run of that number; a name may be anything, and "" takes it away."""
+        name = name if isinstance(name, str) else ""
+        # Half a surrogate pair could not be sent, and control characters are nothing to look at.
+        name = name[: 10 * LONGEST_NAME].encode("utf-8", "replace").decode()
+        shown = "".join(c if c.isprintable() or c == JOINER else " " for c in name)
+        self._change(number, name=" ".join(shown.split())[:LONGEST_NAME].strip())
+
+    def judge(self, number: object, verdict: Callable[[Text], str]) -> None:
+        """Keeps what Verify found of the run of that number."""
+        self._change(number, verdict=verdict)
+
+    def _change(self, number: object, **what: Any) -> None:
+        with self._changing:
+            run = self.get(number)
+            self._runs = [replace(r, **what) if r is run else r for r in self._runs]
+
+    def remove(self, number: object) -> None:
+        """Lets the run of that number go, unless it is the last one; the one before it comes into its place.
+
+        Its forks stay: each has all of its tokens itself, and goes on saying what it was forked from.
+        """
+        with self._changing:
+            run = self.get(number)
+            others = [other for other in self._runs if other is not run]
+            if run is None or not others:
+                return
+            if run.number == self._active:
+                older = [other for other in others if other.number < run.number]
+                self._active = (older or others)[-1 if older else 0].number
+            self._let_go(run)
 
     def get(self, number: object) -> Run | None:
         """The run of that number, which may be anything; None where it is not kept."""
@@ -122,9 +172,11 @@ class Runs:
             others = [run for run in self._runs if run is not self.active]
             if not others:
                 return
-            gone = next((run for run in others if run.number != self.active.taken_from), others[0])
-            self._runs.remove(gone)
-            self._made = {key: value for key, value in self._made.items() if gone.number not in key[1:]}
+            self._let_go(next((run for run in others if run.number != self.active.taken_from), others[0]))
+
+    def _let_go(self, gone: Run) -> None:
+        self._runs = [run for run in self._runs if run is not gone]
+        self._made = {key: value for key, value in self._made.items() if gone.number not in key[1:]}
 
 
 def _own_start(trace: Trace) -> int:

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from app.ask import form_of
-from app.components import Gallery, KnobPanel, Message, Share
+from app.asked import Asked
+from app.components import Message
 from app.export.formats import Choices, export
 from app.export.permalink import Configuration, decode
 from app.gallery import GALLERY, gallery_item, gallery_trace
-from app.in_view import field, run_in_view
+from app.in_view import field, is_about_the_run_in_view
 from app.session import Session
-from app.sheets.gallery import gallery_json
-from app.sheets.share import KINDS, share_json
-from app.words import ask_of, message_json
+from app.sheets.share import KINDS
+from app.words import message_json
 from decoding.errors import DecodingError, TraceFileError
 from decoding.trace_file import load_trace
 
@@ -42,25 +41,22 @@ class Sharing:
 
     Args:
         handlers: runs what a link asks for.
-        space: the address of the Space that the page runs in, or "".
     """
 
-    ASKED = ("model", "kind", "prompt", "system", "knobs")
-
-    def __init__(self, handlers: Handlers, space: str = "") -> None:
-        self._handlers, self._space = handlers, space
-        self.SHOWN = (*handlers.RUN, *self.ASKED, "share", "gallery")
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+        self.SHOWN = handlers.CHOSEN
 
     # -- links
 
     def follow(self, session: Session, request: gr.Request) -> list[Any]:
         """The form as the address's `?c=` says, and what of it could not be read."""
-        if _example(session):  # picked by quick hands, while the page was still opening
+        if session.example:  # picked by quick hands, while the page was still opening
             return self._shown(session)
         link = request.query_params.get("c") or ""
         configuration, problems = decode(link)
         session.link = configuration if link else None
-        changes = {"share": self.share(session), "gallery": self._gallery(session)}
+        changes: dict[str, Any] = {}
         item = configuration.view.removeprefix("gallery:")
         if configuration.view.startswith("gallery:") and item in {i.id for i in GALLERY}:
             session.link = None
@@ -68,28 +64,22 @@ class Sharing:
             self._go_to(session, configuration)
             return self._shown(session)
         if link:
-            changes |= self._form(session, configuration)
+            asked = Asked(
+                model=configuration.model or self._handlers.default_model, kind=configuration.kind,
+                prompt=configuration.prompt, system=configuration.system, form=configuration.form,
+            )  # fmt: skip
+            changes |= self._handlers.form(session, asked)
         if problems:
             words = "\n".join(problem.words(session.text) for problem in problems)
             changes["message"] = Message(data=message_json(words, session.text, "note"))
-        return [changes.get(name, gr.skip()) for name in self.SHOWN]
-
-    def _form(self, session: Session, configuration: Configuration) -> dict[str, Any]:
-        kind = configuration.kind
-        return {
-            "model": configuration.model or self._handlers.default_model,
-            "kind": kind,
-            "prompt": gr.update(value=configuration.prompt, info=session.text(f"ask.prompt.{kind}")),
-            "system": gr.update(value=configuration.system, visible=kind == "chat"),
-            "knobs": KnobPanel(value=configuration.form),
-        }
+        return self._only(**changes)
 
     def run_link(self, session: Session, *asked: Any) -> Iterator[list[Any]]:
         """Runs what the link asked for, unless it says not to; then goes to the step that it names."""
         link = session.link
         session.link = None
         if link is None or not link.run or not link.prompt:
-            yield [gr.skip()] * len(self.SHOWN)  # a generator that yields nothing would empty all outputs
+            yield self._only()  # a generator that yields nothing would empty all outputs
             return
         name = link.model or self._handlers.default_model
         if not self._handlers.at_hand(name):
@@ -100,8 +90,7 @@ class Sharing:
         for update in self._handlers.run(session, *asked):
             yield [*update, *[gr.skip()] * rest]
         self._go_to(session, link)
-        changes = {**run_in_view(session), "share": self.share(session)}
-        yield [changes.get(name, gr.skip()) for name in self.SHOWN]
+        yield self._only(**self._handlers.in_view(session))
 
     def _go_to(self, session: Session, link: Configuration) -> None:
         """The row, step, candidate and tab that a link names; what the run does not have is kept within it."""
@@ -110,52 +99,46 @@ class Sharing:
         if link.tab:
             session.lab_window.choose({"tab": link.tab})
 
-    def share(self, session: Session) -> Share:
-        """The share bar for the run in view."""
-        form = form_of(session.trial.trace.settings)
-        data = share_json(
-            session.trace, session.text, form=form, default_model=self._handlers.default_model, space=self._space,
-            gallery=_example(session), chosen_lang=session.chosen_lang,
-        )  # fmt: skip
-        return Share(data=data)
-
-    def words(self, session: Session) -> list[Any]:
-        """Share bar and gallery in the page's language."""
-        return [self.share(session), self._gallery(session)]
-
     # -- recorded examples
 
-    @staticmethod
-    def _gallery(session: Session) -> Gallery:
-        return Gallery(data=gallery_json(session.text, _example(session)))
-
-    def pick_example(self, session: Session, event: gr.EventData) -> list[Any]:
+    def pick_example(
+        self, session: Session, model: str, kind: str, prompt: str, system: str, form: str, event: gr.EventData
+    ) -> list[Any]:
         """A recorded example, where there is something to see in it; no model is needed."""
         with session.turns.in_turn("pick", field(event, "turn")) as counts:
-            return self._pick(session, field(event, "id")) if counts else [gr.skip()] * len(self.SHOWN)
+            asked = Asked.read(model, kind, prompt, system, form)
+            return self._pick(session, asked, field(event, "id")) if counts else self._only()
 
-    def _pick(self, session: Session, name: Any) -> list[Any]:
+    def _pick(self, session: Session, form: Asked, name: Any) -> list[Any]:
         if session.running:
             return self._said(session.text("share.busy"), session)
         if name not in {item.id for item in GALLERY}:
-            return [gr.skip()] * len(self.SHOWN)
+            return self._only()
         try:
-            self._open_item(session, name)
+            self._open_item(session, name, form)
             return self._shown(session)
         except DecodingError as error:
             return self._said(str(error), session)
 
-    def _open_item(self, session: Session, name: str) -> None:
-        item = gallery_item(name)
-        trace = gallery_trace(name)
-        session.show(trace)
-        session.remember(trace.model.name, None, None, "example", name)
+    @staticmethod
+    def _open_item(session: Session, name: str, form: Asked | None = None) -> None:
+        """Brings an example into view: the one that is kept already, or else from its file."""
+        item, kept = gallery_item(name), next((run for run in session.runs if run.example == name), None)
+        trace = gallery_trace(name) if kept is None else kept.trace
+        if form is not None:
+            session.drafts.keep(form, session.runs)
+        if kept is None:
+            session.take(trace, trace.model.name, origin="example", example=name)
+        else:
+            session.view(session.runs.pick(kept.number))
         session.go_to(row=item.row if item.rank is None else 0, step=item.step, rank=item.rank or 0)
         session.lab_window.choose({"tab": item.lab})
 
     # -- files
 
-    def open_file(self, session: Session, path: Any) -> list[Any]:
+    def open_file(
+        self, session: Session, model: str, kind: str, prompt: str, system: str, form: str, path: Any
+    ) -> list[Any]:
         """A trace from the visitor's own disk; what was in view stays when it cannot be opened."""
         text = session.text
         if session.running:
@@ -168,32 +151,25 @@ class Sharing:
             trace = load_trace(path)
         except (DecodingError, OSError) as error:
             return self._said(str(error), session)
-        session.show(trace)
-        session.remember(trace.model.name, None, None, "file")
+        session.drafts.keep(Asked.read(model, kind, prompt, system, form), session.runs)
+        session.take(trace, trace.model.name, origin="file")
         note = text("share.opened", name=name, steps=len(trace.steps), model=trace.model.name)
         return self._shown(session, message=Message(data=message_json(note, text, "note")))
 
     def _shown(self, session: Session, **more: Any) -> list[Any]:
-        """The whole page for a trace that has just come into view: its run, its form, its link."""
-        asked = ask_of(session.trace)
-        configuration = Configuration(prompt=asked["prompt"], system=asked["system"], kind=asked["kind"])
-        changes = {
-            **run_in_view(session), **self._form(session, configuration),
-            "model": session.trace.model.name,
-            "knobs": KnobPanel(value=form_of(session.trial.trace.settings)),
-            "share": self.share(session), "gallery": self._gallery(session),
-            **more,
-        }  # fmt: skip
-        return [changes.get(name, gr.skip()) for name in self.SHOWN]
+        """The whole page for a run that has just come into view."""
+        return self._only(**(self._handlers.whole(session) | more))
 
     def _said(self, words: str, session: Session, kind: str = "error") -> list[Any]:
-        changes = {"message": Message(data=message_json(words, session.text, kind))}
-        return [changes.get(name, gr.skip()) for name in self.SHOWN]
+        return self._only(message=Message(data=message_json(words, session.text, kind)))
+
+    def _only(self, **changes: Any) -> list[Any]:
+        return self._handlers.only(self.SHOWN, **changes)
 
     def export(self, session: Session, event: gr.EventData) -> list[Any]:
         """The run in view as a file of the kind asked for, ready to be downloaded."""
         kind = field(event, "kind")
-        if kind not in KINDS or not session.trace.steps:
+        if kind not in KINDS or not session.trace.steps or not is_about_the_run_in_view(session, event):
             return [gr.skip(), gr.skip()]
         try:
             path = _written(session.trace, kind, session.text.lang)
@@ -221,8 +197,3 @@ def _written(trace: Trace, kind: str, lang: str) -> Path:
     else:
         export(trace, path, Choices(lang=lang))
     return path
-
-
-def _example(session: Session) -> str:
-    """The id of the recorded example in view, or ""."""
-    return session.runs.active.example

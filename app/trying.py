@@ -7,7 +7,8 @@ from typing import Any
 import gradio as gr
 
 from app.components import Chart, Lab, Message, WhatIfPanel
-from app.in_view import field
+from app.in_view import field, is_about_the_run_in_view
+from app.runs import Run
 from app.session import Session
 from app.shelf import ModelShelf
 from app.words import message_json
@@ -23,7 +24,8 @@ class Trying:
 
     def need_scores(self, session: Session, event: gr.EventData) -> Any:
         """The sorted scores of the step in view, for the page to compute from."""
-        self._try_out(session, event)
+        if not self._try_out(session, event):
+            return gr.skip()
         try:
             return WhatIfPanel(**session.whatif_scores(field(event, "have")))
         except DecodingError:
@@ -48,12 +50,18 @@ class Trying:
             return [gr.skip()] * 3
 
     def _try_out(self, session: Session, event: gr.EventData) -> bool:
-        """Takes the settings that an event carries; False where a later one was here before."""
+        """Takes the settings that an event carries; False where it is not about the run in view, or late."""
+        if not is_about_the_run_in_view(session, event):
+            return False
         with session.turns.in_turn("whatif", field(event, "turn")) as counts:
             if counts:
-                lm = self._shelf.state(session.runs.active.model_name).lm
-                session.trial.try_out(field(event, "form"), None if lm is None else lm.tokenizer)
+                session.trial.try_out(field(event, "form"), self._tokenizer(session.runs.active))
             return counts
+
+    def _tokenizer(self, run: Run) -> Any:
+        """The tokenizer of a run's model, or None where that is not loaded."""
+        lm = self._shelf.state(run.model_name).lm
+        return None if lm is None else lm.tokenizer
 
 
 def answer_of(session: Session, have: Any) -> Any:

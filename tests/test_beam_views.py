@@ -123,7 +123,7 @@ def test_the_tree_view_has_a_nodes_parent_before_it(trace):
 
 
 def test_the_trees_json_has_a_column_entry_for_every_node(trace):
-    data = json.loads(BeamWindow(trace).tree_json(EN, "run"))
+    data = json.loads(BeamWindow(trace).tree_json(EN, 0))
     n = len(beam_tree(trace).nodes)
     assert all(len(column) in (0, n) for column in data["columns"].values())
     assert sorted(data["sparse"]["place"].values()) == [0, 1]

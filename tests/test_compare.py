@@ -159,8 +159,7 @@ def test_made_up_numbers_pick_nothing(junk):
 
 def test_a_visitors_new_run_stands_beside_the_one_before(tiny):
     session = Session(record(tiny, "the", Settings(max_new_tokens=3)))
-    session.show(record(tiny, "the", Settings(do_sample=True, seed=1, max_new_tokens=3)))
-    session.remember("tiny", None, None)
+    session.take(record(tiny, "the", Settings(do_sample=True, seed=1, max_new_tokens=3)), "tiny")
     assert [(run.number, run.origin) for run in session.runs] == [(0, "example"), (1, "")]
     session.lab_window.choose({"tab": "compare"})
     assert json.loads(session.lab())["sheet"]["pick"]["b"]["chosen"] == 1

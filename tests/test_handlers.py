@@ -22,6 +22,9 @@ JUNK = (
 )  # fmt: skip
 
 
+FORM = ("", "text", "", "", "")  # nothing is typed
+
+
 def sent(**fields) -> gr.EventData:
     event = gr.EventData(None, None)
     event._data = fields
@@ -59,12 +62,15 @@ def test_made_up_values_change_nothing_or_stay_within_the_run(handlers, trace, j
     session = Session(trace)
     handlers.choose_step(session, junk)
     handlers.choose_node(session, junk)
-    for data in (junk, {"tab": junk, "place": junk, "number": junk, "lang": junk}):
+    fields = {"tab": junk, "place": junk, "number": junk, "lang": junk, "name": junk}
+    for data in (junk, fields | {"about": junk}, fields | {"about": {"run": 0, "row": junk, "step": junk}}):
         event = gr.EventData(None, None)
         event._data = data
         handlers.choose_tab(session, event)
         handlers.choose_table(session, event)
-        handlers.pick(session, event)
+        for choose in (handlers.pick, handlers.remove):
+            choose(session, *FORM, event)
+        handlers.rename(session, event)
         handlers.set_language(session, junk, event)
     handlers.choose_kind(session, junk)
     assert 0 <= session.step < len(trace.steps)
@@ -75,7 +81,7 @@ def test_made_up_values_change_nothing_or_stay_within_the_run(handlers, trace, j
 @pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
 def test_a_made_up_fork_is_refused_and_the_run_stays(handlers, trace, junk):
     session = Session(trace)
-    *_, last = handlers.fork(session, sent(token_id=junk))
+    *_, last = handlers.fork(session, sent(token_id=junk, about={"run": 0, "row": 0, "step": 1}))
     if session.trace is not trace:  # True is 1, a token
         assert junk is True
     assert last[Handlers.RUN.index("run")]["interactive"] is True
@@ -149,6 +155,6 @@ def test_after_an_error_the_chip_keeps_the_model_that_was_asked_for(tiny, trace)
 def test_a_question_that_arrives_late_changes_nothing(handlers, trace):
     session = Session(trace)
     now, before = (json.dumps({"mode": "sample", "given": {"top_p": p}}) for p in (0.5, 0.9))
-    handlers.ask_whatif(session, sent(form=now, turn=2))
-    handlers.ask_whatif(session, sent(form=before, turn=1))
+    handlers.ask_whatif(session, sent(form=now, turn=2, about={"run": 0}))
+    handlers.ask_whatif(session, sent(form=before, turn=1, about={"run": 0}))
     assert session.trial.form == now

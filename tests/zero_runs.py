@@ -59,7 +59,7 @@ def on_the_page(lm, first: Trace, mode: str, **given) -> list:
     message = verdict = ""
     for out in handlers.run(session, "", "text", PROMPT, "", json.dumps({"mode": mode, "given": given})):
         message = getattr(out[Handlers.RUN.index("message")], "props", {}).get("data", message)
-    for out in handlers.verify(session):
+    for out in handlers.verify(session, {"run": session.number}):
         verdict = getattr(out[0], "props", {}).get("data", verdict)
     return [session.trace.text(), session.trace.stop_reasons, message, json.loads(verdict)["kind"]]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from app.components.beam_step import BeamStep
 from app.components.beam_tree import BeamTree
 from app.components.chart import Chart
+from app.components.draft import Draft
 from app.components.forks import ForkPanel, RunList
 from app.components.gallery import Gallery
 from app.components.knob_panel import KnobPanel
@@ -21,6 +22,6 @@ from app.components.token_row import TokenRow
 from app.components.whatif import WhatIfPanel
 
 __all__ = [
-    "BeamStep", "BeamTree", "Chart", "Facts", "ForkPanel", "Gallery", "Header", "KnobPanel", "Lab", "Message", "Notes",
-    "RunList", "Share", "Status", "TokenRow", "Verdict", "WhatIfPanel",
+    "BeamStep", "BeamTree", "Chart", "Draft", "Facts", "ForkPanel", "Gallery", "Header", "KnobPanel", "Lab", "Message",
+    "Notes", "RunList", "Share", "Status", "TokenRow", "Verdict", "WhatIfPanel",
 ]  # fmt: skip

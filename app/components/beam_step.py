@@ -20,6 +20,6 @@ class BeamStep(Drawn):
         '<div class="dx-table-box" data-part="table" tabindex="0"></div></section>'
     )
     script = (
-        'const send = dx.numbered((data) => trigger("table", data));'
+        'const send = dx.numbered(dx.addressed(props, (data) => trigger("table", data)));'
         "dx.beamStep(element.firstElementChild, props, watch, (name, data) => send(data));"
     )

@@ -25,4 +25,7 @@ class Chart(Drawn):
         '<details><summary data-part="summary"></summary><div class="dx-table-box" data-part="table" tabindex="0">'
         '</div></details><span class="dx-images" data-part="images"></span></section>'
     )
-    script = 'dx.chart(element.firstElementChild, props, watch, dx.numbered((data) => trigger("tab", data)));'
+    script = (
+        'dx.chart(element.firstElementChild, props, watch, dx.numbered(dx.addressed(props,'
+        ' (data) => trigger("tab", data))));'
+    )

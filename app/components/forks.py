@@ -18,14 +18,17 @@ class ForkPanel(Drawn):
         '<div class="dx dx-fork" hidden><label data-part="label"></label>'
         '<select data-part="tokens"></select><button type="button" class="dx-fork-go" data-part="go"></button></div>'
     )
-    script = 'dx.fork(element.firstElementChild, props, watch, (data) => trigger("fork", data));'
+    script = 'dx.fork(element.firstElementChild, props, watch, dx.addressed(props, (data) => trigger("fork", data)));'
 
 
 class RunList(Drawn):
-    """The last runs as text, with what tells each apart. The event `pick` carries `{"number": …}`, untrusted.
+    """The last runs as text, with what tells each apart.
 
-    `data`: `{"title", "hint", "runs": [{"number", "active", "label", "detail", "tip", "shared", "forked", "fresh",
-    "more"}]}`; hidden with a single run.
+    Events, untrusted: `pick`, `rename` and `remove` carry `{"number": …}`, `rename` a `name`, too. Back and Forward of
+    the browser pick, too, and may lead to a run that is gone.
+
+    `data`: `{"title", "hint", "longest", "runs": [{"number", "active", "label", "name", "words", "detail", "tip",
+    "shared", "forked", "fresh", "more"}]}`; hidden with a single run.
     """
 
     scripts = ("forks.js",)
@@ -33,4 +36,9 @@ class RunList(Drawn):
         '<section class="dx dx-card dx-runs" hidden><div class="dx-card-head"><h2 data-part="title"></h2>'
         '<span class="dx-hint" data-part="hint"></span></div><ol data-part="runs"></ol></section>'
     )
-    script = 'dx.runs(element.firstElementChild, props, watch, dx.numbered((data) => trigger("pick", data)));'
+    # Gradio looks for the events' names in here.
+    script = (
+        'const events = ["pick", "rename", "remove"];'
+        "dx.runs(element.firstElementChild, props, watch, (name, data) =>"
+        " events.includes(name) && trigger(name, { ...data, turn: dx.nextTurn() }));"
+    )

@@ -21,4 +21,7 @@ class Lab(Drawn):
         '<section class="dx dx-card dx-lab" hidden><div class="dx-card-head"><h2 data-part="title"></h2>'
         '<div class="dx-tabs" role="group" data-part="tabs"></div></div><div data-part="body"></div></section>'
     )
-    script = 'dx.lab(element.firstElementChild, props, watch, dx.numbered((data) => trigger("ask", data)));'
+    script = (
+        'dx.lab(element.firstElementChild, props, watch, dx.numbered(dx.addressed(props,'
+        ' (data) => trigger("ask", data))));'
+    )

@@ -10,10 +10,10 @@ __all__ = ["Share"]
 class Share(Drawn):
     """Keeps the address bar up to date by itself. `data` is the JSON of `app.sheets.share`.
 
-    Events, untrusted: `export` carries `{"kind": …}`, the file asked for; `copied` is none of Python's business.
+    The event `export` carries `{"kind": …}`, the file asked for, untrusted.
     """
 
-    scripts = ("share.js",)
+    scripts = ("history.js", "share.js")
     markup = (
         '<div class="dx dx-share"><button type="button" class="dx-plain" data-part="copy"></button>'
         '<button type="button" class="dx-plain" data-part="open"></button>'
@@ -23,4 +23,7 @@ class Share(Drawn):
         '<button type="button" class="dx-plain" data-part="keys"></button>'
         '<dialog data-part="dialog"></dialog></div>'
     )
-    script = 'dx.share(element.firstElementChild, props, watch, (name, data) => trigger("export", data));'
+    script = (
+        'dx.share(element.firstElementChild, props, watch,'
+        ' ((send) => (name, data) => send(data))(dx.addressed(props, (data) => trigger("export", data))));'
+    )

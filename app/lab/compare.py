@@ -8,7 +8,7 @@ from typing import Any
 
 from app.lab.look import Look
 from app.runs import MOST_RUNS, Run, Runs
-from app.sheets.forks import run_detail
+from app.sheets.forks import run_detail, run_label
 from app.text import Sentence, Text
 from app.views.compare import Cell, Comparison, Side, Taken, compare_view, n_rows, side_of
 from app.views.numbers import decimal, nats, percent
@@ -144,7 +144,7 @@ def _pick(
 
 
 def _called(line: RunLine, text: Text) -> str:
-    return f"{text('runs.name', n=line.number + 1)} · {run_detail(line, text)}"
+    return f"{run_label(line, text)} · {run_detail(line, text)}"
 
 
 # --- in words -------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ class LabWindow:
         if not isinstance(tab, str) or tab not in TABS or len(json.dumps(data, default=str)) > LONGEST_WISH:
             return
         self.tab = tab
-        wish = {name: value for name, value in data.items() if name not in ("tab", "turn")}
+        wish = {name: value for name, value in data.items() if name not in ("tab", "turn", "about")}
         if wish:
             self._wishes[tab] = wish
 

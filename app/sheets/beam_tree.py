@@ -19,11 +19,11 @@ LABELS = (
 )  # fmt: skip
 
 
-def tree_json(view: BeamTree, text: Text, *, key: str, step: int, rank: int, streaming: bool = False) -> str:
+def tree_json(view: BeamTree, text: Text, *, run: int, step: int, rank: int, streaming: bool = False) -> str:
     """One string for the component's `data`.
 
     Args:
-        key: tells one run's tree from another's: with the same key, what was unfolded and zoomed stays.
+        run: its number: while it and the prompt are the same, what was unfolded and zoomed stays.
         step, rank: the node in view.
         streaming: the run goes on; the newest step is followed.
     """
@@ -48,7 +48,8 @@ def tree_json(view: BeamTree, text: Text, *, key: str, step: int, rank: int, str
     columns["rival"] = [-1 if n.rival is None else n.rival for n in nodes]
     return json.dumps(
         {
-            "key": key,
+            "run": run,
+            "key": f"{run}.{view.prompt}",
             "streaming": streaming,
             "at": {"step": step, "rank": rank},
             "prompt": view.prompt,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from app.runs import LONGEST_NAME
 from app.text import Text
 from app.views.numbers import percent, setting
 from app.views.runs import RunLine
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from app.views.run_differences import Difference
     from decoding.ledger import Candidate
 
-__all__ = ["fork_json", "run_detail", "runs_json"]
+__all__ = ["fork_json", "run_detail", "run_label", "runs_json"]
 
+WORDS = ("rename", "name.label", "remove", "remove.sure", "remove.sure_tip")
 MOST_DETAILS = 3  # settings that a run's line has room for
 
 
@@ -65,9 +67,11 @@ def runs_json(lines: tuple[RunLine, ...], text: Text) -> str:
         {
             "number": line.number,
             "active": line.active,
-            "label": text("runs.name", n=line.number + 1),
+            "label": run_label(line, text),
+            "name": line.name,
+            "words": {key: text(f"runs.{key}", n=line.number + 1) for key in WORDS},
             "detail": run_detail(line, text),
-            "tip": _tip(line, text),
+            "tip": f"{line.name}\n{_tip(line, text)}".strip(),  # a long name is cut on the button
             "shared": line.shared,
             "forked": line.forked,
             "fresh": line.fresh,
@@ -75,7 +79,17 @@ def runs_json(lines: tuple[RunLine, ...], text: Text) -> str:
         }
         for line in lines
     ]
-    return json.dumps({"title": text("runs.title"), "hint": text("runs.hint"), "runs": runs}, ensure_ascii=False)
+    return json.dumps(
+        {
+            "title": text("runs.title"), "hint": text("runs.hint"), "runs": runs, "longest": LONGEST_NAME,
+        },
+        ensure_ascii=False,
+    )  # fmt: skip
+
+
+def run_label(line: RunLine, text: Text) -> str:
+    """What a run is called: its number, and the name that the visitor gave it."""
+    return text("runs.named" if line.name else "runs.name", n=line.number + 1, name=line.name)
 
 
 def run_detail(line: RunLine, text: Text, most: int = MOST_DETAILS) -> str:

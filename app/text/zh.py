@@ -254,6 +254,8 @@ ZH: dict[str, str] = {
     "error.empty_prompt": "提示词是空的：模型没有可回答的内容；请至少写一个词。",
     "error.chat_json": "无法把这段对话读成消息：{why}。",
     "error.busy": "已有一次运行在进行；请先停止它。",
+    "error.queue": "等候模型的队列已满，或连不上服务器：什么都没有开始。请稍后再试。",
+    "error.run_gone": "那指的是一次已不在这里的运行，或其中的一步；什么都没有改变。",
     "error.bug": "出了不该出的错（{kind}）。细节在程序日志里；之前的记录都还在。",
     "note.stopped": "已停止；已记录的 {n} 个词元都保留着。",
     "stop.running": "进行中",

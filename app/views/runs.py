@@ -23,6 +23,7 @@ class RunLine:
 
     Attributes:
         number: of the run, from 0.
+        name: that the visitor gave it, or "".
         active: it is in view.
         origin: `example` or `file`, or "" for a run recorded on the page.
         model, mode: of the run.
@@ -39,6 +40,7 @@ class RunLine:
     """
 
     number: int
+    name: str
     active: bool
     origin: str
     model: str
@@ -67,7 +69,8 @@ def _line(run: Run, runs: Runs) -> RunLine:
     if forked and source is not None and fork.rank is None:
         instead = token_text(source.trace, source.trace.steps[fork.step].token_ids[fork.row])
     return RunLine(
-        number=run.number, active=run is runs.active, origin=run.origin, model=run.model_name, mode=trace.mode,
+        number=run.number, name=run.name, active=run is runs.active, origin=run.origin,
+        model=run.model_name, mode=trace.mode,
         source=run.taken_from, compared=before is not None,
         differences=() if before is None else runs.once("differences", (before, run), lambda: _told(before, run)),
         shared=shared, forked=forked, instead_of=instead, fresh=fresh[:LONGEST_LINE],

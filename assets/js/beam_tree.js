@@ -334,8 +334,13 @@
 
     const send = () => {
       const { step, rank } = now;
-      props.value = JSON.stringify({ prompt: tree.prompt, step, rank });
-      document.dispatchEvent(new CustomEvent("dx-at", { detail: { row: tree.prompt, step, rank } }));
+      props.value = JSON.stringify({ run: tree.run, prompt: tree.prompt, step, rank });
+      locate();
+    };
+    const locate = () => {
+      const { step, rank } = now;
+      const detail = { run: tree.run, row: tree.prompt, step, rank, streaming: tree.streaming };
+      document.dispatchEvent(new CustomEvent("dx-at", { detail }));
     };
     const tell = () => document.dispatchEvent(new CustomEvent("dx-beam-shown", { detail: { step: now.step, rank: now.rank } }));
 
@@ -487,7 +492,7 @@
           dx.el("button", { type: "button", class: "dx-tab", "aria-pressed": String(i === tree.prompt), "data-prompt": i, on: {
             click: () => {
               play(false);
-              props.value = JSON.stringify({ prompt: i, step: 0, rank: 0 });
+              props.value = JSON.stringify({ run: tree.run, prompt: i, step: 0, rank: 0 });
               emit("node", { prompt: i, step: 0, rank: 0 });
             },
           } }, `${tree.labels.prompts} ${label}`)
@@ -606,6 +611,7 @@
       if (columns && !columns.mine) columns = null;
       else if (known && columns) follow();
       draw();
+      locate();
     };
     const say = () => {
       const words = dx.parse(props.words, null);

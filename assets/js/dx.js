@@ -70,6 +70,14 @@
   let turns = 0;
   dx.nextTurn = () => ++turns;
   dx.numbered = (emit) => (data) => emit({ ...data, turn: dx.nextTurn() });
+  /** Events say what they are about: the step of the run that their panel shows, as Python told it. */
+  dx.addressed = (props, emit) => (data) => emit({ ...data, about: dx.parse(props.data, {}).about });
+  /** The step in view, for what has no panel of its own. */
+  document.addEventListener("dx-at", (event) => (dx.about = event.detail));
+  /** Whether somebody is there who has done something. */
+  dx.touched = false;
+  for (const event of ["pointerdown", "keydown"])
+    document.addEventListener(event, () => (dx.touched = true), { capture: true, passive: true });
 
   dx.dark = () => document.body.classList.contains("dark");
   const schemeListeners = new Set();

@@ -96,6 +96,7 @@
   dx.notes = (element, props, watch) => {
     const update = () => {
       const data = dx.parse(props.data, null);
+      element.hidden = !data;
       if (!data) return;
       const sections = data.sections.map((section) =>
         dx.el(

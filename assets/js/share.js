@@ -31,7 +31,6 @@
     ].map(part);
     let data = null;
     let at = {}; // row, step, rank in view
-    let touched = false; // nobody's address is rewritten before they have done something
     let gallery = ""; // the recorded example in view, while nothing of it was changed
     let timer = 0;
 
@@ -60,7 +59,7 @@
     };
     const write = async () => {
       timer = 0;
-      if (!data || !touched) return;
+      if (!data || !dx.touched) return; // nobody's address is rewritten before they have done something
       const query = new URLSearchParams(location.search);
       query.set("c", await dx.linkOf(configuration()));
       if (data.chosen_lang) query.delete("lang");
@@ -72,10 +71,9 @@
       timer = setTimeout(write, WRITE_AFTER);
     };
     const changed = () => {
-      if (touched) gallery = "";
+      if (dx.touched) gallery = "";
       writeSoon();
     };
-    for (const event of ["pointerdown", "keydown"]) document.addEventListener(event, () => (touched = true), { capture: true, passive: true });
     document.addEventListener("dx-knobs", (event) => {
       if (data && gallery && JSON.stringify(event.detail) !== JSON.stringify(data.form)) gallery = "";
       writeSoon();

@@ -24,9 +24,9 @@
     let marks = null; // of a what-if
 
     const send = () => {
-      const value = JSON.stringify({ row: chosen.row, step: chosen.step, measure });
-      props.value = value;
-      document.dispatchEvent(new CustomEvent("dx-at", { detail: { row: chosen.row, step: chosen.step } }));
+      const at = { run: frameData.run, row: chosen.row, step: chosen.step };
+      props.value = JSON.stringify({ ...at, measure });
+      document.dispatchEvent(new CustomEvent("dx-at", { detail: { ...at, streaming: frameData.streaming } }));
     };
 
     const paint = (button, cell) => {

@@ -221,7 +221,7 @@
         retry = setTimeout(() => !element.hidden && !confirmed() && !refused() && ((waiting = 0), ask()), PATIENCE);
       }
       asked = performance.now();
-      emit(name, { form: JSON.stringify(form), have: base ? base.key : "", turn });
+      emit(name, { form: JSON.stringify(form), have: base ? base.key : "", turn, about: frame.about });
     };
     const askSoon = () => {
       clearTimeout(timer);
@@ -302,7 +302,7 @@
     };
 
     const press = (button, name) =>
-      button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && emit(name, { form: JSON.stringify(form), turn: dx.nextTurn() }));
+      button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && emit(name, { form: JSON.stringify(form), turn: dx.nextTurn(), about: (answer || frame).about }));
     press(onward, "onward");
     press(again, "again");
     back.addEventListener("click", () => tell("dx-set-knobs", frame.recorded));

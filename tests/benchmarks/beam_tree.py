@@ -128,7 +128,7 @@ def _tree_data(trace: Any) -> str:
     from app.beam_window import BeamWindow
     from app.text import Text
 
-    return BeamWindow(trace).tree_json(Text("en"), "benchmark")
+    return BeamWindow(trace).tree_json(Text("en"), 0)
 
 
 def _steps(page: Any) -> list[float]:

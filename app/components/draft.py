@@ -1,0 +1,18 @@
+"""`Draft`: a prompt that was typed and not run before another run came into the form, to bring back."""
+
+from __future__ import annotations
+
+from app.components.drawn import Drawn
+
+__all__ = ["Draft"]
+
+
+class Draft(Drawn):
+    """`data`: `{"label", "text", "button", "tip"}`, or null to hide it. The event `restore` carries nothing."""
+
+    scripts = ("draft.js",)
+    markup = (
+        '<div class="dx dx-draft" hidden><span data-part="label"></span> <q data-part="text"></q> '
+        '<button type="button" class="dx-link" data-part="go"></button></div>'
+    )
+    script = 'dx.draft(element.firstElementChild, props, watch, (data) => trigger("restore", data));'
