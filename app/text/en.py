@@ -208,6 +208,7 @@ EN: dict[str, str] = {
     "fact.memory": "At each step the scores of all {vocab} tokens are kept, before and after every stage, without "
     "loss: {size} in all.",
     "fact.stop": "ended by",
+    "fact.state": "state",
     "fact.mode": "mode",
     "fact.example": "recorded example",
     "fact.example.tip": "A run that was recorded beforehand and comes with the program. Press Run to record your "

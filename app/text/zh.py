@@ -193,6 +193,7 @@ ZH: dict[str, str] = {
     "fact.beam_steps": "步数",
     "fact.memory": "每一步都无损地保存全部 {vocab} 个词元在每个阶段前后的分数：共 {size}。",
     "fact.stop": "结束于",
+    "fact.state": "状态",
     "fact.mode": "模式",
     "fact.example": "录好的示例",
     "fact.example.tip": "事先录好、随程序附带的一次运行。按“运行”录下你自己的。",

@@ -20,8 +20,6 @@ def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, 
     Args:
         origin: `example` or `file` for a trace that was not recorded on this page, else "".
     """
-    reasons = dict.fromkeys(trace.stop_reasons)
-    stopped = ", ".join(text.or_else(f"stop.{reason}", reason) for reason in reasons) or "–"
     facts = [
         ("model", trace.model.name, ""),
         ("device", trace.model.device, text("term.device")),
@@ -29,7 +27,7 @@ def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, 
         ("mode", text.or_else(f"mode.{trace.mode}", trace.mode), text.or_else(f"mode.{trace.mode}.help", "")),
         (*_length(trace, text), _memory(trace, text)),
         ("seconds", f"{trace.seconds:.2f} s", ""),
-        ("stop", stopped, text("term.stop")),
+        _end(trace, text),
     ]
     rows = [{"label": text(f"fact.{key}"), "value": value, "tip": tip} for key, value, tip in facts]
     if trace.compact is not None:
@@ -39,6 +37,14 @@ def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, 
     if origin:
         rows.insert(0, {"label": text(f"fact.{origin}"), "value": "", "tip": text(f"fact.{origin}.tip")})
     return rows
+
+
+def _end(trace: Trace, text: Text) -> tuple[str, str, str]:
+    """What ended the run, or that it goes on: also where some of its rows have ended already."""
+    if "running" in trace.stop_reasons:
+        return "state", text("stop.running"), ""
+    reasons = dict.fromkeys(trace.stop_reasons)
+    return "stop", ", ".join(text.or_else(f"stop.{reason}", reason) for reason in reasons) or "–", text("term.stop")
 
 
 def _length(trace: Trace, text: Text) -> tuple[str, str]:

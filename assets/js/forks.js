@@ -43,7 +43,8 @@
     let longest = 0; // characters of a name
     let drawing = false; // what is drawn anew loses the focus, which is nobody's doing
     let edited = null; // the run that is being named, and the name so far
-    const focus = (number, act) => element.querySelector(`[data-number="${number}"][data-act=${act}]`)?.focus();
+    const focus = (number, act) =>
+      (element.querySelector(`[data-number="${number}"][data-act=${act}]`) || element.querySelector(".dx-active [data-act=pick]")).focus();
 
     const field = (run) => {
       const input = dx.el("input", {
@@ -127,7 +128,7 @@
     const update = () => {
       const data = dx.parse(props.data, null);
       element.hidden = !data || data.runs.length < 2;
-      if (element.hidden) return;
+      if (element.hidden) return part("runs").replaceChildren();
       const { number, act } = element.contains(document.activeElement) ? document.activeElement.dataset : {};
       longest = data.longest;
       part("title").textContent = data.title;

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from decoding.trace import Trace
 
+START = "import sys; from app.__main__ import main; sys.exit(main())"
 PATIENCE = 30_000  # milliseconds; the machine may be busy
 
 
@@ -62,14 +63,14 @@ def settle(page: Page) -> None:
 
 
 @contextmanager
-def served(trace: Trace, folder: Path) -> Iterator[str]:
-    """The page with a trace of one's own, in a process of its own."""
+def served(trace: Trace, folder: Path, *, first: str = "pass") -> Iterator[str]:
+    """The page with a trace of one's own, in a process of its own; `first` is Python that it runs before."""
     path = folder / "run.trace"
     trace.save(path)
     port, log = _free_port(), folder / "server.log"
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [sys.executable, "-m", "app", "open", str(path), "--port", str(port), "--no-browser"],
+            [sys.executable, "-c", f"{first}\n{START}", "open", str(path), "--port", str(port), "--no-browser"],
             cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
