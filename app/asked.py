@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.ask import form_of
+from app.ask import MODES_SHOWN
 from app.trial import Trial
 from app.words import ask_of
 
 if TYPE_CHECKING:
     from app.runs import Run
 
-__all__ = ["Asked", "Drafts", "asked_of"]
+__all__ = ["Asked", "Drafts", "asked_of", "form_as_typed"]
 
 MOST_DRAFTS = 5
 LONGEST_DRAFT = 400_000  # characters; ten times what a run takes, so that one who pasted too much can cut it down
@@ -55,8 +56,18 @@ def asked_of(run: Run) -> Asked:
     words = ask_of(run.trace)
     return Asked(
         model="" if run.trace.model.source == "caller" else run.model_name, kind=words["kind"], prompt=words["prompt"],
-        system=words["system"], form=form_of(Trial(run.trace).trace.settings),
+        system=words["system"], form=Trial(run.trace, run.form).recorded_form,
     )  # fmt: skip
+
+
+def form_as_typed(form: Any) -> str | None:
+    """A settings panel's value, which may be anything, where it is one; else None."""
+    try:
+        found = json.loads(form) if isinstance(form, str) else None
+    except (ValueError, RecursionError):
+        return None
+    whole = isinstance(found, dict) and found.get("mode") in MODES_SHOWN and isinstance(found.get("given"), dict)
+    return form if whole else None
 
 
 class Drafts:

@@ -10,7 +10,8 @@ from typing import Any
 
 import gradio as gr
 
-from app.ask import form_of, prompt_of, settings_of
+from app.ask import prompt_of, settings_of
+from app.asked import form_as_typed
 from app.at import At
 from app.components import ForkPanel, Gallery, Lab, Message, Notes, Share, Status, Verdict, WhatIfPanel
 from app.decoder import Decoder
@@ -81,10 +82,9 @@ class Running(Trying):
 
     def share(self, session: Session) -> Share:
         """The share bar for the run in view."""
-        form = form_of(session.trial.trace.settings)
         data = share_json(
-            session.trace, session.text, form=form, default_model=self._shelf.default, space=self._space,
-            gallery=session.example, chosen_lang=session.chosen_lang,
+            session.trace, session.text, form=session.trial.recorded_form, default_model=self._shelf.default,
+            space=self._space, gallery=session.example, chosen_lang=session.chosen_lang,
         )  # fmt: skip
         return Share(data=session.here.told(data))
 
@@ -120,7 +120,7 @@ class Running(Trying):
             if lm is not None:
                 recorder = self._decoder.recorder(MEMORY_BUDGET)
                 steps = self._decoder.stream(lm, asked, settings, recorder)
-                yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens)
+                yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens, form=form)
 
         yield from self._guarded(session, record())
 
@@ -209,6 +209,7 @@ class Running(Trying):
         steps: Generator[Step, None, Any],
         n_most: int | None,
         forked_from: Run | None = None,
+        form: Any = None,
     ) -> Iterator[list[Any]]:
         live: LiveRow | LiveBeams | None = None
         due, charts_due = 0.0, 0.0
@@ -231,7 +232,8 @@ class Running(Trying):
             # Closing ends decoding; what was recorded stays, also when the visitor left.
             steps.close()
             if live is not None:
-                session.take(recorder.trace, lm.name, recorder.kept_cache(), forked_from)
+                kept = recorder.kept_cache()
+                session.take(recorder.trace, lm.name, kept, forked_from, form=form_as_typed(form))
         stopped = session.stop.is_set() and live is not None
         note = session.text("note.stopped", n=live.n_steps) if stopped else ""
         state = self._shelf.state(lm.name)
@@ -285,7 +287,7 @@ class Running(Trying):
             if lm is not None:
                 recorder = self._decoder.recorder(MEMORY_BUDGET)
                 steps = self._decoder.stream(lm, asked[0] if len(asked) == 1 else list(asked), settings, recorder)
-                yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens)
+                yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens, form=form)
 
         yield from self._guarded(session, record())
 
@@ -312,7 +314,7 @@ class Running(Trying):
 
     def _tried(self, source: Run, form: Any) -> Trial:
         """The settings that an event carries, tried on the run that it means."""
-        trial = Trial(source.trace)
+        trial = Trial(source.trace, source.form)
         trial.try_out(form, self._tokenizer(source))
         return trial
 

@@ -37,6 +37,7 @@ class Run:
         example: id of the recorded example that it is, or "".
         start: positions of the prompt that it, or the first of the runs it was forked from, began with: what a fork
             shares with its source counts as decoded.
+        form: the settings panel's value that it was recorded from, or None where it was not recorded on the page.
         name: that the visitor gave it, or "".
         verdict: what Verify found, as the panel's data in a language; None where it was not asked.
     """
@@ -49,6 +50,7 @@ class Run:
     origin: str = ""
     example: str = ""
     start: int = 0
+    form: str | None = None
     name: str = ""
     verdict: Callable[[Text], str] | None = None
 
@@ -91,12 +93,13 @@ class Runs:
         taken_from: Run | None = None,
         origin: str = "",
         example: str = "",
+        form: str | None = None,
     ) -> Run:
         """Takes a run in, and into view; where there is no room, the oldest others go."""
         with self._changing:
             run = Run(
                 trace=trace, model_name=model_name, kept=kept, number=self.next_number, origin=origin,
-                example=example,
+                example=example, form=form,
                 taken_from=None if taken_from is None else taken_from.number,
                 start=_own_start(trace) if taken_from is None else taken_from.start,
             )  # fmt: skip

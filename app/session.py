@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from app.ask import form_of
 from app.asked import Asked, Drafts, asked_of
 from app.at import At
 from app.beam_window import BeamWindow
@@ -115,7 +114,7 @@ class Session:
         """
         trace, beams, stays = run.trace, self.beams, self.number == run.number and not self.following
         self.number, self._growing = run.number, None
-        self.trace, self.trial = trace, Trial(trace)
+        self.trace, self.trial = trace, Trial(trace, run.form)
         self._measures = {}
         self.beams = BeamWindow(trace) if trace.ledger is not None and trace.steps else None
         if self.beams is not None:
@@ -137,9 +136,10 @@ class Session:
         forked_from: Run | None = None,
         origin: str = "",
         example: str = "",
+        form: str | None = None,
     ) -> None:
         """Puts a run beside the others, as a fork of one of them or on its own, and brings it into view."""
-        run = self.runs.add(trace, model_name, kept, forked_from, origin, example)
+        run = self.runs.add(trace, model_name, kept, forked_from, origin, example, form)
         self._asked[run.number] = asked_of(run)
         for number in list(self._asked)[:-MOST_ASKED]:
             del self._asked[number]
@@ -383,8 +383,7 @@ class Session:
             "top_p": 1.0 if sampled.top_p is None else sampled.top_p, "min_p": sampled.min_p or 0.0,
         }  # fmt: skip
         ignored = NOT_SCORES if self.beams is not None else NOT_SCORES | ROWS_ONLY
-        form = form_of(self.trial.trace.settings)
-        data = frame_json(form, defaults, ignored, self.text, can_rerun=self.can_rerun)
+        data = frame_json(self.trial.recorded_form, defaults, ignored, self.text, can_rerun=self.can_rerun)
         return {"data": self.here.told(data), "answer": "null", "at": self.at}
 
     def whatif_scores(self, have: Any = None) -> dict[str, str]:

@@ -27,6 +27,10 @@ ROWS_ONLY = frozenset({"num_return_sequences"})
 class Trial:
     """The run under the settings of the page's panel: a what-if as soon as they differ from the recorded ones.
 
+    Args:
+        form: the panel's value that the run was recorded from, where that is known: a list may be written in several
+            ways, and what does not act stands there, too.
+
     Attributes:
         trace: the run in view, with the settings that acted on it, also where none were given.
         form: the panel's value under which `whatif` was made.
@@ -34,9 +38,9 @@ class Trial:
         error: what is wrong with the settings in `form`; `whatif` is then the last that could be made.
     """
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, form: str | None = None) -> None:
         self.trace = trace if trace.settings is not None else replace(trace, settings=acting_settings(trace))
-        self.form = form_of(self.trace.settings)
+        self.recorded_form = self.form = form_of(self.trace.settings) if form is None else form
         self.whatif: WhatIf | None = None
         self.error: DecodingError | None = None
         self._recorded: WhatIf | None = None

@@ -19,6 +19,7 @@ __all__ = ["ask_of", "header_json", "knobs_json", "message_json", "model_status"
 GROUPS = ("mode", "beams", "sampling", "penalties", "length", "constraints", "other")
 OPEN_GROUPS = ("mode", "beams", "beams", "sampling", "length")
 # Two names for one thing would only confuse; the rest of the group is behind its fold.
+CHOICES = {"early_stopping": (True, False, "never")}
 CONTROL_OF_KIND = {"int": "number", "float": "number", "bool": "checkbox", "early_stopping": "select"}
 
 
@@ -72,7 +73,7 @@ def _knob(knob: Knob, text: Text) -> dict[str, Any]:
         "neutral": knob.neutral,
         "slider": knob.slider,
         "placeholder": neutral if plain else text.or_else(f"format.{knob.kind}", ""),
-        "choices": ["True", "False", "never"] if knob.kind == "early_stopping" else [],
+        "choices": [{"value": value, "text": str(value)} for value in CHOICES.get(knob.kind, ())],
     }
 
 

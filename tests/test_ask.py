@@ -7,10 +7,11 @@ import time
 
 import pytest
 
-from app.ask import LONGEST_PROMPT, form_of, prompt_of, settings_of
+from app.ask import LONGEST_PROMPT, MODE_NEEDS, MODES_SHOWN, form_of, modes_of, prompt_of, settings_of
 from app.shelf import ModelShelf
 from app.text import Text
 from decoding.errors import DecodingError, ModelError, PromptError, SettingError
+from decoding.knobs import KNOBS
 from decoding.models import DEFAULT_MODEL
 from decoding.settings import Settings
 
@@ -121,3 +122,54 @@ def test_a_model_that_nobody_asks_for_is_loaded_all_the_same_a_little_later(lm):
     while shelf.state(DEFAULT_MODEL).phase != "ready" and time.monotonic() < end:
         time.sleep(0.05)
     assert shelf.state(DEFAULT_MODEL).phase == "ready"
+
+
+# -- what the panel is told gives the same settings back, whatever the kind of a knob
+
+TEXTS = ("no", " yes", "a, b", '["x"]', "7", "\n", "“x”: 2", "多语言", "[1", "{")
+VALUES = {
+    "bool": [True, False],
+    "text": list(TEXTS),
+    "text_list": [[t] for t in TEXTS] + [list(TEXTS)],
+    "token_list": [[7], [0, 7], ["no"], ["7", 7], [" yes", "a, b"]],
+    "sequence_list": [[[1, 2], [3]], ["no"], ["a, b", [1]], ['["x"]']],
+    "sequence_bias": [[["no", 2.5]], [[[1, 2], -1.0], ["a: b, c", 3.0]]],
+    "decay": [[0, 1.05], [10, 0.5]],
+    "early_stopping": [True, False, "never"],
+    "watermark": [{"bias": 2.5}, {"greenlist_ratio": 0.5, "seeding_scheme": "selfhash"}],
+}
+
+
+def values_of(knob) -> list:
+    if knob.kind not in ("int", "float"):
+        return VALUES[knob.kind]
+    low, high, step = knob.slider or (1, 50, 1)
+    numbers = {low, high, round(low + 3 * step, 6), knob.neutral, 1, 1e-05, 0.1 + 0.2, 12345}
+    return [n for n in sorted(n for n in numbers if n is not None) if knob.kind == "float" or float(n).is_integer()]
+
+
+def every_value() -> list[tuple[str, str, object]]:
+    out = []
+    for name, knob in KNOBS.items():
+        modes = [mode for mode in MODES_SHOWN if mode in modes_of(knob)]
+        if name == "do_sample" or not modes:
+            continue
+        for value in values_of(knob):
+            try:
+                knob.checked(value)
+                given = Settings(do_sample="sample" in modes[0], **{**MODE_NEEDS.get(modes[0], {}), name: value})
+            except SettingError:
+                continue  # out of the knob's range, or of what fits the mode
+            if given.mode == modes[0]:  # else the value is what makes it another one
+                out.append((modes[0], name, value))
+    return out
+
+
+@pytest.mark.parametrize(("mode", "name", "value"), every_value())
+def test_every_value_of_every_knob_comes_back_from_the_panel(mode, name, value):
+    given = Settings(do_sample=mode in ("sample", "beam_sample"), **{**MODE_NEEDS.get(mode, {}), name: value})
+    assert getattr(settings_of(form_of(given)), name) == getattr(given, name)
+
+
+def test_every_kind_of_knob_is_tried():
+    assert {KNOBS[name].kind for _, name, _ in every_value()} == {knob.kind for knob in KNOBS.values()}

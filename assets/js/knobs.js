@@ -78,11 +78,14 @@
     };
     const select = (knob, id) => {
       const list = dx.el(
-        "select", { id, class: "dx-choice", "data-tip-help": true },
-        ...["", ...knob.choices].map((choice) => dx.el("option", { value: choice }, choice || knob.placeholder))
+        "select", { id, class: "dx-choice", "data-tip-help": true }, dx.el("option", { value: "" }, knob.placeholder),
+        ...knob.choices.map(({ value, text }) => dx.el("option", { value: JSON.stringify(value) }, text))
       );
-      list.addEventListener("change", () => set(knob.name, list.value));
-      return { controls: [list], show: (value) => (list.value = value ?? "") };
+      list.addEventListener("change", () => set(knob.name, list.value ? JSON.parse(list.value) : null));
+      /** A value may also be written as it is shown: links of earlier versions have it so. */
+      const optionOf = (value) => knob.choices.find((choice) => choice.value === value || choice.text === value);
+      const show = (value) => (list.value = optionOf(value) ? JSON.stringify(optionOf(value).value) : "");
+      return { controls: [list], show };
     };
     const text = (knob, id) => {
       const field = dx.el("input", {

@@ -7,10 +7,14 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.ask import MODE_NEEDS, form_of
 from app.export.permalink import decode
 from app.runs import LONGEST_NAME
+from decoding.knobs import KNOBS
+from decoding.settings import Settings
 from tests.hand_made import HOSTILE
 from tests.page.conftest import served, settle
+from tests.test_ask import every_value
 
 pytestmark = pytest.mark.browser
 
@@ -31,6 +35,7 @@ def in_view(page: Page, number: int) -> None:
 def run(page: Page, number: int, text: str, **given: str) -> None:
     """Records the run of this number to its end."""
     prompt(page).fill(text)
+    page.evaluate("document.querySelectorAll('.dx-group').forEach((group) => (group.open = true))")
     for name, value in given.items():
         page.locator(f"#dx-knob-{name}").fill(value)
     page.locator("#dx-run").click()
@@ -132,6 +137,55 @@ def test_an_example_chosen_again_is_the_run_that_it_was(app_url, open_page):
     show(page, "greedy-loop")
     assert labels(page) == ["Run 1", "Run 2", "Run 3"]
     assert page.locator("[data-act=pick][aria-pressed=true]").inner_text() == "Run 2"
+
+
+# -- the settings panel shows what a run was given
+
+
+def test_the_panel_shows_every_value_and_gives_it_back(app_url, open_page):
+    page = open_page(app_url)
+    for mode, name, value in every_value():
+        form = json.loads(form_of(Settings(do_sample="sample" in mode, **{**MODE_NEEDS.get(mode, {}), name: value})))
+        shown, back = page.evaluate(
+            """([form, name]) => {
+              document.dispatchEvent(new CustomEvent("dx-set-knobs", { detail: form }));
+              const control = document.getElementById(`dx-knob-${name}`);
+              const shown = control.type === "checkbox" ? control.checked
+                : control.tagName === "SELECT" ? control.selectedOptions[0].text : control.value;
+              return [shown, dx.knobForm];
+            }""",
+            [form, name],
+        )
+        given = form["given"][name]
+        kind = KNOBS[name].kind
+        assert shown == {"bool": given, "early_stopping": str(given)}.get(kind, shown), (name, value)
+        if kind in ("int", "float"):
+            assert float(shown) == given
+        elif kind not in ("bool", "early_stopping"):
+            assert shown == given.replace("\n", "")  # a field of one line
+        assert back == form
+
+
+def test_choosing_early_stopping_by_hand_is_the_same_as_getting_it_from_a_run(app_url, open_page):
+    page = open_page(app_url)
+    show(page, "early-stopping")
+    expect(page.locator("#dx-knob-early_stopping option:checked")).to_have_text("True")
+    page.locator("#dx-knob-early_stopping").select_option("never")
+    expect(page.locator(".dx-whatif")).to_be_visible()
+    page.locator("#dx-knob-early_stopping").select_option("True")
+    expect(page.locator(".dx-whatif")).to_be_hidden()
+
+
+def test_a_list_as_it_was_typed_is_no_what_if(app_url, open_page):
+    page = open_page(app_url)
+    run(page, 1, MINE, bad_words_ids="cat, dog", max_new_tokens="3")
+    page.wait_for_timeout(800)
+    expect(page.locator(".dx-whatif")).to_be_hidden()
+    show(page, "greedy-loop")
+    pick(page, 1)
+    expect(page.locator("#dx-knob-bad_words_ids")).to_have_value("cat, dog")
+    page.wait_for_timeout(800)
+    expect(page.locator(".dx-whatif")).to_be_hidden()
 
 
 # -- Back and Forward
