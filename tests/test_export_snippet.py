@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from transformers import LogitsProcessorList, TemperatureLogitsWarper
 
 from app.export.recipe import recipe_for, recipe_of
-from app.export.snippet import generate_snippet, literal, record_snippet
+from app.export.snippet import DOUBTS, doubts, generate_snippet, literal, record_snippet, snippet_of
 from decoding.errors import NotRecordedError
 from decoding.fork import fork
 from decoding.offline_model import convert, find_gguf, gguf_digest
@@ -208,6 +208,46 @@ def test_code_can_be_written_before_anything_has_run(tiny_folder):
     output = run(generate_snippet(recipe, model=folder))["output"]
     assert output.tolist() == record(lm, CHAT, asked).sequences.tolist()
     assert run(record_snippet(recipe, model=folder))["trace"].sequences.tolist() == output.tolist()
+
+
+# --- and says where it may not -----------------------------------------------------------------------------
+
+
+def test_where_there_is_no_doubt_the_code_gives_the_runs_tokens(lm, tiny_folder):
+    for prompt, asked in RUNS.values():
+        trace = record(tiny_lm(), prompt, Settings(**asked))
+        for style in ("generate", "record"):
+            assert doubts(trace, style) == ()  # and the tests above show that the tokens are the same
+    trace = record(lm, "The capital of France is", Settings(max_new_tokens=3))
+    assert (doubts(trace), doubts(trace, "record")) == (("weights",), ())
+    output = run(record_snippet(trace))["trace"]  # with the offline model itself
+    assert output.sequences.tolist() == trace.sequences.tolist()
+
+
+def test_the_code_says_itself_what_the_page_says_of_it(lm, tiny):
+    forked = fork(record(lm, "The cat", Settings(max_new_tokens=4)), lm, step=1, token_id=9)
+    one_step = Recorder()
+    steps = stream(tiny, "the cat", Settings(max_new_tokens=9), one_step)
+    next(steps)
+    steps.close()
+    bare = record(tiny, "a", Settings(max_new_tokens=2))
+    drawn = replace(bare, mode="sample", seed=None, rng_state=None)
+    own = record(tiny, "a", Settings(max_new_tokens=2), logits_processor=LogitsProcessorList([Mine(2.0)]))
+    words = {
+        "weights": "tokens can differ", "unseeded": "draws other tokens", "reused": "not computed again",
+        "interrupted": "may go on longer", "own": "have to be added",
+    }  # fmt: skip
+    found = set()
+    for trace in (bare, drawn, forked, replace(forked, prefill="reused"), one_step.trace, own):
+        for style in ("generate", "record"):
+            code = " ".join(snippet_of(trace, style).replace("\n# ", " ").split())
+            found.update(doubts(trace, style))
+            assert {name for name in DOUBTS if words[name] in code} == set(doubts(trace, style)), (style, code)
+    assert found == set(DOUBTS)
+
+
+class Mine(TemperatureLogitsWarper):
+    """A processor of the caller's own."""
 
 
 # --- and says no more than it has to ----------------------------------------------------------------------

@@ -46,6 +46,7 @@ class Recipe:
         own: names of processors and stopping criteria of the caller's own.
         interrupted: why the run did not come to an end of its own, or None.
         n_steps: of the run, or None.
+        reuses_prefix: the run's prefix was not computed again.
         versions: of transformers and torch, or None.
     """
 
@@ -61,6 +62,7 @@ class Recipe:
     own: tuple[str, ...] = ()
     interrupted: str | None = None
     n_steps: int | None = None
+    reuses_prefix: bool = False
 
     @property
     def n_prompts(self) -> int:
@@ -102,6 +104,7 @@ def recipe_of(trace: Trace) -> Recipe:
         ),
         interrupted=next((reason for reason in INTERRUPTIONS if reason in trace.stop_reasons), None),
         n_steps=len(trace.steps),
+        reuses_prefix=trace.prefill == "reused",
     )
 
 

@@ -1,8 +1,9 @@
 """A run as code to copy: a `generate()` call, or a call of this library's `record`.
 
-The code holds only parameters that can have had an effect and differ from the default, and gives the same tokens on the
-same kind of device. Everything in a trace is a stranger's: texts and names get into the code as literals and nothing
-else.
+The code holds only parameters that can have had an effect and differ from the default. With the same versions, on the
+same kind of device, it gives the very same tokens (a seed draws the same from torch's own generator as from the
+recorder's), unless there are `doubts`, which it says itself. Everything in a trace is a stranger's: texts and names get
+into the code as literals and nothing else.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from decoding.models import HUB_ID_OF_DEFAULT
 if TYPE_CHECKING:
     from decoding.trace import Trace
 
-__all__ = ["generate_snippet", "literal", "record_snippet", "snippet_of"]
+__all__ = ["DOUBTS", "doubts", "generate_snippet", "literal", "record_snippet", "snippet_of"]
 
 WIDTH = 100  # columns
 DTYPES = ("float32", "bfloat16", "float16", "float64")
@@ -68,6 +69,23 @@ def record_snippet(run: Trace | Recipe, *, model: str | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
+DOUBTS = ("weights", "unseeded", "reused", "interrupted", "own")
+
+
+def doubts(run: Trace | Recipe, style: str = "generate") -> tuple[str, ...]:
+    """Why the code in this style may give other tokens than the run: some of `DOUBTS`; none where it cannot."""
+    recipe = _recipe(run)
+    by_the_library = style == "record" and recipe.settings is not None
+    found = {
+        "weights": recipe.model.source == "package" and not by_the_library,
+        "unseeded": recipe.draws and recipe.seed is None,
+        "reused": recipe.reuses_prefix,
+        "interrupted": recipe.interrupted is not None,
+        "own": bool(recipe.own),
+    }
+    return tuple(name for name in DOUBTS if found[name])
+
+
 def snippet_of(run: Trace | Recipe, style: str = "generate", *, model: str | None = None) -> str:
     """The code in one of the two styles, `generate` or `record`."""
     return (record_snippet if style == "record" else generate_snippet)(run, model=model)
@@ -100,13 +118,15 @@ def _head(recipe: Recipe) -> list[str]:
     model, notes = recipe.model, []
     notes.append(f"Made from a run with transformers {_plain(model.transformers_version)} and torch "
                  f"{_plain(model.torch_version)}, on {_device(recipe)} in {_plain(model.dtype)}.")  # fmt: skip
-    if recipe.draws and recipe.seed is None:
-        notes.append("It drew from torch's global random state, without a seed: this code draws other tokens.")
-    if recipe.interrupted:
-        notes.append(f"{INTERRUPTED[recipe.interrupted]} after {recipe.n_steps} steps; this code may go on longer.")
-    if recipe.own:
-        own = ", ".join(map(_plain, recipe.own))
-        notes.append(f"It used processors or stopping criteria of its own, which have to be added: {own}.")
+    said = {
+        "unseeded": "It drew from torch's global random state, without a seed: this code draws other tokens.",
+        "reused": "Its prefix was not computed again: last bits of the scores can differ here, and so can a token.",
+        "interrupted": f"{INTERRUPTED.get(recipe.interrupted)} after {recipe.n_steps} steps; this code may go on "
+        "longer.",
+        "own": "It used processors or stopping criteria of its own, which have to be added: "
+        f"{', '.join(map(_plain, recipe.own))}.",
+    }  # what is to be said of the weights stands where they are loaded
+    notes += [said[doubt] for doubt in doubts(recipe) if doubt in said]
     return [line for note in notes for line in _comment(note)]
 
 

@@ -28,6 +28,7 @@
         dx.el(
           "figure", { class: "dx-code" },
           dx.el("figcaption", {}, form.label, copyButton(sheet, form)),
+          dx.el("p", { class: "dx-hint" }, form.note),
           dx.el("pre", { tabindex: "0" }, dx.el("code", {}, form.code))
         )
       )
