@@ -397,6 +397,7 @@ def _replay(trace: Trace, replay: Replay) -> Json:
         {
             "prompt": h.prompt,
             "place": h.place,
+            "answer": h.answer,
             "score": float32(h.score),
             "finished": h.finished,
             "text": trace.tokens.plain(h.token_ids) if trace.tokens else "",

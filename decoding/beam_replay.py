@@ -89,10 +89,6 @@ def _returned(trace: Trace, score: Tensor, origin: Tensor, done: Tensor, n_retur
         for place in range(min(n_returned, score.shape[1])):
             step, rank = origin[p, place].tolist()
             if step >= 0:
-                where = p * n_returned + place
-                out.append(
-                    trace.ledger.hypothesis(
-                        p, step, rank, float(score[p, place]), bool(done[p, place]), place=where
-                    )
-                )
+                of = float(score[p, place]), bool(done[p, place])
+                out.append(trace.ledger.hypothesis(p, step, rank, *of, answer=place, n_returned=n_returned))
     return tuple(out)

@@ -72,6 +72,7 @@ class Hypothesis:
         step, rank: the candidate that completed it.
         finished: False for a running beam that was returned, or is shown, without having ended.
         place: its row among `generate`'s sequences, where it was returned; else None.
+        answer: its number among the sequences returned for its prompt, from 0; else None.
         group: beam group.
     """
 
@@ -84,6 +85,7 @@ class Hypothesis:
     rank: int
     finished: bool = True
     place: int | None = None
+    answer: int | None = None
     group: int = 0
 
 
@@ -361,12 +363,25 @@ class Ledger:
         return tuple(int(self.steps[s]["token"][prompt, k]) for s, k in self.row_path(step, row))
 
     def hypothesis(
-        self, prompt: int, step: int, rank: int, score: float, finished: bool = True, place: int | None = None
+        self,
+        prompt: int,
+        step: int,
+        rank: int,
+        score: float,
+        finished: bool = True,
+        *,
+        answer: int | None = None,
+        n_returned: int = 0,
     ) -> Hypothesis:
-        """The sequence that a candidate completes."""
+        """The sequence that a candidate completes.
+
+        Args:
+            answer: its number among the `n_returned` sequences of its prompt; None where it was not returned.
+        """
         path = self.path(step, prompt, rank)
         return Hypothesis(
-            prompt=prompt, score=score, step=step, rank=rank, finished=finished, place=place,
+            prompt=prompt, score=score, step=step, rank=rank, finished=finished, answer=answer,
+            place=None if answer is None else prompt * n_returned + answer,
             token_ids=tuple(int(self.steps[s]["token"][prompt, k]) for s, k in path),
             logprobs=tuple(float(self.steps[s]["logprob"][prompt, k]) for s, k in path),
             sum_logprobs=float(self.steps[step]["score"][prompt, rank]),
@@ -426,7 +441,7 @@ def returned_hypotheses(ledger: Ledger, n_returned: int, length_penalty: float) 
             members = [(step, k, float(last["score"][p, k]) / (step + 1) ** length_penalty, False) for k in ranks]
         for n, (s, k, score, done) in enumerate(members[:n_returned]):
             if s >= 0:  # else a place that nothing ever took; generate() returns the bare prompt for it
-                out.append(ledger.hypothesis(p, s, k, score, done, place=p * n_returned + n))
+                out.append(ledger.hypothesis(p, s, k, score, done, answer=n, n_returned=n_returned))
     return tuple(out)
 
 

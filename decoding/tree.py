@@ -39,7 +39,8 @@ def tree(trace: Trace, prompt: int | None = None) -> networkx.DiGraph:
     Nodes have `kind` ("prompt" or "candidate"), `prompt` and `depth` (0 for a root). Candidates also have the
     fields of `Candidate` (`parent_row` for `parent`), `step`, `token_text`, and where it applies:
 
-    - `place`: rank among the sequences returned for its prompt, from 0;
+    - `place`: its row among all sequences that `generate` returned, as in `Hypothesis`;
+    - `answer`: its number among those returned for its prompt, from 0;
     - `evicted_at`, `evicted_by`: the step at which it was driven out of the pool, and the node that did it;
     - `impossible`: True where the score is −inf, or transformers' stand-in for it.
 
@@ -141,7 +142,7 @@ def _attributes(
     c: dict[str, Any], p: int, step: int, rank: int, text: str, ledger: Ledger, later: dict[str, dict]
 ) -> dict[str, Any]:
     key = (p, step, rank)
-    evicted = later["evicted"].get(key)
+    evicted, returned = later["evicted"].get(key), later["returned"].get(key)
     values = {
         "kind": "candidate", "prompt": p, "depth": step + 1, "step": step, "rank": rank, "parent_row": c["parent"],
         "token_id": c["token"], "token_text": text, "logprob": c["logprob"], "score": c["score"],
@@ -149,7 +150,8 @@ def _attributes(
         "rival": c["rival"] if c["rival"] >= 0 else None, "row": c["row"] if c["row"] >= 0 else None,
         "final_score": c["final_score"],
         "ended_by": ledger.reasons[c["ended_by"]] if c["ended_by"] >= 0 else None,
-        "place": later["place"].get(key), "evicted_at": evicted and evicted[0], "evicted_by": evicted and evicted[1],
+        "place": returned and returned[0], "answer": returned and returned[1],
+        "evicted_at": evicted and evicted[0], "evicted_by": evicted and evicted[1],
         "impossible": True if c["score"] <= NEVER / 10 else None,
     }  # fmt: skip
     return {name: value for name, value in values.items() if value is not None and _finite(value)}
@@ -165,17 +167,12 @@ def _edge(logprob: float) -> dict[str, float]:
 
 
 def _what_came_later(trace: Trace, ledger: Ledger) -> dict[str, dict]:
-    """By (prompt, step, rank): the place among the returned, and when and by whom a hypothesis was evicted."""
-    place: dict[tuple[int, int, int], int] = {}
-    seen: dict[int, int] = {}
+    """By (prompt, step, rank): place and answer of what was returned, and when and by whom a hypothesis was evicted."""
     running = "running" in trace.stop_reasons  # nothing has been returned yet
-    for hypothesis in () if running else trace.hypotheses:
-        n = seen.get(hypothesis.prompt, 0)
-        seen[hypothesis.prompt] = n + 1
-        place[hypothesis.prompt, hypothesis.step, hypothesis.rank] = n
+    returned = {(h.prompt, h.step, h.rank): (h.place, h.answer) for h in (() if running else trace.hypotheses)}
     evicted = {}
     for step in range(len(ledger)):
         for change in ledger.pool_changes(step):
             if change.evicted is not None:
                 evicted[change.prompt, *change.evicted] = (step, node_id(change.prompt, *change.entered))
-    return {"place": place, "evicted": evicted}
+    return {"returned": returned, "evicted": evicted}

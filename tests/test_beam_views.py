@@ -49,7 +49,7 @@ def a_row(**more) -> LedgerRow:
     values = {
         "rank": 1, "text": "␣Lyon", "after": "␣is", "beam": 0, "logprob": math.log(0.25), "score": -2.0,
         "margin": -0.31, "rival": "␣Paris", "rival_rank": 0, "fate": "pruned", "ended_by": None, "final_score": None,
-        "group": 0, "place": None,
+        "group": 0, "answer": None,
     }  # fmt: skip
     return LedgerRow(**(values | more))
 
@@ -126,7 +126,7 @@ def test_the_trees_json_has_a_column_entry_for_every_node(trace):
     data = json.loads(BeamWindow(trace).tree_json(EN, 0))
     n = len(beam_tree(trace).nodes)
     assert all(len(column) in (0, n) for column in data["columns"].values())
-    assert sorted(data["sparse"]["place"].values()) == [0, 1]
+    assert sorted(data["sparse"]["answer"].values()) == [0, 1]
     assert max(data["columns"]["text"]) < len(data["texts"])
 
 
@@ -142,7 +142,7 @@ def test_a_step_in_a_sentence(trace):
 def test_a_run_that_goes_on_has_neither_stopped_nor_returned_anything(trace):
     running = replace(trace, stop_reasons=("running", "running"))
     assert "stopped" not in plain(step_reading(beam_reading(running, len(trace.steps) - 1), EN))
-    assert all(row.place is None for row in ledger_rows(running, len(trace.steps) - 1))
+    assert all(row.answer is None for row in ledger_rows(running, len(trace.steps) - 1))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_run_that_goes_on_has_neither_stopped_nor_returned_anything(trace):
         ({"after": "", "fate": "kept", "margin": 0.31, "rank": 0},
          "“␣Lyon”, rank 1, 25.0% after the prompt: kept, 0.31 above “␣Paris”, the best one dropped."),
         ({"fate": "kept", "margin": None}, "“␣Lyon”, rank 2, 25.0% after “␣is”: kept; there was nobody to drop."),
-        ({"fate": "finished", "margin": None, "final_score": -0.5, "ended_by": "eos", "place": 0},
+        ({"fate": "finished", "margin": None, "final_score": -0.5, "ended_by": "eos", "answer": 0},
          "“␣Lyon”, rank 2, 25.0% after “␣is”: ended (end token) and entered the pool with −0.50. Returned as #1."),
         ({"fate": "finished", "margin": 0.1, "final_score": -0.5, "ended_by": "eos"},
          "“␣Lyon”, rank 2, 25.0% after “␣is”: ended (end token) and entered the pool with −0.50, 0.10 above the "

@@ -103,6 +103,8 @@ def test_the_ledger_has_every_candidate(beams):
         assert r["final_score"] == "" if c.final_score is None else r["ended_by"] == c.ended_by
     places = {int(r["place"]): (int(r["step"]), int(r["rank"])) for r in table if r["place"]}
     assert places == {h.place: (h.step, h.rank) for h in beams.hypotheses}
+    answers = {int(r["place"]): int(r["answer"]) for r in table if r["answer"]}
+    assert answers == {h.place: h.answer for h in beams.hypotheses}
 
 
 def test_a_run_without_beams_has_no_ledger(sampled):

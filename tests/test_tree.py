@@ -73,9 +73,11 @@ def test_the_returned_hypotheses_are_marked_with_their_place(trace):
     for prompt in range(2):
         found = {d["place"]: d for _, d in graph.nodes(data=True) if "place" in d and d["prompt"] == prompt}
         expected = [h for h in trace.hypotheses if h.prompt == prompt]
-        assert sorted(found) == list(range(len(expected)))
-        for place, hypothesis in enumerate(expected):
-            assert (found[place]["step"], found[place]["rank"]) == (hypothesis.step, hypothesis.rank)
+        assert expected and sorted(found) == [h.place for h in expected]
+        for answer, hypothesis in enumerate(expected):
+            node = found[hypothesis.place]
+            assert (node["step"], node["rank"], node["answer"]) == (hypothesis.step, hypothesis.rank, answer)
+            assert trace.sequences[node["place"], trace.prompt_ids.shape[1]] == hypothesis.token_ids[0]
 
 
 def test_an_evicted_hypothesis_says_when_and_by_whom(trace):

@@ -244,7 +244,7 @@ class _Maker:
     @staticmethod
     def _way(tree: Any) -> list[Any]:
         out = {}
-        for node in (node for node in tree.nodes if node.place is not None):
+        for node in (node for node in tree.nodes if node.answer is not None):
             at = node
             while (at.step, at.rank) not in out:
                 out[at.step, at.rank] = at

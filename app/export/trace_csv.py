@@ -34,7 +34,7 @@ TOKEN_COLUMNS = ("step", "row", "rank", "token_id", "token", "chosen", "logit", 
 TOKEN_COLUMNS_AT_THE_END = ("score", "removed_by", "margin", "unit")
 LEDGER_COLUMNS = (
     "step", "prompt", "rank", "parent_row", "token_id", "token", "logprob", "score", "fate", "margin", "rival", "row",
-    "final_score", "ended_by", "group", "place",
+    "final_score", "ended_by", "group", "place", "answer",
 )  # fmt: skip
 
 
@@ -96,7 +96,9 @@ def _of_token(token: HeadToken, stages: list[str]) -> list[Any]:
 
 
 def write_ledger_csv(trace: Trace, file: TextIO) -> None:
-    """Writes a line for each candidate of each step; `place` is its row among the sequences that were returned.
+    """Writes a line for each candidate of each step.
+
+    `place` is its row among all sequences that were returned, `answer` its number among those of its prompt, from 0.
 
     Raises:
         NotRecordedError: the run used no beams.
@@ -106,10 +108,11 @@ def write_ledger_csv(trace: Trace, file: TextIO) -> None:
     out = csv.writer(file)
     out.writerow(LEDGER_COLUMNS)
     returned = () if "running" in trace.stop_reasons else trace.hypotheses
-    places = {(h.prompt, h.step, h.rank): h.place for h in returned}
+    places = {(h.prompt, h.step, h.rank): (h.place, h.answer) for h in returned}
     for step in trace.steps:
         for c in step.candidates:
-            out.writerow([step.index, *_of_candidate(trace, c), places.get((c.prompt, step.index, c.rank))])
+            place, answer = places.get((c.prompt, step.index, c.rank), (None, None))
+            out.writerow([step.index, *_of_candidate(trace, c), place, answer])
 
 
 def _of_candidate(trace: Trace, c: Candidate) -> list[Any]:

@@ -120,6 +120,7 @@ def _hypothesis(trace: Trace, hypothesis: Hypothesis) -> Json:
         "rank": hypothesis.rank,
         "finished": hypothesis.finished,
         "place": hypothesis.place,
+        "answer": hypothesis.answer,
         "group": hypothesis.group,
     }
 

@@ -90,8 +90,8 @@ def node_reading(row: LedgerRow, text: Text, *, n_beams: int, evicted_at: int | 
     out = out + text.pieces(f"beam.node.{key}", **fields)
     if evicted_at is not None:
         out.append(text("beam.node.evicted", step=evicted_at + 1))
-    if row.place is not None:
-        out.append(text("beam.node.place", place=row.place + 1))
+    if row.answer is not None:
+        out.append(text("beam.node.place", place=row.answer + 1))
     return out
 
 
@@ -114,7 +114,7 @@ def step_json(
     Args:
         chosen: rank of the candidate in view.
         sums: of the returned hypotheses; empty while the run goes on.
-        place: the hypothesis whose sum is shown.
+        place: the one of `sums` that is shown, from 0.
         tab: the table in view.
     """
     names = ("ledger", "pool", "sum")
@@ -148,8 +148,8 @@ def ledger_json(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str,
             row.rival, str(row.beam + 1), row.after,
         ]  # fmt: skip
         cells += [str(row.group + 1)] if with_group else []
-        place = None if row.place is None else row.place + 1
-        rows.append({"rank": row.rank, "fate": row.fate, "place": place, "cells": cells})
+        answer = None if row.answer is None else row.answer + 1
+        rows.append({"rank": row.rank, "fate": row.fate, "answer": answer, "cells": cells})
     kept = n_places(reading)
     caption = text("ledger.caption", step=reading.step + 1, n=len(rows), beams=kept)
     tips = {fate: text(f"fate.{fate}.help") for fate in {row.fate for row in reading.rows}}
@@ -212,9 +212,9 @@ def sum_json(sums: tuple[HypothesisSum, ...], text: Text, *, place: int) -> dict
     if shown.sum_logprobs < IMPOSSIBLE:
         note = f"{note} {text('sum.forced')}"
     return {
-        "caption": text(caption, place=shown.place + 1, n=shown.length), "heads": heads, "rows": rows, "feet": feet,
-        "note": note, "label": text("sum.places"), "place": shown.place,
-        "places": [{"place": s.place, "label": f"#{s.place + 1}", "score": _number(s.score)} for s in sums],
+        "caption": text(caption, place=shown.answer + 1, n=shown.length), "heads": heads, "rows": rows, "feet": feet,
+        "note": note, "label": text("sum.places"), "place": sums.index(shown),
+        "places": [{"place": n, "label": f"#{s.answer + 1}", "score": _number(s.score)} for n, s in enumerate(sums)],
     }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def tree_json(view: BeamTree, text: Text, *, run: int, step: int, rank: int, str
     # Few nodes have these: by index.
     sparse = {
         name: {i: value for i, n in enumerate(nodes) if (value := getattr(n, name)) is not None}
-        for name in ("place", "evicted_at")
+        for name in ("answer", "evicted_at")
     }
     sparse["final_score"] = {i: round(n.final_score, DIGITS) for i, n in enumerate(nodes) if n.final_score is not None}
     columns["rival"] = [-1 if n.rival is None else n.rival for n in nodes]

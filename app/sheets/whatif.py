@@ -148,7 +148,7 @@ def _replay_notes(replay: ReplayView | None, text: Text) -> list[str]:
 def _ranks(replay: ReplayView, text: Text) -> dict[str, Any]:
     """The hypotheses in their new order, as a table."""
     rows = [
-        (a.text, str(a.place + 1), "–" if a.was is None else str(a.was + 1), nats(a.score)) for a in replay.answers
+        (a.text, str(a.answer + 1), "–" if a.was is None else str(a.was + 1), nats(a.score)) for a in replay.answers
     ]
     head = [text(f"whatif.replay.{name}") for name in ("text", "place", "was", "score")]
     return {"caption": text("whatif.replay"), "head": head, "rows": rows, "marked": None}

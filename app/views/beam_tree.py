@@ -26,7 +26,7 @@ class TreeNode:
         logprob, score: of the token and of the whole path, in nats; None where it is not finite.
         margin, rival: by how much it lived or died, and against which rank of its step; None for nobody.
         fate, ended_by, final_score, group: as in `Candidate`.
-        place: rank among the returned sequences, from 0, or None.
+        answer: as in `Hypothesis`, where it was returned; else None.
         evicted_at, evicted_by: the step at which it was driven out of the pool, and the index of the one that did.
     """
 
@@ -42,7 +42,7 @@ class TreeNode:
     ended_by: str | None
     final_score: float | None
     group: int
-    place: int | None
+    answer: int | None
     evicted_at: int | None
     evicted_by: int | None
 
@@ -104,4 +104,4 @@ def beam_tree(trace: Trace, prompt: int = 0) -> BeamTree:
     )
 
 
-OPTIONAL = ("logprob", "score", "margin", "rival", "ended_by", "final_score", "place", "evicted_at")
+OPTIONAL = ("logprob", "score", "margin", "rival", "ended_by", "final_score", "answer", "evicted_at")

@@ -41,7 +41,7 @@ class HypothesisSum:
     """A hypothesis' score taken apart.
 
     Attributes:
-        place: rank among the returned, from 0.
+        answer: as in `Hypothesis`.
         finished: False for a running beam that stands in.
         terms: its tokens.
         sum_logprobs: their sum as accumulated in float32.
@@ -51,7 +51,7 @@ class HypothesisSum:
         score_digits: decimals to which the shown sum over the divisor is the score.
     """
 
-    place: int
+    answer: int
     finished: bool
     terms: tuple[SumTerm, ...]
     sum_logprobs: float
@@ -65,11 +65,10 @@ class HypothesisSum:
 
 def hypothesis_sums(trace: Trace, prompt: int = 0) -> tuple[HypothesisSum, ...]:
     """All returned hypotheses of a prompt, best first."""
-    mine = [h for h in trace.hypotheses if h.prompt == prompt]
-    return tuple(hypothesis_sum(trace, h, place) for place, h in enumerate(mine))
+    return tuple(hypothesis_sum(trace, h) for h in trace.hypotheses if h.prompt == prompt)
 
 
-def hypothesis_sum(trace: Trace, hypothesis: Hypothesis, place: int = 0) -> HypothesisSum:
+def hypothesis_sum(trace: Trace, hypothesis: Hypothesis) -> HypothesisSum:
     """The sum behind a hypothesis' score."""
     terms = []
     for step, rank in trace.ledger.path(hypothesis.step, hypothesis.prompt, hypothesis.rank):
@@ -88,7 +87,8 @@ def hypothesis_sum(trace: Trace, hypothesis: Hypothesis, place: int = 0) -> Hypo
     sum_digits = agreeing_digits(added, hypothesis.sum_logprobs)
     quotient = round(hypothesis.sum_logprobs, sum_digits) / divisor
     return HypothesisSum(
-        place=place, finished=hypothesis.finished, terms=tuple(terms), sum_logprobs=hypothesis.sum_logprobs,
+        answer=hypothesis.answer or 0, finished=hypothesis.finished, terms=tuple(terms),
+        sum_logprobs=hypothesis.sum_logprobs,
         length_penalty=penalty, length=len(terms), divisor=divisor, score=hypothesis.score, sum_digits=sum_digits,
         score_digits=agreeing_digits(quotient, hypothesis.score),
     )  # fmt: skip

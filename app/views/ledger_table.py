@@ -27,7 +27,7 @@ class LedgerRow:
         rival: text of the candidate that the margin is measured against, or "".
         rival_rank: its rank, or None.
         fate, ended_by, group: as in `Candidate`.
-        place: rank among the returned sequences, from 0, or None.
+        answer: as in `Hypothesis`, where it was returned; else None.
     """
 
     rank: int
@@ -43,30 +43,29 @@ class LedgerRow:
     ended_by: str | None
     final_score: float | None
     group: int
-    place: int | None
+    answer: int | None
 
 
 def ledger_rows(trace: Trace, step: int, prompt: int = 0) -> tuple[LedgerRow, ...]:
     """The candidates of a step by rank."""
     candidates = {c.rank: c for c in trace.ledger.candidates(step, prompt)}
     before = {} if step == 0 else {c.row: c for c in trace.ledger.candidates(step - 1, prompt) if c.row is not None}
-    places = _places(trace, prompt)
-    return tuple(_row(trace, c, candidates, before, places.get((step, c.rank)), prompt) for c in candidates.values())
+    answers = _answers(trace, prompt)
+    return tuple(_row(trace, c, candidates, before, answers.get((step, c.rank)), prompt) for c in candidates.values())
 
 
-def _row(trace: Trace, c: Candidate, candidates, before, place: int | None, prompt: int) -> LedgerRow:
+def _row(trace: Trace, c: Candidate, candidates, before, answer: int | None, prompt: int) -> LedgerRow:
     parent = before.get(c.parent)
     return LedgerRow(
         rank=c.rank, text=token_text(trace, c.token_id),
         after="" if parent is None else token_text(trace, parent.token_id),
         beam=c.parent - prompt * trace.ledger.n_beams, logprob=c.logprob, score=c.score, margin=c.margin,
         rival="" if c.rival is None else token_text(trace, candidates[c.rival].token_id), rival_rank=c.rival,
-        fate=c.fate, ended_by=c.ended_by, final_score=c.final_score, group=c.group, place=place,
+        fate=c.fate, ended_by=c.ended_by, final_score=c.final_score, group=c.group, answer=answer,
     )  # fmt: skip
 
 
-def _places(trace: Trace, prompt: int) -> dict[tuple[int, int], int]:
+def _answers(trace: Trace, prompt: int) -> dict[tuple[int, int], int]:
     if "running" in trace.stop_reasons:
         return {}
-    mine = [h for h in trace.hypotheses if h.prompt == prompt]
-    return {(h.step, h.rank): n for n, h in enumerate(mine)}
+    return {(h.step, h.rank): h.answer for h in trace.hypotheses if h.prompt == prompt}

@@ -112,9 +112,9 @@ class RowMarks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedAnswer:
-    """A hypothesis as it would have been returned; `was` is its recorded place, None where it was not returned."""
+    """A hypothesis as it would have been returned; `was` is the `answer` it had, None where it was not returned."""
 
-    place: int
+    answer: int
     was: int | None
     score: float
     text: str
@@ -185,17 +185,15 @@ def row_marks(trace: Trace, whatif: WhatIf, row: int) -> RowMarks:
 
 
 def replay_view(trace: Trace, replayed: Replay, prompt: int) -> ReplayView:
-    """A prompt's hypotheses in their new order, with the places they had."""
-    was = {
-        (h.step, h.rank): place
-        for place, h in enumerate(h for h in trace.hypotheses if h.prompt == prompt)
-    }
+    """A prompt's hypotheses in their new order, with the numbers they had."""
+    was = {(h.step, h.rank): h.answer for h in trace.hypotheses if h.prompt == prompt}
     answers = tuple(
         RankedAnswer(
-            place=place, was=was.get((h.step, h.rank)), score=h.score,
+            answer=h.answer, was=was.get((h.step, h.rank)), score=h.score,
             text=_text(trace, h.token_ids[:LONGEST_ANSWER]),
         )
-        for place, h in enumerate(h for h in replayed.hypotheses if h.prompt == prompt)
+        for h in replayed.hypotheses
+        if h.prompt == prompt
     )  # fmt: skip
     return ReplayView(answers=answers, n_steps=replayed.n_steps, decided=replayed.decided)
 

@@ -47,7 +47,7 @@
         const crowd = new Set();
         const hides = inRun && node >= 0 && inRun[node] > 0;
         for (const kid of kids) {
-          const leaf = !goesOn(tree, kid) && !(kid in tree.sparse.place);
+          const leaf = !goesOn(tree, kid) && !(kid in tree.sparse.answer);
           if (folded && leaf && (hides || !opened.has(node)) && tree.children(kid).length === 0) crowd.add(kid);
         }
         const together = hides || crowd.size >= SMALLEST_CROWD;
@@ -92,7 +92,7 @@
     for (let i = 0; i < tree.n; i++) {
       if (tree.fate[i] !== KEPT) continue;
       const on = Array.from(tree.children(i)).filter((kid) => goesOn(tree, kid));
-      if (on.length === 1 && tree.fate[on[0]] === KEPT && !(i in tree.sparse.place)) only[i] = on[0];
+      if (on.length === 1 && tree.fate[on[0]] === KEPT && !(i in tree.sparse.answer)) only[i] = on[0];
     }
     const seen = new Uint8Array(tree.n);
     for (let i = 0; i < tree.n; i++) {
@@ -175,7 +175,7 @@
     for (let at = node; at >= 0; at = tree.parent[at]) path.unshift(at);
     const best = bestEnd(tree);
     for (let at = node; ; ) {
-      const kids = Array.from(tree.children(at)).filter((kid) => goesOn(tree, kid) || kid in tree.sparse.place);
+      const kids = Array.from(tree.children(at)).filter((kid) => goesOn(tree, kid) || kid in tree.sparse.answer);
       if (!kids.length) break;
       at = kids.reduce((a, b) => (best[b] < best[a] ? b : a));
       path.push(at);
@@ -188,7 +188,7 @@
     if (tree.bestEnd) return tree.bestEnd;
     const best = new Float64Array(tree.n).fill(Infinity);
     for (let i = tree.n - 1; i >= 0; i--) {
-      const own = i in tree.sparse.place ? tree.sparse.place[i] : 1e6 - tree.step[i];
+      const own = i in tree.sparse.answer ? tree.sparse.answer[i] : 1e6 - tree.step[i];
       best[i] = Math.min(best[i], own);
       const above = tree.parent[i];
       if (above >= 0) best[above] = Math.min(best[above], best[i]);

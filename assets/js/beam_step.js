@@ -18,7 +18,7 @@
         dx.el("tbody", {}, ...rows.map((row) =>
           dx.el("tr", { "data-rank": row.rank, "data-fate": row.fate }, ...row.cells.map((cell, i) =>
             i === button
-              ? dx.el("th", { scope: "row" }, node(data.step, row.rank, cell), row.place ? dx.el("b", { class: "dx-place" }, `#${row.place}`) : null)
+              ? dx.el("th", { scope: "row" }, node(data.step, row.rank, cell), row.answer ? dx.el("b", { class: "dx-place" }, `#${row.answer}`) : null)
               : i === fate
                 ? dx.el("td", {}, dx.el("span", { class: "dx-fate", "data-fate": row.fate, "data-tip": tips[row.fate] }, cell))
                 : dx.el("td", {}, cell))))));

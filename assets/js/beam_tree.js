@@ -44,7 +44,7 @@
 
     // --- what is drawn ---------------------------------------------------------------------------------------
 
-    const fateOf = (i) => (i in tree.sparse.place ? RETURNED : tree.fate[i]);
+    const fateOf = (i) => (i in tree.sparse.answer ? RETURNED : tree.fate[i]);
     const textOf = (i) => tree.texts[tree.text[i]];
     /** The node of a rank; a step may lack some ranks (a beam group whose search is over has no candidates). */
     const nodeAt = (step, rank) => {
@@ -147,7 +147,7 @@
           if (row >= 9 && px >= 26) put(x + 7 / px, y, `+${item.hidden.length}`, "middle right", colours.muted);
           return;
         }
-        const fate = fateOf(item.node), place = tree.sparse.place[item.node];
+        const fate = fateOf(item.node), place = tree.sparse.answer[item.node];
         const rank = place === undefined ? "" : `<b>#${place + 1}</b> `;
         if (!roomy && !rank) return;
         if (item.kind === "run") {
@@ -529,7 +529,7 @@
         out.push(filled(rival ? l["tip.rival"] : l["tip.margin"], { margin, rival }));
       }
       if (i in tree.sparse.final_score) out.push(filled(l["tip.final"], { final: nats(tree.sparse.final_score[i]) }));
-      if (i in tree.sparse.place) out.push(filled(l["tip.place"], { place: tree.sparse.place[i] + 1 }));
+      if (i in tree.sparse.answer) out.push(filled(l["tip.place"], { place: tree.sparse.answer[i] + 1 }));
       if (i in tree.sparse.evicted_at) out.push(filled(l["tip.evicted"], { step: tree.sparse.evicted_at[i] + 1 }));
       return out.join("\n");
     };
