@@ -169,6 +169,34 @@ def test_what_became_of_a_candidate(more, words):
     assert plain(node_reading(a_row(**more), ZH, n_beams=4)).startswith("“␣Lyon”，名次")
 
 
+def test_in_diverse_beams_every_sentence_names_the_group(tiny):
+    groups = {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 1.0, "num_return_sequences": 4}
+    trace = record(tiny, ["the cat", "a"], Settings(**groups, max_new_tokens=6))
+    for step in range(len(trace.steps)):
+        reading = beam_reading(trace, step, 1)
+        assert reading.n_groups == 2
+        for row in reading.firsts:
+            better = [r for r in reading.rows if r.group == row.group and r.fate == "kept" and r.score > row.score]
+            assert row.fate == "kept" and not better
+            assert f"group {row.group + 1} kept “{row.text}” first" in plain(step_reading(reading, EN))
+        if reading.missed is not None and reading.firsts:
+            said = plain(step_reading(reading, EN))
+            assert f"group {reading.missed.group + 1}" in said.partition(f"“{reading.missed.text}”")[2]
+        for row in reading.rows:
+            words = [plain(node_reading(row, text, n_beams=4, n_groups=2)) for text in (EN, ZH)]
+            assert f"in group {row.group + 1}, rank {row.rank + 1}" in words[0]
+            assert f"第 {row.group + 1} 组" in words[1]
+            if row.rival:  # a group competes with itself alone
+                assert next(r for r in reading.rows if r.rank == row.rival_rank).group == row.group
+    caption = json.loads(BeamWindow(trace).tables_json(EN))["ledger"]["caption"]
+    assert caption.endswith("for 4 places, 2 in each of 2 groups")
+    pruned = a_row(group=1)
+    assert plain(node_reading(pruned, EN, n_beams=4, n_groups=2)) == (
+        "“␣Lyon” in group 2, rank 2, 25.0% after “␣is”: pruned, 0.31 short of “␣Paris”, the last one that the "
+        "group kept."
+    )
+
+
 def test_a_window_stays_within_the_trace_whatever_is_asked(trace):
     window = BeamWindow(trace)
     wishes = [

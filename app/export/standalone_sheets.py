@@ -219,7 +219,9 @@ class _Maker:
             words = {}
             for row in reading.rows if len(tree.nodes) <= MOST_WORDED else ():
                 node = tree.node(step, row.rank)
-                words[row.rank] = node_reading(row, text, n_beams=n_places(reading), evicted_at=node.evicted_at)
+                words[row.rank] = node_reading(
+                    row, text, n_beams=n_places(reading), n_groups=reading.n_groups, evicted_at=node.evicted_at
+                )
             out[prompt, step] = {"table": table, "reading": step_reading(reading, text), "words": words, "nodes": {},
                                  "packed": []}  # fmt: skip
         return out

@@ -16,6 +16,7 @@ from app.views.pool_table import PoolRow
 __all__ = ["node_reading", "step_json", "step_reading", "words_json"]
 
 LONGEST_LIST = 3
+MOST_GROUPS = 4  # named in a sentence
 POOL_DIGITS = 4
 IMPOSSIBLE = -1.0e8  # transformers' −1e9 and what is added to it
 
@@ -28,7 +29,9 @@ def words_json(reading: BeamReading, row: LedgerRow, text: Text, *, prompt: int,
             "step": reading.step,
             "rank": row.rank,
             "reading": step_reading(reading, text),
-            "node": node_reading(row, text, n_beams=n_places(reading), evicted_at=evicted_at),
+            "node": node_reading(
+                row, text, n_beams=n_places(reading), n_groups=reading.n_groups, evicted_at=evicted_at
+            ),
         }
     )
 
@@ -39,19 +42,26 @@ def n_places(reading: BeamReading) -> int:
 
 
 def step_reading(reading: BeamReading, text: Text) -> Sentence:
-    """The step in one sentence."""
-    step = reading.step + 1
+    """The step in one sentence; in diverse beam search each group is named, since it has places of its own."""
+    step, in_group = reading.step + 1, ".group" if reading.n_groups > 1 else ""
     if reading.first is None:
         parts = [text.pieces("beam.read.none", step=step)]
+    elif in_group:
+        kept = [text("beam.read.kept.group", text=row.text, group=row.group + 1) for row in reading.firsts]
+        parts = [text.pieces("beam.read.first.group", step=step, kept=_listed(kept, text, MOST_GROUPS))]
     else:
         parts = [text.pieces("beam.read.first", step=step, first=reading.first.text)]
     if reading.missed is not None and reading.first is not None:
-        gap = abs(reading.missed.margin)
-        key = "tied" if gap < 0.005 else "missed"
-        parts.append(text.pieces(f"beam.read.{key}", missed=reading.missed.text, gap=nats(gap)))
+        gap, missed = abs(reading.missed.margin), reading.missed
+        key = f"beam.read.{'tied' if gap < 0.005 else 'missed'}{in_group}"
+        parts.append(text.pieces(key, missed=missed.text, gap=nats(gap), group=missed.group + 1))
     if reading.finished:
-        parts.append(text.pieces("beam.read.finished", names=_names(reading.finished, text)))
-    parts += [text.pieces("beam.read.evicted", text=row.text) for row in reading.pool.rows if row.change == "out"]
+        parts.append(text.pieces("beam.read.finished", names=_names(reading.finished, text, in_group)))
+    parts += [
+        text.pieces(f"beam.read.evicted{in_group}", text=row.text, group=row.group + 1)
+        for row in reading.pool.rows
+        if row.change == "out"
+    ]
     if reading.others:
         parts.append(text.pieces("beam.read.others", n=len(reading.others)))
     if reading.stop_reason:
@@ -60,10 +70,13 @@ def step_reading(reading: BeamReading, text: Text) -> Sentence:
     return _joined(parts, text("beam.read.join")) + [text("beam.read.end")]
 
 
-def _names(rows: tuple[LedgerRow, ...], text: Text) -> str:
-    names = [text("beam.quoted", text=row.text) for row in rows[:LONGEST_LIST]]
-    more = ["…"] if len(rows) > LONGEST_LIST else []
-    return text("beam.read.and").join([*names, *more])
+def _names(rows: tuple[LedgerRow, ...], text: Text, in_group: str) -> str:
+    return _listed([text(f"beam.quoted{in_group}", text=row.text, group=row.group + 1) for row in rows], text)
+
+
+def _listed(words: list[str], text: Text, most: int = LONGEST_LIST) -> str:
+    more = ["…"] if len(words) > most else []
+    return text("beam.read.and").join([*words[:most], *more])
 
 
 def _joined(parts: list[Sentence], between: str) -> Sentence:
@@ -73,18 +86,26 @@ def _joined(parts: list[Sentence], between: str) -> Sentence:
     return out
 
 
-def node_reading(row: LedgerRow, text: Text, *, n_beams: int, evicted_at: int | None = None) -> Sentence:
-    """What became of a candidate: by how much it lived or died, and against whom."""
+def node_reading(
+    row: LedgerRow, text: Text, *, n_beams: int, n_groups: int = 1, evicted_at: int | None = None
+) -> Sentence:
+    """What became of a candidate: by how much it lived or died, and against whom; in diverse beams in which group."""
     after = text("beam.quoted", text=row.after) if row.after else text("beam.node.start")
-    out = text.pieces("beam.node", text=row.text, rank=row.rank + 1, p=percent(_probability(row)), after=after)
+    out = text.pieces(
+        "beam.node" if n_groups == 1 else "beam.node.in_group", text=row.text, rank=row.rank + 1, after=after,
+        p=percent(_probability(row)), group=row.group + 1,
+    )  # fmt: skip
     key = row.fate
     if row.margin is None:
         key += "" if row.fate == "finished" else ".alone" if text.has(f"beam.node.{row.fate}.alone") else ""
     elif row.fate == "finished":
         key += ".over"
+    if n_groups > 1 and text.has(f"beam.node.{key}.group"):
+        key += ".group"
     fields = {
         "margin": "–" if row.margin is None else nats(abs(row.margin)),
-        "rival": row.rival, "final": "–" if row.final_score is None else nats(row.final_score), "n": n_beams,
+        "rival": row.rival, "final": "–" if row.final_score is None else nats(row.final_score),
+        "n": n_beams // n_groups,
         "why": text.or_else(f"stop.{row.ended_by}", row.ended_by or ""),
     }  # fmt: skip
     out = out + text.pieces(f"beam.node.{key}", **fields)
@@ -151,7 +172,10 @@ def ledger_json(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str,
         answer = None if row.answer is None else row.answer + 1
         rows.append({"rank": row.rank, "fate": row.fate, "answer": answer, "cells": cells})
     kept = n_places(reading)
-    caption = text("ledger.caption", step=reading.step + 1, n=len(rows), beams=kept)
+    caption = text(
+        "ledger.caption.groups" if with_group else "ledger.caption", step=reading.step + 1, n=len(rows), beams=kept,
+        each=kept // n_groups, groups=n_groups,
+    )  # fmt: skip
     tips = {fate: text(f"fate.{fate}.help") for fate in {row.fate for row in reading.rows}}
     return {"caption": caption, "heads": heads, "rows": rows, "tips": tips, "button": 1, "fate": 2}
 

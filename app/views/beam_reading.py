@@ -23,7 +23,9 @@ class BeamReading:
         rows: its candidates.
         pool: after it.
         first: the kept candidate that stands highest, or None where nothing was kept.
-        missed: the pruned candidate that stands highest, or None.
+        firsts: in each group of a diverse search, the kept candidate that stands highest; groups are searched, and
+            ranked, one after the other.
+        missed: the pruned candidate that came nearest to a place, or None.
         finished: those that entered the pool.
         others: those that ended and did not.
         stop_reason: why the search stopped here, or "" where it went on.
@@ -33,22 +35,30 @@ class BeamReading:
     rows: tuple[LedgerRow, ...]
     pool: Pool
     first: LedgerRow | None
+    firsts: tuple[LedgerRow, ...]
     missed: LedgerRow | None
     finished: tuple[LedgerRow, ...]
     others: tuple[LedgerRow, ...]
     stop_reason: str
+
+    @property
+    def n_groups(self) -> int:
+        """Beam groups in diverse beam search, else 1."""
+        return len(self.pool.worst)
 
 
 def beam_reading(trace: Trace, step: int, prompt: int = 0) -> BeamReading:
     """The facts of a step."""
     rows = ledger_rows(trace, step, prompt)
     pruned = [row for row in rows if row.fate == "pruned" and row.margin is not None]
+    kept = [row for row in rows if row.fate == "kept"]
     reasons = trace.stop_reasons
     return BeamReading(
         step=step,
         rows=rows,
         pool=pool_view(trace, step, prompt),
-        first=next((row for row in rows if row.fate == "kept"), None),
+        first=kept[0] if kept else None,
+        firsts=tuple({row.group: row for row in reversed(kept)}[group] for group in sorted({r.group for r in kept})),
         missed=max(pruned, key=lambda row: row.margin, default=None),
         finished=tuple(row for row in rows if row.fate == "finished"),
         others=tuple(row for row in rows if row.fate in ("ended_outside", "beaten")),

@@ -523,6 +523,7 @@
         p: percent(tree.logprob[i]), score: nats(tree.score[i]),
       };
       const out = [textOf(i), filled(l.tip, fields)];
+      if (tree.n_groups > 1) out.push(filled(l.group, { n: tree.group[i] + 1 }));
       if (tree.margin[i] !== null) {
         const margin = (tree.margin[i] > 0 ? "+" : "") + nats(tree.margin[i]);
         const rival = tree.rival[i] < 0 ? "" : textOf(nodeAt(tree.step[i], tree.rival[i]));

@@ -22,7 +22,7 @@ def test_a_token_chosen_instead_starts_a_run_beside_the_first(open_page, app_url
     assert lines.nth(0).locator(".dx-fresh").inner_text() == "".join(first)
     assert lines.nth(1).locator(".dx-shared").inner_text() == "".join(first[:step])
     assert lines.nth(1).locator("mark").inner_text() == taken
-    assert "not computed again" not in page.locator(".dx-run button").nth(1).get_attribute("data-tip")
+    assert "not computed again" not in page.locator(".dx-run [data-act=pick]").nth(1).get_attribute("data-tip")
     page.click('.dx-run [data-number="0"]')
     page.wait_for_function(f"document.querySelectorAll('.dx-token').length === {len(first)}")
     assert page.locator(".dx-token").all_inner_texts() == first
@@ -37,7 +37,7 @@ def test_a_fork_of_a_run_made_here_reuses_what_was_computed(open_page, app_url):
     page.click(".dx-fork-go")
     page.wait_for_function("document.querySelectorAll('.dx-run').length === 3")  # the example, the run, its fork
     page.wait_for_selector("#dx-stop[disabled]")
-    assert "not computed again" in page.locator(".dx-run button").nth(2).get_attribute("data-tip")
+    assert "not computed again" in page.locator(".dx-run [data-act=pick]").nth(2).get_attribute("data-tip")
     details = page.locator(".dx-run-detail").all_inner_texts()
     assert details[:2] == ["recorded example · Sample", "same settings"]
     assert details[2].startswith("fork of run 2 at step ")
