@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -225,8 +226,14 @@ def test_a_file_that_is_no_trace_is_said_to_be_none(tmp_path: Path, capsys, comm
 
 @pytest.fixture
 def launched(monkeypatch) -> list[dict]:
+    """What the page was launched with, and under `probed` where a free port was looked for before that.
+
+    Whether one is free here and now is no matter of these tests.
+    """
     calls: list[dict] = []
-    monkeypatch.setattr(app.page, "launch", lambda **arguments: calls.append(arguments))
+    probed: list[tuple[str, int]] = []
+    monkeypatch.setattr("app.__main__._check_port", lambda *where: probed.append(where))
+    monkeypatch.setattr(app.page, "launch", lambda **arguments: calls.append({**arguments, "probed": probed[-1]}))
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     return calls
@@ -234,8 +241,30 @@ def launched(monkeypatch) -> list[dict]:
 
 def test_the_page_is_served_to_this_machine_alone_unless_asked(launched: list[dict]) -> None:
     assert main([]) == 0
-    assert (launched[0]["host"], launched[0]["port"]) == ("127.0.0.1", 7860)
+    assert (launched[0]["host"], launched[0]["port"]) == launched[0]["probed"] == ("127.0.0.1", 7860)
     assert (launched[0]["model"], launched[0]["trace_path"]) == ("smollm2-135m", None)
+
+
+@pytest.mark.parametrize("command", [["serve"], ["open", "run.trace"]])
+def test_a_port_in_use_is_said_before_the_page_is_loaded(monkeypatch, capsys, command: list[str]) -> None:
+    monkeypatch.setattr(app.page, "launch", lambda **arguments: pytest.fail("launched"))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert main([*command, "--port", str(port)]) == 2
+    said = capsys.readouterr().err
+    assert f"cannot serve at 127.0.0.1, port {port}: " in said and "name a free port with --port" in said
+
+
+def test_a_free_port_is_served(monkeypatch) -> None:
+    launched: list[dict] = []
+    monkeypatch.setattr(app.page, "launch", lambda **arguments: launched.append(arguments))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+    assert main(["--port", str(port)]) == 0
+    assert launched[0]["port"] == port
 
 
 def test_options_without_a_command_are_those_of_serve(launched: list[dict]) -> None:

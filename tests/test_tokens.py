@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
 
 import numpy as np
@@ -23,6 +22,7 @@ from transformers import (
 
 from decoding.errors import TraceFileError
 from decoding.tokens import TokenTable
+from tests.counted_work import lines_of
 
 BYTE_PIECES = {f"<0x{b:02X}>": 10 + b for b in range(256)}
 
@@ -110,13 +110,9 @@ def test_ids_beyond_the_tokenizer_show_their_number(tokenizer):
     assert wide.plain([49_999]) == "#49999"
 
 
-def test_a_table_of_49_000_tokens_takes_less_than_half_a_second(tokenizer):
-    def seconds() -> float:
-        start = time.process_time()  # not the clock on the wall: other work on the machine does not count
-        TokenTable.from_tokenizer(tokenizer, 49_152)
-        return time.process_time() - start
-
-    assert min(seconds() for _ in range(3)) < 0.5
+def test_a_table_of_49_000_tokens_takes_a_few_lines_of_python_for_each(tokenizer):
+    """The page waits for it; `make bench` has the seconds."""
+    assert lines_of(lambda: TokenTable.from_tokenizer(tokenizer, 49_152)) < 20 * 49_152
 
 
 def test_byte_level_tokenizer_built_by_hand():
