@@ -19,12 +19,12 @@ from app.export.standalone import notebook_html, standalone_html
 from decoding import Settings, record
 from decoding.trace import Trace
 from tests.hand_made import HOSTILE, hand_made_trace
+from tests.page.conftest import PATIENCE
 from tests.page.test_accessibility import grave_findings
 from tests.page.test_hostile_tokens import hover_over_everything
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 30_000  # milliseconds
 DRAWN = "#dx-waterfall [data-drawn]:not([data-drawn=''])"
 MOST_MB = 8.0  # `make bench` has the seconds
 WHEN_DRAWN = f"""
