@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from decoding.errors import SettingError
 from decoding.knobs import KNOBS, Knob, Mode
+from decoding.spellings import spellings, tokens_that_are
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -175,6 +176,8 @@ def _check_together(s: Settings) -> None:
 def _as_generate_takes_it(knob: Knob, value: Any, tokenizer: PreTrainedTokenizerBase | None) -> Any:
     if knob.kind == "text_list":
         return list(value)
+    if knob.kind == "token_list" and knob.name.endswith("suppress_tokens"):
+        return [token_id for item in value for token_id in _single_tokens(knob, item, tokenizer)]
     if knob.kind == "token_list":
         ids = [_token_id(knob, item, tokenizer) for item in value]
         only_one = knob.name == "forced_bos_token_id" or len(ids) == 1 and knob.name.endswith("_token_id")
@@ -189,26 +192,51 @@ def _as_generate_takes_it(knob: Knob, value: Any, tokenizer: PreTrainedTokenizer
 
 
 def _token_id(knob: Knob, item: int | str, tokenizer: PreTrainedTokenizerBase | None) -> int:
+    """The one token that a text is: as a text begins, for the token that comes first; else without a space."""
     if isinstance(item, int):
         return item
     ids = _encode(knob, item, tokenizer)
-    if len(ids) != 1:
-        raise knob.wrong(item, f"{item!r} is {len(ids)} tokens {ids} for this model; give one token, or its id")
-    return ids[0]
+    exact = [] if knob.name == "forced_bos_token_id" else tokens_that_are(tokenizer, item)
+    if len(ids) != 1 and not exact:
+        raise _not_one(knob, item, ids)
+    return ids[0] if len(ids) == 1 and ids[0] in exact or not exact else exact[0]
+
+
+def _single_tokens(knob: Knob, item: int | str, tokenizer: PreTrainedTokenizerBase | None) -> list[int]:
+    """The single tokens among the ways in which a text is written."""
+    if isinstance(item, int):
+        return [item]
+    runs = _spellings(knob, item, tokenizer)
+    singles = [ids[0] for ids in runs if len(ids) == 1]
+    if not singles:
+        raise _not_one(knob, item, runs[0])
+    return singles
 
 
 def _spellings(knob: Knob, item: str | tuple[int, ...], tokenizer: PreTrainedTokenizerBase | None) -> list[list[int]]:
     """A word is other tokens inside a sentence than at its start: both are meant."""
     if not isinstance(item, str):
         return [list(item)]
-    both = [_encode(knob, item, tokenizer), _encode(knob, " " + item.lstrip(" "), tokenizer)]
-    return [ids for n, ids in enumerate(both) if ids and ids not in both[:n]]
+    if tokenizer is None:
+        raise _no_tokenizer(knob, item)
+    runs = spellings(tokenizer, item)
+    if not runs:
+        raise knob.wrong(item, f"this model's vocabulary cannot spell {item!r}, so it never comes; leave it out")
+    return runs
 
 
 def _encode(knob: Knob, text: str, tokenizer: PreTrainedTokenizerBase | None) -> list[int]:
     if tokenizer is None:
-        raise knob.wrong(text, "texts need a tokenizer to become token ids; give the ids")
+        raise _no_tokenizer(knob, text)
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _no_tokenizer(knob: Knob, text: str) -> SettingError:
+    return knob.wrong(text, "texts need a tokenizer to become token ids; give the ids")
+
+
+def _not_one(knob: Knob, item: str, ids: list[int]) -> SettingError:
+    return knob.wrong(item, f"{item!r} is {len(ids)} tokens {ids} for this model; give one token, or its id")
 
 
 def watermarking(arguments: dict[str, Any]) -> Any:
