@@ -371,12 +371,17 @@ _TABLE = (
          help="Contrastive search: weighs the model's confidence against similarity to what was said before."),
     # -- constraints
     Knob(name="bad_words_ids", kind="sequence_list", group="constraints",
-         help="Texts (or token sequences) that must not appear. A text is banned with and without a leading space."),
+         help="Texts (or token sequences) that must not appear. A text is banned with and without a leading space, as "
+              "the tokenizer writes it; the model may still spell it in smaller pieces, or inside a longer token."),
     Knob(name="sequence_bias", kind="sequence_bias", group="constraints",
-         help="Adds a bias to the token that would complete a sequence: positive makes it likelier."),
-    Knob(name="suppress_tokens", kind="token_list", group="constraints", help="Tokens banned at every step."),
+         help="Adds a bias to the token that would complete a sequence: positive makes it likelier. A text counts "
+              "with and without a leading space."),
+    Knob(name="suppress_tokens", kind="token_list", group="constraints",
+         help="Tokens banned at every step. A text stands for the tokens that are it, with and without a leading "
+              "space; one that begins with a space for that alone."),
     Knob(name="begin_suppress_tokens", kind="token_list", group="constraints",
-         help="Tokens banned at the first step."),
+         help="Tokens banned at the first step. A text stands for the tokens that are it, with and without a "
+              "leading space."),
     Knob(name="forced_bos_token_id", kind="token_list", group="constraints",
          help="The token forced to come first (encoder–decoder models; it acts where the text so far has one token)."),
     Knob(name="forced_eos_token_id", kind="token_list", group="constraints",
