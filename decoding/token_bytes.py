@@ -2,7 +2,9 @@
 
 A token's spelling is not its text: `Ġcat`, `▁cat` and `cat` can all be " cat", `##s` is "s", `<0xE2>` is a third of a
 character. What turns one into the other is the decoder, and it does so with added tokens, too: a byte-level one takes
-the letter đ of the added token `đem` for the byte 0x11.
+the letter đ of the added token `đem` for the byte 0x11. transformers' stop strings are looked for in the same bytes,
+but for one thing: of an added token that the tokenizer's normalizer changes (`Ġodd` into `godd` where capitals are
+made small) they see the token as it was added, while the text has it changed.
 """
 
 from __future__ import annotations

@@ -88,8 +88,8 @@ class TokenTable:
         for token, i in vocab.items():
             pieces[i] = to_bytes(token)
         flags[list(vocab.values())] |= _KNOWN
-        for i, token in added.items():
-            pieces[i] = to_bytes(token.content)
+        for i in added:  # by id: where the tokenizer changes texts first, it writes the changed one
+            pieces[i] = to_bytes(tokenizer.convert_ids_to_tokens(i))
             flags[i] |= _KNOWN | _ADDED
         flags[[i for i in special if i < n_tokens]] |= _SPECIAL
         return cls._from_pieces(pieces, flags)

@@ -18,6 +18,7 @@ CORPUS = (
     "the cat sat on the mat, and the dog sat on the cat. (cat) [dog] cats dogs concat",
     "The capital of France is Paris (Paris). Rome is the capital of Italy; it's not in France, don't ask.",
     "def decode(logits):\n    return logits.argmax(-1)\n\n    cat = 1234",
+    "abcdefghijklmnopqrstuvwxyz a b c d e f g h i j k l m n o p q r s t u v w x y z",
     "a cat's dog's mat 12 34 56, 1234, 2026: they'll say we've seen café and 北京, 北京是 🙂",
 ) * 3
 LLAMA3 = (
