@@ -153,6 +153,10 @@ class TokenTable:
         """Whether the id is a special token's."""
         return 0 <= token_id < len(self) and bool(self.flags[token_id] & _SPECIAL)
 
+    def is_partial(self, token_id: int) -> bool:
+        """Whether the token alone is no whole characters, as `TokenText.is_partial`."""
+        return not _is_whole(self.bytes(token_id))
+
     def bytes(self, token_id: int) -> bytes:
         """The bytes that the token adds to the text; empty where there is no such token."""
         if not 0 <= token_id < len(self):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from app.export.float32 import float32
 from app.views.step_head import HeadToken, StepHead, chosen_tokens, is_open, step_head
-from app.views.token_text import token_text
+from app.views.token_text import completed, token_text
 from decoding.errors import NotRecordedError
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _rows(trace: Trace, step: Step, n_head: int) -> list[Json]:
 
 def row_json(trace: Trace, step: Step, row: int, n_head: int = HEAD) -> Json:
     """What a step made of a row of the scores."""
-    out: Json = {"row": row, "chosen": _tokens(trace, chosen_tokens(step, row))}
+    out: Json = {"row": row, "chosen": [_token(trace, i) for i in chosen_tokens(step, row)]}
     try:
         out |= _head(step_head(trace, step=step.index, row=row, n_tokens=n_head))
         if trace.mode == "contrastive_search":
@@ -214,7 +214,17 @@ def _pool_change(change: PoolChange) -> Json:
 
 
 def _tokens(trace: Trace, ids: Iterable[int]) -> list[Json]:
-    return [{"id": int(token_id), "text": token_text(trace, int(token_id))} for token_id in ids]
+    """The tokens of a sequence; one of bytes that completes a character has it as `completes`."""
+    tokens, before = [], []
+    for token_id in map(int, ids):
+        whole = completed(trace, before, token_id)
+        tokens.append(_token(trace, token_id) | ({"completes": whole} if whole else {}))
+        before.append(token_id)
+    return tokens
+
+
+def _token(trace: Trace, token_id: int) -> Json:
+    return {"id": token_id, "text": token_text(trace, token_id)}
 
 
 # --- numbers ----------------------------------------------------------------------------------------------
