@@ -365,6 +365,16 @@ class Trace:
             raise NotRecordedError(f"step must be in [0, {n - 1}], got {step}; the run has {n} steps")
         return self.steps[step].scores(row=row, stage=stage)
 
+    def source(self, prompt: int = 0) -> list[int]:
+        """The ids that an encoder–decoder model's encoder read for a prompt, padding left out.
+
+        Empty for models without an encoder, and where what it read is not known.
+        """
+        if self.encoder_ids is None:
+            return []
+        read = self.encoder_ids[prompt]
+        return (read if self.encoder_mask is None else read[self.encoder_mask[prompt].bool()]).tolist()
+
     def text(self, row: int = 0) -> str:
         """What a row generated, as text without special tokens; token ids where no tokenizer was at hand.
 

@@ -86,7 +86,7 @@ def run_json(trace: Trace, n_head: int = HEAD) -> Json:
         "prompts": None if trace.prompts is None else list(trace.prompts),
         "messages": None if trace.messages is None else [list(chat) for chat in trace.messages],
         "prompt_tokens": _prompts(trace, trace.prompt_ids[::each], trace.prompt_mask[::each]),
-        "encoder_tokens": _prompts(trace, trace.encoder_ids, trace.encoder_mask) if encoder else None,
+        "encoder_tokens": [_tokens(trace, trace.source(i)) for i in range(len(trace.encoder_ids))] if encoder else None,
         "stages": [_parameters(asdict(stage)) for stage in trace.stages],
         "answers": _answers(trace),
     }

@@ -88,6 +88,15 @@ EN: dict[str, str] = {
     "row.tip.prompt": "{kind}prompt token · id {id}",
     "row.kind.special": "special token · ",
     "row.kind.bytes": "part of a character: {joined} · ",
+    "row.kind.no_character": "bytes that form no character · ",
+    "row.part": "{text}, part of {joined}",
+    "row.tip.joined": "{n} tokens make this character:\n{parts}",
+    "row.tip.joined.part": "{text} · id {id}",
+    "row.source": "encoder read",
+    "row.source.tip": "{n} tokens that the encoder read. The decoder looks at them at every step; it does not go on "
+    "from them.",
+    "row.decoder": "decoder",
+    "row.decoder.tip": "From here on the decoder writes: first the token that it starts from, then what it decoded.",
     "row.probability": "Probability",
     "row.surprisal": "Surprisal",
     "row.entropy": "Entropy",
@@ -208,6 +217,11 @@ EN: dict[str, str] = {
     "fact.memory": "At each step the scores of all {vocab} tokens are kept, before and after every stage, without "
     "loss: {size} in all.",
     "fact.stop": "ended by",
+    "fact.source": "encoder read",
+    "fact.source.tip": "What the encoder read, in tokens: {n}. The decoder looks at it at every step.",
+    "fact.source.several": "{first} (the first of {n})",
+    "fact.source.unknown": "not recorded",
+    "fact.source.unknown.tip": "This recording does not say what the encoder read.",
     "fact.mode": "mode",
     "fact.example": "recorded example",
     "fact.example.tip": "A run that was recorded beforehand and comes with the program. Press Run to record your "

@@ -223,11 +223,7 @@ def _start(run: Run, row: int) -> tuple[list[int], list[int]]:
     prompt = prompt_of_row(trace, row)
     first = min(prompt * trace.rows_per_prompt, trace.n_rows - 1)
     ids = trace.prompt_ids[first, : run.start][trace.prompt_mask[first, : run.start].bool()].tolist()
-    if trace.encoder_ids is None:
-        return [], ids
-    mask = trace.encoder_mask
-    read = trace.encoder_ids[prompt] if mask is None else trace.encoder_ids[prompt][mask[prompt].bool()]
-    return read.tolist(), ids
+    return trace.source(prompt), ids
 
 
 def _cells(trace: Trace, side: Side) -> list[Cell]:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from decoding.trace import Trace
 
 __all__ = [
-    "LONGEST_CHARACTER", "candidate_text", "completed", "completed_at", "cut", "shown", "split_text", "token_after", "token_text", "tokens_within",
-    "whole_text", "whole_texts",
+    "LONGEST_CHARACTER", "candidate_text", "completed", "completed_at", "cut", "shown", "split_text", "token_after",
+    "token_text", "tokens_within", "whole_text", "whole_texts",
 ]  # fmt: skip
 
 NAMELESS = "⋯"  # a compact trace does not know which token of its histogram stands here
