@@ -87,7 +87,7 @@ def kinds_of_run() -> dict[str, Trace]:
             lm, "a", Settings(num_beams=4, num_beam_groups=2, diversity_penalty=1.0, max_new_tokens=4)
         ),
         "contrastive": record(lm, "the cat", Settings(penalty_alpha=0.6, top_k=4, max_new_tokens=3)),
-        "T5": record(tiny_lm("t5"), "the cat", Settings(max_new_tokens=3)),
+        "T5": record(tiny_lm("t5"), "the café", Settings(max_new_tokens=3)),
         "drop-in": drop_in.trace,
         "fork": fork(sampled, lm, step=1, token_id=40),
         "compact": compact(sampled, head=30),

@@ -14,8 +14,7 @@ from decoding.errors import SettingError
 from decoding.models import LanguageModel
 from decoding.spellings import spellings, tokens_that_are
 from decoding.token_bytes import byte_rule
-from tests.tiny_models import tiny_model
-from tests.tiny_tokenizers import CORPUS, LOSSLESS, TOKENIZERS, tiny_tokenizer_of
+from tests.tiny_tokenizers import CORPUS, LOSSLESS, TOKENIZERS, tiny_lm_of, tiny_tokenizer_of
 
 tokenizer_of = cache(tiny_tokenizer_of)
 
@@ -28,15 +27,6 @@ def written(kind: str, word: str) -> set[tuple[str, ...]]:
 def said(tokenizer, ids) -> str:
     to_bytes = byte_rule(tokenizer)
     return b"".join(map(to_bytes, tokenizer.convert_ids_to_tokens(ids))).decode("utf-8", "surrogateescape")
-
-
-def lm_of(kind: str, seed: int = 0) -> LanguageModel:
-    tokenizer = tokenizer_of(kind)
-    model = tiny_model("llama", vocab_size=max(tokenizer.get_vocab().values()) + 1, seed=seed)
-    return LanguageModel(
-        model=model, tokenizer=tokenizer, name=f"tiny-{kind}", source="directory", revision=None, device="cpu",
-        dtype="float32",
-    )  # fmt: skip
 
 
 # ---- which runs they are
@@ -170,7 +160,7 @@ def test_the_token_that_comes_first_is_written_as_a_text_begins():
 
 
 def test_a_bias_on_a_word_is_added_once():
-    lm = lm_of("llama2")
+    lm = tiny_lm_of("llama2")
     for word in ("Cat", "cat", "the cat"):
         given = Settings(sequence_bias={word: -2.0}, max_new_tokens=1)
         trace = record(lm, "the dog", given)
@@ -183,7 +173,7 @@ def test_a_bias_on_a_word_is_added_once():
 
 @pytest.mark.parametrize("kind", ["llama2", "llama2 legacy", "metaspace always", "gpt2", "t5"])
 def test_a_banned_word_of_one_token_does_not_come_after_a_bracket(kind):
-    lm = lm_of(kind)
+    lm = tiny_lm_of(kind)
     end = "Ġ" if kind == "gpt2" else "▁"
     both = lm.tokenizer.convert_tokens_to_ids(["cat", f"{end}cat"])
     trace = record(lm, "(", Settings(bad_words_ids=["cat"], max_new_tokens=2))
@@ -215,11 +205,11 @@ def _bytes(trace) -> bytes:
 
 @cache
 def _quick(kind: str) -> LanguageModel:
-    return lm_of(kind)
+    return tiny_lm_of(kind)
 
 
 def test_whatif_takes_the_ids_that_the_run_used_for_the_same_words():
-    lm = lm_of("llama2")
+    lm = tiny_lm_of("llama2")
     trace = record(lm, "(", Settings(bad_words_ids=["cat"], do_sample=True, seed=1, max_new_tokens=3))
     again = trace.whatif(Settings(bad_words_ids=["cat"], do_sample=True, top_k=5))
     assert again.config.bad_words_ids == trace.generation_config["bad_words_ids"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     BertTokenizer,
     ByT5Tokenizer,
@@ -13,6 +14,9 @@ from transformers import (
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
 )
+
+from decoding.models import LanguageModel
+from tests.tiny_models import tiny_model
 
 CORPUS = (
     "the cat sat on the mat, and the dog sat on the cat. (cat) [dog] cats dogs concat",
@@ -34,7 +38,7 @@ def _fast(backend: Tokenizer) -> PreTrainedTokenizerFast:
     )  # fmt: skip
 
 
-SPECIAL = ["<unk>", "<s>", "</s>", "<pad>"]
+SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]  # the first three at the ids that tests/tiny_models.py has
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 
 
@@ -79,13 +83,14 @@ def _legacy_llama():
 
 
 def _unigram(scheme: str = "always"):
-    """As T5: no byte fallback, what has no piece is unknown; NFKC before it."""
+    """As T5: no byte fallback, what has no piece is unknown; NFKC before it, and </s> at the end."""
     backend = Tokenizer(models.Unigram())
     backend.normalizer = normalizers.NFKC()
     backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme)
     backend.decoder = decoders.Metaspace(prepend_scheme=scheme)
     trainer = trainers.UnigramTrainer(vocab_size=140, special_tokens=SPECIAL, unk_token="<unk>", show_progress=False)
     backend.train_from_iterator(CORPUS, trainer)
+    backend.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 2)])
     return _fast(backend)
 
 
@@ -114,8 +119,6 @@ def _openai_gpt():
 
 
 def _json(backend: Tokenizer) -> dict:
-    import json
-
     return json.loads(backend.to_str())
 
 
@@ -146,3 +149,13 @@ LOSSLESS = (
 def tiny_tokenizer_of(kind: str) -> PreTrainedTokenizerBase:
     """The tokenizer of a kind of `TOKENIZERS`, made anew."""
     return TOKENIZERS[kind]()
+
+
+def tiny_lm_of(kind: str, architecture: str = "llama", seed: int = 0) -> LanguageModel:
+    """A tiny model with such a tokenizer, as `load_model` would return them."""
+    tokenizer = tiny_tokenizer_of(kind)
+    vocab_size = max(tokenizer.get_vocab().values()) + 1
+    return LanguageModel(
+        model=tiny_model(architecture, vocab_size=vocab_size, seed=seed), tokenizer=tokenizer,
+        name=f"tiny {architecture} of {kind}", source="directory", revision=None, device="cpu", dtype="float32",
+    )  # fmt: skip
