@@ -370,7 +370,7 @@ class Trace:
 
         Empty for models without an encoder, and where what it read is not known.
         """
-        if self.encoder_ids is None:
+        if self.encoder_ids is None or prompt >= len(self.encoder_ids):  # a file may hold fewer than it has prompts
             return []
         read = self.encoder_ids[prompt]
         return (read if self.encoder_mask is None else read[self.encoder_mask[prompt].bool()]).tolist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -238,6 +239,13 @@ def test_the_row_of_an_encoder_decoder_begins_with_its_source(t5, tmp_path):
         assert [cell["text"] for cell in words["tokens"]] == [cell.text for cell in view.source]
         frame = json.loads(Session(run, EN).token_row()["data"])
         assert frame["rows"][0]["source"] == words
+
+
+def test_a_file_with_fewer_sources_than_prompts_can_be_looked_at(t5):
+    _, trace = t5
+    damaged = replace(trace, encoder_ids=trace.encoder_ids[:0], encoder_mask=trace.encoder_mask[:0])
+    assert row_view(damaged, 0).source == ()
+    assert {fact["label"]: fact["value"] for fact in facts_rows(damaged, EN)}["encoder read"] == "not recorded"
 
 
 def test_padding_is_no_part_of_a_source(t5):

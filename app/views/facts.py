@@ -56,7 +56,7 @@ def _length(trace: Trace, text: Text) -> tuple[str, str]:
 
 def _source(trace: Trace, text: Text) -> tuple[str, str]:
     """What the encoder read, `<unk>` included, of several prompts the first; or that it is not known."""
-    if trace.encoder_ids is None:
+    if trace.encoder_ids is None or not len(trace.encoder_ids):
         return text("fact.source.unknown"), text("fact.source.unknown.tip")
     read = [trace.source(prompt) for prompt in range(len(trace.encoder_ids))]
     words = whole_text(trace, read[0][:LONGEST_SOURCE])
