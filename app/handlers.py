@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 
-from app.ask import form_of
 from app.components import BeamStep, BeamTree, Chart, ForkPanel, Header, KnobPanel, Lab, Message, Status
 from app.in_view import field, run_in_view
 from app.running import Running, model_name_of
@@ -143,5 +142,5 @@ class Handlers(Running):
             run = session.runs.pick(field(event, "number"))
             if run.trace is not session.trace and not session.running:
                 session.show(run.trace)
-            changes = {**run_in_view(session), "knobs": KnobPanel(value=form_of(session.trial.trace.settings))}
+            changes = {**run_in_view(session), "knobs": KnobPanel(value=session.trial.recorded_form)}
             return [changes.get(name, gr.skip()) for name in (*self.RUN, "knobs")]

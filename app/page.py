@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from app.api import add_api
-from app.ask import LONGEST_PROMPT, form_of
+from app.ask import LONGEST_PROMPT
 from app.assets import assets_dir
 from app.components import (
     BeamStep,
@@ -41,7 +41,6 @@ from app.theme import palette_css, palette_script, theme
 from app.tidying import Tidying, end_in_order
 from app.wiring import wire
 from app.words import ask_of, header_json, knobs_json, model_status
-from decoding.settings import Settings
 from decoding.trace_file import load_trace
 
 __all__ = ["build", "launch"]
@@ -128,7 +127,7 @@ def _lay_out(
         with gr.Column(elem_id="dx-left"):
             parts |= _ask(shelf, first, text)
             with gr.Column(elem_id="dx-settings", elem_classes="dx-panel"):
-                form = form_of(first.trace.settings or Settings(do_sample=True))
+                form = first.trial.recorded_form
                 parts["knobs"] = KnobPanel(value=form, data=knobs_json(text))
         with gr.Column(elem_id="dx-main"):
             message = Message(elem_id="dx-message")

@@ -7,7 +7,6 @@ import math
 import threading
 from typing import TYPE_CHECKING, Any
 
-from app.ask import form_of
 from app.beam_window import BeamWindow
 from app.lab import LabWindow, Look
 from app.runs import Run, Runs
@@ -28,6 +27,7 @@ from app.views.token_row import RowView, TokenCell, TokenMeasures, measures_of, 
 from app.views.waterfall import Waterfall, waterfall_view
 from app.views.whatif import SortedScores, replay_view, row_marks, sorted_scores, step_answer
 from decoding.kept_cache import KeptCache
+from decoding.processors import effective_config
 from decoding.settings import Settings
 from decoding.trace import Trace
 
@@ -276,14 +276,13 @@ class Session:
         """The what-if panel's properties for the run in view; without data, which hides it, where there is no step."""
         if not self.trace.steps:
             return {"data": "null", "answer": "null"}
-        sampled = self.trial.trace.whatif(Settings(do_sample=True)).config
+        sampled = effective_config(self.trial.trace, Settings(do_sample=True, num_beams=1))
         defaults = {
             "temperature": sampled.temperature or 1.0, "top_k": sampled.top_k or 0,
             "top_p": 1.0 if sampled.top_p is None else sampled.top_p, "min_p": sampled.min_p or 0.0,
         }  # fmt: skip
         ignored = NOT_SCORES if self.beams is not None else NOT_SCORES | ROWS_ONLY
-        form = form_of(self.trial.trace.settings)
-        data = frame_json(form, defaults, ignored, self.text, can_rerun=self.can_rerun)
+        data = frame_json(self.trial.recorded_form, defaults, ignored, self.text, can_rerun=self.can_rerun)
         return {"data": data, "answer": "null", "at": self.at}
 
     def whatif_scores(self, have: Any = None) -> dict[str, str]:

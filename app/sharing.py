@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from app.ask import form_of
 from app.components import Gallery, KnobPanel, Message, Share
 from app.export.formats import Choices, export
 from app.export.permalink import Configuration, decode
@@ -113,7 +112,7 @@ class Sharing:
 
     def share(self, session: Session) -> Share:
         """The share bar for the run in view."""
-        form = form_of(session.trial.trace.settings)
+        form = session.trial.recorded_form
         data = share_json(
             session.trace, session.text, form=form, default_model=self._handlers.default_model, space=self._space,
             gallery=_example(session), chosen_lang=session.chosen_lang,
@@ -181,7 +180,7 @@ class Sharing:
         changes = {
             **run_in_view(session), **self._form(session, configuration),
             "model": session.trace.model.name,
-            "knobs": KnobPanel(value=form_of(session.trial.trace.settings)),
+            "knobs": KnobPanel(value=session.trial.recorded_form),
             "share": self.share(session), "gallery": self._gallery(session),
             **more,
         }  # fmt: skip

@@ -221,7 +221,7 @@ def _check_decay(knob: Knob, value: Any) -> tuple[int, float]:
 
 # What each argument of the two watermarking configs must be; their own checks come on top.
 WATERMARK: dict[str, Callable[[Any], bool]] = {
-    "greenlist_ratio": _is_finite,
+    "greenlist_ratio": lambda v: _is_finite(v) and 0 < v < 1,
     "bias": _is_finite,
     "hashing_key": _is_id,
     "seeding_scheme": lambda v: isinstance(v, str),
@@ -230,7 +230,7 @@ WATERMARK: dict[str, Callable[[Any], bool]] = {
     "keys": lambda v: isinstance(v, (list, tuple)) and bool(v) and all(_is_id(key) for key in v),
     "context_history_size": lambda v: _is_id(v) and v <= 2**20,
     "sampling_table_seed": _is_id,
-    "sampling_table_size": lambda v: _is_id(v) and v <= 2**24,
+    "sampling_table_size": lambda v: _is_id(v) and 1 <= v <= 2**24,
     "skip_first_ngram_calls": lambda v: isinstance(v, bool),
     "debug_mode": lambda v: isinstance(v, bool),
 }

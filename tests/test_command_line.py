@@ -57,6 +57,19 @@ def test_record_prints_the_text_and_saves_the_trace(record, tmp_path: Path, caps
     assert str(Path(trace.model.name)) == "tiny"
 
 
+def test_record_says_whose_value_each_parameter_has(tmp_path: Path, capsys) -> None:
+    model = tiny_model("llama", vocab_size=320)
+    model.generation_config.repetition_penalty = 1.2
+    model.save_pretrained(tmp_path / "own")
+    tiny_tokenizer().save_pretrained(tmp_path / "own")
+    options = ("--prompt", "the cat", "--top-p", "0.9", "--seed", "0", "--max-new-tokens", "2")
+    assert main(["record", "--model", str(tmp_path / "own"), "--device", "cpu", *options]) == 0
+    out = capsys.readouterr().out
+    assert "given    do_sample=True, seed=0, top_p=0.9, max_new_tokens=2\n" in out
+    assert "default  the model's own: repetition_penalty=1.2, eos_token_id=2\n" in out
+    assert "default  transformers': top_k=50\n" in out
+
+
 def test_a_sampling_parameter_turns_sampling_on(record, tmp_path: Path) -> None:
     record("--prompt", "a", "--top-p", "0.9", "--max-new-tokens", "2")
     assert load_trace(tmp_path / "run.trace").mode == "sample"

@@ -357,3 +357,16 @@ def test_a_long_run_is_written_a_step_at_a_time():
     write_json(trace, File())
     assert max(map(len, pieces[1:])) < 3000 and len(pieces) > 100
     assert len("".join(pieces).splitlines()) == 53
+
+
+def test_it_says_where_every_parameter_came_from():
+    lm = tiny_lm()
+    lm.model.generation_config.top_p = 0.9
+    trace = record(lm, "The cat", Settings(do_sample=True, top_k=0, seed=1, max_new_tokens=2))
+    out = exported(trace)
+    CLOSED.validate(out)
+    assert out["model_defaults"]["top_p"] == 0.9
+    assert {name: out["origins"][name] for name in ("top_p", "top_k", "temperature", "seed")} == {
+        "top_p": "model", "top_k": "given", "temperature": "transformers", "seed": "given",
+    }  # fmt: skip
+    assert exported(replace(trace, model_defaults=None))["model_defaults"] is None

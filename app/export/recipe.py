@@ -136,13 +136,10 @@ def recipe_for(lm: LanguageModel, prompt: Prompt, settings: Settings) -> Recipe:
 
 def _parameters(trace: Trace) -> dict[str, Any]:
     """What to pass to `generate`, with the values that acted: these have token ids for words."""
-    from decoding.recording import given_beyond_defaults
+    from decoding.acting import given_to
 
     config = {name: value for name, value in trace.generation_config.items() if value is not None}
-    if trace.settings is not None:
-        names = dict.fromkeys(trace.settings.given())
-    else:
-        names = dict.fromkeys([*given_beyond_defaults(config), *_of_a_caller(config)])
+    names = dict.fromkeys([*given_to(trace), *([] if trace.settings is not None else _of_a_caller(trace, config))])
     if trace.fork is not None:
         names |= {"max_new_tokens": None}
         names.pop("max_length", None)
@@ -159,8 +156,13 @@ def _parameters(trace: Trace) -> dict[str, Any]:
     return _beyond_defaults(values, trace.model.source)
 
 
-def _of_a_caller(config: dict[str, Any]) -> list[str]:
-    """Further parameters of a drop-in recording, of which it does not say whether they were the model's or given."""
+def _of_a_caller(trace: Trace, config: dict[str, Any]) -> list[str]:
+    """Further parameters of a drop-in recording: given, or it does not say whether they were the model's or given."""
+    from decoding.acting import default_of, defaults_known
+
+    defaults = defaults_known(trace)
+    if defaults is not None:
+        return [name for name in KEPT_FROM_A_CALLER if name in config and config[name] != default_of(name, defaults)]
     names = [name for name in KEPT_FROM_A_CALLER if name in config and (name != "use_cache" or not config[name])]
     for length, new in (("max_length", "max_new_tokens"), ("min_length", "min_new_tokens")):
         if config.get(length) and new not in config:  # generate() derives the one from the other
@@ -174,13 +176,13 @@ def _beyond_defaults(values: dict[str, Any], source: str) -> dict[str, Any]:
     A model's generation_config may set any of them to something else, and then saying it is needed. Only of the
     offline default model it is known that it sets none.
     """
-    from decoding.recording import DEFAULTS
+    from decoding.acting import TRANSFORMERS_DEFAULTS
 
     if source != "package":
         return values
     kept = {}
     for name, value in values.items():
-        default = DEFAULTS.get(name)
+        default = TRANSFORMERS_DEFAULTS.get(name)
         if value != (KNOBS[name].neutral if default is None and name in KNOBS else default):
             kept[name] = value
     return kept

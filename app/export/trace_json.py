@@ -70,6 +70,8 @@ def run_json(trace: Trace, n_head: int = HEAD) -> Json:
         "seed": trace.seed,
         "settings": None if trace.settings is None else _parameters(trace.settings.to_json()),
         "generation_config": _parameters(trace.generation_config),
+        "model_defaults": None if trace.model_defaults is None else _parameters(trace.model_defaults),
+        "origins": dict(trace.origins),
         "silent": [_parameters(asdict(knob)) for knob in trace.silent],
         "warnings": list(trace.warnings),
         "stop_reasons": list(trace.stop_reasons),

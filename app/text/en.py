@@ -236,6 +236,12 @@ EN: dict[str, str] = {
     "stop.user": "you",
     "stop.error": "an error",
     # -- notes
+    "notes.origins": "Settings that acted",
+    "notes.origins.none": "No setting acted.",
+    "origin.given": "given",
+    "origin.model": "the model's own default",
+    "origin.transformers": "transformers' default",
+    "origin.unknown": "given, or the model's own default: this file does not say which",
     "notes.silent": "[[silent|Silent settings]]: given, without effect",
     "notes.silent.none": "Every setting that was given had an effect.",
     "notes.warnings": "Worth knowing",

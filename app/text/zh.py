@@ -219,6 +219,12 @@ ZH: dict[str, str] = {
     "stop.user": "你",
     "stop.error": "错误",
     # -- notes
+    "notes.origins": "起作用的设置",
+    "notes.origins.none": "没有设置起作用。",
+    "origin.given": "给出的",
+    "origin.model": "模型自己的默认值",
+    "origin.transformers": "transformers 的默认值",
+    "origin.unknown": "给出的，或是模型自己的默认值：这个文件没有说明",
     "notes.silent": "[[silent|无效设置]]：给出了，但没有作用",
     "notes.silent.none": "给出的每个设置都起了作用。",
     "notes.warnings": "值得知道",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from app.text import Text
+from app.views.acting import acting_rows
 from app.views.numbers import setting
 from app.views.stage_names import stage_label
 from app.views.token_text import whole_text
@@ -70,7 +71,7 @@ def _memory(trace: Trace, text: Text) -> str:
 
 
 def notes_sections(trace: Trace, text: Text) -> list[dict[str, Any]]:
-    """Stages that ran, silent knobs with the reason, warnings."""
+    """Stages that ran, parameters that acted with their origin, silent knobs with the reason, warnings."""
     silent = [
         {"name": f"{knob.name} = {setting(knob.value)}", "text": text.or_else(f"why.{knob.why}", knob.reason)}
         for knob in trace.silent
@@ -81,9 +82,11 @@ def notes_sections(trace: Trace, text: Text) -> list[dict[str, Any]]:
         stages.append(
             {"name": f"{label} {value}".strip(), "text": text.or_else(f"help.{label}", stage.name)}
         )
+    acted = [{"name": f"{row.name} = {row.value}", "text": text(f"origin.{row.origin}")} for row in acting_rows(trace)]
     warnings = [{"name": "", "text": warning} for warning in trace.warnings]
     return [
         _section("stages", stages, text),
+        _section("origins", acted, text),
         _section("silent", silent, text),
         _section("warnings", warnings, text),
     ]
