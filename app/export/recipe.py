@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from decoding.errors import NotRecordedError
 from decoding.knobs import KNOBS
-from decoding.settings import Settings
+from decoding.settings import Settings, mode_of
 
 if TYPE_CHECKING:
     import torch
@@ -112,6 +112,7 @@ def recipe_for(lm: LanguageModel, prompt: Prompt, settings: Settings) -> Recipe:
         PromptError: the prompt cannot be used.
         SettingError: a parameter cannot be used with this tokenizer.
     """
+    from decoding.acting import acting, model_defaults
     from decoding.prompts import encode_prompt
     from decoding.trace import ModelInfo
 
@@ -121,7 +122,7 @@ def recipe_for(lm: LanguageModel, prompt: Prompt, settings: Settings) -> Recipe:
         parameters["watermarking_config"] = dict(settings.watermarking_config)
     return Recipe(
         model=ModelInfo(**lm.identity(), is_encoder_decoder=lm.is_encoder_decoder),
-        mode=settings.mode,
+        mode=mode_of(acting(model_defaults(lm.model), settings.given())),
         texts=encoded.texts if encoded.messages is None else None,
         chats=encoded.messages,
         parameters=_beyond_defaults(parameters, lm.source),
