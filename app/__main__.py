@@ -327,12 +327,26 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
 
 
+WHOSE = {
+    "given": "given    ",
+    "unknown": "given?   ",
+    "model": "default  the model's own: ",
+    "transformers": "default  transformers': ",
+}
+
+
 def _summary(trace: Trace, path: Path | None) -> str:
+    from app.views.acting import acting_rows
+
     stages = " > ".join(stage.name for stage in trace.stages) or "none"
+    whose: dict[str, list[str]] = {}
+    for row in acting_rows(trace):
+        whose.setdefault(row.origin, []).append(_printable(f"{row.name}={row.value}"))
     lines = [
         "",
         f"model    {trace.model.name}, {trace.model.device}, {trace.model.dtype}",
         f"mode     {trace.mode}",
+        *(f"{WHOSE[origin]}{', '.join(values)}" for origin, values in whose.items()),
         f"steps    {len(trace.steps)} in {trace.seconds:.1f} s; ended by {trace.stop_reason}",
         f"stages   {stages}",
         *(f"silent   {knob.name}={knob.value}: {knob.reason}" for knob in trace.silent),

@@ -114,7 +114,7 @@ class Api:
             messages: a chat instead of a prompt, such as [{"role": "user", "content": "Hello"}]; it goes through the model's chat template.
 
         Returns:
-            An object: run (the id, kept for a while on the server), text (of the first answer), tokens (of the first answer, with step and row for the step tool, and probabilities), answers (all sequences), stop_reasons, stages (the logits processors that ran, in order), silent (parameters that had no effect, with the reason), warnings, and what else describes the run.
+            An object: run (the id, kept for a while on the server), text (of the first answer), tokens (of the first answer, with step and row for the step tool, and probabilities), answers (all sequences), stop_reasons, stages (the logits processors that ran, in order), origins (where each parameter that acted came from: given, model for the model's own default, transformers), silent (parameters that had no effect, with the reason), warnings, and what else describes the run.
         """  # noqa: E501
         asked = _asked(prompt, messages)
         given = _with_length(_settings(settings))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from app.text import Text
 from decoding.errors import PromptError, SettingError
 from decoding.knobs import KNOBS, Knob
 from decoding.settings import Settings
 
+if TYPE_CHECKING:
+    from decoding.trace import Trace
+
 __all__ = [
-    "LONGEST_PROMPT", "MODES_SHOWN", "MODE_NEEDS", "check_stops", "form_of", "modes_of", "prompt_of", "read_value",
-    "settings_of",
+    "LONGEST_PROMPT", "MODES_SHOWN", "MODE_NEEDS", "MODE_PINS", "check_stops", "form_of", "modes_of", "prompt_of",
+    "read_value", "settings_of",
 ]  # fmt: skip
 
 MODES_SHOWN = ("greedy", "sample", "contrastive_search", "beam_search", "beam_sample", "group_beam_search")
@@ -23,6 +28,14 @@ MODE_NEEDS: dict[str, dict[str, Any]] = {
     "beam_sample": {"num_beams": 4},
     "group_beam_search": {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 1.0},
     "contrastive_search": {"penalty_alpha": 0.6, "top_k": 4},
+}
+# What would make another mode of it, or stand in its way; said only to a model whose own defaults do.
+MODE_PINS: dict[str, dict[str, Any]] = {
+    "greedy": {"num_beams": 1, "penalty_alpha": 0.0, "num_return_sequences": 1},
+    "sample": {"num_beams": 1},
+    "contrastive_search": {"num_beams": 1, "num_return_sequences": 1},
+    "beam_search": {"num_beam_groups": 1},
+    "beam_sample": {"num_beam_groups": 1},
 }
 # Parameters that choose the mode: on the page the mode is chosen first, so they act only there.
 _CHOOSES = {
@@ -75,8 +88,13 @@ def _parted(prompt: str) -> list[str]:
     return texts if len(texts) == 1 else [t for t in texts if t.strip()] or [""]
 
 
-def settings_of(form: Any) -> Settings:
+def settings_of(form: Any, defaults: Mapping[str, Any] = MappingProxyType({})) -> Settings:
     """Settings from the knob panel's value, `{"mode": …, "given": {name: value}}` as JSON.
+
+    Args:
+        form: the value, untrusted.
+        defaults: the model's own, see `decoding.acting.model_defaults`: the mode chosen is what runs, also where
+            these would make another one of it.
 
     Raises:
         SettingError: a value cannot be read or used.
@@ -98,7 +116,8 @@ def settings_of(form: Any) -> Settings:
             continue  # it could only be in the way; others are passed on and listed as silent
         values[name] = read_value(knob, value)
     check_stops(values.get("stop_strings"))
-    return Settings(**values)
+    pinned = {n: v for n, v in MODE_PINS.get(mode, {}).items() if defaults.get(n) not in (None, v)}
+    return Settings(**{**pinned, **values})
 
 
 def check_stops(stops: Any) -> None:
@@ -119,16 +138,24 @@ def modes_of(knob: Knob) -> frozenset[str]:
     return _CHOOSES.get(knob.name, knob.modes)
 
 
-def form_of(settings: Settings) -> str:
-    """The knob panel's value for some settings: what `settings_of` reads."""
+def form_of(settings: Settings, trace: Trace | None = None) -> str:
+    """The knob panel's value for some settings: what `settings_of` reads.
+
+    Args:
+        settings: those of `trace`, or any.
+        trace: the run that was recorded with them, if there is one: its mode is the one that ran, also where it was
+            the model's own default, and so is what this mode cannot be without.
+    """
+    mode = settings.mode if trace is None else trace.mode
+    mode = mode if mode in MODES_SHOWN else "sample"
+    needed = {} if trace is None else {n: trace.generation_config.get(n) for n in MODE_NEEDS.get(mode, {})}
     given = {}
-    for name, value in settings.to_json().items():
-        if name == "do_sample":
+    for name, value in {**needed, **settings.to_json()}.items():
+        if name == "do_sample" or value is None or MODE_PINS.get(mode, {}).get(name) == value:
             continue
         kind = KNOBS[name].kind
         plain = kind in ("int", "float", "bool", "text") or isinstance(value, (str, bool))
         given[name] = value if plain else json.dumps(value, ensure_ascii=False)
-    mode = settings.mode if settings.mode in MODES_SHOWN else "sample"
     return json.dumps({"mode": mode, "given": given}, ensure_ascii=False)
 
 

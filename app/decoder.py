@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from app import limits
+from decoding.acting import model_defaults
 from decoding.prompts import encode_prompt
 
 if TYPE_CHECKING:
@@ -60,9 +61,10 @@ class Decoder:
             As there; SettingError, PromptError: it is more than a run may take.
         """
         if self._limits != limits.NONE:
-            self._limits.check(settings.given())  # before a batch of a thousand prompts is read
+            given, defaults = settings.given(), model_defaults(lm.model)
+            self._limits.check(given, defaults)  # before a batch of a thousand prompts is read
             n_prompts, length = encode_prompt(lm, prompt).input_ids.shape
-            self._limits.check(settings.given(), n_prompts=n_prompts, length=length)
+            self._limits.check(given, defaults, n_prompts=n_prompts, length=length)
         return stream(lm, prompt, settings, recorder)
 
     def stream_fork(
@@ -73,9 +75,11 @@ class Decoder:
         Raises:
             As there; SettingError, PromptError: it is more than a run may take.
         """
-        self._limits.check_trace(trace)
+        defaults = model_defaults(lm.model)
+        self._limits.check_trace(trace, defaults)
         if settings is not None:
-            self._limits.check(settings.given(), length=trace.prompt_ids.shape[1] + len(trace.steps))
+            given = {"max_new_tokens": trace.most_new_tokens, **settings.given()}
+            self._limits.check(given, defaults, length=trace.prompt_ids.shape[1] + len(trace.steps))
         return stream_fork(trace, lm, recorder, settings=settings, **where)
 
     def verify(self, trace: Trace, lm: LanguageModel) -> Verification:
@@ -84,5 +88,5 @@ class Decoder:
         Raises:
             As there; SettingError, PromptError: it is more than a run may take.
         """
-        self._limits.check_trace(trace)
+        self._limits.check_trace(trace, model_defaults(lm.model))
         return verify(trace, lm)

@@ -47,6 +47,7 @@ class KeptRuns:
         self.most, self.most_bytes, self.lives = most, most_bytes, lives
         self._runs: OrderedDict[str, KeptRun] = OrderedDict()  # used longest ago first
         self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None  # for the one that will be too old next
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -57,6 +58,7 @@ class KeptRuns:
         with self._lock:
             self._runs[run.id] = run
             self._make_room()
+            self._set_timer()
         return run
 
     def get(self, run_id: Any) -> KeptRun:
@@ -85,3 +87,18 @@ class KeptRuns:
             if not (full or heavy or oldest.used_at < too_old):
                 return
             del self._runs[oldest.id]
+
+    def _set_timer(self) -> None:
+        """Runs are forgotten in time, whether another call comes or not."""
+        if self._timer is not None or not self._runs:
+            return
+        oldest = next(iter(self._runs.values()))
+        self._timer = threading.Timer(max(oldest.used_at + self.lives - time.monotonic(), 0) + 0.1, self._forget)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._timer = None
+            self._make_room()
+            self._set_timer()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from decoding.acting import acting
 from decoding.errors import PromptError, SettingError
+from decoding.settings import mode_of
 
 if TYPE_CHECKING:
     from decoding.trace import Trace
@@ -31,11 +34,20 @@ class Limits:
     new_tokens: int | None = None
     positions: int | None = None
 
-    def check(self, values: Mapping[str, Any], *, n_prompts: int = 1, length: int = 0) -> None:
-        """Returns if a run with these parameters keeps within the bounds.
+    def check(
+        self,
+        given: Mapping[str, Any],
+        defaults: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        n_prompts: int = 1,
+        length: int = 0,
+    ) -> None:
+        """Returns if a run with the parameters that act keeps within the bounds.
 
         Args:
-            values: by their names in `KNOBS`; those left out are at transformers' defaults.
+            given: the parameters given, by their names in `KNOBS`.
+            defaults: the model's own, see `decoding.acting.model_defaults`; they act where nothing was given, and
+                transformers' after them.
             n_prompts: prompts in the batch.
             length: tokens of the longest prompt.
 
@@ -43,14 +55,14 @@ class Limits:
             SettingError: a parameter is beyond its bound.
             PromptError: the prompts are too many or too long together.
         """
+        values = acting(defaults, given)
+        contrastive = mode_of(values) == "contrastive_search"
         rows = 1
-        names = ["num_beams", "num_return_sequences", *(["top_k"] if values.get("penalty_alpha") else [])]
-        for name in names:
+        for name in ("num_beams", "num_return_sequences", *(["top_k"] if contrastive else [])):
             rows = max(rows, values.get(name) or 1)
-            self._check_one(name, values.get(name), self.rows)
-        for name in ("max_new_tokens", "max_length"):
-            if name == "max_new_tokens" or values.get("max_new_tokens") is None:
-                self._check_one(name, values.get(name), self.new_tokens)
+            self._check_one(name, values.get(name), self.rows, name in given)
+        length_limit = "max_length" if values.get("max_new_tokens") is None else "max_new_tokens"
+        self._check_one(length_limit, values.get(length_limit), self.new_tokens, length_limit in given)
         if self.rows is not None and n_prompts * rows > self.rows:
             raise PromptError(
                 f"{n_prompts} prompts with {rows} rows each make {n_prompts * rows} rows, and at "
@@ -62,19 +74,24 @@ class Limits:
                 f"{self.positions:,} are taken here; shorten the prompt or use fewer beams; {REMEDY}"
             )
 
-    def check_trace(self, trace: Trace) -> None:
+    def check_trace(self, trace: Trace, defaults: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Returns if running a trace again, or on from one of its steps, keeps within the bounds.
+
+        Args:
+            trace: the run; a file's may have been written by anyone.
+            defaults: those of the model that is to run it.
 
         Raises:
             As `check`.
         """
         values = {**trace.generation_config, "max_new_tokens": trace.most_new_tokens}
-        self.check(values, n_prompts=trace.n_prompts, length=trace.prompt_ids.shape[1])
+        self.check(values, defaults, n_prompts=trace.n_prompts, length=trace.prompt_ids.shape[1])
 
     @staticmethod
-    def _check_one(name: str, value: Any, most: int | None) -> None:
+    def _check_one(name: str, value: Any, most: int | None, given: bool) -> None:
         if most is not None and isinstance(value, int) and value > most:
-            raise SettingError(name, value, f"at most {most} here", REMEDY)
+            whose = "" if given else "that is a default, not what was given: give a smaller one; "
+            raise SettingError(name, value, f"at most {most} here", whose + REMEDY)
 
 
 NONE = Limits()

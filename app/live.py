@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from app.components import BeamStep, BeamTree, Chart, Facts, TokenRow
 from app.session import Session
 from app.views.token_row import TokenMeasures, measures_of, row_view, token_cells
+from app.views.token_text import LONGEST_CHARACTER
 from decoding.trace import Step, Trace
 
 if TYPE_CHECKING:
     from app.at import At
 
 __all__ = ["LiveRow"]
-
-LOOK_BACK = 6  # tokens before the newest that may still become part of a character
 
 
 class LiveRow:
@@ -29,6 +28,7 @@ class LiveRow:
     def __init__(self, session: Session, trace: Callable[[], Trace]) -> None:
         self._session, self._trace = session, trace
         self._ids: list[list[int]] = []
+        self._prompts: list[list[int]] = []  # the end of each, which a character may begin in
         self._measures: list[list[TokenMeasures]] = []
         self._lines: list[str] = []
         self._shown: dict[tuple[int, int], str] = {}
@@ -42,7 +42,10 @@ class LiveRow:
         if not self._ids:
             self._ids = [[] for _ in range(n_rows)]
             self._measures = [[] for _ in range(n_rows)]
-            self._tokens = self._trace().tokens
+            trace = self._trace()
+            self._tokens = trace.tokens
+            self._prompts = [ids[mask.bool()][-LONGEST_CHARACTER:].tolist()
+                             for ids, mask in zip(trace.prompt_ids, trace.prompt_mask, strict=True)]  # fmt: skip
         for row in range(n_rows):
             if not step.ended[row]:
                 self._ids[row].append(step.token_ids[row])
@@ -53,11 +56,13 @@ class LiveRow:
 
     def _add_lines(self, row: int) -> None:
         """The newest token, and those just before it whose look it changed (half characters made whole)."""
-        first = max(0, len(self._ids[row]) - LOOK_BACK)
+        ids = self._ids[row]
+        first = max(0, len(ids) - 2 * LONGEST_CHARACTER)
+        before = [*self._prompts[row], *ids[:first]][-LONGEST_CHARACTER:]
         cells = token_cells(
-            self._tokens, self._ids[row][first:], first_step=first, measures=self._measures[row][first:]
+            self._tokens, ids[first:], first_step=first, measures=self._measures[row][first:], before=before
         )
-        for cell in cells:
+        for cell in cells[-LONGEST_CHARACTER:]:
             line = self._session.line(row, cell)
             if self._shown.get((row, cell.step)) != line:
                 self._shown[row, cell.step] = line

@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from app.api import add_api
-from app.ask import LONGEST_PROMPT, form_of
+from app.ask import LONGEST_PROMPT
 from app.assets import assets_dir
 from app.components import (
     BeamStep,
@@ -32,20 +32,20 @@ from app.components import (
 from app.components.drawn import file_url, static_routes
 from app.examples import example_trace
 from app.handlers import Handlers
+from app.passing_files import passing_files
 from app.session import Session
 from app.sharing import Sharing, space_address
 from app.sheets.gallery import gallery_json
 from app.shelf import ModelShelf
 from app.text import Text
 from app.theme import palette_css, palette_script, theme
+from app.tidying import Tidying, end_in_order
 from app.wiring import wire
 from app.words import ask_of, header_json, knobs_json, model_status
-from decoding.settings import Settings
 from decoding.trace_file import load_trace
 
 __all__ = ["build", "launch"]
 
-STATE_LIVES = 3600  # seconds that a closed tab's trace is kept
 STYLE_SHEETS = (
     "page", "beam", "forks", "whatif", "lab", "share",
     "lab_words", "lab_microscope", "lab_orders", "lab_draw", "lab_compare", "lab_code",
@@ -82,6 +82,8 @@ def launch(
     page = build(shelf, Session(trace, "example" if trace_path is None else "file"))
     page.queue(max_size=QUEUE)
     shelf.start_later(model, PAGE_FIRST)
+    Tidying(page, passing_files()).start()
+    end_in_order()
     page.launch(
         server_name=host,
         server_port=port,
@@ -103,14 +105,13 @@ def build(shelf: ModelShelf, first: Session) -> gr.Blocks:
     """The page as Gradio Blocks; every visitor begins with a copy of `first`."""
     text = Text("en")
     handlers = Handlers(shelf, space_address())
-    with gr.Blocks(
-        title=text("name"), analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)
-    ) as page:
-        session = gr.State(first, time_to_live=STATE_LIVES)
+    files = passing_files()  # before any component: each of them asks where Gradio's folder is
+    with gr.Blocks(title=text("name"), analytics_enabled=False, fill_width=True) as page:
+        session = gr.State(first)  # `app.tidying` ends it
         message_at_top, parts = _lay_out(shelf, first, text)
         parts = {"session": session, "message": message_at_top, **parts}
         add_api(shelf)  # before the page's own events, which would take its names
-        wire(page, handlers, Sharing(handlers), parts)
+        wire(page, handlers, Sharing(handlers, files), parts)
     return page
 
 
@@ -127,7 +128,7 @@ def _lay_out(
         with gr.Column(elem_id="dx-left"):
             parts |= _ask(shelf, first, text)
             with gr.Column(elem_id="dx-settings", elem_classes="dx-panel"):
-                form = form_of(first.trace.settings or Settings(do_sample=True))
+                form = first.trial.recorded_form
                 parts["knobs"] = KnobPanel(value=form, data=knobs_json(text))
         with gr.Column(elem_id="dx-main"):
             message = Message(elem_id="dx-message")

@@ -26,6 +26,7 @@ from app.shelf import ModelShelf, ModelState
 from app.trial import Trial
 from app.trying import Trying
 from app.words import message_json, model_status, running_status, waiting_status
+from decoding.acting import model_defaults
 from decoding.errors import DecodingError, PromptError
 from decoding.models import LanguageModel
 from decoding.recorder import Recorder
@@ -114,10 +115,10 @@ class Running(Trying):
         """Records a run and shows it as it comes; what was in view stays when it cannot begin."""
 
         def record() -> Iterator[list[Any]]:
-            asked, settings = prompt_of(kind, prompt, system, session.text), settings_of(form)
-            settings = _with_length(settings, DEFAULT_NEW_TOKENS)
+            asked, _ = prompt_of(kind, prompt, system, session.text), settings_of(form)  # before a model is loaded
             lm = yield from self._load(session, model_name_of(model, self._shelf.default))
             if lm is not None:
+                settings = _with_length(settings_of(form, model_defaults(lm.model)), DEFAULT_NEW_TOKENS)
                 recorder = self._decoder.recorder(MEMORY_BUDGET)
                 steps = self._decoder.stream(lm, asked, settings, recorder)
                 yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens, form=form)

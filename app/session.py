@@ -18,6 +18,7 @@ from app.sheets.contrastive import contrastive_sheet
 from app.sheets.cutoff import cutoff_sheet
 from app.sheets.forks import fork_json, runs_json
 from app.sheets.gallery import gallery_json
+from app.sheets.token_row import cell_words, prompt_words, source_words
 from app.sheets.waterfall import waterfall_sheet
 from app.sheets.whatif import answer_json, frame_json, scores_json
 from app.text import Text
@@ -26,12 +27,12 @@ from app.turns import Turns
 from app.views.contrastive import contrastive_view
 from app.views.cutoff import cutoff_view
 from app.views.facts import facts_rows, notes_sections
-from app.views.numbers import nats, percent
 from app.views.runs import run_lines
 from app.views.token_row import RowView, TokenCell, TokenMeasures, measures_of, row_view
 from app.views.waterfall import Waterfall, waterfall_view
 from app.views.whatif import SortedScores, replay_view, row_marks, sorted_scores, step_answer
 from decoding.kept_cache import KeptCache
+from decoding.processors import effective_config
 from decoding.settings import Settings
 from decoding.trace import Trace
 
@@ -269,16 +270,9 @@ class Session:
     def _row_words(self, index: int, view: RowView) -> dict[str, Any]:
         text = self.text
         stop = text.or_else(f"stop.{view.stop_reason}", view.stop_reason)
-        prompt = [
-            {
-                "text": cell.text,
-                "kind": cell.kind,
-                "tip": text("row.tip.prompt", kind=self._kind(cell), id=cell.token_id),
-            }
-            for cell in view.prompt
-        ]
         return {
-            "prompt": prompt,
+            "source": source_words(view, text),
+            "prompt": prompt_words(view.prompt, text),
             "length": len(view.generated),
             "label": text("row.row", n=index + 1),
             "tip": text("row.row.tip", prompt=view.prompt_index + 1, answer=view.answer_index + 1),
@@ -288,25 +282,14 @@ class Session:
     def line(self, row: int, cell: TokenCell) -> str:
         """A generated token as one JSON line for the token row."""
         m = cell.measures
-        tip = self.text(
-            "row.tip", kind=self._kind(cell), id=cell.token_id, step=cell.step + 1, p=percent(m.probability),
-            rank=m.rank, q=percent(m.final_probability), s=nats(m.surprisal_nats), h=nats(m.entropy_nats),
-        )  # fmt: skip
         values = {
             "row": row,
-            "step": cell.step,
-            "text": cell.text,
-            "kind": cell.kind,
-            "tip": tip,
+            **cell_words(cell, self.text),
             "probability": _finite(m.probability, 0.0),
             "surprisal": _finite(m.surprisal_nats, 1e9),
             "entropy": _finite(m.entropy_nats, 0.0),
         }
         return json.dumps(values, ensure_ascii=False) + "\n"
-
-    def _kind(self, cell: TokenCell) -> str:
-        key = f"row.kind.{cell.kind}"
-        return self.text(key, joined=cell.joined) if self.text.has(key) else ""
 
     def beam_tree(self) -> dict[str, str]:
         """The beam tree's properties; without data, which hides it, in other modes."""
@@ -377,7 +360,7 @@ class Session:
         """The what-if panel's properties for the run in view; without data, which hides it, where there is no step."""
         if not self.trace.steps or self.growing:
             return {"data": "null", "answer": "null"}
-        sampled = self.trial.trace.whatif(Settings(do_sample=True)).config
+        sampled = effective_config(self.trial.trace, Settings(do_sample=True, num_beams=1))
         defaults = {
             "temperature": sampled.temperature or 1.0, "top_k": sampled.top_k or 0,
             "top_p": 1.0 if sampled.top_p is None else sampled.top_p, "min_p": sampled.min_p or 0.0,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from decoding.trace_file import load_trace
 
 if TYPE_CHECKING:
     from app.handlers import Handlers
+    from app.passing_files import PassingFiles
     from decoding.trace import Trace
 
 __all__ = ["LARGEST_FILE", "Sharing", "space_address"]
@@ -41,10 +41,11 @@ class Sharing:
 
     Args:
         handlers: runs what a link asks for.
+        files: where an export waits for the browser to fetch it.
     """
 
-    def __init__(self, handlers: Handlers) -> None:
-        self._handlers = handlers
+    def __init__(self, handlers: Handlers, files: PassingFiles) -> None:
+        self._handlers, self._files = handlers, files
         self.SHOWN = handlers.CHOSEN
 
     # -- links
@@ -172,7 +173,8 @@ class Sharing:
         if kind not in KINDS or not session.trace.steps or not is_about_the_run_in_view(session, event):
             return [gr.skip(), gr.skip()]
         try:
-            path = _written(session.trace, kind, session.text.lang)
+            path = self._files.new("run.trace" if kind in ("trace", "compact") else f"run.{kind}")
+            _write(session.trace, path, kind, session.text.lang)
         except DecodingError as error:
             return [gr.skip(), Message(data=message_json(str(error), session.text))]
         except Exception as error:
@@ -188,12 +190,9 @@ def space_address() -> str:
     return f"https://huggingface.co/spaces/{name}" if SPACE_NAME.fullmatch(name) else ""
 
 
-def _written(trace: Trace, kind: str, lang: str) -> Path:
-    """The trace as a file of this kind, in a folder of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="decoding-"))
-    path = folder / ("run.trace" if kind in ("trace", "compact") else f"run.{kind}")
+def _write(trace: Trace, path: Path, kind: str, lang: str) -> None:
+    """Writes the trace as a file of this kind."""
     if kind in ("trace", "compact"):
         trace.save(path, compact=kind == "compact")
     else:
         export(trace, path, Choices(lang=lang))
-    return path

@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
 
 from app import limits
 from app.decoder import load_model
@@ -42,11 +43,14 @@ class ModelState:
 
 
 class ModelShelf:
-    """Loads models in threads, one at a time, and keeps the `n_kept` used last (the default one always).
+    """Loads models in threads, one at a time, and keeps the default one and those that were asked for last.
+
+    A model that makes room while a run still uses it stays in memory until that is over; asked for before, it is
+    back on the shelf and not loaded a second time.
 
     Args:
-        default: the model that a visitor gets without asking.
-        n_kept: how many models stay in memory.
+        default: the model that a visitor gets without asking. Its place is its own: its coming drives out no other.
+        n_kept: how many models stay in memory, the default one among them; the one that came last stays in any case.
         allowed: the only names that may be loaded, for a public server, whose runs are bounded; None for any.
     """
 
@@ -55,7 +59,8 @@ class ModelShelf:
         self.limits = limits.NONE if allowed is None else limits.PUBLIC
         self._allowed = allowed
         self._n_kept = n_kept
-        self._states: OrderedDict[str, ModelState] = OrderedDict()
+        self._states: OrderedDict[str, ModelState] = OrderedDict()  # asked for longest ago first
+        self._in_use: WeakValueDictionary[str, LanguageModel] = WeakValueDictionary()  # those that made room, too
         self._lock = threading.Lock()
         self._loading = threading.Lock()
 
@@ -80,6 +85,11 @@ class ModelShelf:
             known = self._states.get(name)
             if known is not None and known.phase in ("loading", "ready"):
                 self._states.move_to_end(name)
+                return
+            self._states.pop(name, None)  # one that failed takes its place anew
+            if (lm := self._in_use.get(name)) is not None:
+                self._states[name] = ModelState(name=name, phase="ready", fraction=1.0, lm=lm)
+                self._make_room(name)
                 return
             self._states[name] = ModelState(name=name, phase="loading")
         threading.Thread(target=self._load, args=(name,), name=f"load {name}", daemon=True).start()
@@ -113,17 +123,22 @@ class ModelShelf:
                 log.exception("loading %r failed", name)
                 self._put(name, phase="failed", error=ModelError(f"{name} could not be loaded: {error}"))
             else:
-                self._put(name, phase="ready", lm=lm, fraction=1.0)
-                self._drop_old(name)
+                self._take_in(name, lm)
 
     def _put(self, name: str, **changes: object) -> None:
         with self._lock:
             self._states[name] = replace(self._states.get(name, ModelState(name=name)), **changes)
 
-    def _drop_old(self, newest: str) -> None:
+    def _take_in(self, name: str, lm: LanguageModel) -> None:
+        self._put(name, phase="ready", lm=lm, fraction=1.0)
         with self._lock:
-            ready = [
-                n for n, s in self._states.items() if s.phase == "ready" and n not in (newest, self.default)
-            ]
-            for name in ready[: max(0, len(ready) + 2 - self._n_kept)]:
-                del self._states[name]
+            self._in_use[name] = lm
+            self._make_room(name)
+
+    def _make_room(self, newest: str) -> None:
+        if newest == self.default:
+            return
+        asked_for = [name for name, state in self._states.items() if state.phase == "ready" and name != self.default]
+        n_too_many = len(asked_for) - (self._n_kept - 1)
+        for name in [name for name in asked_for if name != newest][: max(0, n_too_many)]:
+            del self._states[name]

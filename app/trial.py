@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.ask import form_of, settings_of
 from app.views.whatif import head_of
+from decoding.acting import defaults_known, given_to
 from decoding.errors import DecodingError, SettingError
 from decoding.knobs import KNOBS
 from decoding.settings import Settings
@@ -33,6 +34,7 @@ class Trial:
 
     Attributes:
         trace: the run in view, with the settings that acted on it, also where none were given.
+        recorded_form: the settings panel's value for the recorded run.
         form: the panel's value under which `whatif` was made.
         whatif: the run under the settings in `form`; None while they are the recorded ones.
         error: what is wrong with the settings in `form`; `whatif` is then the last that could be made.
@@ -40,7 +42,7 @@ class Trial:
 
     def __init__(self, trace: Trace, form: str | None = None) -> None:
         self.trace = trace if trace.settings is not None else replace(trace, settings=acting_settings(trace))
-        self.recorded_form = self.form = form_of(self.trace.settings) if form is None else form
+        self.recorded_form = self.form = form_of(self.trace.settings, self.trace) if form is None else form
         self.whatif: WhatIf | None = None
         self.error: DecodingError | None = None
         self._recorded: WhatIf | None = None
@@ -62,7 +64,7 @@ class Trial:
             return
         self.form, self.error = form, None
         try:
-            settings = settings_of(form)
+            settings = settings_of(form, defaults_known(self.trace) or {})
             tried = self.trace.whatif(with_ids(settings, self.trace.settings, tokenizer))
             self.whatif = None if _shaping(tried) == _shaping(self.recorded) else tried
         except DecodingError as error:
@@ -78,12 +80,9 @@ class Trial:
 def acting_settings(trace: Trace) -> Settings:
     """The settings that acted on a run for which none were given to us: a drop-in recording."""
     values: dict[str, Any] = {}
-    for name, knob in KNOBS.items():
-        value = trace.generation_config.get(name)
-        if value is None or value == knob.neutral or name in ("max_length", "min_length"):
-            continue
-        try:
-            values[name] = knob.checked(value)
+    for name, value in given_to(trace).items():
+        try:  # a parameter given as None, against a default, is the one that does nothing
+            values[name] = KNOBS[name].checked(KNOBS[name].neutral if value is None else value)
         except SettingError:  # an object of the caller's own, which acts all the same: it is in the configuration
             continue
     try:

@@ -20,6 +20,7 @@ import safetensors.torch
 import spaces  # before anything can touch CUDA
 import torch
 
+from decoding.acting import acting, model_defaults
 from decoding.errors import DecodingError, RecordingError
 from decoding.fork import stream_fork as stream_fork_here
 from decoding.ledger import Ledger
@@ -262,9 +263,10 @@ def stream(
 ) -> Generator[Step, None, None]:
     """See `decoding.record.stream`; nothing is checked before the first step."""
     settings = settings or Settings()
+    values = acting(model_defaults(lm.model), settings.given())
     order = Order(
         model=_remember(lm), memory_budget=recorder.memory_budget, prompt=prompt, settings=settings,
-        n_steps=settings.max_new_tokens or settings.max_length or 20, n_rows=_rows(settings.given()),
+        n_steps=values.get("max_new_tokens") or values["max_length"], n_rows=_rows(values),
     )  # fmt: skip
     tokens = TokenTable.from_tokenizer(lm.tokenizer, lm.model.config.get_text_config().vocab_size)
     return recorder.follow(order, tokens)
@@ -282,9 +284,9 @@ def stream_fork(
     """See `decoding.fork.stream_fork`; the prefix is computed again."""
     steps = tuple(_bare(step) for step in trace.steps)
     scoreless = replace(trace, steps=steps, store=None, tokens=None)
+    values = acting(model_defaults(lm.model), trace.generation_config if settings is None else settings.given())
     order = Order(
-        model=_remember(lm), memory_budget=recorder.memory_budget, n_steps=trace.most_new_tokens,
-        n_rows=_rows(trace.generation_config if settings is None else settings.given()),
+        model=_remember(lm), memory_budget=recorder.memory_budget, n_steps=trace.most_new_tokens, n_rows=_rows(values),
         fork={"trace": scoreless, "settings": settings, **where},
     )  # fmt: skip
     return recorder.follow(order, trace.tokens)

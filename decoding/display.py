@@ -1,15 +1,20 @@
 """How a trace shows itself: a few lines in a terminal, and where the page's code is at hand a page in a notebook.
 
 The library works without the page and imports nothing of it. Whoever can draw a trace says so here, by `set_renderer`;
-where nobody has, the module that is known to do so is looked for by its name once, when a trace is shown.
+where nobody has, the module that is known to do so is looked for by its name when a trace is shown. Many a project has
+an `app` of its own: one that does not lie beside this library is left alone.
 """
 
 from __future__ import annotations
 
+import html
 import importlib
+import importlib.util
 import logging
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from decoding.errors import DecodingError
@@ -21,7 +26,10 @@ __all__ = ["Renderer", "notebook_html", "page_html", "set_renderer", "summary"]
 
 log = logging.getLogger(__name__)
 
-KNOWN = "app.export.standalone"  # registers itself when it is imported
+PAGE = "app"  # the package that draws traces
+KNOWN = f"{PAGE}.export.standalone"  # registers itself when it is imported
+OURS = str(Path(__file__).resolve().parents[1] / PAGE / "__init__.py")
+OTHER = "another module"
 LONGEST_TEXT = 200  # characters of a text in a summary
 MOST_TEXTS = 5
 
@@ -52,11 +60,11 @@ def page_html(trace: Trace, lang: str) -> str:
     """The trace as an HTML document of its own.
 
     Raises:
-        DecodingError: nothing that could draw it is installed.
+        DecodingError: nothing that could draw it is installed, or something else has its name.
     """
     renderer = _found()
     if renderer is None:
-        raise DecodingError("to_html needs the page's code and plotly; install decoding-explorer whole")
+        raise DecodingError(_hidden() or "to_html needs the page's code and plotly; install decoding-explorer whole")
     return renderer.page(trace, lang)
 
 
@@ -64,7 +72,8 @@ def notebook_html(trace: Trace) -> str | None:
     """The trace for a notebook's cell; None where plain text has to do."""
     renderer = _found()
     if renderer is None:
-        return None
+        hidden = _hidden()
+        return "<pre>" + html.escape(f"{summary(trace)}\n\n{hidden}") + "</pre>" if hidden else None
     try:
         return renderer.notebook(trace)
     except Exception:  # a cell that ends in a trace must not end in a traceback of the drawing
@@ -73,15 +82,44 @@ def notebook_html(trace: Trace) -> str | None:
 
 
 def _found() -> Renderer | None:
-    if _renderer is None:
+    if _renderer is None and _behind_the_name() == OURS:
         try:
             importlib.import_module(KNOWN)
         except ImportError:
             return None
-        except Exception:  # somebody else's package of that name
+        except Exception:
             log.exception("%s could not be imported", KNOWN)
             return None
     return _renderer
+
+
+def _hidden() -> str:
+    """What to say where the page's name leads to somebody else's module; "" where it does not."""
+    found = _behind_the_name()
+    if found in (OURS, ""):
+        return ""
+    return (
+        f"the page that shows a trace is in the package {PAGE!r}, but here {found} has that name, and was not run; "
+        'save the trace with trace.save("run.trace"), then look at it with "decoding-explorer open run.trace" or write '
+        'its page with "decoding-explorer export run.trace -o run.html"'
+    )
+
+
+def _behind_the_name() -> str:
+    """Where the page's name leads to in this process, found out without running anything that is there.
+
+    Returns:
+        The file of the module that has been imported under it, or else would be; "" where there is none.
+    """
+    module = sys.modules.get(PAGE)
+    try:
+        spec = importlib.util.find_spec(PAGE) if module is None else module.__spec__  # a package is not run for this
+    except Exception:  # whatever somebody else's module, or what finds modules here, makes of the question
+        return OTHER
+    if module is None and spec is None:
+        return ""
+    origin = getattr(spec, "origin", None)
+    return str(Path(origin).resolve()) if isinstance(origin, str) else OTHER
 
 
 def summary(trace: Trace) -> str:

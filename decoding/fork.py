@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
+from decoding.acting import acting, model_defaults
 from decoding.errors import PromptError, RecordingError
+from decoding.feasible import check_feasible, refusals_as_settings
 from decoding.kept_cache import KeptCache
 from decoding.models import LanguageModel
 from decoding.prompts import encode_prompt
 from decoding.recorder import Recorder
-from decoding.settings import Settings, mode_of, watermarking
+from decoding.settings import KNOBS, Settings, mode_of, watermarking
 from decoding.trace import Fork, Step, Trace
 
 __all__ = ["KeptCache", "fork", "stream_fork"]
@@ -71,6 +73,7 @@ def stream_fork(
         RecordingError: there is no such step, row or token, or the run came from embeddings or an encoder whose
             input is not in the trace.
         PromptError: the first run used up its length, so that nothing is left to decode.
+        SettingError: the settings cannot be used with this model, its own defaults, or from here on.
     """
     _check(trace, step, row, token_id, anew=settings is not None)
     taken = [] if token_id is None else [token_id]
@@ -80,6 +83,8 @@ def stream_fork(
     else:
         kwargs = _remaining(trace, settings, lm, step + len(taken))
     inputs = {**_inputs(trace, row, prefix), **_negative(settings or trace.settings, lm)}
+    _check_feasible(trace, settings or trace.settings, lm, kwargs, len(prefix))
+    values = acting(model_defaults(lm.model), kwargs)
     recorder.tokenizer, recorder.seed = lm.tokenizer, (settings or trace.settings or Settings()).seed
     recorder.identity = {k: v for k, v in lm.identity().items() if k in ("name", "source", "revision")}
     recorder.facts = {
@@ -92,13 +97,14 @@ def stream_fork(
     }
     if trace.model.is_encoder_decoder:
         recorder.facts |= {"encoder_ids": inputs["input_ids"], "encoder_mask": inputs["attention_mask"]}
-    elif mode_of(kwargs) == "contrastive_search":
+    elif mode_of(values) == "contrastive_search":
         pass  # it needs the hidden states of the whole prefix, which no cache holds
-    elif (reused := _reusable(kept, prefix, kwargs.get("num_beams") or 1)) is not None:
+    elif (reused := _reusable(kept, prefix, values.get("num_beams") or 1)) is not None:
         inputs["past_key_values"] = reused
         recorder.facts["prefill"] = "reused"
     inputs = {name: value.to(lm.model.device) if isinstance(value, Tensor) else value for name, value in inputs.items()}
-    return recorder.stream(lm.model, **inputs, **kwargs)
+    with refusals_as_settings(kwargs):
+        return recorder.stream(lm.model, **inputs, **kwargs)
 
 
 def _left_out(trace: Trace) -> tuple[str, ...]:
@@ -120,6 +126,17 @@ def _inputs(trace: Trace, row: int, prefix: Tensor) -> dict[str, Any]:
     mask = torch.ones_like(prefix)
     mask[: trace.prompt_ids.shape[1]] = trace.prompt_mask[row]
     return {"input_ids": prefix[None], "attention_mask": mask[None]}
+
+
+def _check_feasible(
+    trace: Trace, settings: Settings | None, lm: LanguageModel, kwargs: dict[str, Any], n_prefix: int
+) -> None:
+    """Before transformers fails on it less clearly; the prefix stands for the prompt."""
+    given = {n: v for n, v in kwargs.items() if n in KNOBS and v is not None}
+    if settings is not None and settings.negative_prompt is not None:
+        given["negative_prompt"] = settings.negative_prompt
+    length = n_prefix if trace.encoder_ids is None else trace.encoder_ids.shape[1]
+    check_feasible(lm, given, length=length, n_started=n_prefix)
 
 
 def _negative(settings: Settings | None, lm: LanguageModel) -> dict[str, Tensor]:
@@ -152,9 +169,11 @@ def _remaining(trace: Trace, settings: Settings | None, lm: LanguageModel, n_tak
     if settings is not None:
         values = settings.generate_kwargs(lm.tokenizer)
         return values if values.get("num_beams", 1) > 1 else {**values, "num_return_sequences": 1}
-    values = {k: v for k, v in trace.generation_config.items() if k not in ("max_time", "min_length", "max_length")}
+    derived = {"min_length"} if trace.generation_config.get("min_new_tokens") is not None else set()
+    gone = {"max_time", "max_length", *derived}
+    values = {name: value for name, value in trace.generation_config.items() if name not in gone}
     values = _shortened({**values, "max_new_tokens": trace.most_new_tokens}, trace.most_new_tokens, n_taken)
-    if "watermarking_config" in values:
+    if values.get("watermarking_config") is not None:
         values["watermarking_config"] = watermarking(values["watermarking_config"])
     return values
 

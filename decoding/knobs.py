@@ -221,7 +221,7 @@ def _check_decay(knob: Knob, value: Any) -> tuple[int, float]:
 
 # What each argument of the two watermarking configs must be; their own checks come on top.
 WATERMARK: dict[str, Callable[[Any], bool]] = {
-    "greenlist_ratio": _is_finite,
+    "greenlist_ratio": lambda v: _is_finite(v) and 0 < v < 1,
     "bias": _is_finite,
     "hashing_key": _is_id,
     "seeding_scheme": lambda v: isinstance(v, str),
@@ -230,7 +230,7 @@ WATERMARK: dict[str, Callable[[Any], bool]] = {
     "keys": lambda v: isinstance(v, (list, tuple)) and bool(v) and all(_is_id(key) for key in v),
     "context_history_size": lambda v: _is_id(v) and v <= 2**20,
     "sampling_table_seed": _is_id,
-    "sampling_table_size": lambda v: _is_id(v) and v <= 2**24,
+    "sampling_table_size": lambda v: _is_id(v) and 1 <= v <= 2**24,
     "skip_first_ngram_calls": lambda v: isinstance(v, bool),
     "debug_mode": lambda v: isinstance(v, bool),
 }
@@ -371,12 +371,17 @@ _TABLE = (
          help="Contrastive search: weighs the model's confidence against similarity to what was said before."),
     # -- constraints
     Knob(name="bad_words_ids", kind="sequence_list", group="constraints",
-         help="Texts (or token sequences) that must not appear. A text is banned with and without a leading space."),
+         help="Texts (or token sequences) that must not appear. A text is banned with and without a leading space, as "
+              "the tokenizer writes it; the model may still spell it in smaller pieces, or inside a longer token."),
     Knob(name="sequence_bias", kind="sequence_bias", group="constraints",
-         help="Adds a bias to the token that would complete a sequence: positive makes it likelier."),
-    Knob(name="suppress_tokens", kind="token_list", group="constraints", help="Tokens banned at every step."),
+         help="Adds a bias to the token that would complete a sequence: positive makes it likelier. A text counts "
+              "with and without a leading space."),
+    Knob(name="suppress_tokens", kind="token_list", group="constraints",
+         help="Tokens banned at every step. A text stands for the tokens that are it, with and without a leading "
+              "space; one that begins with a space for that alone."),
     Knob(name="begin_suppress_tokens", kind="token_list", group="constraints",
-         help="Tokens banned at the first step."),
+         help="Tokens banned at the first step. A text stands for the tokens that are it, with and without a "
+              "leading space."),
     Knob(name="forced_bos_token_id", kind="token_list", group="constraints",
          help="The token forced to come first (encoder–decoder models; it acts where the text so far has one token)."),
     Knob(name="forced_eos_token_id", kind="token_list", group="constraints",

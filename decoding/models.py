@@ -30,7 +30,7 @@ Progress = Callable[[str, "float | None"], None]
 Source = Literal["package", "hub", "directory"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class LanguageModel:
     """A model that generates text, its tokenizer, and where they came from.
 

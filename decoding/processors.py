@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 from transformers.generation import GenerationConfig, GenerationMixin, LogitsProcessorList
 
+from decoding.acting import DERIVED, SPECIAL_TOKENS, TRANSFORMERS_DEFAULTS, defaults_known
+from decoding.combinations import check_acting
 from decoding.settings import Settings, watermarking
 from decoding.trace import Trace
 
 __all__ = ["NEEDS_THE_MODEL", "effective_config", "processors_of"]
 
 NEEDS_THE_MODEL = "UnbatchedClassifierFreeGuidanceLogitsProcessor"  # it runs the model a second time at each step
-OF_THE_MODEL = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
+LIMITS = ("max_new_tokens", "max_length")
 
 
 class _NoModel(GenerationMixin):
@@ -33,21 +35,26 @@ class _NoModel(GenerationMixin):
 def effective_config(trace: Trace, settings: Settings) -> GenerationConfig:
     """The parameters that would have acted on the recorded run, had it been given `settings`.
 
-    What `settings` leaves out is at the default that acted on the recorded run, where one did, else at
-    transformers'. Words among the settings were turned into token ids when the run was recorded; new ones need
-    a tokenizer and raise `SettingError`.
+    What `settings` leaves out is at the model's own default, else at transformers'; of a trace that has not kept the
+    model's own, `decoding.acting.undecided_defaults` names what this is not known of. Without a length limit the run's
+    own stays. Words among the settings were
+    turned into token ids when the run was recorded; new ones need a tokenizer and raise `SettingError`.
+
+    Raises:
+        SettingError: the settings and the model's own defaults cannot go together, or a word needs a tokenizer.
+        TypeError, ValueError: transformers refuses them.
     """
-    given_then = trace.settings.given() if trace.settings else {}
-    values = {k: v for k, v in trace.generation_config.items() if k not in given_then or k in OF_THE_MODEL}
-    for derived in ("max_length", "min_length"):  # generate() made these from the number of new tokens
-        values.pop(derived, None)
-    values |= _with_known_ids(trace, settings)
-    if settings.num_return_sequences is None and values.get("num_return_sequences", 1) > _most_returned(values):
+    defaults = _defaults(trace)
+    given = _with_known_ids(trace, settings)
+    values = {**defaults, **given}
+    if settings.num_return_sequences is None and (values.get("num_return_sequences") or 1) > _most_returned(values):
         del values["num_return_sequences"]  # the rows are those recorded; these settings would make fewer
+    beside = {} if settings.negative_prompt is None else {"negative_prompt": settings.negative_prompt}
+    check_acting({n: v for n, v in defaults.items() if n in values}, {**given, **beside})
     if isinstance(values.get("watermarking_config"), dict):
         values["watermarking_config"] = watermarking(values["watermarking_config"])
     config = GenerationConfig(**values)
-    for name, value in GenerationConfig._get_default_generation_params().items():
+    for name, value in TRANSFORMERS_DEFAULTS.items():
         if getattr(config, name, None) is None:
             setattr(config, name, value)
     start = trace.prompt_ids.shape[1]
@@ -59,6 +66,18 @@ def effective_config(trace: Trace, settings: Settings) -> GenerationConfig:
         config.min_length = start + config.min_new_tokens
     _set_special_tokens(config)
     return config
+
+
+def _defaults(trace: Trace) -> dict[str, Any]:
+    """The model's own defaults, as far as they are known, and the special tokens that acted; no length limits."""
+    known, config = defaults_known(trace), trace.generation_config
+    if known is None and trace.settings is not None:  # what was not given was at its default
+        made = {length for length, new in DERIVED.items() if config.get(new) is not None}
+        known = {n: v for n, v in config.items() if n not in made and n not in trace.settings.given()}
+    elif known is None:
+        known = {"eos_token_id": config.get("eos_token_id")}
+    used = {name: config[name] for name in SPECIAL_TOKENS if name in config and name != "eos_token_id"}
+    return {n: v for n, v in {**known, **used}.items() if v is not None and n not in LIMITS}
 
 
 def processors_of(trace: Trace, config: GenerationConfig) -> LogitsProcessorList:
@@ -99,7 +118,7 @@ def _with_known_ids(trace: Trace, settings: Settings) -> dict[str, Any]:
 
 
 def _only(values: dict[str, Any]) -> Settings:
-    """Settings without the checks of combinations, which need the values left out."""
+    """Settings that have been checked already."""
     settings = object.__new__(Settings)
     for name in Settings.__dataclass_fields__:
         object.__setattr__(settings, name, values.get(name))

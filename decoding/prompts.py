@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from decoding.models import LanguageModel
 
-__all__ = ["ROLES", "EncodedPrompt", "Message", "Prompt", "check_fits", "encode_prompt"]
+__all__ = ["ROLES", "EncodedPrompt", "Message", "Prompt", "check_fits", "check_known", "encode_prompt"]
 
 Message = dict[str, str]  # {"role": ..., "content": ...}
 Prompt = str | Sequence[str] | Sequence[Message] | Sequence[Sequence[Message]]
@@ -59,12 +59,13 @@ def encode_prompt(lm: LanguageModel, prompt: Prompt, negative_prompt: Prompt | N
             all prompts or one for each.
 
     Raises:
-        PromptError: the prompt is empty, not of these forms, longer than the model's context, or a chat for
-            a model without a chat template.
+        PromptError: the prompt is empty, not of these forms, longer than the model's context, of tokens that the
+            model does not have, or a chat for a model without a chat template.
     """
     rows, texts, messages = _tokenise(lm.tokenizer, prompt, "prompt")
     for ids in rows:
         check_fits(lm, len(ids))
+        check_known(lm.model, ids, lm.tokenizer, "the prompt")
     input_ids, attention_mask = _pad(lm.tokenizer, rows)
     negative_ids = negative_mask = None
     if negative_prompt is not None:
@@ -78,6 +79,7 @@ def encode_prompt(lm: LanguageModel, prompt: Prompt, negative_prompt: Prompt | N
             negative = negative * len(rows)
         for ids in negative:
             check_fits(lm, len(ids))
+            check_known(lm.model, ids, lm.tokenizer, "negative_prompt")
         negative_ids, negative_mask = _pad(lm.tokenizer, negative)
     return EncodedPrompt(
         input_ids=input_ids,
@@ -89,13 +91,14 @@ def encode_prompt(lm: LanguageModel, prompt: Prompt, negative_prompt: Prompt | N
     )
 
 
-def check_fits(lm: LanguageModel, length: int, max_new_tokens: int | None = None) -> None:
+def check_fits(lm: LanguageModel, length: int, max_new_tokens: int | None = None, *, n_started: int = 1) -> None:
     """Returns if a prompt of `length` tokens and the answer fit the model's context.
 
     Args:
         lm: whose context counts; one without a limit (T5) takes everything.
         length: tokens of the prompt.
         max_new_tokens: tokens of the answer; None asks for room for one.
+        n_started: of an encoder–decoder the tokens that its answer begins with.
 
     Raises:
         PromptError: naming the lengths, the limit and what to do.
@@ -104,7 +107,7 @@ def check_fits(lm: LanguageModel, length: int, max_new_tokens: int | None = None
     if limit is None:
         return
     if lm.is_encoder_decoder:
-        _check_encoder_decoder(lm, limit, length, max_new_tokens)
+        _check_encoder_decoder(lm, limit, length, max_new_tokens, n_started)
         return
     if length >= limit:
         raise PromptError(
@@ -120,16 +123,37 @@ def check_fits(lm: LanguageModel, length: int, max_new_tokens: int | None = None
         )
 
 
-def _check_encoder_decoder(lm: LanguageModel, limit: int, length: int, max_new_tokens: int | None) -> None:
+def check_known(model: Any, ids: Sequence[int], tokenizer: Any = None, parameter: str = "the prompt") -> None:
+    """Returns if the model has an embedding for each of the tokens; elsewhere torch fails without saying of what.
+
+    Raises:
+        PromptError: naming the first token that it has none for, and what to do.
+    """
+    embeddings = model.get_input_embeddings()
+    n_known = getattr(embeddings, "num_embeddings", None)
+    unknown = next((i for i in ids if not 0 <= i < n_known), None) if n_known else None
+    if unknown is None:
+        return
+    text = "" if tokenizer is None else tokenizer.convert_ids_to_tokens([unknown])[0] if unknown >= 0 else ""
+    raise PromptError(
+        f"{parameter} has the token {f'{_short(text)} ' if text else ''}(id {unknown}), and the model has tokens in "
+        f"[0, {n_known - 1}]; leave it out, use the tokenizer of this model, or, where tokens were added to it, call "
+        f"model.resize_token_embeddings({'len(tokenizer)' if tokenizer is None else len(tokenizer)})"
+    )
+
+
+def _check_encoder_decoder(
+    lm: LanguageModel, limit: int, length: int, max_new_tokens: int | None, n_started: int
+) -> None:
     if length > limit:
         raise PromptError(
             f"the prompt has {length:,} tokens, and the encoder of {lm.name} takes at most {limit:,}; "
             "shorten the prompt to that"
         )
-    if max_new_tokens is not None and max_new_tokens >= limit:
+    if max_new_tokens is not None and n_started + max_new_tokens > limit:
         raise PromptError(
             f"max_new_tokens={max_new_tokens} is more than the decoder of {lm.name} can write; "
-            f"set it to at most {limit - 1}"
+            f"set it to at most {limit - n_started}"
         )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from transformers.generation import LogitsProcessorList, StoppingCriteriaList
 
-from decoding.errors import SettingError
+from decoding.feasible import check_feasible, refusals_as_settings
 from decoding.models import LanguageModel
-from decoding.prompts import EncodedPrompt, Prompt, check_fits, encode_prompt
+from decoding.prompts import EncodedPrompt, Prompt, encode_prompt
 from decoding.recorder import Recorder
-from decoding.settings import KNOBS, Settings
+from decoding.settings import Settings
 from decoding.step_store import DEFAULT_MEMORY_BUDGET
 from decoding.tokens import TokenTable
 from decoding.trace import Step, Trace
@@ -43,7 +43,7 @@ def record(
 
     Raises:
         PromptError: the prompt is empty or does not fit the model.
-        SettingError: a parameter cannot be used with this tokenizer.
+        SettingError: a parameter cannot be used with this model, its own defaults, or its tokenizer.
         RecordingError: the run broke off; the error's `trace` holds what came before.
     """
     recorder = Recorder(memory_budget=memory_budget, on_step=on_step)
@@ -71,51 +71,23 @@ def stream(
     settings = settings or Settings()
     encoded = encode_prompt(lm, prompt, settings.negative_prompt)
     kwargs = settings.generate_kwargs(lm.tokenizer)
-    _check_with_model(lm, encoded.input_ids.shape[1], settings, kwargs)
+    beside = {} if settings.negative_prompt is None else {"negative_prompt": settings.negative_prompt}
+    check_feasible(lm, {**kwargs, **beside}, length=encoded.input_ids.shape[1])
     recorder.tokenizer, recorder.seed = lm.tokenizer, settings.seed
     recorder.facts = _facts(lm, encoded, settings)
     recorder.identity = {k: v for k, v in lm.identity().items() if k in ("name", "source", "revision")}
     if encoded.negative_ids is not None:
         kwargs["negative_prompt_ids"] = encoded.negative_ids.to(lm.model.device)
         kwargs["negative_prompt_attention_mask"] = encoded.negative_mask.to(lm.model.device)
-    return recorder.stream(
-        lm.model,
-        input_ids=encoded.input_ids.to(lm.model.device),
-        attention_mask=encoded.attention_mask.to(lm.model.device),
-        logits_processor=logits_processor,
-        stopping_criteria=stopping_criteria,
-        **kwargs,
-    )
-
-
-def _check_with_model(lm: LanguageModel, length: int, settings: Settings, kwargs: dict[str, Any]) -> None:
-    """What depends on the prompt's length and the model's vocabulary, before transformers fails on it less clearly."""
-    n_new, longest = settings.max_new_tokens, settings.max_length
-    if longest is not None and n_new is None and not lm.is_encoder_decoder:
-        if longest <= length:
-            raise SettingError(
-                "max_length", longest, f"> {length}, the tokens of the prompt",
-                "raise it, or use max_new_tokens, which does not count the prompt",
-            )  # fmt: skip
-        n_new = longest - length
-    check_fits(lm, length, n_new)
-    vocab_size = lm.model.config.get_text_config().vocab_size
-    for name, values in kwargs.items():
-        if KNOBS[name].kind in ("token_list", "sequence_list", "sequence_bias"):
-            largest = max(_ids(values))
-            if largest >= vocab_size:
-                raise SettingError(
-                    name, largest, f"made of token ids in [0, {vocab_size - 1}]", f"{lm.name} has {vocab_size} tokens"
-                )
-
-
-def _ids(values: Any) -> Iterator[int]:
-    """Every token id in nested lists, biases (which are floats) left out."""
-    if isinstance(values, int):
-        yield values
-    elif isinstance(values, (list, tuple)):
-        for value in values:
-            yield from _ids(value)
+    with refusals_as_settings(settings.given()):
+        return recorder.stream(
+            lm.model,
+            input_ids=encoded.input_ids.to(lm.model.device),
+            attention_mask=encoded.attention_mask.to(lm.model.device),
+            logits_processor=logits_processor,
+            stopping_criteria=stopping_criteria,
+            **kwargs,
+        )
 
 
 def _facts(lm: LanguageModel, encoded: EncodedPrompt, settings: Settings) -> dict[str, Any]:

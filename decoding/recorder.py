@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from transformers.generation import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
+from decoding.acting import config_as_json
 from decoding.errors import DecodingError, NotRecordedError, RecordingError, SettingError
+from decoding.failures import explained
 from decoding.generate_call import GIVEN_NOTHING, CustomLoop, GivenToGenerate
 from decoding.kept_cache import KeptCache
 from decoding.recording import Recording
@@ -22,6 +24,9 @@ from decoding.tokens import TokenTable
 from decoding.trace import Step, Trace
 
 __all__ = ["Recorder"]
+
+LESS_MEMORY = "Use a shorter prompt, fewer beams or return sequences, a smaller model, or a smaller dtype"
+
 
 class Recorder(CustomLoop):
     """Records a `generate()` call completely, and returns exactly what it would have returned.
@@ -117,7 +122,12 @@ class Recorder(CustomLoop):
         if generate_kwargs.get("tokenizer") is None and self.tokenizer is None and generate_kwargs.get("stop_strings"):
             strings = generate_kwargs["stop_strings"]
             raise SettingError("stop_strings", strings, "given with a tokenizer", "pass tokenizer=, too")
-        return model.generate(**generate_kwargs, custom_generate=_Streamed(self))
+        try:
+            return model.generate(**generate_kwargs, custom_generate=_Streamed(self))
+        except (MemoryError, RuntimeError) as err:  # while it prepares the run
+            if _is_out_of_memory(err):
+                raise RecordingError(f"out of memory before the first step. {LESS_MEMORY}") from err
+            raise
 
     @torch.no_grad()
     def _steps(
@@ -156,7 +166,9 @@ class Recorder(CustomLoop):
             raise
         except BaseException as err:
             recording.finish("error")
-            told = _explained(err, recording)
+            config = config_as_json(generation_config)
+            clear = explained(err, model, input_ids, self.tokenizer, config, len(recording.steps))
+            told = _explained(clear, recording)
             if told is err:
                 raise
             raise told from err
@@ -227,7 +239,7 @@ def _explained(err: BaseException, recording: Recording) -> BaseException:
     if _is_out_of_memory(err):
         err = RecordingError(
             f"out of memory on {recording.device} at step {n} (counted from 0); the {n} steps before are kept. "
-            "Use a shorter prompt, fewer beams or return sequences, a smaller model, or a smaller dtype"
+            + LESS_MEMORY
         )
     if isinstance(err, DecodingError):
         err.trace = recording.trace()

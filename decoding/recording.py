@@ -19,10 +19,11 @@ from transformers.generation import (
     StopStringCriteria,
 )
 
+from decoding.acting import config_as_json, given_in, model_defaults
 from decoding.arithmetic import arithmetic_of
 from decoding.errors import RecordingError
 from decoding.generate_call import GIVEN_NOTHING, GivenToGenerate
-from decoding.knobs import ALSO_KEPT, BEAM_MODES, KNOBS
+from decoding.knobs import BEAM_MODES
 from decoding.ledger import ABSENT, BeamStep, Ledger
 from decoding.settings import Settings, mode_of
 from decoding.silent import silent_knobs
@@ -38,7 +39,6 @@ STOP_REASONS = {
     "MaxTimeCriteria": "max_time",
     "StopStringCriteria": "stop_string",
 }
-DEFAULTS = GenerationConfig._get_default_generation_params()
 
 
 class Recording:
@@ -86,7 +86,8 @@ class Recording:
         mask = None if model.config.is_encoder_decoder else model_kwargs.get("attention_mask")
         mask = torch.ones_like(self._prompt_ids) if mask is None else mask.to("cpu", torch.long, copy=True)
         self._prompt_mask = mask[:, -self._prompt_ids.shape[1] :] if self._prompt_ids.shape[1] else mask[:, :0]
-        self._config = config_as_json(config, model.generation_config)
+        self._defaults = model_defaults(model)
+        self._config = config_as_json(config, self._defaults)
         self._inputs = inputs_beyond_trace(self._prompt_mask, model_kwargs, given.inputs - in_trace(facts))
         self._ended_by_caller = False  # some criterion of the caller's own has ended something
         self._reasons: list[str | None] = [None] * (self.ledger.n_prompts if beams else input_ids.shape[0])
@@ -267,7 +268,10 @@ class Recording:
             chosen = torch.tensor([s.token_ids for s in self.steps], dtype=torch.long)
             sequences = torch.cat([prompt_ids, chosen.reshape(-1, prompt_ids.shape[0]).T], 1)
         settings: Settings | None = self._facts.get("settings")
-        given = settings.given() if settings else given_beyond_defaults(self._config)
+        model = self._model_info()
+        n_prompt = prompt_ids.shape[1]
+        dropped_in = given_in(self._config, self._defaults, n_prompt, model.context_length)
+        given = settings.given() if settings else dropped_in
         return Trace(
             steps=tuple(self.steps),
             stages=self.stages,
@@ -276,8 +280,11 @@ class Recording:
             sequences=sequences,
             mode=self.mode,
             generation_config=self._config,
-            model=self._model_info(),
-            silent=silent_knobs(given, self.mode, self.stages, self._acted if self.steps else None),
+            model_defaults=self._defaults,
+            model=model,
+            silent=silent_knobs(
+                given, self.mode, self.stages, self._acted if self.steps else None, self._config, self._defaults
+            ),
             warnings=tuple(self._warnings) + self._lost(),
             stop_reasons=tuple(r or "running" for r in self._reasons),
             seconds=self._seconds,
@@ -375,30 +382,3 @@ def _why_undrawable(name: str, scores: Tensor) -> str | None:
     if bool((scores == -torch.inf).all(-1).any()):
         return f"{name} removed the last token that was left; loosen it or what came before"
     return None
-
-
-def config_as_json(config: GenerationConfig, defaults: GenerationConfig) -> dict[str, Any]:
-    """The parameters of a prepared `GenerationConfig` that decide the tokens, as JSON values.
-
-    None stands where the caller switched one of the model's own `defaults` off, as in `eos_token_id=None`.
-    """
-    values = config.to_dict()
-    kept = {name: values.get(name) for name in (*KNOBS, *ALSO_KEPT)}
-    bias = kept.get("sequence_bias")
-    if isinstance(bias, dict):
-        kept["sequence_bias"] = [[list(ids), value] for ids, value in bias.items()]
-    off = {name for name, value in kept.items() if value is None and getattr(defaults, name, None) is not None}
-    return {name: _plain(value) for name, value in kept.items() if value is not None or name in off}
-
-
-def _plain(value: Any) -> Any:
-    """Token ids that came as a tensor as a list, and watermarking's config as its arguments."""
-    if isinstance(value, Tensor):
-        return value.tolist()
-    return value.to_dict() if hasattr(value, "to_dict") else value
-
-
-def given_beyond_defaults(config: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that differ from transformers' defaults: what a caller may have meant to act."""
-    prepared = {"max_length", "min_length", "eos_token_id"}  # generate() sets these itself
-    return {k: v for k, v in config.items() if k in KNOBS and k not in prepared and v != DEFAULTS.get(k)}

@@ -6,8 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from decoding.combinations import check_given
 from decoding.errors import SettingError
 from decoding.knobs import KNOBS, Knob, Mode
+from decoding.spellings import spellings, tokens_that_are
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -23,7 +25,8 @@ class Settings:
     default acts then (`top_k` is 50 there, for instance). Sequences are kept as tuples.
 
     Raises:
-        SettingError: a value is out of range, or the combination cannot be decoded.
+        SettingError: a value is out of range, or those given cannot go together whatever a model's own defaults are;
+            with these they are looked at once more before a run, see `decoding.combinations`.
     """
 
     do_sample: bool | None = None
@@ -72,11 +75,12 @@ class Settings:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, knob.checked(value))
-        _check_together(self)
+        check_given(self.given())
 
     @property
     def mode(self) -> Mode:
-        """The decoding mode, by the rules of `GenerationConfig.get_generation_mode`."""
+        """The decoding mode, by the rules of `GenerationConfig.get_generation_mode`; a model's own defaults may
+        make it another one."""
         return mode_of(self.given())
 
     def given(self) -> dict[str, Any]:
@@ -90,7 +94,8 @@ class Settings:
             tokenizer: turns words into token ids; needed only where a parameter was given as text.
 
         Raises:
-            SettingError: a text is not a single token where one is needed, or there is no tokenizer.
+            SettingError: a text is not a single token where one is needed, has half a character, or there is no
+                tokenizer.
         """
         out: dict[str, Any] = {}
         for name, value in self.given().items():
@@ -132,49 +137,23 @@ def mode_of(values: dict[str, Any]) -> Mode:
     return "greedy"
 
 
-def _check_together(s: Settings) -> None:
-    """Combinations that cannot be decoded; transformers raises on these, less clearly, or not at all."""
-    beams, returned, groups = s.num_beams or 1, s.num_return_sequences or 1, s.num_beam_groups or 1
-    if beams == 1 and returned > 1 and not s.do_sample:
-        raise SettingError(
-            "num_return_sequences", returned, "1 for greedy decoding",
-            "greedy gives the same answer every time; use do_sample=True or num_beams > 1",
-        )  # fmt: skip
-    if beams > 1 and returned > beams:
-        raise SettingError(
-            "num_return_sequences", returned, f"in [1, num_beams] = [1, {beams}]", "raise num_beams or ask for fewer"
-        )
-    if groups > beams or beams % groups:
-        raise SettingError(
-            "num_beam_groups", groups, f"a divisor of num_beams = {beams}", "groups share the beams evenly"
-        )
-    if groups > 1 and s.do_sample:
-        raise SettingError("do_sample", True, "False with num_beam_groups > 1", "diverse beam search does not sample")
-    if groups > 1 and not s.diversity_penalty:
-        raise SettingError(
-            "diversity_penalty", s.diversity_penalty, "> 0 with num_beam_groups > 1", "without it all groups are alike"
-        )
-    if s.penalty_alpha and s.top_k == 1 and beams == 1 and not s.do_sample:
-        raise SettingError(
-            "top_k", 1, "a whole number > 1 for contrastive search",
-            "there is nothing to choose from; leave penalty_alpha out for greedy decoding",
-        )  # fmt: skip
-    if s.negative_prompt is not None and s.guidance_scale not in (None, 1):
-        for name, n in (("num_beams", beams), ("num_return_sequences", returned)):
-            if n > 1:  # generate() repeats the prompt for each of them, but not the negative one
-                raise SettingError(
-                    name, n, "1 where guidance_scale moves away from a negative_prompt",
-                    "leave the negative_prompt out, or take one sequence: transformers fails on the two together",
-                )  # fmt: skip
-    for low, high in (("min_new_tokens", "max_new_tokens"), ("min_length", "max_length")):
-        least, most = getattr(s, low), getattr(s, high)
-        if least is not None and most is not None and least > most:
-            raise SettingError(low, least, f"<= {high} = {most}", f"lower it or raise {high}")
+def _check_characters(knob: Knob, value: Any) -> None:
+    """Half a surrogate pair is no character: no tokenizer can encode it."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            _check_characters(knob, item)
+    elif isinstance(value, str):
+        half = next((char for char in value if "\ud800" <= char <= "\udfff"), None)
+        if half is not None:
+            raise knob.wrong(value, f"it has half a character (a lone surrogate, U+{ord(half):04X}); remove it")
 
 
 def _as_generate_takes_it(knob: Knob, value: Any, tokenizer: PreTrainedTokenizerBase | None) -> Any:
+    _check_characters(knob, value)
     if knob.kind == "text_list":
         return list(value)
+    if knob.kind == "token_list" and knob.name.endswith("suppress_tokens"):
+        return [token_id for item in value for token_id in _single_tokens(knob, item, tokenizer)]
     if knob.kind == "token_list":
         ids = [_token_id(knob, item, tokenizer) for item in value]
         only_one = knob.name == "forced_bos_token_id" or len(ids) == 1 and knob.name.endswith("_token_id")
@@ -189,26 +168,51 @@ def _as_generate_takes_it(knob: Knob, value: Any, tokenizer: PreTrainedTokenizer
 
 
 def _token_id(knob: Knob, item: int | str, tokenizer: PreTrainedTokenizerBase | None) -> int:
+    """The one token that a text is: as a text begins, for the token that comes first; else without a space."""
     if isinstance(item, int):
         return item
     ids = _encode(knob, item, tokenizer)
-    if len(ids) != 1:
-        raise knob.wrong(item, f"{item!r} is {len(ids)} tokens {ids} for this model; give one token, or its id")
-    return ids[0]
+    exact = [] if knob.name == "forced_bos_token_id" else tokens_that_are(tokenizer, item)
+    if len(ids) != 1 and not exact:
+        raise _not_one(knob, item, ids)
+    return ids[0] if len(ids) == 1 and ids[0] in exact or not exact else exact[0]
+
+
+def _single_tokens(knob: Knob, item: int | str, tokenizer: PreTrainedTokenizerBase | None) -> list[int]:
+    """The single tokens among the ways in which a text is written."""
+    if isinstance(item, int):
+        return [item]
+    runs = _spellings(knob, item, tokenizer)
+    singles = [ids[0] for ids in runs if len(ids) == 1]
+    if not singles:
+        raise _not_one(knob, item, runs[0])
+    return singles
 
 
 def _spellings(knob: Knob, item: str | tuple[int, ...], tokenizer: PreTrainedTokenizerBase | None) -> list[list[int]]:
     """A word is other tokens inside a sentence than at its start: both are meant."""
     if not isinstance(item, str):
         return [list(item)]
-    both = [_encode(knob, item, tokenizer), _encode(knob, " " + item.lstrip(" "), tokenizer)]
-    return [ids for n, ids in enumerate(both) if ids and ids not in both[:n]]
+    if tokenizer is None:
+        raise _no_tokenizer(knob, item)
+    runs = spellings(tokenizer, item)
+    if not runs:
+        raise knob.wrong(item, f"this model's vocabulary cannot spell {item!r}, so it never comes; leave it out")
+    return runs
 
 
 def _encode(knob: Knob, text: str, tokenizer: PreTrainedTokenizerBase | None) -> list[int]:
     if tokenizer is None:
-        raise knob.wrong(text, "texts need a tokenizer to become token ids; give the ids")
+        raise _no_tokenizer(knob, text)
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _no_tokenizer(knob: Knob, text: str) -> SettingError:
+    return knob.wrong(text, "texts need a tokenizer to become token ids; give the ids")
+
+
+def _not_one(knob: Knob, item: str, ids: list[int]) -> SettingError:
+    return knob.wrong(item, f"{item!r} is {len(ids)} tokens {ids} for this model; give one token, or its id")
 
 
 def watermarking(arguments: dict[str, Any]) -> Any:

@@ -71,10 +71,16 @@ PROCESSORS = {
     "guidance_scale": "UnbatchedClassifierFreeGuidanceLogitsProcessor",
     "renormalize_logits": "LogitNormalization",
 }
+CHOOSE_THE_MODE = ("do_sample", "num_return_sequences", "num_beams", "num_beam_groups", "penalty_alpha")
 
 
 def silent_knobs(
-    given: Mapping[str, Any], mode: str, stages: Sequence[Stage], acted: Sequence[bool] | None
+    given: Mapping[str, Any],
+    mode: str,
+    stages: Sequence[Stage],
+    acted: Sequence[bool] | None,
+    config: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> tuple[SilentKnob, ...]:
     """The given parameters that had no effect on this run, in the order they were given.
 
@@ -83,21 +89,30 @@ def silent_knobs(
         mode: the decoding mode.
         stages: the processors that ran.
         acted: per stage, whether it changed any score at any step; None when no step was recorded.
+        config: the parameters that acted, the model's own defaults among them: these, too, may take precedence.
+        defaults: the model's own: a value that switches one of them off has had an effect.
     """
+    beside = {**(config or {}), **given}
     changed = {stage.name for stage, did in zip(stages, acted or (), strict=False) if did}
     ran = None if acted is None else {stage.name for stage in stages}
     out = []
     for name, value in given.items():
-        if name not in KNOBS or value is None:
+        if name not in KNOBS or value is None or _overrules(name, value, mode, defaults or {}):
             continue
-        why = _why_silent(name, value, mode, given, ran, changed)
+        why = _why_silent(name, value, mode, beside, ran, changed)
         if why:
             other = "max_new_tokens" if name == "max_length" else "min_new_tokens"
             out.append(SilentKnob(name=name, value=value, why=why, reason=REASONS[why].format(by=other)))
     return tuple(out)
 
 
-def _why_silent(name, value, mode, given, ran, changed) -> str | None:
+def _overrules(name: str, value: Any, mode: str, defaults: Mapping[str, Any]) -> bool:
+    """Whether it switches off a default of the model's own that would have acted, or made another mode of it."""
+    other = defaults.get(name) not in (None, value)
+    return other and value == KNOBS[name].neutral and (name in CHOOSE_THE_MODE or mode in KNOBS[name].modes)
+
+
+def _why_silent(name, value, mode, beside, ran, changed) -> str | None:
     knob, processor = KNOBS[name], PROCESSORS.get(name)
     if knob.neutral is not None and value == knob.neutral and (processor or mode not in knob.modes):
         return "neutral"
@@ -109,9 +124,9 @@ def _why_silent(name, value, mode, given, ran, changed) -> str | None:
         if knob.modes == BEAM_MODES:
             return "needs_beams"
         return "needs_contrastive" if name == "penalty_alpha" else "needs_groups"
-    if name in ("max_length", "min_length") and given.get(name.replace("_length", "_new_tokens")) is not None:
+    if name in ("max_length", "min_length") and beside.get(name.replace("_length", "_new_tokens")) is not None:
         return "overruled"
-    if name == "negative_prompt" and given.get("guidance_scale") in (None, 1):
+    if name == "negative_prompt" and beside.get("guidance_scale") in (None, 1):
         return "needs_guidance"
     if not processor or ran is None or name not in _acts_as_processor(mode):
         return None

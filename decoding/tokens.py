@@ -7,7 +7,6 @@ alone, which yields a bare U+FFFD for half a character.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,14 +18,11 @@ from typing import Any
 import numpy as np
 
 from decoding.errors import TraceFileError
+from decoding.token_bytes import added_tokens, byte_rule, special_ids
 
 __all__ = ["TokenTable", "TokenText"]
 
 _KNOWN, _SPECIAL, _ADDED = 1, 2, 4
-
-ByteRule = Callable[[str], bytes]
-"""From a token as the vocabulary spells it to the bytes it adds to the text."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenText:
@@ -74,27 +70,26 @@ class TokenTable:
 
         Exact for byte-level BPE (GPT-2, Llama 3, Qwen, SmolLM2), for SentencePiece pieces with or without
         byte fallback (Llama 2, Gemma, T5) and for WordPiece: the bytes are those the tokenizer's own decoder
-        adds to the text for the token. What a decoder does by position (dropping the very first space) is
-        left out. For an unknown kind of tokenizer the bytes are the token as the vocabulary spells it.
+        adds to the text for the token, be it an ordinary, an added or a special one. What a decoder does by
+        position (dropping the very first space) is left out. For an unknown kind of tokenizer the bytes are the
+        token as the vocabulary spells it.
 
         Args:
             tokenizer: fast or slow; only public methods are used.
             vocab_size: the model's; where it is larger than the tokenizer's, the ids beyond show as `#id`.
         """
         vocab: dict[str, int] = tokenizer.get_vocab()
-        added = _added_tokens(tokenizer)
-        special = {i for i in tokenizer.all_special_ids if i is not None}
-        special |= {i for i, token in added.items() if token.special}
+        added = added_tokens(tokenizer)
+        special = special_ids(tokenizer)
         n_tokens = max([vocab_size or 0, *(i + 1 for i in vocab.values()), *(i + 1 for i in added)])
-        to_bytes = _byte_rule(tokenizer, vocab)
+        to_bytes = byte_rule(tokenizer)
         pieces = [b""] * n_tokens
         flags = np.zeros(n_tokens, dtype=np.uint8)
         for token, i in vocab.items():
-            # A special token is written out as it is, whatever the decoder does with ordinary ones.
-            pieces[i] = _utf8(token) if i in special else to_bytes(token)
+            pieces[i] = to_bytes(token)
         flags[list(vocab.values())] |= _KNOWN
-        for i, token in added.items():
-            pieces[i] = _utf8(token.content)
+        for i in added:  # by id: where the tokenizer changes texts first, it writes the changed one
+            pieces[i] = to_bytes(tokenizer.convert_ids_to_tokens(i))
             flags[i] |= _KNOWN | _ADDED
         flags[[i for i in special if i < n_tokens]] |= _SPECIAL
         return cls._from_pieces(pieces, flags)
@@ -158,6 +153,10 @@ class TokenTable:
         """Whether the id is a special token's."""
         return 0 <= token_id < len(self) and bool(self.flags[token_id] & _SPECIAL)
 
+    def is_partial(self, token_id: int) -> bool:
+        """Whether the token alone is no whole characters, as `TokenText.is_partial`."""
+        return not _is_whole(self.bytes(token_id))
+
     def bytes(self, token_id: int) -> bytes:
         """The bytes that the token adds to the text; empty where there is no such token."""
         if not 0 <= token_id < len(self):
@@ -204,139 +203,6 @@ class TokenTable:
                 pieces.append(self.bytes(i) if self.exists(i) else f"#{i}".encode())
         text = b"".join(pieces).decode("utf-8", "surrogateescape")
         return re.sub("[\udc80-\udcff]+|\ufffd", lambda found: _hex(found.group()), text)
-
-
-# ---- from a vocabulary's spelling to bytes
-
-
-def _added_tokens(tokenizer: Any) -> Mapping[int, Any]:
-    try:
-        return tokenizer.added_tokens_decoder
-    except (AttributeError, NotImplementedError):  # Mistral's own tokenizer has no such table
-        return {}
-
-
-def _byte_rule(tokenizer: Any, vocab: dict[str, int]) -> ByteRule:
-    """The rule by which this tokenizer's decoder turns one token into bytes."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        return _chain(_guessed_steps(vocab))
-    spec = json.loads(backend.to_str())
-    steps = _flat_specs(spec["decoder"], "decoders")
-    if not steps:
-        # Without a decoder the way in tells how the tokens are spelled.
-        steps = [s for s in _flat_specs(spec["pre_tokenizer"], "pretokenizers") if s["type"] in _SPELLINGS]
-        if not steps and spec["model"].get("type") == "WordPiece":
-            steps = [{"type": "WordPiece", "prefix": spec["model"]["continuing_subword_prefix"]}]
-    return _chain(steps)
-
-
-_SPELLINGS = ("ByteLevel", "Metaspace")
-
-
-def _flat_specs(spec: dict[str, Any] | None, member: str) -> list[dict[str, Any]]:
-    if spec is None:
-        return []
-    if spec["type"] == "Sequence":
-        return [step for inner in spec[member] for step in _flat_specs(inner, member)]
-    return [spec]
-
-
-def _guessed_steps(vocab: Mapping[str, int]) -> list[dict[str, Any]]:
-    """What a tokenizer without a Rust backend does, told from its vocabulary."""
-    if all(char in vocab for char in _LATIN1):  # ByT5: each byte is a token, spelled as that code point
-        return [{"type": "Latin1"}]
-    # Not all 256 need be there: SmolLM2 has no token for bytes that its training text lacked.
-    if "Ġ" in vocab and "Ċ" in vocab and "▁" not in vocab:
-        return [{"type": "ByteLevel"}]
-    return [{"type": "Metaspace", "replacement": "▁"}] + [{"type": "ByteFallback"}] * ("<0x00>" in vocab)
-
-
-def _chain(steps: list[dict[str, Any]]) -> ByteRule:
-    """One rule out of the decoder's steps; those that act by position (Fuse, Strip) have no part in it."""
-    edits = [edit for step in steps if (edit := _edit(step)) is not None]
-    kinds = {step["type"] for step in steps}
-
-    def to_bytes(token: str) -> bytes:
-        for edit in edits:
-            token = edit(token)
-        if "ByteLevel" in kinds:
-            return _byte_level(token)
-        if "Latin1" in kinds and len(token) == 1:
-            return token.encode("latin-1", "replace")
-        if "ByteFallback" in kinds and (byte := _HEX_BYTE.fullmatch(token)):
-            return bytes([int(byte[1], 16)])
-        return _utf8(token)
-
-    return to_bytes
-
-
-def _edit(step: dict[str, Any]) -> Callable[[str], str] | None:
-    """What a step of a decoder does to the spelling of a token, or None if nothing."""
-    match step["type"]:
-        case "Metaspace":
-            mark = step.get("replacement", "▁")
-            return lambda token: token.replace(mark, " ")
-        case "Replace" if "String" in step["pattern"]:
-            old, new = step["pattern"]["String"], step["content"]
-            return lambda token: token.replace(old, new)
-        case "Replace":
-            pattern, new = re.compile(step["pattern"]["Regex"]), step["content"]
-            return lambda token: pattern.sub(lambda _: new, token)
-        case "WordPiece":
-            prefix, tidy = step["prefix"], _tidy if step.get("cleanup") else str
-            return lambda token: tidy(token.removeprefix(prefix) if token.startswith(prefix) else f" {token}")
-        case "BPEDecoder":
-            suffix = step["suffix"]
-            return lambda token: token.replace(suffix, " ")
-    return None
-
-
-def _tidy(token: str) -> str:
-    """The token without the space that WordPiece's decoder drops before punctuation and contractions."""
-    for before, after in _TIDIED:
-        token = token.replace(before, after)
-    return token
-
-
-# In the order of `tokenizers`' wordpiece::cleanup.
-_TIDIED = [
-    *((f" {mark}", mark) for mark in ".?!,"),
-    (" ' ", "'"),
-    (" n't", "n't"),
-    (" 'm", "'m"),
-    (" do not", " don't"),
-    (" 's", "'s"),
-    (" 've", "'ve"),
-    (" 're", "'re"),
-]
-
-_LATIN1 = [chr(byte) for byte in range(256)]
-_HEX_BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
-
-
-def _gpt2_alphabet() -> dict[str, int]:
-    """GPT-2's spelling of bytes: printable Latin-1 as itself, the other 68 bytes as U+0100 onwards."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(b): b for b in printable} | {chr(0x100 + i): b for i, b in enumerate(others)}
-
-
-_BYTE_OF_CHAR = _gpt2_alphabet()
-# For str.translate: a Latin-1 character that spells no byte is sent where encoding as Latin-1 must fail.
-_TO_LATIN1 = dict.fromkeys(range(256), "\uffff") | {ord(c): chr(b) for c, b in _BYTE_OF_CHAR.items()}
-
-
-def _byte_level(token: str) -> bytes:
-    try:
-        return token.translate(_TO_LATIN1).encode("latin-1")
-    except UnicodeEncodeError:
-        # As the Rust decoder does: a token with a character outside the alphabet is taken literally.
-        return _utf8(token)
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 # ---- from bytes to what is shown

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from decoding.acting import Origin, origins_of
 from decoding.contrastive_candidates import ContrastiveCandidate, contrastive_candidates
 from decoding.errors import NotRecordedError
 from decoding.ledger import Candidate, Hypothesis, Ledger, PoolChange, returned_hypotheses
@@ -244,7 +245,9 @@ class Trace:
         sequences: what `generate` returned, int64 [returned, length].
         mode: `greedy`, `sample`, `beam_search`, …
         settings: what was given to `record`, or None for a drop-in recording.
-        generation_config: the parameters that acted, after all defaults.
+        generation_config: the parameters that acted, after all defaults. One that is None was given as None, against
+            a default.
+        model_defaults: those that the model's own `generation_config` sets; None in files of earlier versions.
         silent: parameters that were given and had no effect.
         warnings: what else a reader must know, in words.
         stop_reasons: per row `eos`, `max_length`, `max_time`, `stop_string`, `user`, `error`, or the class
@@ -274,6 +277,7 @@ class Trace:
     mode: str
     generation_config: dict[str, Any]
     model: ModelInfo
+    model_defaults: dict[str, Any] | None = None
     settings: Settings | None = None
     silent: tuple[SilentKnob, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -314,6 +318,11 @@ class Trace:
         """New tokens that the length limit allowed; where a file does not say, as many as there are steps."""
         limit = self.generation_config.get("max_length")
         return len(self.steps) if limit is None else limit - self.prompt_ids.shape[1]
+
+    @property
+    def origins(self) -> dict[str, Origin]:
+        """Where each parameter that acted came from: `given`, `model` or `transformers`; see `decoding.acting`."""
+        return origins_of(self)
 
     @property
     def stop_reason(self) -> str:
@@ -364,6 +373,16 @@ class Trace:
         if not -n <= step < n:
             raise NotRecordedError(f"step must be in [0, {n - 1}], got {step}; the run has {n} steps")
         return self.steps[step].scores(row=row, stage=stage)
+
+    def source(self, prompt: int = 0) -> list[int]:
+        """The ids that an encoder–decoder model's encoder read for a prompt, padding left out.
+
+        Empty for models without an encoder, and where what it read is not known.
+        """
+        if self.encoder_ids is None or prompt >= len(self.encoder_ids):  # a file may hold fewer than it has prompts
+            return []
+        read = self.encoder_ids[prompt]
+        return (read if self.encoder_mask is None else read[self.encoder_mask[prompt].bool()]).tolist()
 
     def text(self, row: int = 0) -> str:
         """What a row generated, as text without special tokens; token ids where no tokenizer was at hand.

@@ -214,6 +214,7 @@ def _as_json(trace: Trace) -> dict[str, Any]:
         "model": asdict(trace.model),
         "stages": [asdict(stage) for stage in trace.stages],
         "generation_config": trace.generation_config,
+        **({} if trace.model_defaults is None else {"model_defaults": trace.model_defaults}),
         "settings": trace.settings.to_json() if trace.settings else None,
         "silent": [asdict(knob) for knob in trace.silent],
         "warnings": trace.warnings,
@@ -298,6 +299,7 @@ def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
         sequences=run["sequences"],
         mode=_one_of(header["mode"], MODES),
         generation_config=_config(header["generation_config"], n_rows),
+        model_defaults=_parameters(header["model_defaults"]) if header.get("model_defaults") is not None else None,
         model=model,
         settings=Settings.from_json(header["settings"]) if header["settings"] is not None else None,
         silent=tuple(_silent(knob) for knob in _list(header["silent"])),
@@ -392,16 +394,22 @@ def _check_ids(name: str, ids: Tensor) -> None:
 
 
 def _config(values: Any, n_rows: int) -> dict[str, Any]:
-    """The parameters known to be of decoding: verify and forks hand them to `generate()`, which takes others, too."""
+    """The parameters that acted, as many rows as they make."""
+    config = _parameters(values)
+    rows = [config.get(name, 1) for name in ("num_beams", "num_return_sequences")]
+    if min(rows) < 1 or n_rows % max(rows):
+        raise TraceFileError(f"{n_rows} rows cannot be {max(rows)} for each prompt; the file is damaged")
+    return config
+
+
+def _parameters(values: Any) -> dict[str, Any]:
+    """Those known to be of decoding: verify and forks hand them to `generate()`, which takes others, too."""
     config = {name: value for name, value in _dict(values).items() if name in KNOBS or name in ALSO_KEPT}
     kinds = {"bool": (bool,), "int": (int,), "float": (int, float)}
     for name, value in config.items():
         off = value is None and name not in ("num_beams", "num_return_sequences")
         if name in KNOBS and not off and type(value) not in kinds.get(KNOBS[name].kind, (type(value),)):
             raise TraceFileError(f"{name} cannot be {shown(value)}; the file is damaged")
-    rows = [config.get(name, 1) for name in ("num_beams", "num_return_sequences")]
-    if min(rows) < 1 or n_rows % max(rows):
-        raise TraceFileError(f"{n_rows} rows cannot be {max(rows)} for each prompt; the file is damaged")
     return config
 
 

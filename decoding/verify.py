@@ -349,11 +349,11 @@ def _inputs(trace: Trace) -> dict[str, Tensor]:
 def _parameters(trace: Trace, lm: LanguageModel) -> dict[str, Any]:
     values = {k: v for k, v in trace.generation_config.items() if k != "max_time"}
     for length, new in (("max_length", "max_new_tokens"), ("min_length", "min_new_tokens")):
-        if new in values:  # generate() derived the one from the other
+        if values.get(new) is not None:  # generate() derived the one from the other
             values.pop(length, None)
-    if "stop_strings" in values:
+    if values.get("stop_strings") is not None:
         values["tokenizer"] = lm.tokenizer
-    if "watermarking_config" in values:
+    if values.get("watermarking_config") is not None:
         values["watermarking_config"] = watermarking(values["watermarking_config"])
     if trace.settings and trace.settings.negative_prompt:
         from decoding.prompts import encode_prompt

@@ -8,19 +8,22 @@ the truth needs the model again; `diverges_at` says from where on.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 import torch
 from torch import Tensor
-from transformers.generation import SynthIDTextWatermarkLogitsProcessor
+from transformers.generation import GenerationConfig, SynthIDTextWatermarkLogitsProcessor
 
+from decoding.acting import given_to, undecided_defaults
 from decoding.beam_replay import Replay, replay
 from decoding.chosen import ChosenFact, chosen_facts
 from decoding.compact_bounds import how_exact, nearly_equal
 from decoding.errors import NotRecordedError, SettingError
+from decoding.failures import without_distribution
 from decoding.knobs import BEAM_MODES
 from decoding.processors import NEEDS_THE_MODEL, effective_config, processors_of
 from decoding.settings import Settings, mode_of
@@ -39,7 +42,8 @@ class Statement:
     """What a what-if cannot tell.
 
     Attributes:
-        why: a key for translations: `needs_model`, `own_processor`, `rerun`, `mode`; of a compact trace `compact`,
+        why: a key for translations: `needs_model`, `own_processor`, `rerun`, `mode`; `default` (of a file that has not
+            kept the model's own defaults); of a compact trace `compact`,
             `compact_entropy`; of steps `nothing_left` (these settings remove every token), `not_numbers` (scores are
             NaN or infinite), `lost`.
         what: the parameter or processor, or the step; for `compact` by how much a probability may be off.
@@ -79,6 +83,7 @@ class WhatIf:
         except (TypeError, ValueError) as err:  # transformers' own checks of a combination
             wanted = "a combination that transformers accepts"
             raise SettingError("settings", settings.given(), wanted, str(err)) from err
+        _check_powers(self.config, len(trace.steps))
         self.mode = mode_of(self.config.to_dict())
         self._log_softmax = trace.ledger is not None
         self._guided = self._recorded_guidance()
@@ -202,7 +207,15 @@ class WhatIf:
     def _run(self, step: int) -> list[Tensor]:
         before = self._before(step)
         self._remember(step)
-        return [*before[:-1], *run_processors(self._processors, self._prefix(step), before[-1])[0]]
+        with self._in_words():
+            return [*before[:-1], *run_processors(self._processors, self._prefix(step), before[-1])[0]]
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as err:
+            raise without_distribution(err, self.config.to_dict()) or err from err
 
     def _before(self, step: int) -> list[Tensor]:
         """The scores before the first processor and before that, each float32 [rows, vocab]."""
@@ -263,7 +276,8 @@ class WhatIf:
         going = [row for row in range(self.trace.n_rows) if not recorded.ended[row]]
         from_rows = recorded.parents or range(self.trace.n_rows)  # a beam's token was chosen from its parent's scores
         rows, token_ids = [from_rows[row] for row in going], [recorded.token_ids[row] for row in going]
-        found = chosen_facts(self._processors, self._prefix(step), scores, rows, token_ids, ranks=ranks)
+        with self._in_words():
+            found = chosen_facts(self._processors, self._prefix(step), scores, rows, token_ids, ranks=ranks)
         for row, fact in zip(going, found, strict=True):
             facts[row] = fact
         return tuple(facts)
@@ -296,11 +310,8 @@ class WhatIf:
 
     def _recorded_guidance(self) -> int:
         """The recorded stage of classifier-free guidance, if these settings ask for the same; else 0."""
-        then, now = self.trace.settings, self.settings
-        same = then is not None and (then.guidance_scale, then.negative_prompt) == (
-            now.guidance_scale,
-            now.negative_prompt,
-        )
+        then, now = given_to(self.trace).get("negative_prompt"), self.settings.negative_prompt
+        same = then == now and self.trace.generation_config.get("guidance_scale") == self.config.guidance_scale
         names = [stage.name for stage in self.trace.stages]
         return names.index(NEEDS_THE_MODEL) + 1 if same and NEEDS_THE_MODEL in names else 0
 
@@ -311,6 +322,9 @@ class WhatIf:
         if self.trace.compact is not None:
             said = how_exact(self.trace, self.stages)
             out += [Statement(why=why, what=what, text=words) for why, what, words in said]
+        for name in undecided_defaults(self.trace, self.settings.given()):
+            rest = "goes back to transformers' default; this file does not say whether the model has one of its own"
+            out.append(_statement("default", name, rest))
         for stage in self.trace.stages:
             if stage.own:
                 out.append(_statement("own_processor", stage.name, "is your own and is not in the trace; left out"))
@@ -336,6 +350,20 @@ class WhatIf:
                 if not same(scores[row], step.scores(row=row)):
                     return True
         return False
+
+
+def _check_powers(config: GenerationConfig, n_steps: int) -> None:
+    """Refuses what no number can hold at the recorded lengths: transformers would fail on it at some step."""
+    start, factor = config.exponential_decay_length_penalty or (0, 1.0)
+    for name, base, exponent in (
+        ("exponential_decay_length_penalty", factor, n_steps - start),
+        ("length_penalty", n_steps, config.length_penalty),
+    ):
+        try:
+            float(base) ** max(float(exponent), 0.0)
+        except OverflowError:
+            value, wanted = getattr(config, name), f"such that its power for {n_steps} steps is a number"
+            raise SettingError(name, value, wanted, "take it nearer to 1") from None
 
 
 def _statement(why: str, what: str, rest: str) -> Statement:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from app import limits
 from app.api import Api
 from app.kept_runs import KeptRuns
 from app.shelf import ModelState
-from decoding import Settings, record
+from decoding import Recorder, Settings, record, stream
 from decoding.errors import NotRecordedError, PromptError, SettingError
 
 ENDPOINTS = {"/record", "/step", "/whatif", "/tree", "/verify"}
@@ -273,6 +274,21 @@ def test_a_run_that_nobody_asks_for_is_forgotten(tiny):
     runs, ids = kept(tiny, 1, lives=-1)
     with pytest.raises(NotRecordedError):
         runs.get(ids[0])
+
+
+def test_it_is_forgotten_in_time_although_no_other_call_comes_and_so_are_its_files(tiny):
+    runs, recorder = KeptRuns(lives=0.3), Recorder(memory_budget=1)
+    list(stream(tiny, "ab", Settings(max_new_tokens=2), recorder))
+    file = recorder.trace.store._file
+    runs.add(recorder.trace, "tiny")
+    runs.add(recorder.trace, "tiny")
+    del recorder
+    assert not file.closed
+    end = time.monotonic() + 60
+    while not file.closed:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert len(runs) == 0
 
 
 def test_ids_cannot_be_guessed(tiny):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,19 @@ def test_record_prints_the_text_and_saves_the_trace(record, tmp_path: Path, caps
     assert f"trace    {tmp_path / 'run.trace'}" in out
     assert "Loading the model" in err and "Decoding ... step 1" in err
     assert str(Path(trace.model.name)) == "tiny"
+
+
+def test_record_says_whose_value_each_parameter_has(tmp_path: Path, capsys) -> None:
+    model = tiny_model("llama", vocab_size=320)
+    model.generation_config.repetition_penalty = 1.2
+    model.save_pretrained(tmp_path / "own")
+    tiny_tokenizer().save_pretrained(tmp_path / "own")
+    options = ("--prompt", "the cat", "--top-p", "0.9", "--seed", "0", "--max-new-tokens", "2")
+    assert main(["record", "--model", str(tmp_path / "own"), "--device", "cpu", *options]) == 0
+    out = capsys.readouterr().out
+    assert "given    do_sample=True, seed=0, top_p=0.9, max_new_tokens=2\n" in out
+    assert "default  the model's own: repetition_penalty=1.2, eos_token_id=2\n" in out
+    assert "default  transformers': top_k=50\n" in out
 
 
 def test_a_sampling_parameter_turns_sampling_on(record, tmp_path: Path) -> None:
@@ -225,8 +239,14 @@ def test_a_file_that_is_no_trace_is_said_to_be_none(tmp_path: Path, capsys, comm
 
 @pytest.fixture
 def launched(monkeypatch) -> list[dict]:
+    """What the page was launched with, and under `probed` where a free port was looked for before that.
+
+    Whether one is free here and now is no matter of these tests.
+    """
     calls: list[dict] = []
-    monkeypatch.setattr(app.page, "launch", lambda **arguments: calls.append(arguments))
+    probed: list[tuple[str, int]] = []
+    monkeypatch.setattr("app.__main__._check_port", lambda *where: probed.append(where))
+    monkeypatch.setattr(app.page, "launch", lambda **arguments: calls.append({**arguments, "probed": probed[-1]}))
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     return calls
@@ -234,8 +254,30 @@ def launched(monkeypatch) -> list[dict]:
 
 def test_the_page_is_served_to_this_machine_alone_unless_asked(launched: list[dict]) -> None:
     assert main([]) == 0
-    assert (launched[0]["host"], launched[0]["port"]) == ("127.0.0.1", 7860)
+    assert (launched[0]["host"], launched[0]["port"]) == launched[0]["probed"] == ("127.0.0.1", 7860)
     assert (launched[0]["model"], launched[0]["trace_path"]) == ("smollm2-135m", None)
+
+
+@pytest.mark.parametrize("command", [["serve"], ["open", "run.trace"]])
+def test_a_port_in_use_is_said_before_the_page_is_loaded(monkeypatch, capsys, command: list[str]) -> None:
+    monkeypatch.setattr(app.page, "launch", lambda **arguments: pytest.fail("launched"))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert main([*command, "--port", str(port)]) == 2
+    said = capsys.readouterr().err
+    assert f"cannot serve at 127.0.0.1, port {port}: " in said and "name a free port with --port" in said
+
+
+def test_a_free_port_is_served(monkeypatch) -> None:
+    launched: list[dict] = []
+    monkeypatch.setattr(app.page, "launch", lambda **arguments: launched.append(arguments))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+    assert main(["--port", str(port)]) == 0
+    assert launched[0]["port"] == port
 
 
 def test_options_without_a_command_are_those_of_serve(launched: list[dict]) -> None:

@@ -327,7 +327,7 @@ def test_save_is_lossless_unless_asked(runs, tmp_path):
     assert (tmp_path / "small.trace").stat().st_size < (tmp_path / "whole.trace").stat().st_size / 10
 
 
-def test_forty_tokens_take_less_than_400_kB_and_open_at_once(lm, tmp_path):
+def test_forty_tokens_take_less_than_300_kB(lm, tmp_path):
     run = record(lm, "The first thing I do", Settings(do_sample=True, top_p=0.9, top_k=0, seed=0, max_new_tokens=40))
     run.save(tmp_path / "small.trace", compact=True)
     assert len(run.steps) == 40
@@ -400,8 +400,8 @@ def test_the_page_shows_the_same_numbers_as_for_the_lossless_trace(pair):
         if run.ledger is None:
             a, b = measures_of(small.steps[t], row), measures_of(run.steps[t], row)
             assert a.rank == b.rank
-            assert a.probability == pytest.approx(b.probability, rel=1e-5)  # float32 sums in another order
-            assert a.entropy_nats == pytest.approx(b.entropy_nats, abs=1e-4)  # the lossless one is a float32 sum
+            assert a.probability == pytest.approx(b.probability, rel=1e-6)
+            assert a.entropy_nats == pytest.approx(b.entropy_nats, abs=1e-9)
 
 
 def test_verify_asks_for_the_lossless_form(runs, lm):

@@ -48,8 +48,9 @@ def test_the_steps_of_a_run_made_by_hand():
     trace = hand_made_trace([[math.log(p) for p in (0.4, 0.3, 0.2, 0.1)]], [1], [TopKLogitsWarper(2)], texts="abcd")
     (row,) = rows(write_steps_csv, trace)
     assert list(row) == [
-        "step", "row", "parent_row", "token_id", "token", "rank", "logit", "probability", "surprisal_nats",
-        "final_probability", "entropy_nats", "1 top_k 2 n_alive", "1 top_k 2 mass_removed", "1 top_k 2 entropy_nats",
+        "step", "row", "parent_row", "token_id", "token", "completes", "rank", "logit", "probability",
+        "surprisal_nats", "final_probability", "entropy_nats", "1 top_k 2 n_alive", "1 top_k 2 mass_removed",
+        "1 top_k 2 entropy_nats",
     ]  # fmt: skip
     assert [row[name] for name in ("step", "row", "parent_row", "token_id", "token", "rank")] == [
         "0", "0", "0", "1", "b", "2",

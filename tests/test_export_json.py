@@ -87,7 +87,7 @@ def kinds_of_run() -> dict[str, Trace]:
             lm, "a", Settings(num_beams=4, num_beam_groups=2, diversity_penalty=1.0, max_new_tokens=4)
         ),
         "contrastive": record(lm, "the cat", Settings(penalty_alpha=0.6, top_k=4, max_new_tokens=3)),
-        "T5": record(tiny_lm("t5"), "the cat", Settings(max_new_tokens=3)),
+        "T5": record(tiny_lm("t5"), "the café", Settings(max_new_tokens=3)),
         "drop-in": drop_in.trace,
         "fork": fork(sampled, lm, step=1, token_id=40),
         "compact": compact(sampled, head=30),
@@ -357,3 +357,16 @@ def test_a_long_run_is_written_a_step_at_a_time():
     write_json(trace, File())
     assert max(map(len, pieces[1:])) < 3000 and len(pieces) > 100
     assert len("".join(pieces).splitlines()) == 53
+
+
+def test_it_says_where_every_parameter_came_from():
+    lm = tiny_lm()
+    lm.model.generation_config.top_p = 0.9
+    trace = record(lm, "The cat", Settings(do_sample=True, top_k=0, seed=1, max_new_tokens=2))
+    out = exported(trace)
+    CLOSED.validate(out)
+    assert out["model_defaults"]["top_p"] == 0.9
+    assert {name: out["origins"][name] for name in ("top_p", "top_k", "temperature", "seed")} == {
+        "top_p": "model", "top_k": "given", "temperature": "transformers", "seed": "given",
+    }  # fmt: skip
+    assert exported(replace(trace, model_defaults=None))["model_defaults"] is None

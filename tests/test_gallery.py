@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import socket
-import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +21,11 @@ from app.record_gallery import LARGEST, record_item
 from app.session import Session
 from app.text import Text
 from app.views.numbers import percent
-from decoding import Settings, stats
+from decoding import Settings, stats, trace_file
 from decoding.trace import Trace
 
 ITEMS = [item.id for item in GALLERY]
+SAME_SCORES = 1e-3  # how far the logits of two processors may lie apart; seen so far: 4e-5
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +50,12 @@ def test_there_is_no_other_file():
 
 
 @pytest.mark.parametrize("name", ITEMS)
-def test_a_file_is_small_and_opens_at_once(name):
+def test_a_file_is_small_and_of_its_steps_only_the_one_in_view_is_read(name, monkeypatch):
     assert gallery_item(name).file.stat().st_size <= LARGEST == 400_000
-    best = math.inf
-    for _ in range(3):
-        began = time.perf_counter()
-        trace = gallery_trace(name)
-        trace.scores(step=0)
-        best = min(best, time.perf_counter() - began)
-    assert best < 0.3
+    read, really = [], trace_file.read_entry
+    monkeypatch.setattr(trace_file, "read_entry", lambda *which: read.append(which[1]) or really(*which))
+    gallery_trace(name).scores(step=0)  # however long it is, and whatever this machine takes for it
+    assert read == ["trace.json", "run.safetensors", "steps/000000.safetensors"]
 
 
 @pytest.mark.parametrize("name", ITEMS)
@@ -160,8 +156,10 @@ def test_the_facts_of_a_compact_trace_are_those_of_the_run(lm, traces):
     """1,055 tokens survive top-p, more than the head has: the count is a recorded one."""
     fresh = record_item(replace(gallery_item("top-p-adapts"), head=2_000), lm)
     counted = int(stats.n_alive(fresh.steps[15].scores()))
-    assert counted == fresh.steps[15].facts()[-1].n_alive == traces["top-p-adapts"].steps[15].facts()[-1].n_alive
-    assert f"{counted:,}" == "1,055"
+    assert counted == fresh.steps[15].facts()[-1].n_alive
+    kept = traces["top-p-adapts"].steps[15].facts()[-1].n_alive
+    assert f"{kept:,}" == "1,055"
+    assert kept == pytest.approx(counted, rel=0.01)  # another processor may put a token or two across the threshold
 
 
 def test_the_two_tokens_at_the_fork_share_94_percent(traces):
@@ -219,9 +217,33 @@ def test_a_loop_is_what_comes_three_times_at_the_end(ids, period):
     assert gallery_claims._period(ids) == period
 
 
-def test_recording_again_gives_the_same_run(lm, traces, tmp_path):
+# --- recorded anew, on whatever machine this is ----------------------------------------------------------------------
+
+
+def test_recording_again_gives_the_same_tokens_and_the_same_claims(lm, traces):
+    """The files were recorded on one processor; another one's float32 differs in the last bits.
+
+    So the scores are compared within `SAME_SCORES`, those that both files keep exactly, and the tokens of a run that
+    is far enough from any tie for that not to matter.
+    """
     item = gallery_item("penalty-hits-prompt")
-    again = replace(record_item(item, lm), seconds=traces[item.id].seconds)
-    assert again.generated_ids.tolist() == traces[item.id].generated_ids.tolist()
-    for ours, theirs in zip(again.steps, traces[item.id].steps, strict=True):
-        assert torch.allclose(ours.scores(stage=0), theirs.scores(stage=0), atol=1e-3)
+    kept, again = traces[item.id], record_item(item, lm)
+    for step in kept.steps:
+        first, second = step.scores().topk(2).values.tolist()
+        assert first - second > 2 * SAME_SCORES
+    assert again.generated_ids.tolist() == kept.generated_ids.tolist()
+    facts, quoted = (claims_of(item, trace, traces.__getitem__) for trace in (again, kept))
+    assert facts.keys() == quoted.keys()
+    assert [facts[name] for name in ("wanted", "came")] == [quoted[name] for name in ("wanted", "came")]
+    for ours, theirs in zip(again.steps, kept.steps, strict=True):
+        exact = sorted({*ours.exact_ids(0).tolist()} & {*theirs.exact_ids(0).tolist()})
+        assert len(exact) > item.head / 2
+        assert torch.allclose(ours.scores(stage=0)[exact], theirs.scores(stage=0)[exact], rtol=0, atol=SAME_SCORES)
+
+
+@pytest.mark.parametrize("name", ["penalty-hits-prompt", "fork-point", "early-stopping"])  # greedy, drawn, beams
+def test_recording_twice_on_one_machine_gives_the_same_bytes(name, lm, traces, tmp_path):
+    paths = tmp_path / "one.trace", tmp_path / "two.trace"
+    for path in paths:
+        replace(record_item(gallery_item(name), lm), seconds=1.0).save(path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()

@@ -12,7 +12,8 @@ from packaging.requirements import Requirement
 from app.assets import assets_dir
 
 ROOT = Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 
 
 def pins(name: str) -> dict[str, str]:
@@ -45,6 +46,15 @@ def test_ci_runs_exactly_what_a_developer_runs() -> None:
     script = ROOT / ".ci" / "run"
     assert script.read_text(encoding="utf-8") == "#!/usr/bin/env bash\nexec make test\n"
     assert script.stat().st_mode & 0o111
+
+
+def test_the_module_that_the_command_names_is_packed() -> None:
+    """Its name is this project's alone: `tests/test_foreign_names.py` says why that matters."""
+    (command,) = PROJECT["scripts"].values()
+    module = command.partition(":")[0]
+    assert module == PROJECT["name"].replace("-", "_")
+    assert f"{module}.py" in PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert (ROOT / f"{module}.py").is_file()
 
 
 def test_the_pages_files_are_found() -> None:

@@ -183,7 +183,7 @@ def test_ngram_sizes_are_bounded_as_transformers_copies_the_input_so_many_times(
             "max_new_tokens must be a whole number >= 1, got 0; leave it out for transformers' own limit",
         ),
         (
-            {"num_return_sequences": 3},
+            {"num_return_sequences": 3, "num_beams": 1, "do_sample": False},
             "num_return_sequences must be 1 for greedy decoding, got 3; "
             "greedy gives the same answer every time; use do_sample=True or num_beams > 1",
         ),
@@ -223,15 +223,31 @@ def test_temperature_zero_is_explained_and_greedy_offered(zero):
     ("given", "parameter"),
     [
         ({"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 1.0, "do_sample": True}, "do_sample"),
-        ({"num_beams": 4, "num_beam_groups": 2}, "diversity_penalty"),
-        ({"num_beam_groups": 2, "diversity_penalty": 1.0}, "num_beam_groups"),
-        ({"penalty_alpha": 0.6, "top_k": 1}, "top_k"),
+        ({"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.0}, "diversity_penalty"),
+        ({"num_beams": 1, "num_beam_groups": 2, "diversity_penalty": 1.0}, "num_beam_groups"),
+        ({"penalty_alpha": 0.6, "top_k": 1, "num_beams": 1, "do_sample": False}, "top_k"),
         ({"min_length": 9, "max_length": 3}, "min_length"),
     ],
 )
-def test_combinations_that_cannot_be_decoded_are_refused(given, parameter):
+def test_combinations_that_cannot_be_decoded_whatever_the_model_are_refused_at_once(given, parameter):
     with pytest.raises(SettingError) as caught:
         Settings(**given)
+    assert caught.value.parameter == parameter
+
+
+@pytest.mark.parametrize(
+    ("given", "parameter"),
+    [
+        ({"num_return_sequences": 3}, "num_return_sequences"),
+        ({"num_beams": 4, "num_beam_groups": 2}, "diversity_penalty"),
+        ({"num_beam_groups": 2, "diversity_penalty": 1.0}, "num_beam_groups"),
+        ({"penalty_alpha": 0.6, "top_k": 1}, "top_k"),
+    ],
+)
+def test_combinations_that_hang_on_the_models_defaults_are_refused_once_these_are_known(given, parameter):
+    settings = Settings(**given)
+    with pytest.raises(SettingError) as caught:
+        record(tiny_lm(), "The cat", settings)
     assert caught.value.parameter == parameter
 
 

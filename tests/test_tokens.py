@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
 
 import numpy as np
@@ -18,11 +17,14 @@ from transformers import (
     LlamaTokenizer,
     OpenAIGPTTokenizer,
     PreTrainedTokenizerFast,
+    StopStringCriteria,
     T5Tokenizer,
 )
 
 from decoding.errors import TraceFileError
 from decoding.tokens import TokenTable
+from tests.counted_work import lines_of
+from tests.tiny_tokenizers import TOKENIZERS, tiny_tokenizer_of
 
 BYTE_PIECES = {f"<0x{b:02X}>": 10 + b for b in range(256)}
 
@@ -110,13 +112,9 @@ def test_ids_beyond_the_tokenizer_show_their_number(tokenizer):
     assert wide.plain([49_999]) == "#49999"
 
 
-def test_a_table_of_49_000_tokens_takes_less_than_half_a_second(tokenizer):
-    def seconds() -> float:
-        start = time.process_time()  # not the clock on the wall: other work on the machine does not count
-        TokenTable.from_tokenizer(tokenizer, 49_152)
-        return time.process_time() - start
-
-    assert min(seconds() for _ in range(3)) < 0.5
+def test_a_table_of_49_000_tokens_takes_a_few_lines_of_python_for_each(tokenizer):
+    """The page waits for it; `make bench` has the seconds."""
+    assert lines_of(lambda: TokenTable.from_tokenizer(tokenizer, 49_152)) < 20 * 49_152
 
 
 def test_byte_level_tokenizer_built_by_hand():
@@ -218,6 +216,98 @@ def test_slow_tokenizers_are_told_by_their_vocabulary():
     byte_level = {c: i + 1 for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet())[:-1])}
     table = TokenTable.from_tokenizer(SlowTokenizer(byte_level | {"<s>": 0, "Ġa": 300}))
     assert table.bytes(300) == b" a" and not table.exists(299)
+
+
+# ---- the same as decode, for every token
+
+
+ADDED = ["đem", "Ġodd", "▁new", "##odd", " sp", "é à", "naïve"]
+ADDED_SPECIAL = ["‹|đ|>", "<|đ|>", "<▁x>", "[[q]]"]
+
+
+def with_added_tokens(kind: str):
+    tokenizer = tiny_tokenizer_of(kind)
+    tokenizer.add_tokens(ADDED)
+    tokenizer.add_tokens([AddedToken(content, special=True) for content in ADDED_SPECIAL])
+    return tokenizer
+
+
+def differing_from_decode(tokenizer, ids) -> list[tuple[str, str, str]]:
+    """The tokens of which the table says something else than `decode` writes between two others."""
+    table = TokenTable.from_tokenizer(tokenizer)
+    before = after = tokenizer("x", add_special_tokens=False)["input_ids"]
+    wrong = []
+    for i in ids:
+        around = [*before, i, *after]
+        ours = b"".join(map(table.bytes, around)).decode("utf-8", "replace")
+        theirs = tokenizer.decode(around)
+        if isinstance(tokenizer, ByT5Tokenizer):  # its decode leaves half characters out, the table marks them
+            ours = ours.replace("\ufffd", "")
+        if ours.strip(" ") != theirs.strip(" "):
+            wrong.append((tokenizer.convert_ids_to_tokens(i), ours, theirs))
+    return wrong
+
+
+@pytest.mark.parametrize("kind", sorted(TOKENIZERS))
+def test_every_token_is_what_decode_writes_added_and_special_ones_included(kind):
+    tokenizer = with_added_tokens(kind)
+    ids = sorted(tokenizer.get_vocab().values())
+    assert {token.content for token in tokenizer.added_tokens_decoder.values()} >= {*ADDED, *ADDED_SPECIAL}
+    assert differing_from_decode(tokenizer, ids) == []
+
+
+def test_every_token_of_the_offline_model_is_what_decode_writes(tokenizer):
+    assert differing_from_decode(tokenizer, range(len(tokenizer))) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "token", "text"),
+    [
+        ("gpt2", "đem", "␑em"),  # a byte-level decoder takes đ for the byte 0x11
+        ("gpt2", "Ġodd", "␠odd"),
+        ("gpt2", "<|đ|>", "<|␑|>"),
+        ("gpt2", "‹|đ|>", "‹|đ|>"),  # ‹ spells no byte, so the whole token is literal
+        ("llama2", "▁new", "␠new"),
+        ("llama2", "<▁x>", "< x>"),
+        ("bert uncased", "Ġodd", "␠godd"),  # small letters and no marks: what the normalizer makes of it
+        ("llama2", "đem", "đem"),
+        ("bert", "##odd", "odd"),
+        ("bert", "[SEP]", "␠[SEP]"),
+        ("byt5", "đem", "đem"),
+    ],
+)
+def test_added_tokens_are_shown_as_the_tokenizer_decodes_them(kind, token, text):
+    tokenizer = with_added_tokens(kind)
+    table = TokenTable.from_tokenizer(tokenizer)
+    assert table.text(tokenizer.convert_tokens_to_ids(token)) == text
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama3", "llama2", "metaspace always", "t5", "bert"])
+def test_a_stop_string_that_is_on_the_screen_fires(kind):
+    tokenizer = with_added_tokens(kind)
+    table = TokenTable.from_tokenizer(tokenizer)
+    before = tokenizer("x", add_special_tokens=False)["input_ids"]
+    for token in [*ADDED, *ADDED_SPECIAL]:
+        token_id = tokenizer.convert_tokens_to_ids(token)
+        [seen] = table.display([token_id])
+        if seen.is_partial:
+            assert (kind, token, seen.text) == (kind, "naïve", "na‹EF›ve")  # bytes that are no text are marked
+            continue
+        shown_text = table.plain([token_id], skip_special=False)
+        criterion = StopStringCriteria(tokenizer, [shown_text])
+        assert criterion(torch.tensor([[*before, token_id]]), None).tolist() == [True], token
+
+
+def test_stop_strings_see_an_added_token_as_it_was_added_also_where_the_normalizer_changes_it():
+    """transformers' own two words for one token: decode writes a space, its stop strings know of none."""
+    tokenizer = with_added_tokens("llama2 legacy")
+    token_id = tokenizer.convert_tokens_to_ids("đem")
+    before = tokenizer("x", add_special_tokens=False)["input_ids"]
+    assert tokenizer.decode([*before, token_id]) == "x đem"
+    assert TokenTable.from_tokenizer(tokenizer).bytes(token_id) == " đem".encode()
+    fires = {text: bool(StopStringCriteria(tokenizer, [text])(torch.tensor([[*before, token_id]]), None)[0])
+             for text in ("đem", " đem")}  # fmt: skip
+    assert fires == {"đem": True, " đem": False}
 
 
 # ---- how bytes are shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from transformers.generation import (
@@ -21,8 +22,10 @@ from app.views.numbers import margin_text, nats, percent, setting
 from app.views.stage_names import stage_label
 from app.views.token_row import measures_of, row_view, token_cells
 from app.views.waterfall import waterfall_view
+from decoding import Settings, record
 from decoding.stages import Stage
 from tests.hand_made import hand_made_trace, token_table
+from tests.tiny_models import tiny_lm
 
 # Probabilities 0.5, 0.25, 0.125, 0.125 and nothing to speak of for the rest.
 LOGITS = [math.log(p) for p in (0.5, 0.25, 0.125, 0.125)] + [-50.0] * 4
@@ -186,9 +189,26 @@ def test_facts_say_which_device_and_format_decided(trace):
 
 
 def test_notes_list_the_stages_in_order(trace):
-    stages, silent, warnings = notes_sections(trace, Text("en"))
+    stages, origins, silent, warnings = notes_sections(trace, Text("en"))
     assert [item["name"] for item in stages["items"]] == ["temperature 1", "top_k 3", "top_p 0.6"]
     assert silent["items"] == warnings["items"] == []
+    assert origins["title"] == ["Settings that acted"]
+
+
+def test_notes_say_of_every_setting_that_acted_whose_it_is():
+    lm = tiny_lm()
+    lm.model.generation_config.repetition_penalty = 1.2
+    trace = record(lm, "The cat", Settings(do_sample=True, top_p=0.9, length_penalty=2.0, max_new_tokens=2, seed=0))
+    items = notes_sections(trace, Text("en"))[1]["items"]
+    assert [(item["name"], item["text"]) for item in items] == [
+        ("do_sample = True", "given"), ("seed = 0", "given"), ("top_p = 0.9", "given"), ("max_new_tokens = 2", "given"),
+        ("repetition_penalty = 1.2", "the model's own default"), ("eos_token_id = 2", "the model's own default"),
+        ("top_k = 50", "transformers' default"),
+    ]  # fmt: skip
+    old = replace(trace, settings=None, model_defaults=None)
+    said = {item["name"]: item["text"] for item in notes_sections(old, Text("zh"))[1]["items"]}
+    assert said["top_p = 0.9"] == "给出的，或是模型自己的默认值：这个文件没有说明"
+    assert said["top_k = 50"] == "transformers 的默认值"
 
 
 def test_a_processor_of_ones_own_keeps_its_class_name():

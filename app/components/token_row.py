@@ -1,4 +1,4 @@
-"""`TokenRow`: the prompt and every generated token; each generated token is a button that chooses its step."""
+"""`TokenRow`: what an encoder read, the prompt and every generated token, a button that chooses its step."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class TokenRow(Drawn):
         '<span class="dx-hint" data-part="hint"></span><span class="dx-spacer"></span>'
         '<div class="dx-tabs" role="group" data-part="measures"></div>'
         '<span class="dx-legend" data-part="legend"></span></div>'
-        '<div data-part="scroll"><span data-part="prompt"></span><span role="group" data-part="tokens"></span>'
+        '<div data-part="scroll"><div data-part="source" hidden></div><span data-part="prompt"></span>'
+        '<span role="group" data-part="tokens"></span>'
         '<span class="dx-tail" data-part="tail"></span></div></section>'
     )
     script = 'dx.tokenRow(element.firstElementChild, props, watch, (name, data) => trigger("step", data));'

@@ -128,7 +128,7 @@ def configuration_of(trace: Trace, *, row: int = 0, step: int | None = None, ran
     from app.words import ask_of
     from decoding.settings import Settings
 
-    form = json.loads(form_of(trace.settings or Settings(do_sample=trace.mode in ("sample", "beam_sample"))))
+    form = json.loads(form_of(trace.settings or Settings(), trace))
     model = trace.model.name if trace.model.source in ("package", "hub") else ""
     return Configuration(
         **ask_of(trace), model=model, mode=form["mode"], given=form["given"], row=row, step=step, rank=rank

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from decoding.errors import NotRecordedError
 from decoding.knobs import KNOBS
-from decoding.settings import Settings
+from decoding.settings import Settings, mode_of
 
 if TYPE_CHECKING:
     import torch
@@ -115,6 +115,7 @@ def recipe_for(lm: LanguageModel, prompt: Prompt, settings: Settings) -> Recipe:
         PromptError: the prompt cannot be used.
         SettingError: a parameter cannot be used with this tokenizer.
     """
+    from decoding.acting import acting, model_defaults
     from decoding.prompts import encode_prompt
     from decoding.trace import ModelInfo
 
@@ -124,7 +125,7 @@ def recipe_for(lm: LanguageModel, prompt: Prompt, settings: Settings) -> Recipe:
         parameters["watermarking_config"] = dict(settings.watermarking_config)
     return Recipe(
         model=ModelInfo(**lm.identity(), is_encoder_decoder=lm.is_encoder_decoder),
-        mode=settings.mode,
+        mode=mode_of(acting(model_defaults(lm.model), settings.given())),
         texts=encoded.texts if encoded.messages is None else None,
         chats=encoded.messages,
         parameters=_beyond_defaults(parameters, lm.source),
@@ -139,13 +140,10 @@ def recipe_for(lm: LanguageModel, prompt: Prompt, settings: Settings) -> Recipe:
 
 def _parameters(trace: Trace) -> dict[str, Any]:
     """What to pass to `generate`, with the values that acted: these have token ids for words."""
-    from decoding.recording import given_beyond_defaults
+    from decoding.acting import given_to
 
     config = {name: value for name, value in trace.generation_config.items() if value is not None}
-    if trace.settings is not None:
-        names = dict.fromkeys(trace.settings.given())
-    else:
-        names = dict.fromkeys([*given_beyond_defaults(config), *_of_a_caller(config)])
+    names = dict.fromkeys([*given_to(trace), *([] if trace.settings is not None else _of_a_caller(trace, config))])
     if trace.fork is not None:
         names |= {"max_new_tokens": None}
         names.pop("max_length", None)
@@ -162,8 +160,13 @@ def _parameters(trace: Trace) -> dict[str, Any]:
     return _beyond_defaults(values, trace.model.source)
 
 
-def _of_a_caller(config: dict[str, Any]) -> list[str]:
-    """Further parameters of a drop-in recording, of which it does not say whether they were the model's or given."""
+def _of_a_caller(trace: Trace, config: dict[str, Any]) -> list[str]:
+    """Further parameters of a drop-in recording: given, or it does not say whether they were the model's or given."""
+    from decoding.acting import default_of, defaults_known
+
+    defaults = defaults_known(trace)
+    if defaults is not None:
+        return [name for name in KEPT_FROM_A_CALLER if name in config and config[name] != default_of(name, defaults)]
     names = [name for name in KEPT_FROM_A_CALLER if name in config and (name != "use_cache" or not config[name])]
     for length, new in (("max_length", "max_new_tokens"), ("min_length", "min_new_tokens")):
         if config.get(length) and new not in config:  # generate() derives the one from the other
@@ -177,13 +180,13 @@ def _beyond_defaults(values: dict[str, Any], source: str) -> dict[str, Any]:
     A model's generation_config may set any of them to something else, and then saying it is needed. Only of the
     offline default model it is known that it sets none.
     """
-    from decoding.recording import DEFAULTS
+    from decoding.acting import TRANSFORMERS_DEFAULTS
 
     if source != "package":
         return values
     kept = {}
     for name, value in values.items():
-        default = DEFAULTS.get(name)
+        default = TRANSFORMERS_DEFAULTS.get(name)
         if value != (KNOBS[name].neutral if default is None and name in KNOBS else default):
             kept[name] = value
     return kept

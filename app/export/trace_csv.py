@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from app.export.float32 import float32
 from app.views.stage_names import stage_label
 from app.views.step_head import is_open, step_head
-from app.views.token_text import token_text
+from app.views.token_text import completed_at, token_text
 from decoding.errors import NotRecordedError
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ __all__ = ["write_ledger_csv", "write_steps_csv", "write_tokens_csv"]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 STEP_COLUMNS = (
-    "step", "row", "parent_row", "token_id", "token", "rank", "logit", "probability", "surprisal_nats",
+    "step", "row", "parent_row", "token_id", "token", "completes", "rank", "logit", "probability", "surprisal_nats",
     "final_probability", "entropy_nats",
 )  # fmt: skip
 TOKEN_COLUMNS = ("step", "row", "rank", "token_id", "token", "chosen", "logit", "probability")
 TOKEN_COLUMNS_AT_THE_END = ("score", "removed_by", "margin", "unit")
 LEDGER_COLUMNS = (
-    "step", "prompt", "rank", "parent_row", "token_id", "token", "logprob", "score", "fate", "margin", "rival", "row",
-    "final_score", "ended_by", "group", "place", "answer",
+    "step", "prompt", "rank", "parent_row", "token_id", "token", "completes", "logprob", "score", "fate", "margin",
+    "rival", "row", "final_score", "ended_by", "group", "place", "answer",
 )  # fmt: skip
 
 
@@ -42,6 +42,7 @@ def write_steps_csv(trace: Trace, file: TextIO) -> None:
     """Writes a line for each token that a row went on with, and what every stage did to the whole distribution.
 
     `probability`, `rank`, `surprisal_nats` and `entropy_nats` are of the model's own distribution, before any stage.
+    `completes` is the character that a token of bytes completes with those before it.
     In beam methods `row` is the row that goes on and `parent_row` the one whose distribution the token is from.
     """
     stages = _stage_names(trace)
@@ -54,7 +55,8 @@ def write_steps_csv(trace: Trace, file: TextIO) -> None:
         for row, (token_id, parent, ended) in enumerate(zip(step.token_ids, parents, step.ended, strict=True)):
             if ended:
                 continue
-            known = [step.index, row, parent, token_id, _text(token_text(trace, token_id))]
+            texts = token_text(trace, token_id), completed_at(trace, step.index, parent, token_id)
+            known = [step.index, row, parent, token_id, *map(_text, texts)]
             head = heads.get(parent)
             out.writerow(known if head is None else [*known, *_of_step(head, token_id)])
 
@@ -112,12 +114,13 @@ def write_ledger_csv(trace: Trace, file: TextIO) -> None:
     for step in trace.steps:
         for c in step.candidates:
             place, answer = places.get((c.prompt, step.index, c.rank), (None, None))
-            out.writerow([step.index, *_of_candidate(trace, c), place, answer])
+            out.writerow([step.index, *_of_candidate(trace, step.index, c), place, answer])
 
 
-def _of_candidate(trace: Trace, c: Candidate) -> list[Any]:
+def _of_candidate(trace: Trace, step: int, c: Candidate) -> list[Any]:
     return [
-        c.prompt, c.rank, c.parent, c.token_id, _text(token_text(trace, c.token_id)), float32(c.logprob),
+        c.prompt, c.rank, c.parent, c.token_id, _text(token_text(trace, c.token_id)),
+        _text(completed_at(trace, step, c.parent, c.token_id)), float32(c.logprob),
         float32(c.score), c.fate, float32(c.margin), c.rival, c.row, float32(c.final_score), _text(c.ended_by or ""),
         c.group,
     ]  # fmt: skip

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from app.export.float32 import float32
 from app.views.step_head import HeadToken, StepHead, chosen_tokens, is_open, step_head
-from app.views.token_text import token_text
+from app.views.token_text import completed, token_text
 from decoding.errors import NotRecordedError
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def run_json(trace: Trace, n_head: int = HEAD) -> Json:
         "seed": trace.seed,
         "settings": None if trace.settings is None else _parameters(trace.settings.to_json()),
         "generation_config": _parameters(trace.generation_config),
+        "model_defaults": None if trace.model_defaults is None else _parameters(trace.model_defaults),
+        "origins": dict(trace.origins),
         "silent": [_parameters(asdict(knob)) for knob in trace.silent],
         "warnings": list(trace.warnings),
         "stop_reasons": list(trace.stop_reasons),
@@ -86,7 +88,7 @@ def run_json(trace: Trace, n_head: int = HEAD) -> Json:
         "prompts": None if trace.prompts is None else list(trace.prompts),
         "messages": None if trace.messages is None else [list(chat) for chat in trace.messages],
         "prompt_tokens": _prompts(trace, trace.prompt_ids[::each], trace.prompt_mask[::each]),
-        "encoder_tokens": _prompts(trace, trace.encoder_ids, trace.encoder_mask) if encoder else None,
+        "encoder_tokens": [_tokens(trace, trace.source(i)) for i in range(len(trace.encoder_ids))] if encoder else None,
         "stages": [_parameters(asdict(stage)) for stage in trace.stages],
         "answers": _answers(trace),
     }
@@ -145,7 +147,7 @@ def _rows(trace: Trace, step: Step, n_head: int) -> list[Json]:
 
 def row_json(trace: Trace, step: Step, row: int, n_head: int = HEAD) -> Json:
     """What a step made of a row of the scores."""
-    out: Json = {"row": row, "chosen": _tokens(trace, chosen_tokens(step, row))}
+    out: Json = {"row": row, "chosen": [_token(trace, i) for i in chosen_tokens(step, row)]}
     try:
         out |= _head(step_head(trace, step=step.index, row=row, n_tokens=n_head))
         if trace.mode == "contrastive_search":
@@ -215,7 +217,17 @@ def _pool_change(change: PoolChange) -> Json:
 
 
 def _tokens(trace: Trace, ids: Iterable[int]) -> list[Json]:
-    return [{"id": int(token_id), "text": token_text(trace, int(token_id))} for token_id in ids]
+    """The tokens of a sequence; one of bytes that completes a character has it as `completes`."""
+    tokens, before = [], []
+    for token_id in map(int, ids):
+        whole = completed(trace, before, token_id)
+        tokens.append(_token(trace, token_id) | ({"completes": whole} if whole else {}))
+        before.append(token_id)
+    return tokens
+
+
+def _token(trace: Trace, token_id: int) -> Json:
+    return {"id": token_id, "text": token_text(trace, token_id)}
 
 
 # --- numbers ----------------------------------------------------------------------------------------------

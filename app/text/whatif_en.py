@@ -50,6 +50,8 @@ WHATIF_EN: dict[str, str] = {
         "The choice would first be another one at step {step}: from there on only a re-run tells the truth.",
     "whatif.read.never_parts": "The run would be the same, token for token.",
     "whatif.cannot.needs_model": "{what} runs the model a second time at each step: left out here, re-run to see it.",
+    "whatif.cannot.default":
+        "{what} goes back to transformers' default; this file does not say whether the model has one of its own.",
     "whatif.cannot.own_processor": "{what} is the caller's own and not in the recording: left out here.",
     "whatif.cannot.rerun": "{what}: what it changes was not recorded; re-run to see it.",
     "whatif.cannot.mode":

@@ -44,6 +44,7 @@ WHATIF_ZH: dict[str, str] = {
     "whatif.read.parts_greedy": "第 {step} 步会第一次作出不同的选择：从那里起只有重新运行才能知道结果。",
     "whatif.read.never_parts": "运行会逐词元完全相同。",
     "whatif.cannot.needs_model": "{what} 在每一步都要再运行一次模型：这里未计入，重新运行可见。",
+    "whatif.cannot.default": "{what} 回到 transformers 的默认值；这个文件没有说明模型是否有自己的默认值。",
     "whatif.cannot.own_processor": "{what} 是调用者自己的处理器，不在记录中：这里未计入。",
     "whatif.cannot.rerun": "{what}：它所改变的内容没有被记录；重新运行可见。",
     "whatif.cannot.mode": "{what} 与记录的搜索方式不同：这一步可以回答，整个运行需要重新运行。",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from app.views.token_text import token_text
+from app.views.token_text import LONGEST_CHARACTER, token_after
 from decoding.tree import root_id, tree
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class TreeNode:
     Attributes:
         step, rank: which one.
         parent: index into `BeamTree.nodes` of the candidate it continues; −1 for the prompt.
-        text: the token's.
+        text: the token's, with the character that it completes.
         logprob, score: of the token and of the whole path, in nats; None where it is not finite.
         margin, rival: by how much it lived or died, and against which rank of its step; None for nobody.
         fate, ended_by, final_score, group: as in `Candidate`.
@@ -80,17 +81,19 @@ def beam_tree(trace: Trace, prompt: int = 0) -> BeamTree:
     graph = tree(trace, prompt=prompt)
     named = [(name, node) for name, node in graph.nodes(data=True) if node["kind"] == "candidate"]
     index = {name: i for i, (name, _) in enumerate(named)} | {root_id(prompt): -1}
-    texts: dict[int, str] = {}
+    text_of = lru_cache(maxsize=None)(lambda *ids: token_after(trace, ids[:-1], ids[-1]))
+    ids: list[tuple[int, ...]] = []  # of each node and those before it, as many as a character can need
     nodes = []
     for name, node in named:
-        token = node["token_id"]
-        if token not in texts:
-            texts[token] = token_text(trace, token)
         above = next(graph.predecessors(name))
+        before = ids[index[above]] if index[above] >= 0 else ()
+        ids.append((*before, node["token_id"])[-LONGEST_CHARACTER:])
+        partial = trace.tokens is not None and trace.tokens.is_partial(node["token_id"])
+        text = text_of(*(ids[-1] if partial else ids[-1][-1:]))
         optional = {key: node.get(key) for key in OPTIONAL}
         nodes.append(
             TreeNode(
-                step=node["step"], rank=node["rank"], parent=index[above], text=texts[token], fate=node["fate"],
+                step=node["step"], rank=node["rank"], parent=index[above], text=text, fate=node["fate"],
                 group=node["group"], evicted_by=index.get(node.get("evicted_by")), **optional,
             )
         )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import torch
 
 from app.views.run_differences import Difference, prompt_of_row, run_differences
 from app.views.stage_names import stage_label
-from app.views.token_text import shown
+from app.views.token_text import shown, tokens_within
 from decoding import stats
 from decoding.errors import NotRecordedError
 from decoding.run_statistics import RunStatistics, TokenStatistics, run_statistics
@@ -31,10 +31,20 @@ BEFORE = 40  # of them before the parting, where there are more
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A token; `probability` is the one it was chosen with, None where it was taken over from another run."""
+    """A token.
+
+    Attributes:
+        text: the token's; in a column of a whole character the character, and nothing for its other tokens.
+        probability: it was chosen with; None where it was taken over from another run.
+        joined: the character that it makes with others; "" for a token that is whole.
+        opens, closes: it is the first, the last of these.
+    """
 
     text: str
     probability: float | None
+    joined: str = ""
+    opens: bool = True
+    closes: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +191,7 @@ def _compared(runs: Runs, a: Run, b: Run, rows: tuple[int, int]) -> Comparison:
     prompts = prompt_of_row(a.trace, rows[0]), prompt_of_row(b.trace, rows[1])
     by_text = not _same_tokens(a.trace, b.trace)
     same_start = not by_text and _start(a, rows[0]) == _start(b, rows[1])
-    columns = (_by_text if by_text else _by_place)(a.trace, b.trace, left, right)
+    columns = _by_character((_by_text if by_text else _by_place)(a.trace, b.trace, left, right))
     differing = next((i for i, column in enumerate(columns) if not column.same), None)
     first = 0
     if len(columns) > LONGEST and differing is not None:
@@ -213,20 +223,43 @@ def _start(run: Run, row: int) -> tuple[list[int], list[int]]:
     prompt = prompt_of_row(trace, row)
     first = min(prompt * trace.rows_per_prompt, trace.n_rows - 1)
     ids = trace.prompt_ids[first, : run.start][trace.prompt_mask[first, : run.start].bool()].tolist()
-    if trace.encoder_ids is None:
-        return [], ids
-    mask = trace.encoder_mask
-    read = trace.encoder_ids[prompt] if mask is None else trace.encoder_ids[prompt][mask[prompt].bool()]
-    return read.tolist(), ids
+    return trace.source(prompt), ids
 
 
 def _cells(trace: Trace, side: Side) -> list[Cell]:
-    if trace.tokens is None:
-        texts = [f"#{i}" for i in side.ids]
-    else:
-        texts = [shown(token.text) for token in trace.tokens.display(side.ids)]
+    texts = tokens_within(trace, side.ids)
     chosen_with = [None] * side.n_shared + [token.probability for token in side.statistics.tokens]
-    return [Cell(text=text, probability=p) for text, p in zip(texts, chosen_with, strict=True)]
+    cells = [Cell(text=text, probability=p) for text, p in zip(texts, chosen_with, strict=True)]
+    for i, token in enumerate(trace.tokens.display(side.ids) if trace.tokens is not None else ()):
+        start, end = token.group
+        if end > start + 1:
+            cells[i] = replace(cells[i], joined=shown(token.joined), opens=i == start, closes=i + 1 == end)
+    return cells
+
+
+def _by_character(columns: list[Column]) -> list[Column]:
+    """The columns with those of one character as one, where both sides have all of it."""
+    out: list[Column] = []
+    waiting: list[Column] = []
+    for column in columns:
+        cells = (*column.a, *column.b)
+        if not waiting and not (column.same and all(c.opens for c in cells) and not all(c.closes for c in cells)):
+            out.append(column)
+            continue
+        waiting.append(column)
+        if not column.same or all(c.closes for c in cells):
+            out += [_one(waiting)] if column.same else waiting
+            waiting = []
+    return out + waiting
+
+
+def _one(columns: list[Column]) -> Column:
+    a, b = (tuple(_of_whole(c) for column in columns for c in side(column)) for side in (lambda c: c.a, lambda c: c.b))
+    return replace(columns[0], a=a, b=b)
+
+
+def _of_whole(cell: Cell) -> Cell:
+    return replace(cell, text=cell.joined if cell.opens else "") if cell.joined else cell
 
 
 def _by_place(a: Trace, b: Trace, left: Side, right: Side) -> list[Column]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from app.text import Text
+from app.views.acting import acting_rows
 from app.views.numbers import setting
 from app.views.stage_names import stage_label
+from app.views.token_text import whole_text
 
 if TYPE_CHECKING:
     from decoding.trace import Trace
 
 __all__ = ["facts_rows", "notes_sections"]
 
+LONGEST_SOURCE = 60  # tokens; the token row has all of them
+
 
 def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, str]]:
-    """Model, device, dtype, mode, tokens, seconds, and what ended the run.
+    """Model, device, dtype, mode, what an encoder read, tokens, seconds, and what ended the run.
 
     Args:
         origin: `example` or `file` for a trace that was not recorded on this page, else "".
@@ -29,6 +33,8 @@ def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, 
         ("seconds", f"{trace.seconds:.2f} s", ""),
         _end(trace, text),
     ]
+    if trace.model.is_encoder_decoder:
+        facts.insert(4, ("source", *_source(trace, text)))
     rows = [{"label": text(f"fact.{key}"), "value": value, "tip": tip} for key, value, tip in facts]
     if trace.compact is not None:
         value = text("fact.compact.value", head=f"{trace.compact.head:,}", vocab=f"{trace.model.vocab_size:,}")
@@ -55,13 +61,23 @@ def _length(trace: Trace, text: Text) -> tuple[str, str]:
     return "steps", n_tokens if trace.n_rows == 1 else text("fact.rows", n=n_tokens, rows=trace.n_rows)
 
 
+def _source(trace: Trace, text: Text) -> tuple[str, str]:
+    """What the encoder read, `<unk>` included, of several prompts the first; or that it is not known."""
+    if trace.encoder_ids is None or not len(trace.encoder_ids):
+        return text("fact.source.unknown"), text("fact.source.unknown.tip")
+    read = [trace.source(prompt) for prompt in range(len(trace.encoder_ids))]
+    words = whole_text(trace, read[0][:LONGEST_SOURCE])
+    value = words if len(read) == 1 else text("fact.source.several", first=words, n=len(read))
+    return value, text("fact.source.tip", n=", ".join(str(len(ids)) for ids in read))
+
+
 def _memory(trace: Trace, text: Text) -> str:
     key = "fact.memory" if trace.compact is None else "fact.memory.compact"
     return text(key, vocab=f"{trace.model.vocab_size:,}", size=f"{trace.nbytes / 1e6:,.1f} MB")
 
 
 def notes_sections(trace: Trace, text: Text) -> list[dict[str, Any]]:
-    """Stages that ran, silent knobs with the reason, warnings."""
+    """Stages that ran, parameters that acted with their origin, silent knobs with the reason, warnings."""
     silent = [
         {"name": f"{knob.name} = {setting(knob.value)}", "text": text.or_else(f"why.{knob.why}", knob.reason)}
         for knob in trace.silent
@@ -72,9 +88,11 @@ def notes_sections(trace: Trace, text: Text) -> list[dict[str, Any]]:
         stages.append(
             {"name": f"{label} {value}".strip(), "text": text.or_else(f"help.{label}", stage.name)}
         )
+    acted = [{"name": f"{row.name} = {row.value}", "text": text(f"origin.{row.origin}")} for row in acting_rows(trace)]
     warnings = [{"name": "", "text": warning} for warning in trace.warnings]
     return [
         _section("stages", stages, text),
+        _section("origins", acted, text),
         _section("silent", silent, text),
         _section("warnings", warnings, text),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.views.token_text import token_text
+from app.views.token_text import tokens_within
 
 if TYPE_CHECKING:
     from decoding.ledger import Hypothesis
@@ -22,7 +22,7 @@ class SumTerm:
 
     Attributes:
         step, rank: its candidate.
-        text: the token's.
+        text: the token's, with the character that it is part of.
         logprob: as the ledger added it, in nats.
         row: the row of `generate` it was chosen in: `beam_indices`.
         transition: the recorded score of that row and token, as `compute_transition_scores` takes it.
@@ -70,13 +70,14 @@ def hypothesis_sums(trace: Trace, prompt: int = 0) -> tuple[HypothesisSum, ...]:
 
 def hypothesis_sum(trace: Trace, hypothesis: Hypothesis) -> HypothesisSum:
     """The sum behind a hypothesis' score."""
-    terms = []
-    for step, rank in trace.ledger.path(hypothesis.step, hypothesis.prompt, hypothesis.rank):
+    terms, texts = [], tokens_within(trace, hypothesis.token_ids)
+    path = trace.ledger.path(hypothesis.step, hypothesis.prompt, hypothesis.rank)
+    for text, (step, rank) in zip(texts, path, strict=True):
         candidate = next(c for c in trace.ledger.candidates(step, hypothesis.prompt) if c.rank == rank)
         score = trace.scores(step=step, row=candidate.parent)[candidate.token_id]
         terms.append(
             SumTerm(
-                step=step, rank=rank, text=token_text(trace, candidate.token_id), logprob=candidate.logprob,
+                step=step, rank=rank, text=text, logprob=candidate.logprob,
                 row=candidate.parent, transition=float(score),
             )
         )  # fmt: skip

@@ -14,6 +14,7 @@ from app.views.contrastive import ContrastiveView, contrastive_view
 from app.views.ledger_table import LedgerRow
 from app.views.stage_names import stage_label
 from app.views.token_text import token_text
+from decoding.acting import defaults_known
 from decoding.cutoffs import RULES, cutoff
 from decoding.knobs import BEAM_MODES, KNOBS
 from decoding.silent import PROCESSORS, SilentKnob, silent_knobs
@@ -464,7 +465,8 @@ def _silent(look: Look, idle: list[Stage]) -> tuple[SilentKnob, ...]:
     if look.whatif is None:
         found = look.trace.silent
     else:
-        found = silent_knobs(look.whatif.settings.given(), look.mode, look.stages, None)
+        config, defaults = look.whatif.config.to_dict(), defaults_known(look.trace)
+        found = silent_knobs(look.whatif.settings.given(), look.mode, look.stages, None, config, defaults)
     told = {stage.name for stage in idle}
     return tuple(
         s for s in found if s.why not in LESS_SAID and s.name in KNOBS and PROCESSORS.get(s.name) not in told

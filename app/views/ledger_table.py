@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.views.token_text import token_text
+from app.views.token_text import candidate_text
 
 if TYPE_CHECKING:
     from decoding.ledger import Candidate
@@ -49,18 +49,18 @@ class LedgerRow:
 def ledger_rows(trace: Trace, step: int, prompt: int = 0) -> tuple[LedgerRow, ...]:
     """The candidates of a step by rank."""
     candidates = {c.rank: c for c in trace.ledger.candidates(step, prompt)}
-    before = {} if step == 0 else {c.row: c for c in trace.ledger.candidates(step - 1, prompt) if c.row is not None}
+    came = () if step == 0 else trace.ledger.candidates(step - 1, prompt)
+    before = {c.row: candidate_text(trace, step - 1, c) for c in came if c.row is not None}
     answers = _answers(trace, prompt)
-    return tuple(_row(trace, c, candidates, before, answers.get((step, c.rank)), prompt) for c in candidates.values())
+    texts = {rank: candidate_text(trace, step, c) for rank, c in candidates.items()}
+    return tuple(_row(trace, c, texts, before, answers.get((step, c.rank)), prompt) for c in candidates.values())
 
 
-def _row(trace: Trace, c: Candidate, candidates, before, answer: int | None, prompt: int) -> LedgerRow:
-    parent = before.get(c.parent)
+def _row(trace: Trace, c: Candidate, texts, before, answer: int | None, prompt: int) -> LedgerRow:
     return LedgerRow(
-        rank=c.rank, text=token_text(trace, c.token_id),
-        after="" if parent is None else token_text(trace, parent.token_id),
+        rank=c.rank, text=texts[c.rank], after=before.get(c.parent, ""),
         beam=c.parent - prompt * trace.ledger.n_beams, logprob=c.logprob, score=c.score, margin=c.margin,
-        rival="" if c.rival is None else token_text(trace, candidates[c.rival].token_id), rival_rank=c.rival,
+        rival="" if c.rival is None else texts[c.rival], rival_rank=c.rival,
         fate=c.fate, ended_by=c.ended_by, final_score=c.final_score, group=c.group, answer=answer,
     )  # fmt: skip
 

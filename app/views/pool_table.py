@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.views.token_text import token_text
+from app.views.token_text import LONGEST_CHARACTER, whole_texts
 
 if TYPE_CHECKING:
     from decoding.ledger import Hypothesis, PoolChange
@@ -91,9 +91,10 @@ def _ids(trace: Trace, prompt: int, step: int, rank: int) -> tuple[int, ...]:
 
 
 def _end_of(trace: Trace, ids: tuple[int, ...]) -> str:
+    pieces = whole_texts(trace, ids[-LONGEST_CHARACTER * LONGEST :])
     text = ""
-    for token_id in reversed(ids):
-        text = token_text(trace, token_id) + text
+    for piece in reversed(pieces):
+        text = piece + text
         if len(text) > LONGEST:
             return f"…{text[1 - LONGEST :]}"
     return text

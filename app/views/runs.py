@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.views.run_differences import Difference, run_differences
-from app.views.token_text import shown, token_text
+from app.views.token_text import cut, split_text, token_text
 
 if TYPE_CHECKING:
     from app.runs import Run, Runs
@@ -30,8 +30,9 @@ class RunLine:
         source: the number of the run it was forked from, or None.
         compared: whether there is an earlier run, which `differences` tell it from.
         differences: from the run it was forked from, or else from the one before it (`a` is that one).
-        shared: texts of its tokens that are the source's, the prompt left out.
-        forked: the token taken instead; empty where the run is no fork, or the step was decided again.
+        shared: texts of its tokens that are the source's, the prompt left out; tokens of one character are one text.
+        forked: the token taken instead, or the character that it is part of; empty where the run is no fork, or the
+            step was decided again.
         instead_of: the token that stands there in the run it was taken from; empty where there is none.
         fresh: texts of the tokens decoded after the fork; for other runs all of them.
         step: of the fork, from 0; None for other runs.
@@ -64,7 +65,7 @@ def run_lines(runs: Runs) -> tuple[RunLine, ...]:
 
 def _line(run: Run, runs: Runs) -> RunLine:
     trace, fork, before = run.trace, run.trace.fork, runs.before(run)
-    shared, forked, fresh = runs.once("texts", (run,), lambda: _said(run))
+    shared, forked, fresh, more = runs.once("texts", (run,), lambda: _said(run))
     source, instead = runs.source(run), ""
     if forked and source is not None and fork.rank is None:
         instead = token_text(source.trace, source.trace.steps[fork.step].token_ids[fork.row])
@@ -73,21 +74,21 @@ def _line(run: Run, runs: Runs) -> RunLine:
         model=run.model_name, mode=trace.mode,
         source=run.taken_from, compared=before is not None,
         differences=() if before is None else runs.once("differences", (before, run), lambda: _told(before, run)),
-        shared=shared, forked=forked, instead_of=instead, fresh=fresh[:LONGEST_LINE],
-        step=None if fork is None else fork.step, reused=trace.prefill == "reused",
-        more=max(0, len(fresh) - LONGEST_LINE),
+        shared=shared, forked=forked, instead_of=instead, fresh=fresh,
+        step=None if fork is None else fork.step, reused=trace.prefill == "reused", more=more,
     )  # fmt: skip
 
 
-def _said(run: Run) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
-    """What a fork took over, the token it took instead, and what was decoded."""
+def _said(run: Run) -> tuple[tuple[str, ...], str, tuple[str, ...], int]:
+    """As characters what a fork took over, the token it took instead, and what was decoded; how much is left out."""
     trace, fork = run.trace, run.trace.fork
-    fresh = _texts(trace, _decoded(trace))
-    if fork is None:
-        return (), "", fresh
-    anew = fork.token_id is None  # no token was taken: the step was decided again, under other settings
-    prefix = trace.prompt_ids[0, run.start : None if anew else -1].tolist()
-    return _texts(trace, prefix), "" if anew else token_text(trace, fork.token_id), fresh
+    prefix = [] if fork is None else trace.prompt_ids[0, run.start :].tolist()
+    ids = [*prefix, *_decoded(trace)]
+    seen = cut(trace, ids, len(prefix) + LONGEST_LINE)
+    taken = fork is not None and fork.token_id is not None  # else the step was decided again, under other settings
+    shared, fresh = split_text(trace, seen, [len(prefix) - taken])
+    forked, fresh = (fresh[0], fresh[1:]) if taken else ("", fresh)
+    return shared, forked, fresh, len(ids) - len(seen)
 
 
 def _told(before: Run, run: Run) -> tuple[Difference, ...]:
@@ -102,9 +103,3 @@ def _decoded(trace: Trace) -> list[int]:
         best = trace.hypotheses
         return list(best[0].token_ids) if best else []
     return [step.token_ids[0] for step in trace.steps if not step.ended[0]]
-
-
-def _texts(trace: Trace, ids: list[int]) -> tuple[str, ...]:
-    if trace.tokens is None:
-        return tuple(f"#{i}" for i in ids)
-    return tuple(shown(token.text) for token in trace.tokens.display(ids))

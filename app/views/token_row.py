@@ -1,4 +1,4 @@
-"""The token row: the prompt's tokens and the generated ones, with how sure the model was of each."""
+"""The token row: what an encoder read, the prompt's tokens and the generated ones, and how sure the model was."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
-from app.views.token_text import shown
+from app.views.token_text import LONGEST_CHARACTER, shown
+from decoding import stats
 
 if TYPE_CHECKING:
     from decoding.tokens import TokenText
@@ -44,6 +43,8 @@ class TokenCell:
         token_id, text: the token.
         kind: `plain`, `special` or `bytes` (part of a character).
         joined: the character(s) that it forms with its neighbours, for `bytes`.
+        group: the first and the last of the tokens that form them, as `step` counts, or by place in a prompt; None
+            for a token that stands alone.
         step: the step that chose it, or None for the prompt.
         measures: None for the prompt.
     """
@@ -52,6 +53,7 @@ class TokenCell:
     text: str
     kind: str
     joined: str
+    group: tuple[int, int] | None = None
     step: int | None = None
     measures: TokenMeasures | None = None
 
@@ -61,11 +63,13 @@ class RowView:
     """One row of the run.
 
     Attributes:
+        source: what the encoder of an encoder–decoder model read, as far as it is known.
         prompt, generated: its tokens; padding is left out.
         prompt_index, answer_index: from 0.
         stop_reason: why it ended, or "" while it runs.
     """
 
+    source: tuple[TokenCell, ...]
     prompt: tuple[TokenCell, ...]
     generated: tuple[TokenCell, ...]
     prompt_index: int
@@ -77,11 +81,11 @@ def measures_of(step: Step, row: int) -> TokenMeasures:
     """The measures of the token that a step chose for a row."""
     scores = step.all_scores(row=row)
     token_id = step.token_ids[row]
-    logprobs = torch.log_softmax(scores[0], dim=-1)  # [vocab]
-    own = float(logprobs[token_id])
-    final = torch.softmax(scores[-1], dim=-1)[token_id]
+    # In float64: a sum of 49,152 weights in float32 is off by 3e-5, and by how much depends on the processor.
+    own = float(stats.logprobs(scores[0])[token_id])
+    final = stats.probs(scores[-1])[token_id]
     facts = step.facts(row)
-    entropy = float(torch.special.entr(logprobs.exp()).sum()) if facts is None else facts[0].entropy_nats
+    entropy = float(stats.entropy_nats(scores[0])) if facts is None else facts[0].entropy_nats
     return TokenMeasures(
         probability=math.exp(own),
         surprisal_nats=max(0.0, -own),
@@ -92,16 +96,19 @@ def measures_of(step: Step, row: int) -> TokenMeasures:
 
 
 def token_cells(
-    tokens, ids: list[int], *, first_step: int | None = None, measures=()
+    tokens, ids: list[int], *, first_step: int | None = None, measures=(), before=(), after=()
 ) -> tuple[TokenCell, ...]:
     """Cells for a run of token ids; `tokens` is a `TokenTable`, or None for `#id`.
 
     Args:
         first_step: the step of the first id, or None for a prompt.
         measures: one per id, for generated tokens.
+        before, after: ids around them, with which bytes may form a character.
     """
-    displayed: list[TokenText | None] = list(tokens.display(ids)) if tokens is not None else [None] * len(ids)
-    cells = []
+    displayed: list[TokenText | None] = [None] * len(ids)
+    if tokens is not None:
+        displayed = list(tokens.display([*before, *ids, *after]))[len(before) : len(before) + len(ids)]
+    first, cells = first_step or 0, []
     for i, (token_id, token) in enumerate(zip(ids, displayed, strict=True)):
         kind = "plain" if token is None or not (token.is_special or token.is_partial) else "special"
         if token is not None and token.is_partial and not token.is_special:
@@ -112,6 +119,7 @@ def token_cells(
                 text=f"#{token_id}" if token is None else shown(token.text),
                 kind=kind,
                 joined="" if token is None else shown(token.joined),
+                group=None if token is None else _group(token, len(before), len(ids), first),
                 step=None if first_step is None else first_step + i,
                 measures=measures[i] if measures else None,
             )
@@ -119,17 +127,28 @@ def token_cells(
     return tuple(cells)
 
 
+def _group(token: TokenText, n_before: int, n_ids: int, first: int) -> tuple[int, int] | None:
+    """The tokens that form its character, as far as they are among the ids."""
+    start, end = token.group
+    if end == start + 1:
+        return None
+    return first + max(0, start - n_before), first + min(n_ids, end - n_before) - 1
+
+
 def row_view(trace: Trace, row: int, measures: tuple[TokenMeasures, ...] | None = None) -> RowView:
     """A row of a trace; `measures` are those of its steps where they are known already."""
     prompt = trace.prompt_ids[row][trace.prompt_mask[row].bool()].tolist()
     live = [step for step in trace.steps if not step.ended[row]]
+    new = [step.token_ids[row] for step in live]
     measures = measures if measures is not None else tuple(measures_of(step, row) for step in live)
+    which = row // trace.rows_per_prompt
     return RowView(
-        prompt=token_cells(trace.tokens, prompt),
+        source=token_cells(trace.tokens, trace.source(which)),
+        prompt=token_cells(trace.tokens, prompt, after=new[:LONGEST_CHARACTER]),
         generated=token_cells(
-            trace.tokens, [step.token_ids[row] for step in live], first_step=0, measures=measures[: len(live)]
+            trace.tokens, new, first_step=0, measures=measures[: len(live)], before=prompt[-LONGEST_CHARACTER:]
         ),
-        prompt_index=row // trace.rows_per_prompt,
+        prompt_index=which,
         answer_index=row % trace.rows_per_prompt,
         stop_reason=trace.stop_reasons[row] if row < len(trace.stop_reasons) else "",
     )

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.views.token_text import shown, token_text
+from app.views.token_text import token_text, whole_text
 from decoding import stats
 
 if TYPE_CHECKING:
@@ -190,18 +190,12 @@ def replay_view(trace: Trace, replayed: Replay, prompt: int) -> ReplayView:
     answers = tuple(
         RankedAnswer(
             answer=h.answer, was=was.get((h.step, h.rank)), score=h.score,
-            text=_text(trace, h.token_ids[:LONGEST_ANSWER]),
+            text=whole_text(trace, h.token_ids[:LONGEST_ANSWER]),
         )
         for h in replayed.hypotheses
         if h.prompt == prompt
     )  # fmt: skip
     return ReplayView(answers=answers, n_steps=replayed.n_steps, decided=replayed.decided)
-
-
-def _text(trace: Trace, ids: tuple[int, ...]) -> str:
-    if trace.tokens is None:
-        return " ".join(f"#{i}" for i in ids)
-    return "".join(shown(token.text) for token in trace.tokens.display(list(ids)))
 
 
 def head_of(whatif: WhatIf) -> str:

@@ -11,13 +11,14 @@
 
   dx.tokenRow = (element, props, watch, emit) => {
     const part = (name) => element.querySelector(`[data-part="${name}"]`);
-    const [prompt, tokens, rowsBar, measures, legend, tail] = [
-      "prompt", "tokens", "rows", "measures", "legend", "tail",
+    const [source, prompt, tokens, rowsBar, measures, legend, tail] = [
+      "source", "prompt", "tokens", "rows", "measures", "legend", "tail",
     ].map(part);
     const box = part("scroll");
     let frameData = null; // labels, prompt and rows: changes with the run
     let lines = ""; // one JSON line per generated token; grows while the run streams
     let cells = []; // of the row in view, by step
+    let buttons = []; // one for each of them
     let chosen = { row: 0, step: 0 };
     let measure = "probability";
     let follow = true;
@@ -55,14 +56,14 @@
       button.dataset.kind = cell.kind;
       button.dataset.step = cell.step;
       button.setAttribute("data-tip", cell.tip);
-      button.setAttribute("aria-label", `${frameData.labels.step} ${cell.step + 1}: ${cell.text}`);
+      button.setAttribute("aria-label", `${frameData.labels.step} ${cell.step + 1}: ${cell.name || cell.text}`);
       paint(button, cell);
       restyle(button, cell);
       return button;
     };
 
     const press = () => {
-      for (const button of tokens.children) {
+      for (const button of buttons) {
         const on = Number(button.dataset.step) === chosen.step;
         button.setAttribute("aria-pressed", String(on));
         button.tabIndex = on ? 0 : -1;
@@ -82,31 +83,66 @@
       chosen.step = Math.min(last, Math.max(0, step));
       follow = false;
       press();
-      if (focus) tokens.children[chosen.step]?.focus({ preventScroll: true });
+      if (focus) buttons[chosen.step]?.focus({ preventScroll: true });
       send();
       emit("step", { row: chosen.row, step: chosen.step });
     };
 
     const takeLines = (text) => {
+      let regrouped = false;
       for (const line of text.split("\n")) {
         const cell = line && dx.parse(line, null);
         if (!cell || cell.row !== chosen.row) continue;
-        const old = tokens.children[cell.step];
+        const [old, before] = [buttons[cell.step], cells[cell.step]];
         cells[cell.step] = cell;
+        regrouped ||= String(cell.group) !== String(before?.group);
         if (old) refresh(old, cell);
-        else tokens.append(makeButton(cell));
+        else {
+          buttons[cell.step] = makeButton(cell);
+          tokens.append(buttons[cell.step]);
+        }
       }
+      if (regrouped) layOut();
+    };
+    /** The buttons in order, those of one character in a bracket under it. */
+    const layOut = () => {
+      const focused = tokens.contains(document.activeElement) ? document.activeElement : null;
+      const nodes = [];
+      for (let step = 0; step < buttons.length; step++) {
+        const { group, joined } = cells[step];
+        if (!group) nodes.push(buttons[step]);
+        else {
+          nodes.push(bracket(joined, buttons.slice(step, group[1] + 1)));
+          step = Math.max(step, group[1]);
+        }
+      }
+      tokens.replaceChildren(...nodes);
+      focused?.focus({ preventScroll: true });
+    };
+    const bracket = (joined, parts) =>
+      dx.el(
+        "span",
+        { class: "dx-character", role: "group", "aria-label": joined },
+        dx.el("span", { class: "dx-character-text", "aria-hidden": "true" }, ...dx.token(joined)),
+        dx.el("span", { class: "dx-character-bytes" }, ...parts)
+      );
+    const still = (cell) =>
+      dx.el("span", { class: "dx-prompt-token", "data-kind": cell.kind, "data-tip": cell.tip }, ...dx.token(cell.text));
+    const showSource = (read) => {
+      source.hidden = !read;
+      source.replaceChildren();
+      if (!read) return;
+      const label = (text, tip) => dx.el("span", { class: "dx-source-label", "data-tip": tip, tabindex: "0" }, text);
+      source.append(label(read.label, read.tip), ...read.tokens.map(still));
+      prompt.prepend(label(read.decoder, read.decoder_tip));
     };
 
     const showRow = () => {
       const row = frameData.rows[chosen.row] || frameData.rows[0];
-      cells = [];
+      [cells, buttons] = [[], []];
       tokens.replaceChildren();
-      prompt.replaceChildren(
-        ...row.prompt.map((cell) =>
-          dx.el("span", { class: "dx-prompt-token", "data-kind": cell.kind, "data-tip": cell.tip }, ...dx.token(cell.text))
-        )
-      );
+      prompt.replaceChildren(...row.prompt.map(still));
+      showSource(row.source);
       takeLines(lines);
       tail.textContent = row.tail || "";
       press();
@@ -151,7 +187,7 @@
                 click: () => {
                   measure = name;
                   showBars();
-                  [...tokens.children].forEach((button, i) => cells[i] && paint(button, cells[i]));
+                  buttons.forEach((button, i) => cells[i] && paint(button, cells[i]));
                   send();
                 },
               },
@@ -210,10 +246,10 @@
     });
     // The nearest token in the line above or below, as in a text.
     const neighbour = (up) => {
-      const here = tokens.children[chosen.step]?.getBoundingClientRect();
+      const here = buttons[chosen.step]?.getBoundingClientRect();
       if (!here) return null;
       let best = null;
-      [...tokens.children].forEach((button, step) => {
+      buttons.forEach((button, step) => {
         const box = button.getBoundingClientRect();
         if (up ? box.bottom > here.top + 2 : box.top < here.bottom - 2) return;
         const distance = 8 * Math.abs(box.top - here.top) + Math.abs(box.left - here.left);
@@ -224,7 +260,7 @@
 
     document.addEventListener("dx-marks", (event) => {
       marks = event.detail;
-      [...tokens.children].forEach((button, step) => restyle(button, cells[step]));
+      buttons.forEach((button, step) => restyle(button, cells[step]));
     });
     watch(["data"], update);
     watch(["lines"], grow);

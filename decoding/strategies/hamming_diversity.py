@@ -54,7 +54,8 @@ class HammingDiversityLogitsProcessor(LogitsProcessor):
         if self._counts is None:
             self._counts = torch.zeros(n_prompts, self.num_beams, n_tokens, dtype=torch.float32, device=tokens.device)
         later = self._counts[:, (group + 1) * size :]  # [P, rows of later groups, V]
-        later.scatter_add_(2, tokens[:, None, :].expand(-1, later.shape[1], -1), torch.ones_like(later[..., :size]))
+        chosen = tokens[:, None, :].expand(-1, later.shape[1], -1)  # [P, rows of later groups, group size]
+        later.scatter_add_(2, chosen, torch.ones_like(chosen, dtype=later.dtype))
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """The scores, [rows, vocab], less what the tokens of earlier groups cost."""

@@ -78,13 +78,14 @@ def places_of(pools: Sequence[Sequence[HypothesisPool]]) -> dict[str, Tensor]:
     """
     n_prompts, n_beams = len(pools), sum(pool.size for pool in pools[0])
     source = torch.arange(n_beams).repeat(n_prompts, 1)  # a place that nothing took stays itself
-    score, done = torch.full(source.shape, NEVER, dtype=torch.float32), torch.zeros(source.shape, dtype=torch.bool)
+    score = torch.full(source.shape, NEVER, dtype=torch.float64)  # an extreme length_penalty is beyond float32
+    done = torch.zeros(source.shape, dtype=torch.bool)
     for p, groups in enumerate(pools):
         for g, pool in enumerate(groups):
             for place, hypothesis in enumerate(pool.held, g * pool.size):
                 source[p, place], score[p, place], done[p, place] = hypothesis.source, hypothesis.score, True
                 hypothesis.source = place
-    return {"pool_from": source, "pool_score": score, "pool_done": done}
+    return {"pool_from": source, "pool_score": score.float(), "pool_done": done}
 
 
 def best_of(pools: Iterable[HypothesisPool], n: int) -> list[Pooled]:

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from decoding.trace import Trace
 
 START = "import sys; from app.__main__ import main; sys.exit(main())"
-PATIENCE = 30_000  # milliseconds; the machine may be busy
+PATIENCE = 60_000  # milliseconds; the machine may be busy
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> None:
+    """What is expected of a page may take as long as all else: playwright's own five seconds are for fast machines."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 import zipfile
 
 import pytest
@@ -126,7 +125,7 @@ def test_an_unknown_model_in_a_link_is_explained(app_url, open_page):
     expect(page.locator(".dx-message-box")).to_contain_text("nobody/knows-this")
     expect(page.locator("#dx-run")).to_be_enabled()  # anyone can write a link: it loads nothing by itself
     page.locator("#dx-run").click()
-    expect(page.locator(".dx-message-box")).to_contain_text("cannot", timeout=60_000)
+    expect(page.locator(".dx-message-box")).to_contain_text("cannot")
 
 
 @pytest.mark.parametrize("kind", ["trace", "compact", "json", "csv", "py", "html"])
@@ -188,13 +187,12 @@ def drop(page: Page, name: str, content: bytes) -> None:
     )
 
 
-def test_a_recorded_example_opens_within_three_seconds_of_the_pages_own_load(app_url, open_page):
+def test_a_recorded_example_opens_with_a_click(app_url, open_page):
+    """Within three seconds of the page's own load: `make bench`."""
     page = open_page(app_url)
-    began = time.monotonic()
     item = next(item for item in GALLERY if item.rank is None)
     page.locator(f"[data-item={item.id}]").click()
     page.wait_for_selector(f"[data-item={item.id}][aria-pressed=true]")
-    assert time.monotonic() - began < 3
     expect(page.locator(".dx-gallery p")).not_to_be_empty()
 
 

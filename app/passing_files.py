@@ -1,0 +1,94 @@
+"""Files on their way to a visitor, or from one: each lies for some minutes in a folder of this process, and goes.
+
+Gradio keeps what is uploaded, and what it serves, in a folder that GRADIO_TEMP_DIR names. That is this folder, too: a
+file made in it is served as it is, without another copy, and one sweep takes whatever has been left.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+
+from decoding.errors import DecodingError
+
+__all__ = ["LIVES", "PassingFiles", "passing_files"]
+
+LIVES = 600.0  # seconds; a browser fetches its file at once
+FORGOTTEN = 3600.0  # seconds without a sweep: then the process that made the folder was killed
+PREFIX = "decoding-explorer-"
+
+
+@cache
+def passing_files() -> PassingFiles:
+    """The one of this process; from the first call on it is Gradio's folder as well."""
+    files = PassingFiles(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()))
+    os.environ["GRADIO_TEMP_DIR"] = str(files.folder)
+    return files
+
+
+class PassingFiles:
+    """A folder that only this user can look into, and that goes when the process ends.
+
+    Args:
+        root: where it is made. Folders that a killed process left there are removed.
+    """
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        _remove_forgotten(root)
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root)).resolve()
+        self._owner = os.getpid()
+        atexit.register(self.close)
+
+    def new(self, name: str) -> Path:
+        """A path for a file of this name, in a folder of its own that nobody can guess: what lies there is served.
+
+        Raises:
+            DecodingError: the folder cannot be made.
+        """
+        folder = self.folder / secrets.token_hex(16)
+        try:
+            self._make()
+            folder.mkdir()
+        except OSError as error:
+            raise DecodingError(f"{name} cannot be written to the temporary folder: {error.strerror}") from error
+        return folder / name
+
+    def sweep(self, lives: float = LIVES) -> None:
+        """Removes what has lain here for longer than `lives` seconds."""
+        for path in sorted(self.folder.rglob("*"), reverse=True):  # what is in a folder before the folder
+            try:
+                found = path.lstat()
+                # A copy keeps the time of its original, and a file that is moved keeps its own.
+                if time.time() - max(found.st_mtime, found.st_ctime) >= lives:
+                    path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+            except OSError:  # gone meanwhile, not empty, or open on a system that does not remove what is open
+                continue
+        self._make()
+        os.utime(self.folder)  # a sign of life, see `_remove_forgotten`
+
+    def _make(self) -> None:
+        """Makes the folder again where a cleaner of old files took it away."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def close(self) -> None:
+        """Removes the folder with all that is in it."""
+        if os.getpid() == self._owner:  # and not in a process forked from that one
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _remove_forgotten(root: Path) -> None:
+    for folder in root.glob(f"{PREFIX}*"):
+        try:
+            found = folder.lstat()
+        except OSError:
+            continue
+        mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()  # the folder above may be everybody's
+        if folder.is_dir() and not folder.is_symlink() and mine and time.time() - found.st_mtime > FORGOTTEN:
+            shutil.rmtree(folder, ignore_errors=True)
