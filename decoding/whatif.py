@@ -208,7 +208,7 @@ class WhatIf:
         before = self._before(step)
         self._remember(step)
         with self._in_words():
-            return [*before[:-1], *run_processors(self._processors, self._prefix(step), before[-1])[0]]
+            return [*before[:-1], *run_processors(self._processors, self._prefix(step), before[-1].clone())[0]]
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:

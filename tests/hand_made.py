@@ -68,7 +68,7 @@ def hand_made_trace(
     store, steps, ids = MemoryStore(), [], [0]
     for index, (scores, token_id) in enumerate(zip(logits, chosen, strict=True)):
         raw = torch.tensor([scores], dtype=torch.float32)
-        outputs, _ = run_processors(processors, torch.tensor([ids]), raw)
+        outputs, _ = run_processors(processors, torch.tensor([ids]), raw.clone())
         store.append({"logits": raw, **encode_stages(stages, outputs)})
         steps.append(Step(index=index, token_ids=(token_id,), ended=(False,), stages=stages, _store=store))
         ids.append(token_id)
