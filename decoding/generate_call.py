@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from inspect import Parameter, Signature
 from types import CodeType, FrameType
 from typing import Any
@@ -39,8 +39,7 @@ class GivenToGenerate:
         tokenizer, streamer, assistant_model: as given, or None.
         synced_gpus: all processes have to go on until the last one has ended.
         logits_processor, stopping_criteria: the caller's own.
-        parameters: decoding parameters that were named in the call or in a `generation_config` given with it.
-        inputs: names of all other arguments: `position_ids`, `past_key_values`, `negative_prompt_ids`, ….
+        inputs: names of the arguments that are no decoding parameters: `position_ids`, `past_key_values`, ….
     """
 
     tokenizer: Any = None
@@ -49,7 +48,6 @@ class GivenToGenerate:
     synced_gpus: bool = False
     logits_processor: Sequence[Any] = ()
     stopping_criteria: Sequence[Any] = ()
-    parameters: dict[str, Any] = field(default_factory=dict)
     inputs: frozenset[str] = frozenset()
 
 
@@ -99,9 +97,6 @@ def _given(frame: FrameType) -> GivenToGenerate:
     sorting, call = frame.f_locals, frame.f_back.f_locals
     kept, kwargs = sorting.get("generation_mode_kwargs") or {}, sorting["kwargs"]
     known = vars(GenerationConfig())
-    config = call.get("generation_config")
-    parameters = {} if config is None else {k: v for k, v in vars(config).items() if k in known and v is not None}
-    parameters |= {k: v for k, v in kwargs.items() if k in known}
     names = ("prefix_allowed_tokens_fn", "negative_prompt_ids", "negative_prompt_attention_mask")
     others = {name for name in names if call.get(name) is not None}
     others |= {name for name, value in kwargs.items() if value is not None and name not in known}
@@ -112,6 +107,5 @@ def _given(frame: FrameType) -> GivenToGenerate:
         synced_gpus=bool(kept.get("synced_gpus")),
         logits_processor=tuple(call.get("logits_processor") or ()),
         stopping_criteria=tuple(call.get("stopping_criteria") or ()),
-        parameters=parameters,
         inputs=frozenset(others - NO_INPUTS - {"tokenizer"}),
     )
