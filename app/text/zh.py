@@ -30,7 +30,7 @@ ZH: dict[str, str] = {
     "settings.unset": "恢复默认",
     "settings.default": "默认",
     "settings.not_here": "在当前模式下不起作用。",
-    "settings.zero": "temperature 会去除 logits，所以 0 不是一个温度。想要“每次答案都一样”，请用贪心解码："
+    "settings.zero": "logits 会除以 temperature，所以 0 不是一个温度。想要“每次答案都一样”，请用贪心解码："
     "它总是取最可能的词元。",
     "settings.use_greedy": "改用贪心",
     "mode.greedy": "贪心",
@@ -284,7 +284,7 @@ ZH: dict[str, str] = {
     "help.seed": "固定随机抽取：同样的种子和设置得到同样的文字。它不属于 GenerationConfig，相当于在 "
     "generate() 之前调用 torch.manual_seed。",
     "help.do_sample": "按分布随机抽取下一个词元，而不是取最可能的一个。",
-    "help.temperature": "去除 logits。小于 1 时可能的词元更占优，大于 1 时不太可能的词元得利；词元的次序不"
+    "help.temperature": "logits 除以它（logits ÷ temperature）。小于 1 时可能的词元更占优，大于 1 时不太可能的词元得利；词元的次序不"
     "变。",
     "help.top_h": "保留最可能的词元，只要它们的熵低于整个分布（最可能的 100 个词元）的熵的 top_h 倍。",
     "help.top_k": "保留最可能的 k 个词元（以及与最后一个并列的）。",
