@@ -21,6 +21,7 @@ from transformers.generation import (
 from decoding.arithmetic import arithmetic_of
 from decoding.comparison import Differences, RunComparison
 from decoding.errors import DecodingError, VerifyError
+from decoding.ledger import NEVER
 from decoding.observed_run import ObservedRun
 from decoding.recorder import Recorder
 from decoding.settings import watermarking
@@ -217,7 +218,7 @@ def verify(
             logits_processor=logits_processor,
             stopping_criteria=criteria,
             return_dict_in_generate=True,
-            output_scores=beams,
+            output_scores=beams or bool(stopping_criteria),  # criteria may read them
             output_logits=beams,
             custom_generate=loop,
         )
@@ -422,9 +423,9 @@ def _check(name: str, found: Differences, n_steps: int) -> Check:
 
 
 def _compare_hypotheses(trace: Trace, theirs: Tensor) -> Check:
-    """The final scores; places that no hypothesis ever took are -1e9 on both sides and are not compared."""
-    ours = {h.place: h.score for h in trace.hypotheses}
+    """The final scores; those of places that no hypothesis ever took are -1e9 in `generate()`, and not compared."""
     theirs = theirs.to(torch.float32)  # in float64 where a processor of the caller's made it so
+    ours = {h.place: h.score for h in trace.hypotheses if h.finished or float(theirs[h.place]) > NEVER / 2}
     off = [(place, score) for place, score in ours.items() if score != float(theirs[place])]
     if not off:
         return Check(name="sequences_scores", equal=True, detail=f"{len(ours)} hypotheses")

@@ -7,6 +7,7 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
 from decoding import Recorder, RecordingError, SettingError, Settings, load_trace, record, verify
+from decoding.combinations import check_acting
 from tests.test_beam_parity import assert_same_beams
 from tests.test_parity import model_of
 from tests.tiny_models import EOS, tiny_model
@@ -29,7 +30,7 @@ DIVERSE = {"diversity_penalty": 1.0}
 )  # fmt: skip
 def test_impossible_beams_name_the_parameter_the_range_and_the_remedy(settings, message):
     with pytest.raises(SettingError, match=message):
-        Settings(**settings)
+        check_acting({}, Settings(**settings).given())  # for a model that sets nothing itself
 
 
 def test_more_beams_than_tokens_are_recorded_as_generate_searches_them():

@@ -153,7 +153,7 @@ def test_a_mistake_is_said_in_one_line_with_status_2(
 
 
 def test_a_bug_keeps_its_traceback(record, monkeypatch) -> None:
-    monkeypatch.setattr(Recorder, "_reported", lambda self, steps: 1 / 0)
+    monkeypatch.setattr(Recorder, "_reported", lambda self, steps, streamers: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         record("--prompt", "a")
 

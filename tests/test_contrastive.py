@@ -12,6 +12,7 @@ import torch
 from transformers import LogitsProcessorList, MambaConfig, MambaForCausalLM
 
 from decoding import Recorder, RecordingError, SettingError, Settings, TraceFileError, load_trace, record, verify
+from decoding.combinations import check_acting
 from decoding.contrastive_candidates import contrastive_arrays, contrastive_candidates
 from decoding.fork import fork
 from decoding.strategies.contrastive import degeneration_penalty
@@ -271,7 +272,7 @@ def test_a_fork_weighs_against_the_whole_prefix():
 
 def test_one_candidate_is_no_choice():
     with pytest.raises(SettingError, match="top_k must be a whole number > 1"):
-        Settings(penalty_alpha=0.6, top_k=1)
+        check_acting({}, Settings(penalty_alpha=0.6, top_k=1).given())
     _, trace = run(SEARCH | {"top_k": 1})  # generate() itself takes it for greedy decoding
     assert trace.mode == "greedy" and trace.steps[0].contrastive == ()
 
