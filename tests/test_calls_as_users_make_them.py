@@ -1,0 +1,96 @@
+"""Calls as users make them: with a Recorder they give the same bits, or say why not before anything is decoded."""
+
+from __future__ import annotations
+
+import collections
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.export.formats import export
+from decoding import VerifyError, load_trace, verify
+from decoding.models import LanguageModel
+from tests.drop_in import criteria, processors
+from tests.drop_in.call import Call, compare, record_call
+from tests.drop_in.inputs import TOKENIZER
+from tests.drop_in.same import assert_same
+
+CALLS: tuple[Call, ...] = (*criteria.CALLS, *processors.CALLS)
+FEWEST = 60
+
+
+def cases(calls: tuple[Call, ...]):
+    return [
+        pytest.param(call, mode, id=f"{call.name}-{mode}", marks=[pytest.mark.slow] if call.slow else [])
+        for call in calls
+        for mode in call.modes
+    ]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def outcomes(request):
+    """What came of each call; shown when all have been made, whatever pytest captures."""
+    counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    yield counts
+    total = sum(counts.values(), collections.Counter())
+    lines = [f"{len(counts)} calls, made in {sum(total.values())} ways: " + ", ".join(f"{n} {w}" for w, n in total.items())]
+    lines += [f"  {name}: " + ", ".join(f"{n} {what}" for what, n in c.items()) for name, c in counts.items() if set(c) != {"equal"}]
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print("", *lines, sep="\n")
+
+
+@pytest.mark.parametrize(("call", "mode"), cases(CALLS))
+def test_a_call_gives_the_same_bits_or_is_refused_with_a_reason(call: Call, mode: str, outcomes, tmp_path: Path):
+    outcomes[call.name]["different"] += 1
+    outcome = compare(call, mode)
+    if outcome.trace is not None:
+        assert_it_can_be_kept_and_shown(outcome.trace, tmp_path)
+    outcomes[call.name].update({"different": -1, outcome.what: 1})
+    outcomes[call.name] = +outcomes[call.name]
+
+
+def assert_it_can_be_kept_and_shown(trace, folder: Path) -> None:
+    """It is saved and opened, whole and compact, and exported in every form."""
+    trace.save(folder / "run.trace")
+    opened = load_trace(folder / "run.trace")
+    for step in range(len(trace.steps)):
+        for row in range(trace.n_rows):
+            assert_same(opened.scores(step=step, row=row), trace.scores(step=step, row=row), f"step {step}, row {row}")
+    trace.save(folder / "compact.trace", compact=True)
+    load_trace(folder / "compact.trace")
+    for name in ("run.html", "run.json", "run.csv", "run.py"):
+        export(opened, folder / name)
+        assert (folder / name).stat().st_size > 0
+    assert repr(trace).startswith("Trace of ")
+    if trace.ledger is not None:
+        assert trace.tree().number_of_nodes() > 1
+
+
+@pytest.mark.parametrize(("call", "mode"), cases(tuple(c for c in CALLS if c.refused is None and not c.slow)))
+def test_verify_accuses_no_call(call: Call, mode: str):
+    if mode in call.plain_fails:
+        pytest.skip("plain generate() does not take this call")
+    trace, request = record_call(call, mode)
+    lm = LanguageModel(
+        model=request.model, tokenizer=TOKENIZER, name="tiny", source="directory", revision=None, device="cpu",
+        dtype=str(request.model.dtype).removeprefix("torch."),
+    )  # fmt: skip
+    with_all = verify(trace, lm, **request.verify)
+    assert with_all.equal, with_all.text
+    try:
+        alone = verify(trace, lm)
+    except VerifyError:
+        return  # it says what it needs
+    assert alone.equal, alone.text
+
+
+def test_there_are_enough_calls():
+    names = [call.name for call in CALLS]
+    assert len(set(names)) == len(names)
+    assert sum(call.refused is None and not call.plain_fails for call in CALLS) >= FEWEST
