@@ -16,7 +16,7 @@ from transformers.generation import (
     StopStringCriteria,
 )
 
-from tests.drop_in.call import Call, Request
+from tests.drop_in.call import BEAMS, MODES, Call, Request
 from tests.drop_in.inputs import IDS, TOKENIZER, model, two_rows
 
 __all__ = ["CALLS"]
@@ -98,31 +98,38 @@ FORMS: dict[str, Callable[[bool, int], Any]] = {
     "a uint8 tensor of no dimension": lambda done, n: torch.tensor(done, dtype=torch.uint8),
     "a uint8 tensor of shape (1,)": lambda done, n: torch.tensor([done], dtype=torch.uint8),
     "a uint8 tensor, one entry a row": lambda done, n: torch.full((n,), done, dtype=torch.uint8),
+    "an expanded view": lambda done, n: torch.tensor([done]).expand(n),
+}
+INTEGERS: dict[str, Callable[[bool, int], Any]] = {  # generate() takes them but for beams
     "an int64 tensor, one entry a row": lambda done, n: torch.full((n,), int(done)),
     "an int32 tensor of shape (1,)": lambda done, n: torch.tensor([done], dtype=torch.int32),
     "an int": lambda done, n: int(done),
-    "a numpy bool": lambda done, n: np.bool_(done),
-    "a numpy bool of an array": lambda done, n: np.array([done]).any(),
-    "an expanded view": lambda done, n: torch.tensor([done]).expand(n),
 }
 REFUSED_FORMS: dict[str, Callable[[bool, int], Any]] = {
     "nothing": lambda done, n: None,
+    "a numpy bool": lambda done, n: np.bool_(done),
+    "a numpy array": lambda done, n: np.full((n,), done),
     "a float tensor": lambda done, n: torch.full((n,), float(done)),
     "more entries than rows": lambda done, n: torch.full((n + 1,), done),
     "a list": lambda done, n: [done] * n,
 }
-ALL = ("greedy", "sample", "beam", "beam_sample")
+ALL = tuple(MODES)
 
 CALLS = (
     *(Call(name=f"a criterion returns {form}", make=ended_by(lambda w=what: Ends(w))) for form, what in FORMS.items()),
     *(
-        Call(name=f"a criterion returns {form}", make=ended_by(lambda w=what: Ends(w)), plain_fails=ALL)
+        Call(name=f"a criterion returns {form}", make=ended_by(lambda w=what: Ends(w)), plain_fails=BEAMS)
+        for form, what in INTEGERS.items()
+    ),
+    *(
+        Call(name=f"a criterion returns {form}", make=ended_by(lambda w=what: Ends(w), rows=two_rows), plain_fails=ALL)
         for form, what in REFUSED_FORMS.items()
     ),
     *(
         Call(
             name=f"a criterion ends rows by themselves, in {str(dtype).removeprefix('torch.')}",
             make=ended_by(lambda d=dtype: EndsRows(d), rows=two_rows),
+            plain_fails=BEAMS if dtype == torch.int64 else (),
         )
         for dtype in (torch.bool, torch.uint8, torch.int64)
     ),
@@ -147,8 +154,8 @@ CALLS = (
         name="a StoppingCriteriaList of the caller's own class",
         make=lambda mode: Request(
             model=model(),
-            kwargs={"inputs": IDS, "eos_token_id": None, "stopping_criteria": OwnList([Ends(FORMS["an int"])]), **mode},
-            verify={"stopping_criteria": [Ends(FORMS["an int"])]},
+            kwargs={"inputs": IDS, "eos_token_id": None, "stopping_criteria": OwnList([Ends(FORMS["a Python bool"])]), **mode},
+            verify={"stopping_criteria": [Ends(FORMS["a Python bool"])]},
         ),
     ),
     Call(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList, TemperatureLogitsWarper
 
-from tests.drop_in.call import BEAMS, MODES, Call, Request
+from tests.drop_in.call import MODES, Call, Request
 from tests.drop_in.inputs import IDS, model, two_rows
 
 __all__ = ["CALLS"]
@@ -203,11 +203,6 @@ def shifted_view(scores: Tensor) -> Tensor:
     return room[1:, 2:]
 
 
-def nothing_ids(scores: Tensor) -> Tensor:
-    """Scores with the four special tokens' columns alone kept of the first eight."""
-    return scores.index_fill(1, torch.arange(4, 8), NEVER)
-
-
 def in_inference_mode(scores: Tensor) -> Tensor:
     """A tensor that was made in inference mode."""
     with torch.inference_mode():
@@ -312,4 +307,3 @@ CALLS = (
         modes=("sample", "beam_sample"),
     ),
 )  # fmt: skip
-assert BEAMS  # the modes in which processors see log-probabilities
