@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
 from decoding import DecodingError, Recorder
 from tests.drop_in.same import assert_same
@@ -97,6 +98,25 @@ def report(found: dict[str, dict[str, Verdict]]) -> str:
                 reasons[f"{v.what}: {v.reason}"].append(mode)
         lines += [f"  {name} [{', '.join(modes)}] {reason}" for reason, modes in reasons.items()]
     return "\n".join(lines)
+
+
+OWN_LOOPS = {
+    "CsmForConditionalGeneration": "_sample",
+    "HiggsAudioV2ForConditionalGeneration": "_sample",
+    "PocketTTSForConditionalGeneration": "_sample",
+    "VibeVoiceForConditionalGeneration": "_sample",
+    "VoxtralRealtimeForConditionalGeneration": "_has_unfinished_sequences",
+}
+"""transformers' own classes that decode in a way of their own, and the method that does."""
+
+
+@pytest.mark.parametrize("name", OWN_LOOPS)
+def test_a_model_that_decodes_in_a_way_of_its_own_is_refused_by_name(name: str):
+    cls = getattr(transformers, name)
+    with torch.device("meta"):  # a model without numbers: nothing can be decoded with it
+        model = cls(cls.config_class())
+    with pytest.raises(DecodingError, match=f"{name}.*{OWN_LOOPS[name]}"):
+        Recorder()(model, IDS, LogitsProcessorList(), StoppingCriteriaList(), GenerationConfig(max_length=9))
 
 
 @pytest.mark.slow

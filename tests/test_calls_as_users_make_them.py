@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -18,17 +19,25 @@ from tests.drop_in.inputs import TOKENIZER
 from tests.drop_in.same import assert_same
 
 CALLS: tuple[Call, ...] = (
-    *criteria.CALLS, *processors.CALLS, *defaults.CALLS, *arguments.CALLS, *models.CALLS, *packages.CALLS,
+    *criteria.CALLS,
+    *processors.CALLS,
+    *defaults.CALLS,
+    *arguments.CALLS,
+    *models.CALLS,
+    *packages.CALLS,
 )
 FEWEST = 60
 
 
+def marks_of(call: Call) -> list[pytest.MarkDecorator]:
+    """`slow`, and what a call needs that is not installed."""
+    absent = call.needs is not None and importlib.util.find_spec(call.needs) is None
+    skipped = [pytest.mark.skip(reason=f"{call.needs} is not installed: see requirements-drop-in.txt")]
+    return [*([pytest.mark.slow] if call.slow else []), *(skipped if absent else [])]
+
+
 def cases(calls: tuple[Call, ...]):
-    return [
-        pytest.param(call, mode, id=f"{call.name}-{mode}", marks=[pytest.mark.slow] if call.slow else [])
-        for call in calls
-        for mode in call.modes
-    ]
+    return [pytest.param(c, mode, id=f"{c.name}-{mode}", marks=marks_of(c)) for c in calls for mode in c.modes]
 
 
 @pytest.fixture(autouse=True)
@@ -41,11 +50,16 @@ def outcomes(request):
     """What came of each call; shown when all have been made, whatever pytest captures."""
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     yield counts
-    total = sum(counts.values(), collections.Counter())
-    lines = [f"{len(counts)} calls, made in {sum(total.values())} ways: " + ", ".join(f"{n} {w}" for w, n in total.items())]
-    lines += [f"  {name}: " + ", ".join(f"{n} {what}" for what, n in c.items()) for name, c in counts.items() if set(c) != {"equal"}]
+    lines = [f"{len(counts)} calls, in {counted(sum(counts.values(), collections.Counter()))}"]
+    lines += [f"  {name}: {counted(by)}" for name, by in counts.items() if set(by) != {"equal"}]
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         print("", *lines, sep="\n")
+
+
+def counted(outcomes: collections.Counter[str]) -> str:
+    """How often a call was made, and how often it came out how."""
+    each = ", ".join(f"{n} {what}" for what, n in outcomes.items())
+    return f"{outcomes.total()} modes: {each}"
 
 
 @pytest.mark.parametrize(("call", "mode"), cases(CALLS))

@@ -60,7 +60,7 @@ SIZES: dict[str, Any] = {
     **dict.fromkeys((
         "head_dim", "d_kv", "kv_channels", "attention_head_size", "dim_head", "swa_head_dim", "qk_rope_head_dim",
         "qk_nope_head_dim", "v_head_dim", "index_head_dim", "linear_key_head_dim", "linear_value_head_dim",
-        "linear_head_dim", "query_pre_attn_scalar", "rotary_dim", "global_head_dim", "qk_head_dim",
+        "linear_head_dim", "query_pre_attn_scalar", "rotary_dim", "global_head_dim",
     ), 8),
     # depth
     **dict.fromkeys((
@@ -101,11 +101,21 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
     "FalconH1Config": {"mamba_d_ssm": 64},
     "GPTNeoConfig": {"attention_types": [[["global", "local"], 1]], "window_size": 8},
     "Dots3NoteTextConfig": {"num_key_value_heads": 4},
-    "Dots1Config": {"n_group": 1, "topk_group": 1},
-    "Gemma4AssistantConfig": {},
-    "ReformerConfig": {"is_decoder": True},
-    "ZambaConfig": {"num_hidden_layers": 3},
+    "Dots1Config": {"n_group": 1, "topk_group": 1, "n_shared_experts": 1},
+    "Lfm2MoeConfig": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
+    "ReformerConfig": {"is_decoder": True, "axial_pos_embds_dim": (16, 16), "axial_pos_shape": (8, 16)},
     "Zamba2Config": {"num_hidden_layers": 54},
+    "LEDConfig": {"attention_window": 4},
+    "RecurrentGemmaConfig": {"num_hidden_layers": 3},
+    **dict.fromkeys((
+        "Qwen3NextConfig", "Qwen3_5TextConfig", "Qwen3_5MoeTextConfig", "Qwen4ExpTextConfig", "Lfm3Config",
+    ), {"num_hidden_layers": 4}),
+    "KimiLinearConfig": {"layer_types": ["linear_attention", "full_attention"]},
+    "ZambaConfig": {"num_hidden_layers": 3, "layers_block_type": ["hybrid", "mamba", "hybrid"]},
+    "BailingHybridConfig": {"num_hidden_layers": 4},
+    "JambaConfig": {"num_hidden_layers": 3, "attn_layer_period": 2, "attn_layer_offset": 1},
+    "BambaConfig": {"attn_layer_indices": [1]},
+    "GraniteMoeHybridConfig": {"layer_types": ["mamba", "attention"]},
 }
 """By config class, what it needs besides `SIZES`."""
 
@@ -137,6 +147,8 @@ def tiny_architecture(name: str) -> PreTrainedModel:
         raise NotBuiltError(f"{type(err).__name__}: {err}") from err
     if n > MOST_PARAMETERS:
         raise NotBuiltError(f"still {n:,} parameters")
+    if config.is_encoder_decoder and getattr(config, "decoder_start_token_id", None) is None:
+        config.decoder_start_token_id = 1
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         try:
@@ -155,6 +167,8 @@ def _tiny_config(cls: type[PretrainedConfig], decoder: str = "") -> PretrainedCo
     fields = set(defaults)
     given: dict[str, Any] = {name: value for name, value in SIZES.items() if name in fields}
     given = {name: value for name, value in given.items() if not isinstance(defaults[name], (list, tuple))}
+    if "kv_lora_rank" in fields:  # latent attention has no groups
+        given["num_key_value_heads"] = given.get("num_attention_heads")
     for name, part in (cls.sub_configs or {}).items():
         if isinstance(part, type) and dataclasses.is_dataclass(part) and name in fields and "Auto" not in part.__name__:
             given[name] = _tiny_config(part)

@@ -28,9 +28,7 @@ def made(arguments: Callable[[], dict[str, Any]], kind: str = "llama", to_verify
 
     def make(mode: dict[str, Any]) -> Request:
         inputs = {name: value for name, value in arguments().items() if name in to_verify}
-        return Request(
-            model=model(kind), kwargs={**arguments(), **mode}, verify={"inputs": inputs} if inputs else {}
-        )  # fmt: skip
+        return Request(model=model(kind), kwargs={**arguments(), **mode}, verify={"inputs": inputs} if inputs else {})
 
     return make
 
@@ -74,7 +72,9 @@ class Collects(BaseStreamer):
 def streamed(mode: dict[str, Any]) -> Request:
     streamer = Collects()
     return Request(
-        model=model(), kwargs={"inputs": IDS, "streamer": streamer, "eos_token_id": None, **mode}, after=lambda: streamer.got
+        model=model(),
+        kwargs={"inputs": IDS, "streamer": streamer, "eos_token_id": None, **mode},
+        after=lambda: streamer.got,
     )
 
 
@@ -104,9 +104,10 @@ def with_tokenizer(tokenizer: Callable[[], Any], **more: Any):
 def stop_strings(*strings: str, recorder: bool):
     """A call with stop strings and the tokenizer, which the Recorder has as well or not."""
     return lambda mode: Request(
-        model=model(), kwargs={**two_rows(), "stop_strings": list(strings), "tokenizer": TOKENIZER, **mode},
+        model=model(),
+        kwargs={**two_rows(), "stop_strings": list(strings), "tokenizer": TOKENIZER, **mode},
         recorder={"tokenizer": TOKENIZER} if recorder else {},
-    )  # fmt: skip
+    )
 
 
 def seeded(mode: dict[str, Any]) -> Request:
@@ -132,7 +133,10 @@ def without_output(mode: dict[str, Any]) -> Request:
     return Request(model=model(), kwargs={**two_rows(), **plain})
 
 
-SOURCE = {"input_ids": torch.tensor([[5, 60, 7, 80], [9, 33, 2, 0]]), "attention_mask": torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])}
+SOURCE = {
+    "input_ids": torch.tensor([[5, 60, 7, 80], [9, 33, 2, 0]]),
+    "attention_mask": torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]]),
+}
 TO_VERIFY = ("input_ids", "attention_mask", "decoder_input_ids")
 STREAMER = "streamer.*Recorder"
 ASSISTANT = "assist"
@@ -151,14 +155,27 @@ CALLS = (
     Call(name="no prompt at all", make=given(rows=dict)),
     Call(name="several sequences", make=given(rows=two_rows, num_return_sequences=2), modes=("sample", *BEAMS)),
     Call(name="tokens without the output object", make=without_output, returns_scores=False),
-    Call(name="attentions and hidden states", make=given(rows=two_rows, output_attentions=True, output_hidden_states=True)),
-    Call(name="scores only", make=given(output_logits=False, output_scores=True, return_dict_in_generate=True), returns_scores=False),
+    Call(
+        name="attentions and hidden states",
+        make=given(rows=two_rows, output_attentions=True, output_hidden_states=True),
+    ),
+    Call(
+        name="scores only",
+        make=given(output_logits=False, output_scores=True, return_dict_in_generate=True),
+        returns_scores=False,
+    ),
     Call(name="inputs_embeds", make=made(lambda: {"inputs_embeds": embedded()}, to_verify=("inputs_embeds",))),
     Call(
         name="inputs_embeds with input_ids",
         make=made(lambda: {"inputs_embeds": embedded(), "input_ids": IDS}, to_verify=("inputs_embeds", "input_ids")),
     ),
-    Call(name="position_ids", make=made(lambda: {"input_ids": IDS, "position_ids": torch.tensor([[3, 4, 5, 9]])}, to_verify=("input_ids", "position_ids"))),
+    Call(
+        name="position_ids",
+        make=made(
+            lambda: {"input_ids": IDS, "position_ids": torch.tensor([[3, 4, 5, 9]])},
+            to_verify=("input_ids", "position_ids"),
+        ),
+    ),
     Call(
         name="a mask with holes",
         make=made(lambda: {"input_ids": IDS, "attention_mask": torch.tensor([[1, 0, 1, 1]])}),
@@ -166,23 +183,30 @@ CALLS = (
     Call(name="a cache that holds the prompt's beginning", make=made(continued(DynamicCache)), modes=ONE_ROW),
     Call(
         name="a static cache that holds the prompt's beginning",
-        make=made(continued(lambda: StaticCache(config=model().config, max_cache_len=24))), modes=ONE_ROW,
+        make=made(continued(lambda: StaticCache(config=model().config, max_cache_len=24))),
+        modes=ONE_ROW,
     ),
     Call(name="the next turn of a talk", make=made(continued_answer), modes=ONE_ROW),
-    Call(name="an empty cache of the caller's", make=made(lambda: {"input_ids": IDS, "past_key_values": DynamicCache()})),
+    Call(
+        name="an empty cache of the caller's", make=made(lambda: {"input_ids": IDS, "past_key_values": DynamicCache()})
+    ),
     Call(name="a static cache", make=given(rows=two_rows, cache_implementation="static")),
     Call(name="a quantized cache", make=given(cache_implementation="quantized"), plain_fails=ALL),
     Call(name="an offloaded cache", make=given(cache_implementation="offloaded"), plain_fails=ALL),
     Call(name="no cache", make=given(rows=two_rows, use_cache=False)),
     Call(name="a sliding window", make=given("mistral", rows=lambda: {"input_ids": IDS.repeat(1, 3)})),
     Call(name="a hybrid cache", make=given("gemma2", rows=lambda: {"input_ids": IDS.repeat(1, 3)})),
-    Call(name="a static hybrid cache", make=given("gemma2", rows=lambda: {"input_ids": IDS.repeat(1, 3)}, cache_implementation="static")),
+    Call(
+        name="a static hybrid cache",
+        make=given("gemma2", rows=lambda: {"input_ids": IDS.repeat(1, 3)}, cache_implementation="static"),
+    ),
     Call(name="a prompt in chunks", make=given(rows=two_rows, prefill_chunk_size=2)),
     Call(name="a prefix function", make=given(rows=two_rows, prefix_allowed_tokens_fn=allowed)),
     Call(name="guidance", make=given(guidance_scale=1.8)),
     Call(
         name="guidance away from a negative prompt",
-        make=given(guidance_scale=1.8, negative_prompt_ids=torch.tensor([[7, 8, 9]])), modes=ONE_ROW,
+        make=given(guidance_scale=1.8, negative_prompt_ids=torch.tensor([[7, 8, 9]])),
+        modes=ONE_ROW,
     ),
     Call(name="max_time far away", make=given(max_time=600.0)),
     Call(name="low_memory", make=given(low_memory=True), plain_fails=BEAMS),
@@ -190,29 +214,61 @@ CALLS = (
     Call(name="synced_gpus=False", make=given(synced_gpus=False)),
     Call(name="a streamer", make=streamed, refused=STREAMER, or_equal=True, plain_fails=("beam",)),
     Call(name="an assistant", make=assisted, refused=ASSISTANT, refused_in=ONE_ROW),
-    Call(name="prompt lookup", make=given(prompt_lookup_num_tokens=2), refused="prompt_lookup_num_tokens", modes=ONE_ROW),
-    Call(name="stop strings and a tokenizer, Recorder(tokenizer)", make=stop_strings("e", "a", recorder=True), refused=STOP_STRINGS, or_equal=True),
-    Call(name="stop strings and a tokenizer, Recorder()", make=stop_strings("e", "a", recorder=False), refused=STOP_STRINGS, or_equal=True),
+    Call(
+        name="prompt lookup", make=given(prompt_lookup_num_tokens=2), refused="prompt_lookup_num_tokens", modes=ONE_ROW
+    ),
+    Call(
+        name="stop strings and a tokenizer, Recorder(tokenizer)",
+        make=stop_strings("e", "a", recorder=True),
+        refused=STOP_STRINGS,
+        or_equal=True,
+    ),
+    Call(
+        name="stop strings and a tokenizer, Recorder()",
+        make=stop_strings("e", "a", recorder=False),
+        refused=STOP_STRINGS,
+        or_equal=True,
+    ),
     Call(name="stop strings without a tokenizer", make=given(stop_strings=["e"]), plain_fails=ALL),
     Call(name="Recorder(tokenizer)", make=with_tokenizer(lambda: TOKENIZER)),
     Call(name="Recorder(tokenizer) that is slow", make=with_tokenizer(ByT5Tokenizer)),
-    Call(name="Recorder(tokenizer) that is a processor", make=with_tokenizer(Processor), refused="tokenizer", or_equal=True),
-    Call(name="Recorder(tokenizer) that is a raw Tokenizer", make=with_tokenizer(lambda: Tokenizer.from_str(TOKENIZER.backend_tokenizer.to_str())), refused="tokenizer", or_equal=True),
+    Call(
+        name="Recorder(tokenizer) that is a processor",
+        make=with_tokenizer(Processor),
+        refused="tokenizer",
+        or_equal=True,
+    ),
+    Call(
+        name="Recorder(tokenizer) that is a raw Tokenizer",
+        make=with_tokenizer(lambda: Tokenizer.from_str(TOKENIZER.backend_tokenizer.to_str())),
+        refused="tokenizer",
+        or_equal=True,
+    ),
     Call(name="Recorder(tokenizer) that is a name", make=with_tokenizer(lambda: "gpt2"), refused="tokenizer"),
     Call(name="Recorder(tokenizer) that is something else", make=with_tokenizer(lambda: 3), refused="tokenizer"),
     Call(name="Recorder(seed)", make=seeded),
-    Call(name="Recorder(memory_budget) of nothing", make=lambda mode: Request(model=model(), kwargs={**two_rows(), **mode}, recorder={"memory_budget": 0})),
+    Call(
+        name="Recorder(memory_budget) of nothing",
+        make=lambda mode: Request(model=model(), kwargs={**two_rows(), **mode}, recorder={"memory_budget": 0}),
+    ),
     *(
         Call(name=f"an encoder and a decoder: {kind}{what}", make=made(arguments, kind, to_verify=TO_VERIFY))
         for kind in ("t5", "bart")
         for what, arguments in {
             "": lambda: dict(SOURCE),
-            ", with the answer's beginning": lambda: {**SOURCE, "decoder_input_ids": torch.tensor([[0, 40, 41], [0, 50, 51]])},
-            ", attentions and hidden states": lambda: {**SOURCE, "output_attentions": True, "output_hidden_states": True},
+            ", with the answer's beginning": lambda: {
+                **SOURCE,
+                "decoder_input_ids": torch.tensor([[0, 40, 41], [0, 50, 51]]),
+            },
+            ", attentions and hidden states": lambda: {
+                **SOURCE,
+                "output_attentions": True,
+                "output_hidden_states": True,
+            },
         }.items()
     ),
     *(
         Call(name=f"an encoder's output: {kind}", make=made(lambda kind=kind: read_by_encoder(kind), kind))
         for kind in ("t5", "bart")
     ),
-)  # fmt: skip
+)

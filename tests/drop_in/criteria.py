@@ -83,9 +83,10 @@ def ended_by(*criteria: Callable[[], Any], rows: Callable[[], dict[str, Any]] = 
     def make(mode: dict[str, Any]) -> Request:
         fresh = StoppingCriteriaList([make_one() for make_one in criteria])
         return Request(
-            model=model(), kwargs={**rows(), "eos_token_id": None, "stopping_criteria": fresh, **mode, **more},
+            model=model(),
+            kwargs={**rows(), "eos_token_id": None, "stopping_criteria": fresh, **mode, **more},
             verify={"stopping_criteria": fresh},
-        )  # fmt: skip
+        )
 
     return make
 
@@ -135,7 +136,9 @@ CALLS = (
     ),
     Call(
         name="criteria of several kinds together",
-        make=ended_by(lambda: Ends(FORMS["a Python bool"]), lambda: EndsRows(torch.bool), lambda: MaxLengthCriteria(LONG + 1)),
+        make=ended_by(
+            lambda: Ends(FORMS["a Python bool"]), lambda: EndsRows(torch.bool), lambda: MaxLengthCriteria(LONG + 1)
+        ),
     ),
     Call(name="a criterion with __slots__ and no base class", make=ended_by(lambda: Slotted(LONG))),
     Call(name="a criterion that is a lambda", make=ended_by(lambda: lambda ids, scores: ids.shape[1] >= LONG)),
@@ -145,7 +148,10 @@ CALLS = (
     Call(name="transformers' ConfidenceCriteria, never met", make=ended_by(lambda: ConfidenceCriteria(0.0))),
     Call(name="transformers' MaxLengthCriteria", make=ended_by(lambda: MaxLengthCriteria(LONG))),
     Call(name="transformers' MaxTimeCriteria, met at once", make=ended_by(lambda: MaxTimeCriteria(-1.0))),
-    Call(name="transformers' EosTokenCriteria", make=ended_by(lambda: EosTokenCriteria(list(range(0, 320, 5))), rows=two_rows)),
+    Call(
+        name="transformers' EosTokenCriteria",
+        make=ended_by(lambda: EosTokenCriteria(list(range(0, 320, 5))), rows=two_rows),
+    ),
     Call(
         name="transformers' StopStringCriteria",
         make=ended_by(lambda: StopStringCriteria(TOKENIZER, ["e", "a", "t"]), rows=two_rows),
@@ -154,15 +160,21 @@ CALLS = (
         name="a StoppingCriteriaList of the caller's own class",
         make=lambda mode: Request(
             model=model(),
-            kwargs={"inputs": IDS, "eos_token_id": None, "stopping_criteria": OwnList([Ends(FORMS["a Python bool"])]), **mode},
+            kwargs={
+                "inputs": IDS,
+                "eos_token_id": None,
+                "stopping_criteria": OwnList([Ends(FORMS["a Python bool"])]),
+                **mode,
+            },
             verify={"stopping_criteria": [Ends(FORMS["a Python bool"])]},
         ),
     ),
     Call(
         name="criteria in a plain list",
         make=lambda mode: Request(
-            model=model(), kwargs={"inputs": IDS, "stopping_criteria": [Ends(FORMS["a Python bool"])], **mode},
+            model=model(),
+            kwargs={"inputs": IDS, "stopping_criteria": [Ends(FORMS["a Python bool"])], **mode},
             verify={"stopping_criteria": [Ends(FORMS["a Python bool"])]},
         ),
     ),
-)  # fmt: skip
+)

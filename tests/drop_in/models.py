@@ -168,15 +168,35 @@ CALLS = (
         )
         for dtype in (torch.bfloat16, torch.float16, torch.float64)
     ),
-    Call(name="a float32 model where torch's default is bfloat16", make=on(model, within=lambda: default_dtype(torch.bfloat16))),
+    Call(
+        name="a float32 model where torch's default is bfloat16",
+        make=on(model, within=lambda: default_dtype(torch.bfloat16)),
+    ),
     Call(name="in autocast", make=on(model, within=lambda: torch.autocast("cpu", torch.bfloat16))),
     Call(name="in inference mode", make=on(model, within=torch.inference_mode)),
     Call(name="with deterministic algorithms", make=on(model, within=deterministic)),
     Call(name="a model in training mode, with dropout", make=on(dropping_out)),
-    Call(name="a model with a _sample of its own", make=on(of_class(OwnSample)), refused="OwnSample.*_sample", refused_in=ONE_ROW),
-    Call(name="a model with a _beam_search of its own", make=on(of_class(OwnBeams)), refused="OwnBeams.*_beam_search", refused_in=BEAMS),
-    Call(name="a model with a part of beam search of its own", make=on(of_class(OwnTopK)), refused="OwnTopK.*_get_top_k", refused_in=BEAMS),
-    Call(name="a model that ends by itself", make=on(of_class(OwnEnd)), refused="OwnEnd.*_has_unfinished", or_equal=True),
+    Call(
+        name="a model with a _sample of its own",
+        make=on(of_class(OwnSample)),
+        refused="OwnSample.*_sample",
+        refused_in=ONE_ROW,
+    ),
+    Call(
+        name="a model with a _beam_search of its own",
+        make=on(of_class(OwnBeams)),
+        refused="OwnBeams.*_beam_search",
+        refused_in=BEAMS,
+    ),
+    Call(
+        name="a model with a part of beam search of its own",
+        make=on(of_class(OwnTopK)),
+        refused="OwnTopK.*_get_top_k",
+        refused_in=BEAMS,
+    ),
+    Call(
+        name="a model that ends by itself", make=on(of_class(OwnEnd)), refused="OwnEnd.*_has_unfinished", or_equal=True
+    ),
     Call(name="a model with a generate of its own", make=on(of_class(OwnGenerate))),
     Call(name="a model that prepares its inputs by itself", make=on(of_class(OwnInputs))),
     Call(name="a model with a processor of its own", make=on(of_class(OwnProcessors))),
@@ -184,5 +204,12 @@ CALLS = (
     Call(name="a model inside DataParallel", make=wrapped),
     Call(name="a compiled model's generate", make=optimized, slow=True),
     Call(name="a compiled forward", make=on(compiled), slow=True, modes=("greedy", "beam")),
-    Call(name="300 beams", make=lambda mode: Request(model=model(), kwargs={"inputs": torch.tensor([[5, 60]]), **mode, "num_beams": 300, "max_new_tokens": 3}), modes=("beam",), slow=True),
-)  # fmt: skip
+    Call(
+        name="300 beams",
+        make=lambda mode: Request(
+            model=model(), kwargs={"inputs": torch.tensor([[5, 60]]), **mode, "num_beams": 300, "max_new_tokens": 3}
+        ),
+        modes=("beam",),
+        slow=True,
+    ),
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import torch
@@ -20,9 +19,11 @@ def in_pipeline(**given: Any):
     def make(mode: dict[str, Any]) -> Request:
         pipe = pipeline("text-generation", model=changed_model(), tokenizer=TOKENIZER, device="cpu")
         return Request(
-            model=pipe.model, kwargs={"text_inputs": "the cat", "return_tensors": True, **mode, **given}, through=pipe,
+            model=pipe.model,
+            kwargs={"text_inputs": "the cat", "return_tensors": True, **mode, **given},
+            through=pipe,
             recorder={"tokenizer": TOKENIZER},
-        )  # fmt: skip
+        )
 
     return make
 
@@ -52,27 +53,29 @@ def outlines_processor() -> Any:
     import outlines
     from outlines.backends import get_regex_logits_processor
 
-    return get_regex_logits_processor("outlines_core", outlines.from_transformers(model(), TOKENIZER), "[0-9]{2}-[a-f]+")
+    return get_regex_logits_processor(
+        "outlines_core", outlines.from_transformers(model(), TOKENIZER), "[0-9]{2}-[a-f]+"
+    )
 
 
 def constrained(make_processor: Any):
     """A call with a processor of a package, made afresh."""
     return lambda mode: Request(
-        model=model(), kwargs={"inputs": IDS, "logits_processor": [make_processor()], **mode},
+        model=model(),
+        kwargs={"inputs": IDS, "logits_processor": [make_processor()], **mode},
         verify={"logits_processor": [make_processor()]},
-    )  # fmt: skip
-
-
-def installed(name: str, *calls: Call) -> tuple[Call, ...]:
-    """The calls, or none where the package is not installed: the extra `drop-in-tests` has them."""
-    return calls if importlib.util.find_spec(name) else ()
+    )
 
 
 CALLS = (
     Call(name="a pipeline", make=in_pipeline(), returns_scores=False),
     Call(name="a pipeline that stops at a string", make=in_pipeline(stop_sequence="e"), returns_scores=False),
-    Call(name="a pipeline with two prompts", make=in_pipeline(text_inputs=["the cat", "a dog sat on"]), returns_scores=False),
-    *installed("peft", Call(name="PEFT: a LoRA adapter", make=with_lora)),
-    *installed("xgrammar", Call(name="xgrammar's processor", make=constrained(xgrammar_processor), snapshots=True)),
-    *installed("outlines", Call(name="Outlines' processor", make=constrained(outlines_processor), snapshots=True)),
-)  # fmt: skip
+    Call(
+        name="a pipeline with two prompts",
+        make=in_pipeline(text_inputs=["the cat", "a dog sat on"]),
+        returns_scores=False,
+    ),
+    Call(name="PEFT: a LoRA adapter", make=with_lora, needs="peft"),
+    Call(name="xgrammar's processor", make=constrained(xgrammar_processor), snapshots=True, needs="xgrammar"),
+    Call(name="Outlines' processor", make=constrained(outlines_processor), snapshots=True, needs="outlines"),
+)

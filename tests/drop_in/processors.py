@@ -221,9 +221,10 @@ def processed_by(*processors: Callable[[], Any], rows: Callable[[], dict[str, An
     def make(mode: dict[str, Any]) -> Request:
         fresh = [make_one() for make_one in processors]
         return Request(
-            model=model(), kwargs={**rows(), "eos_token_id": None, "logits_processor": LogitsProcessorList(fresh), **mode},
+            model=model(),
+            kwargs={**rows(), "eos_token_id": None, "logits_processor": LogitsProcessorList(fresh), **mode},
             verify={"logits_processor": LogitsProcessorList([make_one() for make_one in processors])},
-        )  # fmt: skip
+        )
 
     return make
 
@@ -231,9 +232,10 @@ def processed_by(*processors: Callable[[], Any], rows: Callable[[], dict[str, An
 def with_list(make_list: Callable[[], Any]):
     """A call with a list as the caller made it."""
     return lambda mode: Request(
-        model=model(), kwargs={"inputs": IDS, "eos_token_id": None, "logits_processor": make_list(), **mode},
+        model=model(),
+        kwargs={"inputs": IDS, "eos_token_id": None, "logits_processor": make_list(), **mode},
         verify={"logits_processor": make_list()},
-    )  # fmt: skip
+    )
 
 
 OWN: dict[str, Callable[[], Any]] = {
@@ -261,7 +263,7 @@ OWN: dict[str, Callable[[], Any]] = {
     "is a bound method": lambda: Gives(liked).__call__,
     "takes *args": WithStar,
     "has a state": Counts,
-}  # fmt: skip
+}
 ALIASING: dict[str, Callable[[], Any]] = {
     "returns one buffer at every step": OneBuffer,
     "returns a view of its argument": lambda: Gives(lambda s: s[:, :]),
@@ -288,11 +290,13 @@ CALLS = (
     Call(name="a processor writes into the tokens", make=processed_by(Editor), modes=("greedy", "sample")),
     Call(
         name="two processors in a row, both in place",
-        make=processed_by(lambda: Gives(in_place), lambda: Gives(in_place)), snapshots=True,
+        make=processed_by(lambda: Gives(in_place), lambda: Gives(in_place)),
+        snapshots=True,
     ),
     Call(
         name="one buffer, then in place",
-        make=processed_by(OneBuffer, lambda: Gives(in_place)), snapshots=True,
+        make=processed_by(OneBuffer, lambda: Gives(in_place)),
+        snapshots=True,
     ),
     Call(
         name="bfloat16, then a processor that keeps it",
@@ -306,4 +310,4 @@ CALLS = (
         make=lambda mode: with_list(lambda: OwnList([Gives(liked)]))({**mode, "temperature": 1.0, "top_k": 0}),
         modes=("sample", "beam_sample"),
     ),
-)  # fmt: skip
+)
