@@ -99,6 +99,7 @@ FORMS: dict[str, Callable[[bool, int], Any]] = {
     "a uint8 tensor of no dimension": lambda done, n: torch.tensor(done, dtype=torch.uint8),
     "a uint8 tensor of shape (1,)": lambda done, n: torch.tensor([done], dtype=torch.uint8),
     "a uint8 tensor, one entry a row": lambda done, n: torch.full((n,), done, dtype=torch.uint8),
+    "a numpy array, one entry a row": lambda done, n: np.full((n,), done),
     "an expanded view": lambda done, n: torch.tensor([done]).expand(n),
 }
 INTEGERS: dict[str, Callable[[bool, int], Any]] = {  # generate() takes them but for beams
@@ -109,7 +110,6 @@ INTEGERS: dict[str, Callable[[bool, int], Any]] = {  # generate() takes them but
 REFUSED_FORMS: dict[str, Callable[[bool, int], Any]] = {
     "nothing": lambda done, n: None,
     "a numpy bool": lambda done, n: np.bool_(done),
-    "a numpy array": lambda done, n: np.full((n,), done),
     "a float tensor": lambda done, n: torch.full((n,), float(done)),
     "more entries than rows": lambda done, n: torch.full((n + 1,), done),
     "a list": lambda done, n: [done] * n,
