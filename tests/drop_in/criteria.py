@@ -99,7 +99,6 @@ FORMS: dict[str, Callable[[bool, int], Any]] = {
     "a uint8 tensor of no dimension": lambda done, n: torch.tensor(done, dtype=torch.uint8),
     "a uint8 tensor of shape (1,)": lambda done, n: torch.tensor([done], dtype=torch.uint8),
     "a uint8 tensor, one entry a row": lambda done, n: torch.full((n,), done, dtype=torch.uint8),
-    "a numpy array, one entry a row": lambda done, n: np.full((n,), done),
     "an expanded view": lambda done, n: torch.tensor([done]).expand(n),
 }
 INTEGERS: dict[str, Callable[[bool, int], Any]] = {  # generate() takes them but for beams
