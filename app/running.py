@@ -27,7 +27,7 @@ from app.trial import Trial
 from app.trying import Trying
 from app.words import message_json, model_status, running_status, waiting_status
 from decoding.acting import model_defaults
-from decoding.errors import DecodingError, PromptError
+from decoding.errors import DecodingError, NotRecordedError, PromptError
 from decoding.models import LanguageModel
 from decoding.recorder import Recorder
 from decoding.settings import Settings
@@ -147,12 +147,12 @@ class Running(Trying):
         """The run that an event means, though another one may have come into view since.
 
         Raises:
-            RunGoneError: it is not kept, or does not have the step.
+            NotRecordedError: it is not kept, or does not have the step.
         """
         run = None if at is None else session.runs.get(at.run)
         n_steps, n_rows = (0, 0) if run is None else (len(run.trace.steps), run.trace.n_rows)
         if run is None or at.step >= max(1, n_steps) or at.row >= max(1, n_rows):
-            raise RunGoneError(session.text("error.run_gone"))
+            raise NotRecordedError(session.text("error.run_gone"))
         return run
 
     def _guarded(self, session: Session, body: Iterator[list[Any]]) -> Iterator[list[Any]]:
@@ -350,10 +350,6 @@ class Running(Trying):
             yield [Verdict(data=session.verdict()), message, gr.skip(), done]
         finally:
             self._turn = None
-
-
-class RunGoneError(DecodingError):
-    """An event means a run that is not kept any more."""
 
 
 def _rank(trace: Trace, at: At, token_id: Any) -> int | None:

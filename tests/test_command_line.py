@@ -114,7 +114,7 @@ def test_terminal_control_characters_of_a_text_are_not_printed(record, capsys) -
 
 
 def test_ctrl_c_keeps_the_steps_so_far(record, tmp_path: Path, monkeypatch, capsys) -> None:
-    def interrupted(recorder: Recorder, steps):
+    def interrupted(recorder: Recorder, steps, streamers):
         for step in steps:
             yield step
             if step.index == 3:

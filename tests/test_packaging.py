@@ -36,6 +36,12 @@ def test_every_direct_dependency_is_pinned_inside_its_range(file: str, asked_for
     assert outside == {}
 
 
+def test_the_packages_whose_calls_are_tried_are_pinned_inside_their_ranges() -> None:
+    pinned = pins("requirements-drop-in.txt")  # with what they need themselves, as they are installed without it
+    asked = {r.name: r.specifier for r in map(Requirement, PROJECT["optional-dependencies"]["drop-in-tests"])}
+    assert {name for name, version in pinned.items() if name in asked and version in asked[name]} == set(asked)
+
+
 def test_the_requirements_suit_a_space_where_the_repository_comes_later() -> None:
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     for line in text.splitlines():

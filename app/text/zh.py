@@ -284,7 +284,8 @@ ZH: dict[str, str] = {
     "help.seed": "固定随机抽取：同样的种子和设置得到同样的文字。它不属于 GenerationConfig，相当于在 "
     "generate() 之前调用 torch.manual_seed。",
     "help.do_sample": "按分布随机抽取下一个词元，而不是取最可能的一个。",
-    "help.temperature": "logits 除以它（logits ÷ temperature）。小于 1 时可能的词元更占优，大于 1 时不太可能的词元得利；词元的次序不"
+    "help.temperature": "logits 除以它（logits ÷ temperature）。"
+    "小于 1 时可能的词元更占优，大于 1 时不太可能的词元得利；词元的次序不"
     "变。",
     "help.top_h": "保留最可能的词元，只要它们的熵低于整个分布（最可能的 100 个词元）的熵的 top_h 倍。",
     "help.top_k": "保留最可能的 k 个词元（以及与最后一个并列的）。",

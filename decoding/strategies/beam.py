@@ -169,6 +169,8 @@ def _can_improve(
     """
     length = n_most if early_stopping == "never" and penalty > 0.0 else n_new
     best_possible = running_score[:, :1] / (length**penalty)
+    if pool_done.dtype == torch.uint8:  # from a criterion of the caller's; torch takes it, too, but warns
+        pool_done = pool_done.bool()
     worst = torch.where(pool_done, pool_score.min(dim=1, keepdim=True)[0], NEVER)
     return torch.any(best_possible > worst, dim=-1, keepdim=True)
 
