@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import importlib.util
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,8 @@ FEWEST = 60
 
 def marks_of(call: Call) -> list[pytest.MarkDecorator]:
     """`slow`, and what a call needs that is not installed."""
-    absent = call.needs is not None and importlib.util.find_spec(call.needs) is None
-    skipped = [pytest.mark.skip(reason=f"{call.needs} is not installed: see requirements-drop-in.txt")]
+    absent = call.needs is not None and importlib.util.find_spec(call.needs) is None and not shutil.which(call.needs)
+    skipped = [pytest.mark.skip(reason=f"{call.needs} is not installed; of packages requirements-drop-in.txt tells")]
     return [*([pytest.mark.slow] if call.slow else []), *(skipped if absent else [])]
 
 

@@ -71,7 +71,7 @@ class Call:
         plain_fails: modes in which plain `generate()` raises; then the Recorder must raise the same or say why.
         snapshots: a processor writes into tensors that `generate()` returns, so the plain answer's scores are not
             those that the tokens were chosen from; these are taken from a plain run whose processors cannot.
-        needs: a package without which the call cannot be made.
+        needs: a package, or a program, without which the call cannot be made.
         returns_scores: the answer holds `generate`'s output object (a pipeline's does not).
     """
 

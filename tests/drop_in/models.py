@@ -203,7 +203,7 @@ CALLS = (
     Call(name="an instance whose _sample was replaced, which generate() does not see", make=on(with_own_sample)),
     Call(name="a model inside DataParallel", make=wrapped),
     Call(name="a compiled model's generate", make=optimized, slow=True),
-    Call(name="a compiled forward", make=on(compiled), slow=True, modes=("greedy", "beam")),
+    Call(name="a compiled forward", make=on(compiled), slow=True, modes=("greedy", "beam"), needs="c++"),
     Call(
         name="300 beams",
         make=lambda mode: Request(
