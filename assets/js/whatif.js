@@ -208,6 +208,7 @@
     const ask = (name = "ask") => {
       clearTimeout(timer);
       timer = 0;
+      if (!frame) return; // there is no run to ask about any more, or not yet
       const turn = dx.nextTurn();
       if (name === "ask") {
         // One question at a time: those between the first and the last movement need no answer.
@@ -302,7 +303,7 @@
     };
 
     const press = (button, name) =>
-      button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && emit(name, { form: JSON.stringify(form), turn: dx.nextTurn(), about: (answer || frame).about }));
+      button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && emit(name, { form: JSON.stringify(form), turn: dx.nextTurn(), about: (answer || frame)?.about }));
     press(onward, "onward");
     press(again, "again");
     back.addEventListener("click", () => tell("dx-set-knobs", frame.recorded));
