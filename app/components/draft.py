@@ -11,8 +11,5 @@ class Draft(Drawn):
     """`data`: `{"label", "text", "button", "tip"}`, or null to hide it. The event `restore` carries nothing."""
 
     scripts = ("draft.js",)
-    markup = (
-        '<div class="dx dx-draft" hidden><span data-part="label"></span> <q data-part="text"></q> '
-        '<button type="button" class="dx-link" data-part="go"></button></div>'
-    )
+    markup = '<div class="dx dx-draft" hidden></div>'
     script = 'dx.draft(element.firstElementChild, props, watch, (data) => trigger("restore", data));'

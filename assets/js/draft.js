@@ -2,19 +2,18 @@
 "use strict";
 (() => {
   dx.draft = (element, props, watch, emit) => {
-    const part = (name) => element.querySelector(`[data-part="${name}"]`);
-    part("go").addEventListener("click", () => {
+    const bringBack = () => {
       document.querySelector("#dx-prompt textarea")?.focus(); // the button goes
       emit({});
-    });
+    };
     const update = () => {
       const data = dx.parse(props.data, null);
       element.hidden = !data;
-      if (!data) return;
-      part("label").textContent = data.label;
-      part("text").textContent = data.text;
-      part("go").textContent = data.button;
-      part("go").setAttribute("data-tip", data.tip);
+      if (!data) return element.replaceChildren();
+      const button = { type: "button", class: "dx-link", "data-tip": data.tip, on: { click: bringBack } };
+      element.replaceChildren(
+        dx.el("span", {}, data.label), " ", dx.el("q", {}, data.text), " ", dx.el("button", button, data.button)
+      );
     };
     watch(["data"], update);
     update();
