@@ -108,8 +108,7 @@ def test_an_hour_after_a_visitor_has_gone_the_runs_and_their_files_have_gone_too
     assert store().n_spilled == 3 and not file.closed
     names = dict(sessions())
     first = min(names, key=lambda name: list(holder.session_data).index(name))
-    names[first].show(recorder.trace)
-    names[first].remember("smollm2-135m", None, None)
+    names[first].take(recorder.trace, "smollm2-135m")
     del names, recorder
     tidying = Tidying(here.page, here.files, every=60, lives=180)
     for _ in range(5):
