@@ -19,8 +19,8 @@ from decoding.token_bytes import byte_rule, marks_word_ends
 __all__ = ["spellings", "tokens_that_are"]
 
 # A neighbour of every kind that pre-tokenizers tell apart, two of most: a token may join one of them with the word.
-BEFORE = ("", "\n", "(", "x", "Q", "7", ".", "§", "一", "я", "'", "-", "🙂", "\t")
-AFTER = ("", "\n", "x", "7", ")", "一", "'", " ")
+BEFORE = ("", "\n", "(", "x", "Q", "7", "77", ".", "§", "一", "я", "'", "-", "🙂", "\t")
+AFTER = ("", "\n", "x", "7", "77", ")", "一", "'", " ")
 APART = ("", "\n", "(", ".", "§")  # neighbours after which a word begins
 NEIGHBOUR = 8  # tokens that a neighbour and a space can be: an emoji is four bytes
 
