@@ -297,8 +297,9 @@ class Recording:
 
     def _from_caller(self) -> tuple[str, ...]:
         """What of the caller's own shaped the run: a processor that never changed a score did not."""
-        acted = any(stage.own and did for stage, did in zip(self.stages, self._acted, strict=True))
-        processors = ("logits_processor",) if acted and "prefix_allowed_tokens_fn" not in self._inputs else ()
+        prefix = PrefixConstrainedLogitsProcessor.__name__  # of prefix_allowed_tokens_fn, among the inputs
+        acted = any(s.own and s.name != prefix and did for s, did in zip(self.stages, self._acted, strict=True))
+        processors = ("logits_processor",) if acted else ()
         criteria = ("stopping_criteria",) if self._ended_by_caller else ()
         return (*processors, *criteria, *self._inputs)
 

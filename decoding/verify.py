@@ -277,8 +277,9 @@ def _check_possible(trace: Trace, lm: LanguageModel, processors: Any, criteria: 
 
 def _check_callers(trace: Trace, processors: Any, criteria: Any, given: dict[str, Any]) -> None:
     """What came from the caller and shaped the run has to come from the caller again."""
-    own = [trace.stages[i].name for i in _acting_own_stages(trace)]
-    if own and not processors and "prefix_allowed_tokens_fn" not in trace.from_caller:
+    prefix = "PrefixConstrainedLogitsProcessor" if "prefix_allowed_tokens_fn" in trace.from_caller else None
+    own = [name for i in _acting_own_stages(trace) if (name := trace.stages[i].name) != prefix]
+    if own and not processors:
         raise VerifyError(f"the run used your own {', '.join(own)}; pass them as logits_processor=")
     own = sorted(set(", ".join(trace.stop_reasons).split(", ")) - REASONS)
     if not criteria and "stopping_criteria" in trace.from_caller:

@@ -210,6 +210,15 @@ def test_what_came_from_the_caller_is_noticed_asked_for_and_taken(tiny, make, ne
     assert_equal(trace, tiny, **{name: value for name, value in make().items() if name in trace.from_caller})
 
 
+def test_processors_beside_a_prefix_function_are_asked_for_too(tiny):
+    own = {"logits_processor": [RepetitionPenaltyLogitsProcessor(5.0)]}
+    trace = dropped_in(tiny, prefix_allowed_tokens_fn=only_even, **own)
+    assert trace.from_caller == ("logits_processor", "prefix_allowed_tokens_fn")
+    with pytest.raises(VerifyError, match="^the run used your own RepetitionPenaltyLogitsProcessor; pass them as"):
+        verify(trace, tiny, prefix_allowed_tokens_fn=only_even)
+    assert_equal(trace, tiny, prefix_allowed_tokens_fn=only_even, **own)
+
+
 def test_a_negative_prompt_of_the_callers_own_is_asked_for(tiny):
     own = {"negative_prompt_ids": torch.tensor([[9, 10]])}
     trace = dropped_in(tiny, guidance_scale=1.5, **own)
