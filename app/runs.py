@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from app.text import Text
-    from decoding.kept_cache import KeptCache
-    from decoding.trace import Trace
+    from decoding.recorded.run import Trace
+    from decoding.strategies.kept_cache import KeptCache
 
 __all__ = ["LONGEST_NAME", "MOST_BYTES", "MOST_RUNS", "Run", "Runs"]
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A recorded run, with all that belongs to it; what it was asked for is in its trace (`app.asked`).
+    """A recorded run, with all that belongs to it; what it was asked for is in its trace (`app.session.drafts`).
 
     Attributes:
         trace: the recording.

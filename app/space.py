@@ -1,7 +1,7 @@
 """The entry that Hugging Face Spaces runs: `python app/space.py`.
 
 On a CPU Space the model decodes there, on a GPU Space on its GPU; on ZeroGPU a GPU is borrowed for each run, see
-`app.zero`.
+`app.serving.zero_gpu`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MODEL = "smollm2-135m"
 
 def main() -> None:
     """Serves the page to everyone, with one model and bounded runs."""
-    from app.page import launch
+    from app.page.layout import launch
 
     port = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
     host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")  # Spaces sets it to all interfaces

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING
 from decoding.errors import DecodingError
 
 if TYPE_CHECKING:
-    from decoding.trace import Trace
+    from decoding.recorded.run import Trace
 
 __all__ = ["Renderer", "notebook_html", "page_html", "set_renderer", "summary"]
 
 log = logging.getLogger(__name__)
 
 PAGE = "app"  # the package that draws traces
-KNOWN = f"{PAGE}.export.standalone"  # registers itself when it is imported
+KNOWN = f"{PAGE}.standalone.page"  # registers itself when it is imported
 OURS = str(Path(__file__).resolve().parents[1] / PAGE / "__init__.py")
 OTHER = "another module"
 LONGEST_TEXT = 200  # characters of a text in a summary

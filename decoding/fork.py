@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
-from decoding.acting import acting, model_defaults
 from decoding.errors import PromptError, RecordingError
-from decoding.feasible import check_feasible, refusals_as_settings
-from decoding.kept_cache import KeptCache
-from decoding.models import LanguageModel
-from decoding.prompts import encode_prompt
+from decoding.models.feasible import check_feasible, refusals_as_settings
+from decoding.models.load import LanguageModel
+from decoding.models.prompts import encode_prompt
+from decoding.parameters.acting import acting, model_defaults
+from decoding.parameters.settings import KNOBS, Settings, mode_of, watermarking
+from decoding.recorded.run import Fork, Step, Trace
 from decoding.recorder import Recorder
-from decoding.settings import KNOBS, Settings, mode_of, watermarking
-from decoding.trace import Fork, Step, Trace
+from decoding.strategies.kept_cache import KeptCache
 
 __all__ = ["KeptCache", "fork", "stream_fork"]
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from transformers.generation import LogitsProcessorList, StoppingCriteriaList
 
-from decoding.feasible import check_feasible, refusals_as_settings
-from decoding.models import LanguageModel
-from decoding.prompts import EncodedPrompt, Prompt, encode_prompt
+from decoding.models.feasible import check_feasible, refusals_as_settings
+from decoding.models.load import LanguageModel
+from decoding.models.prompts import EncodedPrompt, Prompt, encode_prompt
+from decoding.parameters.settings import Settings
+from decoding.recorded.run import Step, Trace
+from decoding.recorded.step_store import DEFAULT_MEMORY_BUDGET
 from decoding.recorder import Recorder
-from decoding.settings import Settings
-from decoding.step_store import DEFAULT_MEMORY_BUDGET
-from decoding.tokens import TokenTable
-from decoding.trace import Step, Trace
+from decoding.tokens.token_table import TokenTable
 
 __all__ = ["record", "stream"]
 

@@ -9,19 +9,19 @@ import torch
 from torch import Tensor
 from transformers.generation import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-from decoding.acting import config_as_json
 from decoding.errors import DecodingError, NotRecordedError, RecordingError, SettingError
-from decoding.failures import explained
-from decoding.generate_call import GIVEN_NOTHING, CustomLoop, GivenToGenerate
-from decoding.kept_cache import KeptCache
-from decoding.recording import Recording
-from decoding.step_store import DEFAULT_MEMORY_BUDGET
+from decoding.models.failures import explained
+from decoding.parameters.acting import config_as_json
+from decoding.recorded.run import Step, Trace
+from decoding.recorded.step_store import DEFAULT_MEMORY_BUDGET
 from decoding.strategies.choice import strategy_of
 from decoding.strategies.diverse_beam import diverse_beam
+from decoding.strategies.generate_call import GIVEN_NOTHING, CustomLoop, GivenToGenerate
 from decoding.strategies.hamming_diversity import with_hamming_diversity
-from decoding.tokenizer import as_tokenizer
-from decoding.tokens import TokenTable
-from decoding.trace import Step, Trace
+from decoding.strategies.kept_cache import KeptCache
+from decoding.strategies.recording import Recording
+from decoding.tokens.token_table import TokenTable
+from decoding.tokens.tokenizer import as_tokenizer
 
 __all__ = ["Recorder"]
 

@@ -18,18 +18,18 @@ from transformers.generation import (
     StoppingCriteriaList,
 )
 
-from decoding.arithmetic import arithmetic_of
-from decoding.comparison import Differences, RunComparison
 from decoding.errors import DecodingError, VerifyError
-from decoding.ledger import NEVER
-from decoding.observed_run import ObservedRun
+from decoding.parameters.settings import watermarking
+from decoding.recorded.arithmetic import arithmetic_of
+from decoding.recorded.ledger import NEVER
+from decoding.recorded.run import Trace
+from decoding.recorded.stages import name_of
 from decoding.recorder import Recorder
-from decoding.settings import watermarking
-from decoding.stages import name_of
-from decoding.trace import Trace
+from decoding.verifying.comparison import Differences, RunComparison
+from decoding.verifying.observed_run import ObservedRun
 
 if TYPE_CHECKING:
-    from decoding.models import LanguageModel
+    from decoding.models.load import LanguageModel
 
 __all__ = ["GRADES", "Check", "Verification", "verify"]
 
@@ -358,7 +358,7 @@ def _parameters(trace: Trace, lm: LanguageModel) -> dict[str, Any]:
     if values.get("watermarking_config") is not None:
         values["watermarking_config"] = watermarking(values["watermarking_config"])
     if trace.settings and trace.settings.negative_prompt:
-        from decoding.prompts import encode_prompt
+        from decoding.models.prompts import encode_prompt
 
         encoded = encode_prompt(lm, trace.settings.negative_prompt)
         values["negative_prompt_ids"] = encoded.input_ids.to(lm.model.device)

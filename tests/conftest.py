@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
     from transformers import PreTrainedModel
 
-    from decoding.models import LanguageModel
+    from decoding.models.load import LanguageModel
 
 # Nothing in the tests may reach for the network, and Gradio's and the Hub's calls home would.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -33,7 +33,7 @@ KINDS = ("llama", "qwen2", "mistral", "gemma2", "gpt_neox", "opt", "gpt2", "t5",
 @pytest.fixture(scope="session")
 def lm() -> LanguageModel:
     """The offline default model, in float32 on the CPU."""
-    from decoding.models import load_model
+    from decoding.models.load import load_model
 
     return load_model(device="cpu")
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList
 from transformers.generation import logits_process as of
 
-from decoding.stages import Stage
+from decoding.recorded.stages import Stage
 
 NEVER = -float("inf")
 INTEGER_OF = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -41,7 +41,7 @@ def a_stage_never_changes_its_input(run: Callable, makes: Sequence[Make], input_
     """What a stage was given and what it gave stay as they were while the later ones run.
 
     Args:
-        run: like `decoding.stages.run_processors`.
+        run: like `decoding.recorded.stages.run_processors`.
     """
     expected = [logits.clone()]
     for processor in [make() for make in makes]:

@@ -14,10 +14,10 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from app import limits
-from app.api import Api
-from app.kept_runs import KeptRuns
-from app.shelf import ModelState
+from app.api.endpoints import Api
+from app.api.kept_runs import KeptRuns
+from app.serving import limits
+from app.serving.model_shelf import ModelState
 from decoding import Recorder, Settings, record, stream
 from decoding.errors import NotRecordedError, PromptError, SettingError
 
@@ -115,7 +115,7 @@ def test_whatif_ranks_beam_answers_anew(client, beams, lm):
 def test_the_tree_is_the_recorded_one_and_can_be_cut(client, beams, lm):
     import networkx
 
-    from decoding.tree import tree
+    from decoding.reading.beam_tree import tree
 
     whole = tree(record(lm, PROMPT, Settings(num_beams=3, max_new_tokens=6)))
     graph = networkx.node_link_graph(client.predict(beams["run"], api_name="/tree"), edges="edges")
@@ -197,7 +197,7 @@ def api(tiny) -> Api:
 
 
 def test_a_call_that_takes_too_long_is_broken_off_and_says_so(api, monkeypatch):
-    monkeypatch.setattr("app.api.LONGEST_RUN", -1.0)
+    monkeypatch.setattr("app.api.endpoints.LONGEST_RUN", -1.0)
     run = api.record("ab", {"max_new_tokens": 9})
     assert run["n_steps"] == 1
     assert run["stop_reasons"] == ["user"]
@@ -206,7 +206,7 @@ def test_a_call_that_takes_too_long_is_broken_off_and_says_so(api, monkeypatch):
 
 
 def test_a_bug_is_no_answer_and_tells_nothing_of_the_server(api, monkeypatch, caplog):
-    monkeypatch.setattr("app.api.run_json", lambda trace: {}["/home/someone/secret"])
+    monkeypatch.setattr("app.api.endpoints.run_json", lambda trace: {}["/home/someone/secret"])
     with pytest.raises(gr.Error) as error:
         api.record("ab", {"max_new_tokens": 1})
     assert "record failed with KeyError" in str(error.value)
@@ -230,7 +230,7 @@ def test_every_mode_gives_plain_json(api):
 
 
 def test_a_tree_that_is_too_large_can_be_asked_for_in_part(api, monkeypatch):
-    monkeypatch.setattr("app.api.MOST_NODES", 10)
+    monkeypatch.setattr("app.api.endpoints.MOST_NODES", 10)
     run = api.record("ab", {"num_beams": 3, "max_new_tokens": 4})["run"]
     with pytest.raises(gr.Error, match="lower last_step"):
         api.tree(run)
@@ -378,7 +378,7 @@ def test_without_the_extra_mcp_says_what_to_install(lm):
 
 
 def test_whatif_of_a_run_that_lost_steps_says_null_where_nothing_is_known(tiny):
-    from app.api import _chosen
+    from app.api.endpoints import _chosen
     from tests.hand_made import with_lost_steps
 
     trace = with_lost_steps(record(tiny, "The cat sat", Settings(**SAMPLED)), first=3)

@@ -7,7 +7,7 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
 from decoding import Recorder, RecordingError, SettingError, Settings, load_trace, record, verify
-from decoding.combinations import check_acting
+from decoding.parameters.combinations import check_acting
 from tests.test_beam_parity import assert_same_beams
 from tests.test_parity import model_of
 from tests.tiny_models import EOS, tiny_model

@@ -9,8 +9,8 @@ from dataclasses import replace
 import plotly.graph_objects as go
 import pytest
 
-from app.beam_window import BeamWindow
 from app.figures.contrastive import contrastive_figure
+from app.session.beam_window import BeamWindow
 from app.sheets.beam_step import node_reading, step_reading
 from app.sheets.contrastive import contrastive_reading, contrastive_table
 from app.text import Text

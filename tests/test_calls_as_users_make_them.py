@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.export.formats import export
+from app.formats import export
 from decoding import NotRecordedError, RecordingError, VerifyError, load_trace, verify
-from decoding.models import LanguageModel
+from decoding.models.load import LanguageModel
 from tests.drop_in import arguments, criteria, defaults, models, packages, processors
 from tests.drop_in.call import Call, compare, record_call
 from tests.drop_in.inputs import TOKENIZER

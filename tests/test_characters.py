@@ -11,13 +11,13 @@ import pytest
 import torch
 from transformers.generation import LogitsProcessor, LogitsProcessorList
 
-from app.export.standalone import standalone_html
 from app.export.trace_csv import write_ledger_csv, write_steps_csv
 from app.export.trace_json import write_json
-from app.live import LiveRow
+from app.handlers.live_tokens import LiveRow
 from app.runs import Runs
-from app.session import Session
+from app.session.session import Session
 from app.sheets.token_row import prompt_words, source_words
+from app.standalone.page import standalone_html
 from app.text import Text
 from app.views.beam_tree import beam_tree
 from app.views.compare import compare_view

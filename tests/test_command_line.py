@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-import app.page
-from app.__main__ import main
-from app.knob_options import given_knobs
+import app.page.layout
+from app.cli.knob_options import given_knobs
+from app.cli.main import main
 from decoding import KNOBS, Recorder, load_trace
 from tests.tiny_models import tiny_model, tiny_tokenizer
 
@@ -164,7 +164,7 @@ def test_a_bug_keeps_its_traceback(record, monkeypatch) -> None:
 def options(*argv: str) -> dict:
     import argparse
 
-    from app.knob_options import add_knob_options
+    from app.cli.knob_options import add_knob_options
 
     parser = argparse.ArgumentParser()
     add_knob_options(parser)
@@ -245,8 +245,10 @@ def launched(monkeypatch) -> list[dict]:
     """
     calls: list[dict] = []
     probed: list[tuple[str, int]] = []
-    monkeypatch.setattr("app.__main__._check_port", lambda *where: probed.append(where))
-    monkeypatch.setattr(app.page, "launch", lambda **arguments: calls.append({**arguments, "probed": probed[-1]}))
+    monkeypatch.setattr("app.cli.main._check_port", lambda *where: probed.append(where))
+    monkeypatch.setattr(
+        app.page.layout, "launch", lambda **arguments: calls.append({**arguments, "probed": probed[-1]})
+    )
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     return calls
@@ -260,7 +262,7 @@ def test_the_page_is_served_to_this_machine_alone_unless_asked(launched: list[di
 
 @pytest.mark.parametrize("command", [["serve"], ["open", "run.trace"]])
 def test_a_port_in_use_is_said_before_the_page_is_loaded(monkeypatch, capsys, command: list[str]) -> None:
-    monkeypatch.setattr(app.page, "launch", lambda **arguments: pytest.fail("launched"))
+    monkeypatch.setattr(app.page.layout, "launch", lambda **arguments: pytest.fail("launched"))
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -272,7 +274,7 @@ def test_a_port_in_use_is_said_before_the_page_is_loaded(monkeypatch, capsys, co
 
 def test_a_free_port_is_served(monkeypatch) -> None:
     launched: list[dict] = []
-    monkeypatch.setattr(app.page, "launch", lambda **arguments: launched.append(arguments))
+    monkeypatch.setattr(app.page.layout, "launch", lambda **arguments: launched.append(arguments))
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]

@@ -16,20 +16,21 @@ import torch
 from transformers.generation import LogitsProcessorList, RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper
 
 from app.lab.window import TABS
-from app.session import Session
+from app.session.session import Session
 from app.text import Text
 from app.views.facts import facts_rows
 from app.views.token_row import measures_of
 from app.views.token_text import NAMELESS, token_text
 from app.views.waterfall import waterfall_view
-from decoding import NotRecordedError, Recorder, Settings, Trace, VerifyError, load_trace, record, stats, verify
-from decoding.compact import HEAD, compact
-from decoding.compact_bounds import exactness, mass_limits, probability_limit
+from decoding import NotRecordedError, Recorder, Settings, Trace, VerifyError, load_trace, record, verify
 from decoding.errors import RecordingError, TraceFileError
+from decoding.files.compact import HEAD, compact
+from decoding.files.head_and_tail import check_packed, fill_up, head_of, pack_row, pack_step, tail_of
 from decoding.fork import stream_fork
-from decoding.head_and_tail import check_packed, fill_up, head_of, pack_row, pack_step, tail_of
-from decoding.stages import run_processors, stages_of
-from decoding.step_store import MemoryStore
+from decoding.reading import stats
+from decoding.recorded.stages import run_processors, stages_of
+from decoding.recorded.step_store import MemoryStore
+from decoding.whatif.compact_bounds import exactness, mass_limits, probability_limit
 from tests.laws import same_bits
 from tests.test_trace_file import PACKED, Raises, assert_same_trace, entries_of, forge, refused, with_header
 from tests.tiny_models import tiny_lm, tiny_model
@@ -185,7 +186,7 @@ def test_stand_ins_have_the_bins_mass_and_are_handed_out_in_the_order_given():
 
 
 def test_after_a_scaling_the_tail_has_the_mass_that_it_had(monkeypatch):
-    monkeypatch.setattr("decoding.head_and_tail.CAP", 0)
+    monkeypatch.setattr("decoding.files.head_and_tail.CAP", 0)
     packed = packed_by_hand([5.0, 1.0, 0.8, -2.0], 1, [TemperatureLogitsWarper(0.5)])
     scaled = fill_up(packed, 4, np.arange(4))["1.0.dense"].double()
     assert float(scaled[1:].exp().sum()) == pytest.approx(math.exp(2) + math.exp(1.6) + math.exp(-4), rel=1e-6)
@@ -193,7 +194,7 @@ def test_after_a_scaling_the_tail_has_the_mass_that_it_had(monkeypatch):
 
 
 def test_a_token_singled_out_by_a_stage_belongs_to_the_head(monkeypatch):
-    monkeypatch.setattr("decoding.head_and_tail.CAP", 2)
+    monkeypatch.setattr("decoding.files.head_and_tail.CAP", 2)
     packed = packed_by_hand([-1.0, 5.0, 1.0, 0.8, -2.0], 1, [RepetitionPenaltyLogitsProcessor(2.0)])
     assert head_of(packed, 0)[0].tolist() == [1, 0]
     assert packed["tail.kinds"].tolist() == [[0]]
@@ -274,7 +275,7 @@ def test_a_head_that_is_no_number_of_tokens_is_refused(runs, head):
 
 
 def test_a_run_too_wide_to_be_filled_up_is_refused(runs, monkeypatch):
-    monkeypatch.setattr("decoding.compact.FILLED_LIMIT", 49_151)
+    monkeypatch.setattr("decoding.files.compact.FILLED_LIMIT", 49_151)
     with pytest.raises(RecordingError, match="a step of this run has 49,152 scores"):
         compact(runs["greedy"][0])
 
@@ -690,7 +691,7 @@ def test_a_header_that_does_not_fit_is_refused(saved, tmp_path, change, says):
 
 
 def test_a_step_that_unpacks_to_too_much_is_refused_before_it_is(saved, tmp_path, monkeypatch):
-    monkeypatch.setattr("decoding.trace_file.STEP_LIMIT", 1_000)
+    monkeypatch.setattr("decoding.files.trace_file.STEP_LIMIT", 1_000)
     assert "more than a step can need" in refused(saved)
 
 

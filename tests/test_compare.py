@@ -12,7 +12,7 @@ from transformers.generation import RepetitionPenaltyLogitsProcessor, Temperatur
 
 from app.lab import Look, compare
 from app.runs import MOST_RUNS, Runs
-from app.session import Session
+from app.session.session import Session
 from app.sheets.forks import runs_json
 from app.text import Text
 from app.views.compare import compare_view
@@ -20,7 +20,7 @@ from app.views.run_differences import run_differences
 from app.views.runs import run_lines
 from app.views.token_text import tokens_within
 from decoding import Settings, record
-from decoding.compact import compact
+from decoding.files.compact import compact
 from decoding.fork import fork
 from tests.counted_work import lines_of
 from tests.hand_made import hand_made_trace, token_table

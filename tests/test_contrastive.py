@@ -12,9 +12,9 @@ import torch
 from transformers import LogitsProcessorList, MambaConfig, MambaForCausalLM
 
 from decoding import Recorder, RecordingError, SettingError, Settings, TraceFileError, load_trace, record, verify
-from decoding.combinations import check_acting
-from decoding.contrastive_candidates import contrastive_arrays, contrastive_candidates
 from decoding.fork import fork
+from decoding.parameters.combinations import check_acting
+from decoding.recorded.contrastive_candidates import contrastive_arrays, contrastive_candidates
 from decoding.strategies.contrastive import degeneration_penalty
 from tests import retired_modes
 from tests.retired_modes import DATA, ENCODER_DECODERS, PAD, arguments_of, inputs_of

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers.generation import logits_process
 
-from decoding.cutoffs import RULES, Cutoff, cutoff, removal_margin
 from decoding.errors import NotRecordedError
-from decoding.stages import stages_of
+from decoding.reading.cutoffs import RULES, Cutoff, cutoff, removal_margin
+from decoding.recorded.stages import stages_of
 
 INF = math.inf
 P = (0.4, 0.3, 0.2, 0.1)

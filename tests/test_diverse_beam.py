@@ -12,7 +12,7 @@ import torch
 from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from decoding import Recorder, RecordingError, Settings, load_trace, record, verify
-from decoding.ledger import FATES
+from decoding.recorded.ledger import FATES
 from decoding.strategies.hamming_diversity import HammingDiversityLogitsProcessor
 from decoding.strategies.hypothesis_pool import HypothesisPool, best_of
 from tests import retired_modes

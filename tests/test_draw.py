@@ -16,13 +16,13 @@ from transformers.generation import logits_process
 
 from app.figures.draw import draw_figure
 from app.lab.draw import sheet
-from app.lab.look import Look
 from app.runs import Runs
 from app.text import Text
 from app.views.draw import draw_view
+from app.views.look import Look
 from decoding import Settings, record
-from decoding.compact import compact
-from decoding.draws import binomial_interval, draw
+from decoding.files.compact import compact
+from decoding.reading.draws import binomial_interval, draw
 from tests.hand_made import HOSTILE, hand_made_trace
 
 P = torch.tensor([0.5, 0.3, 0.2, 0.0]).log()

@@ -14,7 +14,7 @@ from transformers.generation import GenerationMixin, LogitsProcessor, LogitsProc
 
 from decoding import Recorder, RecordingError, SettingError, Settings, load_trace, record, verify
 from decoding.fork import fork
-from decoding.stages import name_of, stages_of
+from decoding.recorded.stages import name_of, stages_of
 from tests.tiny_models import tiny_lm, tiny_model
 
 IDS = torch.tensor([[5, 6, 7, 8]])

@@ -9,11 +9,11 @@ import json
 import networkx
 import pytest
 
-from app.__main__ import main
-from app.export.formats import FORMATS, Choices, export
+from app.cli.main import main
+from app.formats import FORMATS, Choices, export
 from decoding.errors import DecodingError
+from decoding.parameters.settings import Settings
 from decoding.record import record
-from decoding.settings import Settings
 from tests.tiny_models import tiny_lm
 
 
@@ -106,7 +106,7 @@ def test_an_export_that_breaks_off_leaves_the_file_that_was_there(traces, tmp_pa
 
 
 def test_the_disks_refusal_is_told_without_a_path(traces, tmp_path, monkeypatch):
-    from decoding.trace_file import load_trace
+    from decoding.files.trace_file import load_trace
 
     def full(*arguments, **options):
         raise OSError(28, "No space left on device", "/some/path")

@@ -14,10 +14,10 @@ import torch
 from transformers import TopKLogitsWarper
 
 from app.export.trace_csv import FORMULA, write_ledger_csv, write_steps_csv, write_tokens_csv
-from decoding.compact import compact
 from decoding.errors import NotRecordedError
+from decoding.files.compact import compact
+from decoding.parameters.settings import Settings
 from decoding.record import record
-from decoding.settings import Settings
 from tests.hand_made import hand_made_trace
 from tests.tiny_models import tiny_lm
 

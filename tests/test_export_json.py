@@ -18,17 +18,17 @@ from jsonschema import Draft202012Validator
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from app.assets import assets_dir
-from app.export.float32 import float32
 from app.export.trace_json import write_json
-from decoding.compact import compact
+from app.views.float32 import float32
+from decoding.files.compact import compact
+from decoding.files.trace_file import load_trace
 from decoding.fork import fork
-from decoding.models import load_model
+from decoding.models.load import load_model
+from decoding.parameters.settings import Settings
 from decoding.record import record, stream
+from decoding.recorded.run import Trace
+from decoding.recorded.step_store import MemoryStore
 from decoding.recorder import Recorder
-from decoding.settings import Settings
-from decoding.step_store import MemoryStore
-from decoding.trace import Trace
-from decoding.trace_file import load_trace
 from tests.hand_made import HOSTILE, hand_made_trace
 from tests.tiny_models import tiny_lm, tiny_model, tiny_tokenizer
 

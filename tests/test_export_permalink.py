@@ -15,7 +15,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.ask import LONGEST_PROMPT, MODES_SHOWN, settings_of
 from app.export import permalink
 from app.export.broken_json import read_json
 from app.export.permalink import (
@@ -28,11 +27,12 @@ from app.export.permalink import (
     decode,
     encode,
 )
+from app.form import LONGEST_PROMPT, MODES_SHOWN, settings_of
 from app.text import _TABLES, Text
-from app.text.link_en import LINK_EN
-from decoding.knobs import KNOBS, Knob
+from app.text.en.link import LINK_EN
+from decoding.parameters.knobs import KNOBS, Knob
+from decoding.parameters.settings import Settings
 from decoding.record import record
-from decoding.settings import Settings
 from tests.counted_work import lines_of
 
 EVERYTHING = Configuration(

@@ -19,11 +19,11 @@ from app.export.recipe import recipe_for, recipe_of
 from app.export.snippet import DOUBTS, doubts, generate_snippet, literal, record_snippet, snippet_of
 from decoding.errors import NotRecordedError
 from decoding.fork import fork
-from decoding.offline_model import convert, find_gguf, gguf_digest
+from decoding.models.offline_model import convert, find_gguf, gguf_digest
+from decoding.parameters.settings import Settings
 from decoding.record import record, stream
+from decoding.recorded.run import Trace
 from decoding.recorder import Recorder
-from decoding.settings import Settings
-from decoding.trace import Trace
 from tests.hand_made import HOSTILE, hand_made_trace
 from tests.tiny_models import tiny_lm, tiny_model, tiny_tokenizer
 

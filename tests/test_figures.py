@@ -22,10 +22,10 @@ from app.figures.cutoff import cutoff_figure
 from app.figures.escape import escaped
 from app.figures.layout import figure_json
 from app.figures.waterfall import FILL, SAME, STAGE, columns_of, waterfall_figure
+from app.palette import DARK, LIGHT
 from app.sheets.cutoff import cutoff_fields, cutoff_reading, cutoff_sheet, cutoff_table
 from app.sheets.waterfall import waterfall_reading, waterfall_sheet, waterfall_tables
 from app.text import Text
-from app.theme import DARK, LIGHT
 from app.views.cutoff import cutoff_view
 from app.views.waterfall import waterfall_view
 from tests.hand_made import HOSTILE, hand_made_trace

@@ -42,8 +42,8 @@ def plant(folder: Path, kind: str) -> None:
     if kind == "a module":
         (folder / "app.py").write_text(PLANTED)
     elif kind == "a package with a module of the same name":
-        (folder / "app" / "export").mkdir(parents=True)
-        for name in ("__init__", "export/__init__", "export/standalone"):
+        (folder / "app" / "standalone").mkdir(parents=True)
+        for name in ("__init__", "standalone/__init__", "standalone/page"):
             (folder / "app" / f"{name}.py").write_text(PLANTED)
 
 

@@ -12,17 +12,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from app import gallery_claims
 from app.assets import assets_dir
-from app.gallery import GALLERY, gallery_item, gallery_looks, gallery_title, gallery_trace
-from app.gallery_claims import CLAIMS, NotShownError, claims_of
+from app.gallery import claims as gallery_claims
+from app.gallery.claims import CLAIMS, NotShownError, claims_of
+from app.gallery.items import GALLERY, gallery_item, gallery_looks, gallery_title, gallery_trace
+from app.gallery.record import LARGEST, record_item
 from app.lab.window import TABS
-from app.record_gallery import LARGEST, record_item
-from app.session import Session
+from app.session.session import Session
 from app.text import Text
 from app.views.numbers import percent
-from decoding import Settings, stats, trace_file
-from decoding.trace import Trace
+from decoding import Settings
+from decoding.files import trace_file
+from decoding.reading import stats
+from decoding.recorded.run import Trace
 
 ITEMS = [item.id for item in GALLERY]
 SAME_SCORES = 1e-3  # how far the logits of two processors may lie apart; seen so far: 4e-5

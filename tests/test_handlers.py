@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from app import limits
-from app.handlers import Handlers
-from app.session import Session
-from app.shelf import ModelState
+from app.handlers.looking import Handlers
+from app.serving import limits
+from app.serving.model_shelf import ModelState
+from app.session.session import Session
+from decoding.parameters.settings import Settings
 from decoding.record import record
-from decoding.settings import Settings
 
 JUNK = (
     None, -1, 10**30, float("nan"), "", "x" * 100, "\0", {}, [], [[]], True, {"row": -5, "step": 1e308}, "[" * 5000,

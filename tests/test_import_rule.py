@@ -46,7 +46,7 @@ def test_a_run_is_recorded_saved_and_verified_without_the_page(tmp_path: Path) -
     assert done.stdout == "steps 5\n"
 
 
-@pytest.mark.parametrize("module", ["decoding.models", "decoding.prompts", "decoding.knobs"])
+@pytest.mark.parametrize("module", ["decoding.models.load", "decoding.models.prompts", "decoding.parameters.knobs"])
 def test_importing_what_the_command_line_needs_first_does_not_import_gradio(module: str) -> None:
     script = f"import sys, {module}; print('gradio' in sys.modules, 'plotly' in sys.modules)"
     done = subprocess.run(

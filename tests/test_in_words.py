@@ -20,14 +20,15 @@ from transformers.generation import (
     TopPLogitsWarper,
 )
 
-from app.lab import Look, words
+from app.lab import Look, in_words
 from app.runs import Runs
 from app.text import Text
 from app.views.in_words import CLOSE, NEAR, step_reading
 from app.views.stage_names import _KNOWN
-from decoding import Settings, record, stats
-from decoding.compact import compact
-from decoding.cutoffs import RULES, cutoff
+from decoding import Settings, record
+from decoding.files.compact import compact
+from decoding.reading import stats
+from decoding.reading.cutoffs import RULES, cutoff
 from tests.counted_work import lines_of
 from tests.hand_made import HOSTILE, hand_made_trace
 from tests.laws import makers
@@ -57,7 +58,7 @@ def look_at(trace, step=0, row=0, token_id=-1, lang="en", whatif=None) -> Look:
 
 def told(trace, **more) -> dict[str, str]:
     """Label and sentences."""
-    made = words.sheet(look_at(trace, **more), {})
+    made = in_words.sheet(look_at(trace, **more), {})
     json.dumps(made, allow_nan=False)
     return {item["label"]: plain(item["pieces"]) for item in made["items"]}
 
@@ -245,7 +246,7 @@ def test_an_ended_row_says_so(tiny):
     trace = record(tiny, "the", several)
     step, row = next((s.index, r) for s in trace.steps for r in range(4) if s.ended[r])
     assert told(trace, step=step, row=row)["Nothing"].startswith("came in this row any more")
-    made = words.sheet(look_at(trace, step=0, row=2), {})
+    made = in_words.sheet(look_at(trace, step=0, row=2), {})
     assert made["heading"] == "Step 1 of row 3, from the model's scores to the token"
 
 
@@ -430,7 +431,7 @@ def test_every_mode_can_be_tried_on_every_run(sampled, beams, tiny, lang):
 
 
 def test_a_term_is_explained_once(sampled):
-    made = words.sheet(look_at(sampled, step=2), {})
+    made = in_words.sheet(look_at(sampled, step=2), {})
     tips = [piece["tip"] for item in made["items"] for piece in item["pieces"] if isinstance(piece, dict)]
     assert tips and len(tips) == len(set(tips))
 

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decoding.knobs import KNOBS
-from decoding.silent import PROCESSORS
-from decoding.stages import decode_stage, encode_stages, run_processors, stages_of
-from decoding.step_store import MemoryStore
-from decoding.trace import Step
+from decoding.parameters.knobs import KNOBS
+from decoding.recorded.run import Step
+from decoding.recorded.silent import PROCESSORS
+from decoding.recorded.stages import decode_stage, encode_stages, run_processors, stages_of
+from decoding.recorded.step_store import MemoryStore
 from tests import laws
 from tests.laws import MAY_REMOVE_EVERYTHING, NEVER, fake_stage, makers, same_bits
 

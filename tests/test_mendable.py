@@ -13,17 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import BartForConditionalGeneration
 
-from app import limits
-from app.__main__ import main
-from app.api import Api
-from app.handlers import Handlers
-from app.session import Session
-from app.shelf import ModelState
+from app.api.endpoints import Api
+from app.cli.main import main
+from app.handlers.looking import Handlers
+from app.serving import limits
+from app.serving.model_shelf import ModelState
+from app.session.session import Session
 from decoding import KNOBS, Recorder, Settings, record
 from decoding.errors import DecodingError, PromptError, RecordingError, SettingError
 from decoding.fork import fork
-from decoding.knobs import INT_LIMIT, NGRAM_LIMIT
-from decoding.prompts import encode_prompt
+from decoding.models.prompts import encode_prompt
+from decoding.parameters.knobs import INT_LIMIT, NGRAM_LIMIT
 from tests.tiny_models import CONTEXT, tiny_lm
 
 KINDS = ("llama", "gpt2", "bart", "t5")

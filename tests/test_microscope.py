@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from transformers.generation import logits_process as of
 
 from decoding import Settings, record
-from decoding.compact import compact
+from decoding.files.compact import compact
 from decoding.microscope import (
     TAKEN_APART,
     Context,
@@ -23,7 +23,7 @@ from decoding.microscope import (
     greedy_account,
     stage_account,
 )
-from decoding.stages import Stage, stages_of
+from decoding.recorded.stages import Stage, stages_of
 from tests.laws import makers, same_bits
 
 NEVER = -math.inf

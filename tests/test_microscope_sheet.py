@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from app.lab.look import Look
 from app.lab.microscope import sheet
 from app.runs import Runs
 from app.text import Text
+from app.views.look import Look
 from app.views.numbers import entry, entry_in_full
 from decoding import Settings, record
-from decoding.compact import compact
+from decoding.files.compact import compact
 from tests.hand_made import HOSTILE, hand_made_trace
 from tests.test_microscope import RUNS
 

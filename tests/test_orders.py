@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.generation import logits_process
 
-from app.lab.look import Look
 from app.lab.orders import sheet
 from app.runs import Runs
 from app.text import Text
+from app.views.look import Look
 from app.views.orders import orders_view
 from decoding import Settings, record
-from decoding.compact import compact
 from decoding.errors import NotRecordedError
-from decoding.orders import (
+from decoding.files.compact import compact
+from decoding.reading.engine_orders import (
     LLAMA_CPP,
     SAMPLERS,
     TRANSFORMERS,
@@ -30,7 +30,7 @@ from decoding.orders import (
     run_orders,
     sampler_places,
 )
-from decoding.stages import Stage, stages_of
+from decoding.recorded.stages import Stage, stages_of
 from tests.hand_made import hand_made_trace
 from tests.laws import same_bits
 

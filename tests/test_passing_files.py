@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from app import passing_files
-from app.passing_files import FORGOTTEN, LIVES, PREFIX, PassingFiles
+from app.serving import passing_files
+from app.serving.passing_files import FORGOTTEN, LIVES, PREFIX, PassingFiles
 from tests.conftest import ROOT, _free_port, _wait_until_it_answers
 
 SECRET = b"a prompt that nobody else may read"

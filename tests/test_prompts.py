@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decoding.errors import PromptError
-from decoding.models import LanguageModel
-from decoding.prompts import check_fits, encode_prompt
+from decoding.models.load import LanguageModel
+from decoding.models.prompts import check_fits, encode_prompt
 from tests.tiny_models import BOS, CONTEXT, PAD, tiny_lm
 
 HELLO = [{"role": "user", "content": "Hello"}]

@@ -22,7 +22,7 @@ from decoding import (
     record,
     stream,
 )
-from decoding.comparison import with_width
+from decoding.verifying.comparison import with_width
 from tests.laws import NEVER, same_bits
 from tests.test_parity import ASK_FOR, assert_same_run, inputs_of, random_settings
 from tests.tiny_models import EOS, PAD, tiny_model, tiny_tokenizer

@@ -14,11 +14,12 @@ from transformers.generation import (
     TopPLogitsWarper,
 )
 
-from decoding import Settings, record, stats
-from decoding.compact import compact
+from decoding import Settings, record
 from decoding.errors import NotRecordedError
-from decoding.run_statistics import LOOK_BACK, distinct, repeated, run_statistics
-from decoding.step_store import LOST
+from decoding.files.compact import compact
+from decoding.reading import stats
+from decoding.reading.run_statistics import LOOK_BACK, distinct, repeated, run_statistics
+from decoding.recorded.step_store import LOST
 from tests.counted_work import lines_of
 from tests.hand_made import hand_made_trace
 

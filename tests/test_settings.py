@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from transformers import GenerationConfig, SynthIDTextWatermarkingConfig, WatermarkingConfig
 
 from decoding import KNOBS, DecodingError, SettingError, Settings, record
-from decoding.knobs import INT_LIMIT, MODES, NGRAM_LIMIT, SEED_LIMIT
+from decoding.parameters.knobs import INT_LIMIT, MODES, NGRAM_LIMIT, SEED_LIMIT
 from tests.tiny_models import tiny_lm, tiny_tokenizer
 
 NUMBERS = [knob for knob in KNOBS.values() if knob.kind in ("int", "float")]

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from decoding import KNOBS, LanguageModel, Recorder, Settings, record
-from decoding.silent import REASONS, silent_knobs
-from decoding.stages import Stage
+from decoding.recorded.silent import REASONS, silent_knobs
+from decoding.recorded.stages import Stage
 from tests.laws import same_bits
 from tests.test_parity import random_settings
 from tests.tiny_models import EOS, tiny_model

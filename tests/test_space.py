@@ -172,7 +172,7 @@ def test_the_page_shows_the_workers_errors_and_keeps_the_run_before(borrowed, he
 
 def test_a_gpu_that_is_taken_back_leaves_the_steps_before(tiny, monkeypatch):
     """With the steps of a worker that dies after the second; ZeroGPU says so in a gr.Error, with a link in it."""
-    from app import zero
+    from app.serving import zero_gpu as zero
 
     trace = record(tiny, "ab", Settings(max_new_tokens=4))
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from decoding import Settings, record, verify
 from decoding.errors import SettingError
-from decoding.models import LanguageModel
-from decoding.spellings import spellings, tokens_that_are
-from decoding.token_bytes import byte_rule
+from decoding.models.load import LanguageModel
+from decoding.tokens.spellings import spellings, tokens_that_are
+from decoding.tokens.token_bytes import byte_rule
 from tests.tiny_tokenizers import CORPUS, LOSSLESS, TOKENIZERS, tiny_lm_of, tiny_tokenizer_of
 
 tokenizer_of = cache(tiny_tokenizer_of)

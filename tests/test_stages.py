@@ -11,7 +11,7 @@ from transformers import LogitsProcessor
 from transformers.generation import logits_process as of
 
 from decoding.errors import TraceFileError
-from decoding.stages import (
+from decoding.recorded.stages import (
     ADDED,
     DENSE,
     DIVIDED,

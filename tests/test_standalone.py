@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 from transformers.generation import TemperatureLogitsWarper, TopPLogitsWarper
 
-from app.__main__ import main
-from app.export.standalone import notebook_html, standalone_html
-from app.export.standalone_privacy import last_part, without_places, without_places_in
-from app.export.standalone_scores import FINEST, HEAD, packed_scores
+from app.cli.main import main
+from app.standalone.page import notebook_html, standalone_html
+from app.standalone.privacy import last_part, without_places, without_places_in
+from app.standalone.scores import FINEST, HEAD, packed_scores
 from decoding import DecodingError, Settings, record
 from decoding import display as trace_display
-from decoding.silent import SilentKnob
-from decoding.trace import Trace
+from decoding.recorded.run import Trace
+from decoding.recorded.silent import SilentKnob
 from tests.hand_made import HOSTILE, hand_made_trace
 from tests.tiny_models import tiny_lm
 
@@ -146,7 +146,7 @@ def test_the_page_is_the_same_on_another_machine(sampled, tmp_path):
     sampled.save(path)
     script = (
         "import os, platform, socket, sys; socket.gethostname = platform.node = lambda: 'planted-host';"
-        "from decoding import load_trace; from app.export.standalone import standalone_html;"
+        "from decoding import load_trace; from app.standalone.page import standalone_html;"
         "sys.stdout.buffer.write(standalone_html(load_trace(sys.argv[1])).encode())"
     )
     secrets = {"HOME": str(tmp_path / "planted-home"), "USER": "planted-user", "LOGNAME": "planted-user",
@@ -255,7 +255,7 @@ def test_a_run_without_a_step_has_a_page():
 
 
 def test_a_step_that_was_lost_says_so(sampled, monkeypatch):
-    from app.session import Session
+    from app.session.session import Session
     from decoding import NotRecordedError
 
     def lost(self):
@@ -291,7 +291,7 @@ def test_in_a_compact_trace_only_exact_scores_are_in_the_head():
     logits = [[-i / 100 for i in range(4000)]]
     trace = hand_made_trace(logits, [0], [TemperatureLogitsWarper(0.5)], texts=["x"] * 4000)
     trace = replace(trace, model=replace(trace.model, vocab_size=4000))
-    from decoding.compact import compact
+    from decoding.files.compact import compact
 
     page = standalone_html(compact(trace, head=100))
     packed = json.loads(unpacked(json.loads(Blocks(page).data["dx-steps"])["0.0"]))["packed"][0]
@@ -343,7 +343,7 @@ def test_in_a_terminal_a_trace_is_a_few_lines(sampled, beams):
 
 def test_without_the_page_s_code_a_notebook_shows_the_lines(sampled, monkeypatch):
     monkeypatch.setattr(trace_display, "_renderer", None)
-    monkeypatch.setitem(sys.modules, "app.export.standalone", None)  # any import of it raises ImportError
+    monkeypatch.setitem(sys.modules, "app.standalone.page", None)  # any import of it raises ImportError
     assert sampled._repr_html_() is None
     with pytest.raises(DecodingError, match="install decoding-explorer"):
         sampled.to_html()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from decoding.stats import (
+from decoding.reading.stats import (
     STATISTICS,
     entropy_nats,
     kl_nats,

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from decoding import NotRecordedError, Recorder, Settings, TraceFileError, load_trace, record
-from decoding.step_store import BLOCK, FOR_STEPS, MemoryStore, arrays_from_bytes
+from decoding.recorded.step_store import BLOCK, FOR_STEPS, MemoryStore, arrays_from_bytes
 from tests.laws import same_bits
 from tests.tiny_models import tiny_lm
 

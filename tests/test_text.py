@@ -8,7 +8,7 @@ import string
 import pytest
 
 from app.text import _TABLES, Text, language_of
-from decoding.knobs import KNOBS
+from decoding.parameters.knobs import KNOBS
 
 EN, ZH = _TABLES["en"], _TABLES["zh"]
 TERM = re.compile(r"\[\[(\w+)\|")

@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from decoding.errors import TraceFileError
-from decoding.tokens import TokenTable
+from decoding.tokens.token_table import TokenTable
 from tests.counted_work import lines_of
 from tests.tiny_tokenizers import TOKENIZERS, tiny_tokenizer_of
 

@@ -12,7 +12,7 @@ import pytest
 
 from decoding import Settings, record
 from decoding.errors import NotRecordedError
-from decoding.tree import from_xml_text, node_id, root_id, to_graphml, to_node_link, tree, xml_text
+from decoding.reading.beam_tree import from_xml_text, node_id, root_id, to_graphml, to_node_link, tree, xml_text
 from tests.counted_work import lines_of
 from tests.tiny_models import tiny_lm
 

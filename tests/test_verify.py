@@ -29,7 +29,7 @@ from decoding import (
     stream,
     verify,
 )
-from decoding.step_store import MemoryStore
+from decoding.recorded.step_store import MemoryStore
 from tests.test_parity import inputs_of, random_settings
 from tests.tiny_models import tiny_lm
 

@@ -23,7 +23,7 @@ from app.views.stage_names import stage_label
 from app.views.token_row import measures_of, row_view, token_cells
 from app.views.waterfall import waterfall_view
 from decoding import Settings, record
-from decoding.stages import Stage
+from decoding.recorded.stages import Stage
 from tests.hand_made import hand_made_trace, token_table
 from tests.tiny_models import tiny_lm
 

@@ -12,8 +12,8 @@ import torch
 import transformers.generation as hf
 
 from decoding import Settings, load_trace, record
-from decoding.chosen import chosen_facts
 from decoding.errors import NotRecordedError, SettingError
+from decoding.whatif.chosen_token import chosen_facts
 from tests.hand_made import trace_of_logits
 from tests.test_beam_parity import random_beam_settings
 from tests.test_parity import assert_same_bits, random_settings

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from decoding import Settings
-from decoding.chosen import PROBABILITY_ERROR
+from decoding.whatif.chosen_token import PROBABILITY_ERROR
 from tests.hand_made import trace_of_logits
 from tests.test_parity import assert_same_bits
 

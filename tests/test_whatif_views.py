@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from transformers.generation import TemperatureLogitsWarper, TopKLogitsWarper
 
-from app.session import Session
-from app.trial import Trial, acting_settings
+from app.session.session import Session
+from app.session.whatif import Trial, acting_settings
 from app.views.whatif import row_marks, sorted_scores, step_answer
 from decoding import Settings, record
 from tests.hand_made import hand_made_trace

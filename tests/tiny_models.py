@@ -34,7 +34,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from decoding.models import LanguageModel
+from decoding.models.load import LanguageModel
 
 PAD, BOS, EOS = 0, 1, 2
 LOGIT_STD = 2.5

@@ -15,7 +15,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from decoding.models import LanguageModel
+from decoding.models.load import LanguageModel
 from tests.tiny_models import tiny_model
 
 CORPUS = (

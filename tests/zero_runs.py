@@ -6,15 +6,15 @@ import json
 import sys
 from pathlib import Path
 
-from app import limits
-from app.decoder import Decoder, load_model
-from app.handlers import Handlers
-from app.session import Session
-from app.shelf import ModelState
+from app.handlers.looking import Handlers
+from app.serving import limits
+from app.serving.decoder import Decoder, load_model
+from app.serving.model_shelf import ModelState
+from app.session.session import Session
 from decoding.errors import DecodingError
-from decoding.settings import Settings
-from decoding.trace import Trace
-from decoding.trace_file import load_trace
+from decoding.files.trace_file import load_trace
+from decoding.parameters.settings import Settings
+from decoding.recorded.run import Trace
 
 RUNS = {
     "greedy": {"max_new_tokens": 6},

@@ -43,14 +43,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from app.ask import LONGEST_PROMPT, MODES_SHOWN, form_of, modes_of, read_value
 from app.export.broken_json import read_json
+from app.form import LONGEST_PROMPT, MODES_SHOWN, form_of, modes_of, read_value
 from app.text import LANGUAGES, Text
 from decoding.errors import DecodingError, SettingError, shown
-from decoding.knobs import KNOBS
+from decoding.parameters.knobs import KNOBS
 
 if TYPE_CHECKING:
-    from decoding.trace import Trace
+    from decoding.recorded.run import Trace
 
 __all__ = ["LONGEST_LINK", "Configuration", "Problem", "configuration_of", "decode", "encode"]
 
@@ -94,7 +94,7 @@ class Configuration:
 
     @property
     def form(self) -> str:
-        """The knob panel's value, as `app.ask.settings_of` reads it."""
+        """The knob panel's value, as `app.form.settings_of` reads it."""
         return json.dumps({"mode": self.mode, "given": dict(self.given)}, ensure_ascii=False)
 
 
@@ -125,8 +125,8 @@ def configuration_of(trace: Trace, *, row: int = 0, step: int | None = None, ran
 
     A fork goes on from its prefix, a drop-in recording from what only its caller knows: these are not in a link.
     """
-    from app.words import ask_of
-    from decoding.settings import Settings
+    from app.sheets.frame import ask_of
+    from decoding.parameters.settings import Settings
 
     form = json.loads(form_of(trace.settings or Settings(), trace))
     model = trace.model.name if trace.model.source in ("package", "hub") else ""
@@ -326,7 +326,7 @@ def _knobs(values: Any, mode: str, problems: _Problems) -> dict[str, Value]:
             continue
         value = _whole_characters(value, problems)
         if name == "temperature" and value == 0 and mode not in modes_of(knob):
-            given[name] = value  # greedy decoding is what was meant; see app.ask
+            given[name] = value  # greedy decoding is what was meant; see app.form
             continue
         try:
             knob.checked(read_value(knob, value))

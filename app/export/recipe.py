@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from decoding.errors import NotRecordedError
-from decoding.knobs import KNOBS
-from decoding.settings import Settings, mode_of
+from decoding.parameters.knobs import KNOBS
+from decoding.parameters.settings import Settings, mode_of
 
 if TYPE_CHECKING:
     import torch
 
-    from decoding.models import LanguageModel
-    from decoding.prompts import Prompt
-    from decoding.trace import ModelInfo, Trace
+    from decoding.models.load import LanguageModel
+    from decoding.models.prompts import Prompt
+    from decoding.recorded.run import ModelInfo, Trace
 
 __all__ = ["Recipe", "recipe_for", "recipe_of"]
 
@@ -115,9 +115,9 @@ def recipe_for(lm: LanguageModel, prompt: Prompt, settings: Settings) -> Recipe:
         PromptError: the prompt cannot be used.
         SettingError: a parameter cannot be used with this tokenizer.
     """
-    from decoding.acting import acting, model_defaults
-    from decoding.prompts import encode_prompt
-    from decoding.trace import ModelInfo
+    from decoding.models.prompts import encode_prompt
+    from decoding.parameters.acting import acting, model_defaults
+    from decoding.recorded.run import ModelInfo
 
     encoded = encode_prompt(lm, prompt, settings.negative_prompt)
     parameters = {n: v for n, v in settings.generate_kwargs(lm.tokenizer).items() if n != "watermarking_config"}
@@ -140,7 +140,7 @@ def recipe_for(lm: LanguageModel, prompt: Prompt, settings: Settings) -> Recipe:
 
 def _parameters(trace: Trace) -> dict[str, Any]:
     """What to pass to `generate`, with the values that acted: these have token ids for words."""
-    from decoding.acting import given_to
+    from decoding.parameters.acting import given_to
 
     config = {name: value for name, value in trace.generation_config.items() if value is not None}
     names = dict.fromkeys([*given_to(trace), *([] if trace.settings is not None else _of_a_caller(trace, config))])
@@ -162,7 +162,7 @@ def _parameters(trace: Trace) -> dict[str, Any]:
 
 def _of_a_caller(trace: Trace, config: dict[str, Any]) -> list[str]:
     """Further parameters of a drop-in recording: given, or it does not say whether they were the model's or given."""
-    from decoding.acting import default_of, defaults_known
+    from decoding.parameters.acting import default_of, defaults_known
 
     defaults = defaults_known(trace)
     if defaults is not None:
@@ -180,7 +180,7 @@ def _beyond_defaults(values: dict[str, Any], source: str) -> dict[str, Any]:
     A model's generation_config may set any of them to something else, and then saying it is needed. Only of the
     offline default model it is known that it sets none.
     """
-    from decoding.acting import TRANSFORMERS_DEFAULTS
+    from decoding.parameters.acting import TRANSFORMERS_DEFAULTS
 
     if source != "package":
         return values

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from app.export.recipe import Recipe, recipe_of
 from decoding.errors import shown
-from decoding.models import HUB_ID_OF_DEFAULT
+from decoding.models.load import HUB_ID_OF_DEFAULT
 
 if TYPE_CHECKING:
-    from decoding.trace import Trace
+    from decoding.recorded.run import Trace
 
 __all__ = ["DOUBTS", "doubts", "generate_snippet", "literal", "record_snippet", "snippet_of"]
 

@@ -11,7 +11,7 @@ import csv
 import math
 from typing import TYPE_CHECKING, Any, TextIO
 
-from app.export.float32 import float32
+from app.views.float32 import float32
 from app.views.stage_names import stage_label
 from app.views.step_head import is_open, step_head
 from app.views.token_text import completed_at, token_text
@@ -19,8 +19,8 @@ from decoding.errors import NotRecordedError
 
 if TYPE_CHECKING:
     from app.views.step_head import HeadToken, StepHead
-    from decoding.ledger import Candidate
-    from decoding.trace import Trace
+    from decoding.recorded.ledger import Candidate
+    from decoding.recorded.run import Trace
 
 __all__ = ["write_ledger_csv", "write_steps_csv", "write_tokens_csv"]
 

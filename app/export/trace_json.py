@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
-from app.export.float32 import float32
+from app.views.float32 import float32
 from app.views.step_head import HeadToken, StepHead, chosen_tokens, is_open, step_head
 from app.views.token_text import completed, token_text
 from decoding.errors import NotRecordedError
@@ -23,9 +23,9 @@ from decoding.errors import NotRecordedError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from decoding.contrastive_candidates import ContrastiveCandidate
-    from decoding.ledger import Candidate, Hypothesis, PoolChange
-    from decoding.trace import Step, Trace
+    from decoding.recorded.contrastive_candidates import ContrastiveCandidate
+    from decoding.recorded.ledger import Candidate, Hypothesis, PoolChange
+    from decoding.recorded.run import Step, Trace
 
 __all__ = ["FORMAT", "HEAD", "VERSION", "candidate_json", "row_json", "run_json", "write_json"]
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from app.figures.escape import escaped
 from app.figures.layout import Figure, Trace, axis, bar, base_layout, scatter, words
+from app.palette import LIGHT
 from app.text import Text
-from app.theme import LIGHT
 from app.views.contrastive import ContrastiveRow, ContrastiveView
 from app.views.numbers import percent
 

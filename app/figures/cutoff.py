@@ -12,8 +12,8 @@ from typing import Any
 
 from app.figures.escape import escaped
 from app.figures.layout import Figure, Trace, axis, bar, base_layout, scatter, words
+from app.palette import LIGHT, rule_colour
 from app.text import Text
-from app.theme import LIGHT, rule_colour
 from app.views.cutoff import CutoffRow, CutoffView
 from app.views.numbers import nats, percent
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from app.figures.escape import escaped
 from app.figures.layout import Figure, Trace, axis, bar, base_layout, scatter, words
+from app.palette import LIGHT
 from app.text import Text
-from app.theme import LIGHT
 from app.views.draw import DrawRow, DrawView, TokenCount
 from app.views.numbers import percent
 

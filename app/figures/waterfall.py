@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from app.figures.escape import escaped
 from app.figures.layout import Figure, Trace, bar, base_layout, words
+from app.palette import LIGHT, stage_colour
 from app.text import Text
-from app.theme import LIGHT, stage_colour
 from app.views.numbers import margin_text, nats, percent
 from app.views.waterfall import TokenLine, Waterfall
 

@@ -6,7 +6,7 @@ what the visitor asked for in the tab (`{}` at first): event data, which may be 
 
 from __future__ import annotations
 
-from app.lab.look import Look
 from app.lab.window import LabWindow
+from app.views.look import Look
 
 __all__ = ["LabWindow", "Look"]

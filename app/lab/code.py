@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.export.formats import STYLES
 from app.export.snippet import doubts, snippet_of
-from app.lab.look import Look
+from app.formats import STYLES
 from app.text import Text
+from app.views.look import Look
 from decoding.errors import DecodingError
 
 __all__ = ["sheet"]

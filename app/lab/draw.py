@@ -12,13 +12,13 @@ from torch import Tensor
 
 from app.figures.draw import draw_figure, draw_height
 from app.figures.layout import figure_json
-from app.lab.look import Look
 from app.text import Text
 from app.views.draw import DrawRow, DrawView, draw_view
+from app.views.look import Look
 from app.views.numbers import percent
-from decoding import stats
-from decoding.draws import draw
-from decoding.stages import LOG_SOFTMAX
+from decoding.reading import stats
+from decoding.reading.draws import draw
+from decoding.recorded.stages import LOG_SOFTMAX
 
 __all__ = ["sheet"]
 

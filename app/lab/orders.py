@@ -7,14 +7,22 @@ from typing import Any
 
 from torch import Tensor
 
-from app.lab.look import Look
+from app.palette import colour_name
 from app.text import Sentence, Text
-from app.theme import colour_name
+from app.views.look import Look
 from app.views.numbers import margin_text, percent
 from app.views.orders import Chip, FateCell, FateGroup, Lane, OrdersView, Reason, orders_view
 from app.views.stage_names import stage_label
-from decoding.orders import LLAMA_CPP, TRANSFORMERS, VLLM, EngineOrder, compare, run_orders, sampler_places
-from decoding.stages import Stage
+from decoding.reading.engine_orders import (
+    LLAMA_CPP,
+    TRANSFORMERS,
+    VLLM,
+    EngineOrder,
+    compare,
+    run_orders,
+    sampler_places,
+)
+from decoding.recorded.stages import Stage
 
 __all__ = ["sheet"]
 

@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.lab import code, compare, draw, microscope, orders, words
-from app.lab.look import Look
+from app.lab import code, compare, draw, in_words, microscope, orders
 from app.text import Text
+from app.views.look import Look
 
 __all__ = ["TABS", "LabWindow"]
 
 TABS: dict[str, Callable[[Look, Mapping[str, Any]], dict[str, Any]]] = {
-    "words": words.sheet,
+    "words": in_words.sheet,
     "microscope": microscope.sheet,
     "orders": orders.sheet,
     "draw": draw.sheet,

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.text import Text
 from app.views.beam_tree import BeamTree
-from decoding.ledger import FATES
+from decoding.recorded.ledger import FATES
 
 __all__ = ["tree_json"]
 

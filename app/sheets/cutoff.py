@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from app.figures.cutoff import cutoff_figure
+from app.palette import colour_name
 from app.sheets.sheet import Sheet, Tab, images_of
 from app.text import Sentence, Text
-from app.theme import colour_name
 from app.views.cutoff import CutoffView
 from app.views.numbers import nats, percent, setting
 from app.views.table import Table

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.text import Text
 
 if TYPE_CHECKING:
-    from app.asked import Asked
+    from app.session.drafts import Asked
 
 __all__ = ["draft_json"]
 

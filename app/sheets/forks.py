@@ -10,11 +10,11 @@ from app.text import Text
 from app.views.numbers import percent, setting
 from app.views.runs import RunLine
 from app.views.waterfall import TokenLine, Waterfall
-from decoding.knobs import KNOBS
+from decoding.parameters.knobs import KNOBS
 
 if TYPE_CHECKING:
     from app.views.run_differences import Difference
-    from decoding.ledger import Candidate
+    from decoding.recorded.ledger import Candidate
 
 __all__ = ["fork_json", "run_detail", "run_label", "runs_json"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from app.gallery import GALLERY, gallery_looks, gallery_title
+from app.gallery.items import GALLERY, gallery_looks, gallery_title
 from app.text import Text
 
 __all__ = ["gallery_json"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.text import Text
 
 if TYPE_CHECKING:
-    from decoding.trace import Trace
+    from decoding.recorded.run import Trace
 
 __all__ = ["KINDS", "share_json"]
 

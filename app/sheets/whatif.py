@@ -6,13 +6,13 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from app.ask import MODES_SHOWN
+from app.form import MODES_SHOWN
 from app.text import Sentence, Text
 from app.views.numbers import nats, percent
 from app.views.whatif import ReplayView, RowMarks, SortedScores, StepAnswer
 
 if TYPE_CHECKING:
-    from decoding.whatif import Statement, WhatIf
+    from decoding.whatif.whatif import Statement, WhatIf
 
 __all__ = ["answer_json", "frame_json", "scores_json"]
 

@@ -9,42 +9,42 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from app.text.beam_en import BEAM_EN
-from app.text.beam_zh import BEAM_ZH
-from app.text.compare_en import COMPARE_EN
-from app.text.compare_zh import COMPARE_ZH
-from app.text.draw_en import DRAW_EN
-from app.text.draw_zh import DRAW_ZH
-from app.text.en import EN
-from app.text.fork_en import FORK_EN
-from app.text.fork_zh import FORK_ZH
-from app.text.gallery_en import GALLERY_EN
-from app.text.gallery_zh import GALLERY_ZH
-from app.text.lab_en import LAB_EN
-from app.text.lab_zh import LAB_ZH
-from app.text.link_en import LINK_EN
-from app.text.link_zh import LINK_ZH
-from app.text.microscope_en import MICROSCOPE_EN
-from app.text.microscope_zh import MICROSCOPE_ZH
-from app.text.orders_en import ORDERS_EN
-from app.text.orders_zh import ORDERS_ZH
-from app.text.share_en import SHARE_EN
-from app.text.share_zh import SHARE_ZH
-from app.text.standalone_en import STANDALONE_EN
-from app.text.standalone_zh import STANDALONE_ZH
-from app.text.whatif_en import WHATIF_EN
-from app.text.whatif_zh import WHATIF_ZH
-from app.text.words_en import WORDS_EN
-from app.text.words_zh import WORDS_ZH
-from app.text.zh import ZH
+from app.text.en.beam import BEAM_EN
+from app.text.en.compare import COMPARE_EN
+from app.text.en.draw import DRAW_EN
+from app.text.en.fork import FORK_EN
+from app.text.en.frame import EN
+from app.text.en.gallery import GALLERY_EN
+from app.text.en.in_words import IN_WORDS_EN
+from app.text.en.lab import LAB_EN
+from app.text.en.link import LINK_EN
+from app.text.en.microscope import MICROSCOPE_EN
+from app.text.en.orders import ORDERS_EN
+from app.text.en.share import SHARE_EN
+from app.text.en.standalone import STANDALONE_EN
+from app.text.en.whatif import WHATIF_EN
+from app.text.zh.beam import BEAM_ZH
+from app.text.zh.compare import COMPARE_ZH
+from app.text.zh.draw import DRAW_ZH
+from app.text.zh.fork import FORK_ZH
+from app.text.zh.frame import ZH
+from app.text.zh.gallery import GALLERY_ZH
+from app.text.zh.in_words import IN_WORDS_ZH
+from app.text.zh.lab import LAB_ZH
+from app.text.zh.link import LINK_ZH
+from app.text.zh.microscope import MICROSCOPE_ZH
+from app.text.zh.orders import ORDERS_ZH
+from app.text.zh.share import SHARE_ZH
+from app.text.zh.standalone import STANDALONE_ZH
+from app.text.zh.whatif import WHATIF_ZH
 
 __all__ = ["LANGUAGES", "Sentence", "Text", "language_of"]
 
 LANGUAGES = {"en": "EN", "zh": "中文"}
 _TABLES = {
-    "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN
+    "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | IN_WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN
     | GALLERY_EN | LINK_EN | SHARE_EN | STANDALONE_EN,
-    "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH
+    "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | IN_WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH
     | GALLERY_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH,
 }
 _TERM = re.compile(r"\[\[(\w+)\|([^\]]*)\]\]")

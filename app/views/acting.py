@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.views.numbers import setting
-from decoding.acting import TRANSFORMERS_DEFAULTS, Origin
-from decoding.knobs import KNOBS
+from decoding.parameters.acting import TRANSFORMERS_DEFAULTS, Origin
+from decoding.parameters.knobs import KNOBS
 
 if TYPE_CHECKING:
-    from decoding.trace import Trace
+    from decoding.recorded.run import Trace
 
 __all__ = ["ORIGINS", "ActingRow", "acting_rows"]
 

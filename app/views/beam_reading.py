@@ -9,7 +9,7 @@ from app.views.ledger_table import LedgerRow, ledger_rows
 from app.views.pool_table import Pool, pool_view
 
 if TYPE_CHECKING:
-    from decoding.trace import Trace
+    from decoding.recorded.run import Trace
 
 __all__ = ["BeamReading", "beam_reading"]
 

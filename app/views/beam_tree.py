@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from app.views.token_text import LONGEST_CHARACTER, token_after
-from decoding.tree import root_id, tree
+from decoding.reading.beam_tree import root_id, tree
 
 if TYPE_CHECKING:
-    from decoding.trace import Trace
+    from decoding.recorded.run import Trace
 
 __all__ = ["BeamTree", "TreeNode", "beam_tree"]
 

@@ -13,15 +13,15 @@ import torch
 from app.views.run_differences import Difference, prompt_of_row, run_differences
 from app.views.stage_names import stage_label
 from app.views.token_text import shown, tokens_within
-from decoding import stats
 from decoding.errors import NotRecordedError
-from decoding.run_statistics import RunStatistics, TokenStatistics, run_statistics
+from decoding.reading import stats
+from decoding.reading.run_statistics import RunStatistics, TokenStatistics, run_statistics
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from app.runs import Run, Runs
-    from decoding.trace import Trace
+    from decoding.recorded.run import Trace
 
 __all__ = ["Cell", "Column", "Comparison", "Elsewhere", "Parting", "Side", "Taken", "compare_view", "n_rows", "side_of"]
 

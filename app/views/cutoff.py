@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from app.views.stage_names import stage_label
 from app.views.token_text import token_text
-from decoding import stats
-from decoding.cutoffs import RULES, Cutoff, cutoff
+from decoding.reading import stats
+from decoding.reading.cutoffs import RULES, Cutoff, cutoff
 
 if TYPE_CHECKING:
-    from decoding.trace import Trace
-    from decoding.whatif import WhatIf
+    from decoding.recorded.run import Trace
+    from decoding.whatif.whatif import WhatIf
 
 __all__ = ["CutoffRow", "CutoffView", "Gap", "RuleTab", "cutoff_view"]
 

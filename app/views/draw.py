@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from app.views.token_text import token_text
-from decoding import stats
-from decoding.draws import Draws, binomial_interval
+from decoding.reading import stats
+from decoding.reading.draws import Draws, binomial_interval
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from decoding.trace import Trace
+    from decoding.recorded.run import Trace
 
 __all__ = ["DrawRow", "DrawSide", "DrawView", "TokenCount", "draw_view"]
 

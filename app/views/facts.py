@@ -11,7 +11,7 @@ from app.views.stage_names import stage_label
 from app.views.token_text import whole_text
 
 if TYPE_CHECKING:
-    from decoding.trace import Trace
+    from decoding.recorded.run import Trace
 
 __all__ = ["facts_rows", "notes_sections"]
 

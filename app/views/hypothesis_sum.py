@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from app.views.token_text import tokens_within
 
 if TYPE_CHECKING:
-    from decoding.ledger import Hypothesis
-    from decoding.trace import Trace
+    from decoding.recorded.ledger import Hypothesis
+    from decoding.recorded.run import Trace
 
 __all__ = ["HypothesisSum", "SumTerm", "hypothesis_sum", "hypothesis_sums"]
 

@@ -14,21 +14,21 @@ from app.views.contrastive import ContrastiveView, contrastive_view
 from app.views.ledger_table import LedgerRow
 from app.views.stage_names import stage_label
 from app.views.token_text import token_text
-from decoding.acting import defaults_known
-from decoding.cutoffs import RULES, cutoff
-from decoding.knobs import BEAM_MODES, KNOBS
-from decoding.silent import PROCESSORS, SilentKnob, silent_knobs
+from decoding.parameters.acting import defaults_known
+from decoding.parameters.knobs import BEAM_MODES, KNOBS
+from decoding.reading.cutoffs import RULES, cutoff
+from decoding.recorded.silent import PROCESSORS, SilentKnob, silent_knobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
-    from app.lab.look import Look
-    from decoding.ledger import Candidate
-    from decoding.stages import Stage
-    from decoding.trace import StageFacts, Trace
-    from decoding.whatif import Statement
+    from app.views.look import Look
+    from decoding.recorded.ledger import Candidate
+    from decoding.recorded.run import StageFacts, Trace
+    from decoding.recorded.stages import Stage
+    from decoding.whatif.whatif import Statement
 
 __all__ = [
     "CLOSE", "NEAR", "SURE", "BeamFate", "Closeness", "Cut", "Share", "Shift", "StageReading", "StepReading", "Why",
@@ -69,7 +69,7 @@ class Cut:
     """A truncation rule's own numbers.
 
     Attributes:
-        rule, setting, unit, threshold, reference: as in `decoding.cutoffs.Cutoff`; `threshold` of top_k is k.
+        rule, setting, unit, threshold, reference: as in `decoding.reading.cutoffs.Cutoff`; `threshold` of top_k is k.
         reached: probability, before the stage, of what it kept.
         last: the token that just came in, with its probability before the stage; None where only the minimum was
             kept, or where the trace does not know it.
@@ -193,7 +193,7 @@ class StepReading:
         why, closeness: of the token in view, and of the choice; `closeness` is None in beam methods and contrastive
             search, where more than this distribution decides, and where there is no distribution.
         silent: parameters that were given and have no effect in this run, or under these settings.
-        unknown: why and what these settings leave open; see `decoding.whatif.Statement`.
+        unknown: why and what these settings leave open; see `decoding.whatif.whatif.Statement`.
     """
 
     step: int
@@ -356,7 +356,7 @@ def _cut(trace: Trace, stage: Stage, before: _State, after: _State, scores: Sequ
 
 
 def _threshold(rule: str, value: float, before: _State) -> tuple[float, float | None]:
-    """What the rule compares with, and what that was made from; see `decoding.cutoffs`."""
+    """What the rule compares with, and what that was made from; see `decoding.reading.cutoffs`."""
     if rule == "min_p":
         best = float(before.probs.max())
         return value * best, best

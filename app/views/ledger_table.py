@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from app.views.token_text import candidate_text
 
 if TYPE_CHECKING:
-    from decoding.ledger import Candidate
-    from decoding.trace import Trace
+    from decoding.recorded.ledger import Candidate
+    from decoding.recorded.run import Trace
 
 __all__ = ["LedgerRow", "ledger_rows"]
 

@@ -10,9 +10,9 @@ from app.views.stage_names import stage_label
 from app.views.token_text import token_text
 
 if TYPE_CHECKING:
-    from decoding.orders import Comparison, Fate, OrderResult
-    from decoding.stages import Stage
-    from decoding.trace import Trace
+    from decoding.reading.engine_orders import Comparison, Fate, OrderResult
+    from decoding.recorded.run import Trace
+    from decoding.recorded.stages import Stage
 
 __all__ = ["Chip", "FateCell", "FateGroup", "FateRow", "Lane", "OrdersView", "Reason", "orders_view"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from app.views.token_text import LONGEST_CHARACTER, whole_texts
 
 if TYPE_CHECKING:
-    from decoding.ledger import Hypothesis, PoolChange
-    from decoding.trace import Trace
+    from decoding.recorded.ledger import Hypothesis, PoolChange
+    from decoding.recorded.run import Trace
 
 __all__ = ["Pool", "PoolRow", "pool_view"]
 

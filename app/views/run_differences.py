@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.ask import modes_of
+from app.form import modes_of
 from app.views.numbers import setting
-from decoding.knobs import KNOBS, Knob
+from decoding.parameters.knobs import KNOBS, Knob
 
 if TYPE_CHECKING:
     from app.runs import Run
-    from decoding.trace import Trace
+    from decoding.recorded.run import Trace
 
 __all__ = ["Difference", "Given", "prompt_of_row", "run_differences"]
 

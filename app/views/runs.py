@@ -10,7 +10,7 @@ from app.views.token_text import cut, split_text, token_text
 
 if TYPE_CHECKING:
     from app.runs import Run, Runs
-    from decoding.trace import Trace
+    from decoding.recorded.run import Trace
 
 __all__ = ["RunLine", "run_lines"]
 

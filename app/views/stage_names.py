@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from app.views.numbers import setting
 
 if TYPE_CHECKING:
-    from decoding.stages import Stage
+    from decoding.recorded.stages import Stage
 
 __all__ = ["stage_label"]
 

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from app.views.token_text import token_text
-from decoding import stats
-from decoding.cutoffs import removal_margin
-from decoding.trace import StageFacts
+from decoding.reading import stats
+from decoding.reading.cutoffs import removal_margin
+from decoding.recorded.run import StageFacts
 
 if TYPE_CHECKING:
-    from decoding.cutoffs import TokenMargin
-    from decoding.trace import Step, Trace
+    from decoding.reading.cutoffs import TokenMargin
+    from decoding.recorded.run import Step, Trace
 
 __all__ = ["HeadToken", "StepHead", "chosen_tokens", "is_open", "step_head"]
 

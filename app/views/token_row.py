@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.views.token_text import LONGEST_CHARACTER, shown
-from decoding import stats
+from decoding.reading import stats
 
 if TYPE_CHECKING:
-    from decoding.tokens import TokenText
-    from decoding.trace import Step, Trace
+    from decoding.recorded.run import Step, Trace
+    from decoding.tokens.token_table import TokenText
 
 __all__ = ["RowView", "TokenCell", "TokenMeasures", "measures_of", "row_view", "token_cells"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from decoding.ledger import Candidate
-    from decoding.trace import Trace
+    from decoding.recorded.ledger import Candidate
+    from decoding.recorded.run import Trace
 
 __all__ = [
     "LONGEST_CHARACTER", "candidate_text", "completed", "completed_at", "cut", "shown", "split_text", "token_after",

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from app.views.stage_names import stage_label
 from app.views.token_text import token_text
-from decoding import stats
-from decoding.cutoffs import TokenMargin, removal_margin
+from decoding.reading import stats
+from decoding.reading.cutoffs import TokenMargin, removal_margin
 
 if TYPE_CHECKING:
-    from decoding.stages import Stage
-    from decoding.trace import Trace
-    from decoding.whatif import WhatIf
+    from decoding.recorded.run import Trace
+    from decoding.recorded.stages import Stage
+    from decoding.whatif.whatif import WhatIf
 
 __all__ = ["StageColumn", "TokenLine", "Waterfall", "waterfall_view"]
 

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from app.views.token_text import token_text, whole_text
-from decoding import stats
+from decoding.reading import stats
 
 if TYPE_CHECKING:
-    from decoding.beam_replay import Replay
-    from decoding.trace import Trace
-    from decoding.whatif import WhatIf
+    from decoding.recorded.run import Trace
+    from decoding.whatif.beam_replay import Replay
+    from decoding.whatif.whatif import WhatIf
 
 __all__ = [
     "PAGE_STAGES", "RankedAnswer", "ReplayView", "RowMarks", "SortedScores", "StepAnswer",
@@ -122,7 +122,7 @@ class RankedAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayView:
-    """A prompt's hypotheses under other rules; see `decoding.beam_replay.Replay`."""
+    """A prompt's hypotheses under other rules; see `decoding.whatif.beam_replay.Replay`."""
 
     answers: tuple[RankedAnswer, ...]
     n_steps: int

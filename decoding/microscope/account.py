@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from decoding.errors import NotRecordedError
-from decoding.knobs import BEAM_MODES
 from decoding.microscope.beam_step import BeamInput, beam_account, running_scores
 from decoding.microscope.op import Account
 from decoding.microscope.processors import Context
 from decoding.microscope.selection import contrastive_account, drawn_account, greedy_account
 from decoding.microscope.stage import stage_account
-from decoding.stages import LOG_SOFTMAX
-from decoding.trace import Trace
-from decoding.whatif import WhatIf
+from decoding.parameters.knobs import BEAM_MODES
+from decoding.recorded.run import Trace
+from decoding.recorded.stages import LOG_SOFTMAX
+from decoding.whatif.whatif import WhatIf
 
 __all__ = ["account_of"]
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from decoding.ledger import NEVER, Candidate, Ledger
 from decoding.microscope.op import Account, Followed
 from decoding.microscope.slide import ONE, Slide, Space
 from decoding.microscope.stage import LOOPS_FILE, compared
+from decoding.recorded.ledger import NEVER, Candidate, Ledger
 
 __all__ = ["BeamInput", "beam_account", "running_scores"]
 

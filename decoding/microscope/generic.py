@@ -10,7 +10,7 @@ from torch import Tensor
 from decoding.microscope.followed import followed
 from decoding.microscope.op import Account
 from decoding.microscope.slide import VOCAB, Slide, bits
-from decoding.stages import Stage
+from decoding.recorded.stages import Stage
 
 __all__ = ["as_one_step"]
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from decoding.contrastive_candidates import ContrastiveCandidate
 from decoding.microscope.followed import followed
 from decoding.microscope.op import Account, Followed
 from decoding.microscope.slide import ONE, VOCAB, Slide, listed
 from decoding.microscope.stage import LOOPS_FILE, compared
+from decoding.recorded.contrastive_candidates import ContrastiveCandidate
 
 __all__ = ["contrastive_account", "drawn_account", "greedy_account"]
 

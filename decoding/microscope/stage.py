@@ -16,7 +16,7 @@ from decoding.microscope.generic import as_one_step
 from decoding.microscope.op import Account
 from decoding.microscope.processors import Context
 from decoding.microscope.slide import Slide, bits
-from decoding.stages import LOG_SOFTMAX, Stage
+from decoding.recorded.stages import LOG_SOFTMAX, Stage
 
 __all__ = ["FOLLOWS", "TAKEN_APART", "compared", "stage_account"]
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from transformers.generation import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-from decoding.ledger import NEVER, BeamStep
-from decoding.recording import Recording
-from decoding.stages import run_processors
+from decoding.recorded.ledger import NEVER, BeamStep
+from decoding.recorded.run import Step
+from decoding.recorded.stages import run_processors
 from decoding.strategies.cache import prefill, reorder_cache
 from decoding.strategies.generate_output import GenerateOutput
-from decoding.trace import Step
+from decoding.strategies.recording import Recording
 
 __all__ = ["beam"]
 

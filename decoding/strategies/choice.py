@@ -9,12 +9,12 @@ from transformers.generation import GenerationConfig, GenerationMixin
 from transformers.generation.configuration_utils import GenerationMode
 
 from decoding.errors import RecordingError
-from decoding.generate_call import GivenToGenerate
+from decoding.recorded.run import Step
 from decoding.strategies.beam import beam
 from decoding.strategies.contrastive import contrastive
 from decoding.strategies.diverse_beam import diverse_beam
+from decoding.strategies.generate_call import GivenToGenerate
 from decoding.strategies.sampling import sampling
-from decoding.trace import Step
 
 __all__ = ["strategy_of"]
 

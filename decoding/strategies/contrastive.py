@@ -16,12 +16,12 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.generation import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-from decoding.contrastive_candidates import contrastive_arrays
 from decoding.errors import RecordingError
-from decoding.recording import Recording
-from decoding.stages import run_processors
+from decoding.recorded.contrastive_candidates import contrastive_arrays
+from decoding.recorded.run import Step
+from decoding.recorded.stages import run_processors
 from decoding.strategies.generate_output import GenerateOutput
-from decoding.trace import Step
+from decoding.strategies.recording import Recording
 
 __all__ = ["contrastive", "degeneration_penalty"]
 

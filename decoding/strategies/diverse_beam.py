@@ -25,14 +25,14 @@ from torch import Tensor
 from transformers.generation import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
 from decoding.errors import RecordingError
-from decoding.ledger import NEVER, BeamStep
-from decoding.recording import Recording
-from decoding.stages import run_processors
+from decoding.recorded.ledger import NEVER, BeamStep
+from decoding.recorded.run import Step
+from decoding.recorded.stages import run_processors
 from decoding.strategies.cache import prefill, reorder_cache
 from decoding.strategies.generate_output import GenerateOutput
 from decoding.strategies.hamming_diversity import HammingDiversityLogitsProcessor
 from decoding.strategies.hypothesis_pool import HypothesisPool, best_of, places_of
-from decoding.trace import Step
+from decoding.strategies.recording import Recording
 
 __all__ = ["diverse_beam"]
 

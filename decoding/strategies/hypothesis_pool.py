@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers.generation import GenerationConfig
 
-from decoding.ledger import NEVER
+from decoding.recorded.ledger import NEVER
 
 __all__ = ["HypothesisPool", "Pooled", "best_of", "places_of"]
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from transformers.generation import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-from decoding.recording import Recording
-from decoding.stages import run_processors
+from decoding.recorded.run import Step
+from decoding.recorded.stages import run_processors
 from decoding.strategies.generate_output import GenerateOutput
-from decoding.trace import Step
+from decoding.strategies.recording import Recording
 
 __all__ = ["sampling"]
 

@@ -125,7 +125,7 @@ def _of_ten_thousand(browser: Any) -> list[Row]:
 
 
 def _tree_data(trace: Any) -> str:
-    from app.beam_window import BeamWindow
+    from app.session.beam_window import BeamWindow
     from app.text import Text
 
     return BeamWindow(trace).tree_json(Text("en"), 0)

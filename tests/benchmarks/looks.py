@@ -19,11 +19,11 @@ N_TIMES = 7
 
 def run() -> list[Row]:
     """Milliseconds, each the median of several times after the first."""
-    from app.gallery import GALLERY, gallery_trace
+    from app.gallery.items import GALLERY, gallery_trace
     from decoding import Settings, load_model, record
-    from decoding.run_statistics import run_statistics
-    from decoding.tokens import TokenTable
-    from decoding.tree import tree
+    from decoding.reading.beam_tree import tree
+    from decoding.reading.run_statistics import run_statistics
+    from decoding.tokens.token_table import TokenTable
     from tests.tiny_models import tiny_lm
 
     trace, beams = _run_of(4), record(tiny_lm(), "the cat", Settings(num_beams=50, max_new_tokens=100))
@@ -50,12 +50,12 @@ def _run_of(n_steps: int, first: int = 0) -> Any:
 
 
 def _words(trace: Any) -> None:
-    from app.lab import Look, words
+    from app.lab import Look, in_words
     from app.runs import Runs
     from app.text import Text
 
     look = Look(trace=trace, row=0, step=3, token_id=None, runs=Runs(trace, "one"), text=Text("en"))
-    words.sheet(look, {})
+    in_words.sheet(look, {})
 
 
 def _compared() -> Callable[[], Any]:

@@ -54,8 +54,8 @@ def run() -> list[Row]:
 
 
 def _visits(start_browser: Callable[[], Any]) -> Row:
-    from app.examples import example_trace
-    from app.gallery import gallery_item
+    from app.gallery.first_page import example_trace
+    from app.gallery.items import gallery_item
     from tests.page.conftest import served
 
     times, item = [], gallery_item(ITEM)
@@ -70,7 +70,7 @@ def _visits(start_browser: Callable[[], Any]) -> Row:
 
 
 def _standalone(browser: Any) -> list[Row]:
-    from app.export.standalone import standalone_html
+    from app.standalone.page import standalone_html
     from decoding import Settings, load_model, record
     from tests.page.test_standalone import WHEN_DRAWN
 

@@ -12,7 +12,15 @@ import pytest
 import torch
 
 from decoding import ModelError, Recorder, Settings, load_model, load_trace, record, verify
-from decoding.stages import DIVIDED, MULTIPLIED, SHIFTED, decode_stage, encode_stages, run_processors, stages_of
+from decoding.recorded.stages import (
+    DIVIDED,
+    MULTIPLIED,
+    SHIFTED,
+    decode_stage,
+    encode_stages,
+    run_processors,
+    stages_of,
+)
 from tests.conftest import KINDS
 from tests.laws import makers, same_bits, the_encoding_reproduces_bits
 from tests.test_parity import ASK_FOR, inputs_of, random_settings

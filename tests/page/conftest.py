@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.examples import example_trace
+from app.gallery.first_page import example_trace
 from tests.conftest import ROOT, _free_port, _wait_until_it_answers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-    from decoding.trace import Trace
+    from decoding.recorded.run import Trace
 
-START = "import sys; from app.__main__ import main; sys.exit(main())"
+START = "import sys; from app.cli.main import main; sys.exit(main())"
 PATIENCE = 60_000  # milliseconds; the machine may be busy
 
 

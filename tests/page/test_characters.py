@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.export.standalone import standalone_html
+from app.standalone.page import standalone_html
 from decoding import Settings, record
 from tests.page.conftest import served
 from tests.page.test_accessibility import grave_findings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.lab import Look, words
+from app.lab import Look, in_words
 from app.runs import Runs
 from app.text import Text
 from decoding import Settings
@@ -30,7 +30,7 @@ def told(trace, step: int, whatif=None) -> list[str]:
         trace=trace, row=0, step=step, token_id=trace.steps[step].token_ids[0], runs=Runs(trace, "m"), text=Text("en"),
         whatif=whatif,
     )  # fmt: skip
-    return [f"{item['label']} {plain(item['pieces'])}" for item in words.sheet(look, {})["items"]]
+    return [f"{item['label']} {plain(item['pieces'])}" for item in in_words.sheet(look, {})["items"]]
 
 
 def items(page: Page) -> list[str]:

@@ -146,7 +146,7 @@ def test_the_language_keeps_the_step_and_the_settings(app_url, open_page):
 
 
 def test_charts_follow_the_colour_scheme(app_url, open_page):
-    from app.theme import DARK, LIGHT
+    from app.palette import DARK, LIGHT
 
     page = open_page(app_url)
 

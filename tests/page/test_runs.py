@@ -7,14 +7,14 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.ask import MODE_NEEDS, form_of
 from app.export.permalink import decode
+from app.form import MODE_NEEDS, form_of
 from app.runs import LONGEST_NAME
-from decoding.knobs import KNOBS
-from decoding.settings import Settings
+from decoding.parameters.knobs import KNOBS
+from decoding.parameters.settings import Settings
 from tests.hand_made import HOSTILE
 from tests.page.conftest import served, settle
-from tests.test_ask import every_value
+from tests.test_form import every_value
 
 pytestmark = pytest.mark.browser
 
@@ -400,7 +400,7 @@ def test_a_fork_that_waits_is_of_the_step_where_it_was_asked_for(app_url, open_p
 
 
 def test_run_comes_back_when_the_queue_is_full(open_page, example, tmp_path):
-    with served(example, tmp_path, first="import app.page; app.page.QUEUE = 1") as url:
+    with served(example, tmp_path, first="import app.page.layout; app.page.layout.QUEUE = 1") as url:
         runs, waits, refused = open_page(url), open_page(url), open_page(url)
         long_run(runs)
         waits.locator("#dx-run").click()

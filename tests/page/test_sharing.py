@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.export.permalink import Configuration, decode, encode
-from app.gallery import GALLERY
+from app.gallery.items import GALLERY
 from decoding import load_trace
-from decoding.knobs import KNOBS
+from decoding.parameters.knobs import KNOBS
 from tests.hand_made import HOSTILE
 
 pytestmark = pytest.mark.browser

@@ -15,9 +15,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from transformers.generation import TopKLogitsWarper, TopPLogitsWarper
 
-from app.export.standalone import notebook_html, standalone_html
+from app.standalone.page import notebook_html, standalone_html
 from decoding import Settings, record
-from decoding.trace import Trace
+from decoding.recorded.run import Trace
 from tests.hand_made import HOSTILE, hand_made_trace
 from tests.page.conftest import PATIENCE
 from tests.page.test_accessibility import grave_findings

@@ -16,12 +16,12 @@ import pytest
 from playwright.sync_api import expect
 
 from app.components.drawn import static_routes
-from app.page import _head, build
-from app.passing_files import PassingFiles, passing_files
-from app.session import Session
-from app.shelf import ModelShelf
-from app.theme import theme
-from app.tidying import Tidying
+from app.page.layout import _head, build
+from app.palette import theme
+from app.serving.model_shelf import ModelShelf
+from app.serving.passing_files import PassingFiles, passing_files
+from app.serving.tidying import Tidying
+from app.session.session import Session
 from decoding import Recorder, Settings
 from decoding.record import stream
 from tests.conftest import _free_port

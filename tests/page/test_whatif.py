@@ -10,7 +10,7 @@ import torch
 from playwright.sync_api import Page, expect
 
 from decoding import Settings, record
-from decoding.knobs import KNOBS
+from decoding.parameters.knobs import KNOBS
 from tests.hand_made import hand_made_trace
 from tests.page.conftest import served
 
@@ -224,7 +224,7 @@ JUNK = ("", "null", "[]", '{"mode": 3}', '{"given": 7}', "{" * 3000, '{"given": 
 
 @pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
 def test_made_up_forms_are_answered(example, junk):
-    from app.session import Session
+    from app.session.session import Session
 
     session = Session(example)
     session.trial.try_out(junk)

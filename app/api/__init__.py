@@ -1,0 +1,1 @@
+"""The page as an API and as MCP tools."""

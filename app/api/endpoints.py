@@ -1,0 +1,408 @@
+"""The API: five named endpoints for programs, the same as MCP tools for assistants.
+
+Their docstrings are what Gradio shows as documentation and what an assistant reads.
+"""
+
+# No `from __future__ import annotations`: Gradio reads the annotations as they are.
+
+import functools
+import json
+import logging
+import time
+from collections.abc import Callable, Generator
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+
+from app.api.kept_runs import KeptRun, KeptRuns
+from app.export.trace_json import candidate_json, row_json, run_json
+from app.form import LONGEST_PROMPT, check_stops
+from app.lab import in_words
+from app.runs import Runs
+from app.serving.decoder import Decoder
+from app.serving.limits import PUBLIC
+from app.serving.model_shelf import ModelShelf
+from app.session.whatif import acting_settings, with_ids
+from app.text import Text
+from app.views.float32 import float32
+from app.views.look import Look
+from app.views.step_head import is_open
+from app.views.token_row import measures_of
+from app.views.token_text import token_text
+from decoding.errors import DecodingError, NotRecordedError, PromptError, SettingError
+from decoding.models.load import LanguageModel
+from decoding.parameters.settings import Settings
+from decoding.reading.beam_tree import to_node_link, tree
+from decoding.recorded.ledger import Hypothesis
+from decoding.recorded.run import Step, Trace
+from decoding.whatif.beam_replay import Replay
+from decoding.whatif.whatif import WhatIf
+
+__all__ = ["Api", "add_api"]
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+LONGEST_SETTINGS = 20_000  # characters of JSON
+LONGEST_RUN = 300.0  # seconds; a caller who hangs up does not end a run
+MEMORY_BUDGET = 128 * 2**20  # of one run; the rest goes to disk
+DEFAULT_NEW_TOKENS = 64
+MOST_TOKENS = 200  # of a step's distribution
+MOST_NODES = 20_000  # of a tree: about 8 MB
+MODEL = {"concurrency_id": "model", "concurrency_limit": 1}  # with the page's runs: one at a time uses the model
+LOOK = {"concurrency_id": "api", "concurrency_limit": 1}
+
+
+def add_api(shelf: ModelShelf) -> None:
+    """Adds the endpoints to the page that is being built."""
+    api = Api(shelf)
+    gr.api(api.record, api_name="record", **MODEL)
+    gr.api(api.verify, api_name="verify", **MODEL)
+    for look in (api.step, api.whatif, api.tree):
+        gr.api(look, api_name=look.__name__, **LOOK)
+
+
+def _answering(endpoint: Callable[..., Json]) -> Callable[..., Json]:
+    """An endpoint whose failures reach the caller in words."""
+
+    @functools.wraps(endpoint)
+    def answer(*args: Any, **kwargs: Any) -> Json:
+        try:
+            return endpoint(*args, **kwargs)
+        except DecodingError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        except gr.Error:
+            raise
+        except Exception as error:
+            log.exception("the endpoint %s failed", endpoint.__name__)
+            raise gr.Error(
+                f"{endpoint.__name__} failed with {type(error).__name__}: a bug of Decoding Explorer, not of the call",
+                print_exception=False,
+            ) from error
+
+    return answer
+
+
+class Api:
+    """The endpoints.
+
+    Args:
+        shelf: the page's models.
+        runs: where recorded runs are kept.
+    """
+
+    def __init__(self, shelf: ModelShelf, runs: KeptRuns | None = None) -> None:
+        self._shelf, self._decoder = shelf, Decoder(PUBLIC)
+        self._runs = KeptRuns() if runs is None else runs
+
+    @_answering
+    def record(
+        self,
+        prompt: str = "",
+        settings: dict[str, Any] | None = None,
+        model: str = "",
+        messages: list[dict[str, str]] | None = None,
+    ) -> dict[str, Any]:
+        """Runs a language model on a prompt and records every step of its decoding: all scores before and after each logits processor, and in beam search every candidate. Returns the text, each token with its probability, and the id of the run, with which step, whatif, tree and verify answer questions such as why this token came.
+
+        Args:
+            prompt: the text to continue; leave it empty where messages are given.
+            settings: decoding parameters under the names of transformers' generate(), such as {"do_sample": true, "temperature": 0.8, "top_k": 50, "top_p": 0.9, "seed": 0, "max_new_tokens": 40} or {"num_beams": 4}; what is left out is at the model's or transformers' default, and max_new_tokens is 64. At most 16 beams or sequences, and 512 new tokens.
+            model: smollm2-135m, a Hub id or a directory on the server; empty for the server's default. A public server takes only some.
+            messages: a chat instead of a prompt, such as [{"role": "user", "content": "Hello"}]; it goes through the model's chat template.
+
+        Returns:
+            An object: run (the id, kept for a while on the server), text (of the first answer), tokens (of the first answer, with step and row for the step tool, and probabilities), answers (all sequences), stop_reasons, stages (the logits processors that ran, in order), origins (where each parameter that acted came from: given, model for the model's own default, transformers), silent (parameters that had no effect, with the reason), warnings, and what else describes the run.
+        """  # noqa: E501
+        asked = _asked(prompt, messages)
+        given = _with_length(_settings(settings))
+        name = model.strip()[:500] if isinstance(model, str) and model.strip() else self._shelf.default
+        lm = self._model(name)
+        recorder = self._decoder.recorder(MEMORY_BUDGET)
+        steps = self._decoder.stream(lm, asked, given, recorder)
+        cut = _run_to_the_end(steps)
+        trace = recorder.trace
+        run = self._runs.add(trace, name)
+        about = run_json(trace)
+        about["warnings"] += [cut] if cut else []
+        kept = {"run": run.id, "kept_for_seconds": self._runs.lives, "text": trace.text(), "tokens": _tokens(trace)}
+        return {**kept, **{key: value for key, value in about.items() if key not in ("format", "version", "n_head")}}
+
+    @_answering
+    def step(self, run: str, step: int = 0, row: int = 0, n: int = 20) -> dict[str, Any]:
+        """Says why this token came: what every logits processor did at one step of a recorded run, which tokens it removed and by what margin, and how likely each token was before and after.
+
+        Args:
+            run: the id that record gave.
+            step: which step, from 0; record's tokens say which step made each of them.
+            row: which row of generate(), from 0: of a beam or of a returned sequence; record's tokens say it.
+            n: how many of the likeliest tokens to list, at most 200.
+
+        Returns:
+            An object: chosen (the token or tokens that the row went on with), reading (the step in words), stages (the model's logits first, then each processor with its parameters: tokens still possible after it, tokens and probability mass it removed, entropy in nats), head (the likeliest tokens with their rank, logit, probability before the first stage and after each, and removed_by: the index in stages of the one that removed it, or null). In beam search also candidates, with the fate of each.
+        """  # noqa: E501
+        trace = self._runs.get(run).trace
+        at, row = _within("step", step, len(trace.steps)), _within("row", row, trace.n_rows)
+        n = _within("n", n, MOST_TOKENS + 1, least=1, remedy="a step has no more that matter")
+        recorded = trace.steps[at]
+        if not is_open(recorded, row, trace.rows_per_prompt):
+            raise NotRecordedError(f"row {row} had ended before step {at}; choose an earlier step or another row")
+        values = row_json(trace, recorded, row, n)
+        facts = values.pop("facts") or [{}] * (len(recorded.stages) + 1)
+        names = [{"name": "logits", "params": {}}, *run_json(trace)["stages"]]
+        return {
+            "run": run, "step": at, "prompt": row // trace.rows_per_prompt, **values,
+            "stages": [{**stage, **fact} for stage, fact in zip(names, facts, strict=True)],
+            "reading": _reading(trace, recorded, row),
+            **_beams(trace, recorded, row),
+        }  # fmt: skip
+
+    @_answering
+    def whatif(self, run: str, settings: dict[str, Any]) -> dict[str, Any]:
+        """Says what other decoding settings would have made of a recorded run, without running the model: whether each chosen token would still have been possible and how likely, and from which step on the run would have gone another way. Exact up to there; for what comes after, record again.
+
+        Args:
+            run: the id that record gave.
+            settings: the parameters to change, such as {"top_p": 0.5}; the others stay as they were recorded, and null takes one back to its default.
+
+        Returns:
+            An object: settings (all of them), mode, diverges_at (the first step at which the run would have gone another way, or null), chosen (for each row its steps: does the token survive, its probability and rank), statements (what cannot be told without the model), and for beam search replay (the answers under another length_penalty, early_stopping or num_return_sequences), or null.
+        """  # noqa: E501
+        kept = self._runs.get(run)
+        trace = kept.trace
+        tried = self._tried(kept, _settings_object(settings))
+        return {
+            "run": run,
+            "settings": _plain(tried.settings.to_json()),
+            "mode": tried.mode,
+            "stages": [_plain(asdict(stage)) for stage in tried.stages],
+            "statements": [asdict(statement) for statement in tried.statements],
+            "diverges_at": tried.diverges_at,
+            "row_diverges_at": list(tried.row_diverges_at),
+            "chosen": [_chosen(trace, tried, row) for row in range(trace.n_rows)],
+            "replay": None if tried.replay is None else _replay(trace, tried.replay),
+        }
+
+    @_answering
+    def tree(self, run: str, prompt: int = 0, last_step: int = -1) -> dict[str, Any]:
+        """Gives the beam tree of a recorded beam search: every candidate of every step with its parent, log-probability, score, margin and fate (kept, pruned, finished, ended_outside, beaten).
+
+        Args:
+            run: the id that record gave.
+            prompt: of which prompt, from 0.
+            last_step: the last step to include, from 0; -1 for all of them.
+
+        Returns:
+            Node-link data, as networkx.node_link_graph(data, edges="edges") reads it: nodes (id, kind, step, rank, token_text, logprob, score, fate, and so on) and edges (source, target, probability).
+        """  # noqa: E501
+        trace = self._runs.get(run).trace
+        last = _within("last_step", last_step, len(trace.steps), least=-1)
+        graph = tree(trace, _within("prompt", prompt, trace.n_prompts))
+        if last >= 0:
+            graph = graph.subgraph([node for node, depth in graph.nodes(data="depth") if depth <= last + 1]).copy()
+        if len(graph) > MOST_NODES:
+            raise NotRecordedError(f"the tree has {len(graph):,} nodes, more than {MOST_NODES:,}; lower last_step")
+        return to_node_link(graph)
+
+    @_answering
+    def verify(self, run: str) -> dict[str, Any]:
+        """Runs transformers' own generate() again with the inputs and parameters of a recorded run and compares every token, logit and score with the recording.
+
+        Args:
+            run: the id that record gave.
+
+        Returns:
+            An object: equal (true or false), grade (bits: everything is the same, bit for bit; tokens: the same tokens, scores that differ by no more than largest; other: other tokens), largest, because (known reasons for a difference, such as another processor), against (what it was compared with), checks (name, equal, detail, largest of each), notes, and text (the report in words).
+        """  # noqa: E501
+        kept = self._runs.get(run)
+        report = self._decoder.verify(kept.trace, self._model(kept.model_name))
+        verdict = {name: getattr(report, name) for name in ("equal", "grade", "largest", "text")}
+        return {"run": run, **verdict, **_plain(asdict(report))}
+
+    def _model(self, name: str) -> LanguageModel:
+        """The model, once it is loaded."""
+        for state in self._shelf.loading(name):
+            if state.error is not None:
+                raise state.error
+        return state.lm
+
+    def _tried(self, kept: KeptRun, changes: Json) -> WhatIf:
+        trace = kept.trace
+        then = trace.settings or acting_settings(trace)
+        values = {**then.to_json(), **changes}
+        settings = Settings.from_json({name: value for name, value in values.items() if value is not None})
+        lm = self._shelf.state(kept.model_name).lm
+        try:
+            return trace.whatif(with_ids(settings, then, None if lm is None else lm.tokenizer))
+        except (TypeError, ValueError) as error:  # transformers' own checks of a combination
+            raise SettingError(
+                "settings", "these", "a combination that transformers accepts", str(error)
+            ) from error
+
+
+# --- what was asked for -----------------------------------------------------------------------------------
+
+
+def _asked(prompt: Any, messages: Any) -> Any:
+    """A text or a chat, not too long; what else is wrong with it `encode_prompt` says."""
+    if messages and prompt:
+        raise PromptError("give either prompt or messages, not both")
+    if messages:
+        if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+            raise PromptError('messages must be a list like [{"role": "user", "content": "Hello"}]')
+        length = len(json.dumps(messages))
+    elif not isinstance(prompt, str):
+        raise PromptError(f"prompt must be a text, got {type(prompt).__name__}; several are several calls")
+    else:
+        length = len(prompt)
+    if length > LONGEST_PROMPT:
+        raise PromptError(f"the prompt has {length:,} characters, and at most {LONGEST_PROMPT:,} are taken; shorten it")
+    return messages or prompt
+
+
+def _run_to_the_end(steps: Generator[Step, None, Any]) -> str:
+    """Decodes; says so where it took too long and was broken off."""
+    end = time.monotonic() + LONGEST_RUN
+    for _ in steps:
+        if time.monotonic() > end:
+            steps.close()
+            return f"broken off after {LONGEST_RUN:g} seconds, the most that a call may take; what came before is kept"
+    return ""
+
+
+def _settings_object(settings: Any) -> Json:
+    if settings is None:
+        return {}
+    if not isinstance(settings, dict):
+        raise SettingError("settings", settings, "an object of parameter names and values", 'like {"top_p": 0.9}')
+    length = len(json.dumps(settings))
+    if length > LONGEST_SETTINGS:
+        raise SettingError(
+            "settings", f"{length:,} characters", f"at most {LONGEST_SETTINGS:,} characters of JSON", "use fewer words"
+        )
+    check_stops(settings.get("stop_strings"))
+    return settings
+
+
+def _settings(settings: Any) -> Settings:
+    return Settings.from_json({name: value for name, value in _settings_object(settings).items() if value is not None})
+
+
+def _with_length(settings: Settings) -> Settings:
+    if settings.max_new_tokens is None and settings.max_length is None:
+        return Settings.from_json({**settings.to_json(), "max_new_tokens": DEFAULT_NEW_TOKENS})
+    return settings
+
+
+def _within(name: str, value: Any, end: int, *, least: int = 0, remedy: str = "choose one of this run's") -> int:
+    """A whole number from `least` up to, not including, `end`; programs in JavaScript send 3 as 3.0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < end:
+        raise SettingError(name, value, f"a whole number in [{least}, {end - 1}]", remedy)
+    return value
+
+
+# --- answers ----------------------------------------------------------------------------------------------
+
+
+def _plain(value: Any) -> Any:
+    """Infinite biases, for which JSON has no number, as texts."""
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, float) and value in (float("inf"), -float("inf")) else value
+
+
+def _tokens(trace: Trace) -> list[Json]:
+    """The tokens of the first answer."""
+    if trace.ledger is None:
+        live = [step for step in trace.steps if not step.ended[0]]
+        return [_token(trace, step, 0) for step in live]
+    return _path(trace, trace.hypotheses[0]) if trace.hypotheses else []
+
+
+def _token(trace: Trace, step: Step, row: int) -> Json:
+    token_id = step.token_ids[row]
+    out = {"step": step.index, "row": row, "id": token_id, "text": token_text(trace, token_id)}
+    try:
+        m = measures_of(step, row)
+    except NotRecordedError:  # the disk was full
+        return out
+    return {
+        **out, "probability": m.probability, "rank": m.rank, "entropy_nats": m.entropy_nats,
+        "final_probability": m.final_probability,
+    }  # fmt: skip
+
+
+def _path(trace: Trace, hypothesis: Hypothesis) -> list[Json]:
+    """A hypothesis token by token; `row` is the one whose scores it was taken from."""
+    out = []
+    path = trace.ledger.path(hypothesis.step, hypothesis.prompt, hypothesis.rank)
+    for (step, rank), token_id, logprob in zip(path, hypothesis.token_ids, hypothesis.logprobs, strict=True):
+        row = int(trace.ledger.steps[step]["parent"][hypothesis.prompt, rank])
+        token = {"step": step, "row": row, "id": token_id, "text": token_text(trace, token_id)}
+        out.append({**token, "logprob": float32(logprob), "rank": rank})
+    return out
+
+
+def _reading(trace: Trace, step: Step, row: int) -> list[str]:
+    """The step in words, as the page's tab has them."""
+    chosen = [token for token, parent in zip(step.token_ids, step.parents, strict=False) if parent == row]
+    token_id = step.token_ids[row] if not step.parents else chosen[0] if chosen else None
+    look = Look(
+        trace=trace, row=row, step=step.index, token_id=token_id, runs=Runs(trace, trace.model.name), text=Text("en")
+    )
+    items = in_words.sheet(look, {})["items"]
+    plain = ((item["label"], "".join(p if isinstance(p, str) else p["text"] for p in item["pieces"])) for item in items)
+    return [f"{label}: {text}" for label, text in plain]
+
+
+def _beams(trace: Trace, step: Step, row: int) -> Json:
+    """The candidates that continue this row's prompt; nothing in other modes."""
+    if trace.ledger is None:
+        return {}
+    prompt = row // trace.rows_per_prompt
+    return {"candidates": [candidate_json(trace, c) for c in step.candidates if c.prompt == prompt]}
+
+
+def _chosen(trace: Trace, tried: WhatIf, row: int) -> list[Json]:
+    return [
+        {
+            "step": step.index,
+            "id": step.token_ids[row],
+            "text": token_text(trace, step.token_ids[row]),
+            **_told(tried, step.index, row),
+        }
+        for step in trace.steps
+        if not step.ended[row]
+    ]
+
+
+def _told(tried: WhatIf, step: int, row: int) -> Json:
+    """What the settings make of the token chosen there; null where the step's scores were lost."""
+    probability, rank = tried.chosen_probability[step][row], tried.chosen_rank[step][row]
+    return {
+        "survives": tried.chosen_survives[step][row],
+        "probability": None if probability is None else float(probability),
+        "rank": None if rank is None else int(rank) + 1,
+    }
+
+
+def _replay(trace: Trace, replay: Replay) -> Json:
+    answers = [
+        {
+            "prompt": h.prompt,
+            "place": h.place,
+            "answer": h.answer,
+            "score": float32(h.score),
+            "finished": h.finished,
+            "text": trace.tokens.plain(h.token_ids) if trace.tokens else "",
+            "tokens": list(h.token_ids),
+        }
+        for h in replay.hypotheses
+    ]
+    return {"answers": answers, "n_steps": replay.n_steps, "decided": replay.decided}

@@ -1,0 +1,115 @@
+"""Command-line options made from KNOBS: one for each decoding parameter."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from decoding.parameters.knobs import KNOBS, Knob
+
+__all__ = ["add_knob_options", "given_knobs"]
+
+GROUPS = {
+    "mode": "how to decode",
+    "sampling": "sampling",
+    "penalties": "penalties",
+    "length": "length and stopping",
+    "beams": "beams",
+    "constraints": "constraints",
+    "other": "other",
+}
+
+
+def add_knob_options(parser: argparse.ArgumentParser) -> None:
+    """Adds `--top-p` for `top_p`, and so on; values are checked later, by `Settings`."""
+    groups: dict[str, Any] = {}
+    for knob in KNOBS.values():
+        if knob.group not in groups:
+            groups[knob.group] = parser.add_argument_group(GROUPS.get(knob.group, knob.group))
+        groups[knob.group].add_argument(
+            f"--{knob.name.replace('_', '-')}",
+            dest=knob.name,
+            help=_help(knob),
+            default=None,
+            **_shape(knob),
+        )
+
+
+def given_knobs(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The parameters that were given, by name, as `Settings` takes them.
+
+    A sampling parameter asks for sampling: `do_sample` is set unless it was given, or contrastive search
+    was asked for.
+    """
+    given = {name: value for name in KNOBS if (value := getattr(arguments, name)) is not None}
+    samples = any(KNOBS[name].group == "sampling" for name in given)
+    if samples and "do_sample" not in given and not given.get("penalty_alpha"):
+        given = {"do_sample": True, **given}
+    return given
+
+
+def _help(knob: Knob) -> str:
+    takes = "" if knob.kind in ("bool", "text", "text_list") else f" ({knob.accepts})"
+    return f"{knob.help}{takes}".replace("%", "%%")
+
+
+def _shape(knob: Knob) -> dict[str, Any]:
+    match knob.kind:
+        case "bool":
+            return {"action": argparse.BooleanOptionalAction}
+        case "int" | "float":
+            return {"type": _number, "metavar": "N" if knob.kind == "int" else "X"}
+        case "text":
+            return {"metavar": "TEXT"}
+        case "text_list":
+            return {"action": "append", "metavar": "TEXT"}
+        case "token_list":
+            return {"action": "append", "type": _token, "metavar": "ID|TEXT"}
+        case "sequence_list":
+            return {"action": "append", "type": _sequence, "metavar": "TEXT|[IDS]"}
+        case "sequence_bias":
+            return {"action": "append", "type": _biased, "metavar": "TEXT=X"}
+        case "decay":
+            return {"nargs": 2, "type": _number, "metavar": ("START", "FACTOR")}
+        case "early_stopping":
+            return {"type": _truth, "metavar": "true|false|never"}
+        case _:
+            return {"type": _json, "metavar": "JSON"}
+
+
+# What cannot be read stays a text: the knob's own check then says what it accepts.
+
+
+def _number(text: str) -> Any:
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            pass
+    return text
+
+
+def _token(text: str) -> Any:
+    return int(text) if text.isdecimal() else text
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _sequence(text: str) -> Any:
+    ids = _json(text) if text.startswith("[") else None
+    return ids if isinstance(ids, list) else text
+
+
+def _biased(text: str) -> Any:
+    sequence, _, bias = text.rpartition("=")
+    return (_sequence(sequence), _number(bias))
+
+
+def _truth(text: str) -> Any:
+    return {"true": True, "false": False}.get(text.lower(), text)

@@ -1,0 +1,1 @@
+"""What the page does when something happens on it, one file a feature."""

@@ -1,0 +1,94 @@
+"""The token row of a run that is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from app.components import BeamStep, BeamTree, Chart, Facts, TokenRow
+from app.session.session import Session
+from app.views.token_row import TokenMeasures, measures_of, row_view, token_cells
+from app.views.token_text import LONGEST_CHARACTER
+from decoding.recorded.run import Step, Trace
+
+if TYPE_CHECKING:
+    from app.session.at import At
+
+__all__ = ["LiveRow"]
+
+
+class LiveRow:
+    """Collects steps as they come; the session watches the trace from the first of them on, so one can look around.
+
+    Args:
+        session: whose view it is.
+        trace: gives the trace so far.
+    """
+
+    def __init__(self, session: Session, trace: Callable[[], Trace]) -> None:
+        self._session, self._trace = session, trace
+        self._ids: list[list[int]] = []
+        self._prompts: list[list[int]] = []  # the end of each, which a character may begin in
+        self._measures: list[list[TokenMeasures]] = []
+        self._lines: list[str] = []
+        self._shown: dict[tuple[int, int], str] = {}
+        self._frame: str | None = None
+        self._charted: At | None = None
+        self.n_steps = 0
+
+    def take(self, step: Step) -> None:
+        """Adds a step's tokens."""
+        n_rows = len(step.token_ids)
+        if not self._ids:
+            self._ids = [[] for _ in range(n_rows)]
+            self._measures = [[] for _ in range(n_rows)]
+            trace = self._trace()
+            self._tokens = trace.tokens
+            self._prompts = [ids[mask.bool()][-LONGEST_CHARACTER:].tolist()
+                             for ids, mask in zip(trace.prompt_ids, trace.prompt_mask, strict=True)]  # fmt: skip
+        for row in range(n_rows):
+            if not step.ended[row]:
+                self._ids[row].append(step.token_ids[row])
+                self._measures[row].append(measures_of(step, row))
+                self._add_lines(row)
+        self._step = step
+        self.n_steps += 1
+
+    def _add_lines(self, row: int) -> None:
+        """The newest token, and those just before it whose look it changed (half characters made whole)."""
+        ids = self._ids[row]
+        first = max(0, len(ids) - 2 * LONGEST_CHARACTER)
+        before = [*self._prompts[row], *ids[:first]][-LONGEST_CHARACTER:]
+        cells = token_cells(
+            self._tokens, ids[first:], first_step=first, measures=self._measures[row][first:], before=before
+        )
+        for cell in cells[-LONGEST_CHARACTER:]:
+            line = self._session.line(row, cell)
+            if self._shown.get((row, cell.step)) != line:
+                self._shown[row, cell.step] = line
+                self._lines.append(line)
+
+    def token_row(self) -> TokenRow:
+        """The row so far: the frame once, then only `lines`, which Gradio sends as what was appended."""
+        lines = "".join(self._lines)
+        if self._frame is not None:
+            return TokenRow(lines=lines)
+        session = self._session
+        rows = tuple(row_view(session.trace, row, ()) for row in range(session.trace.n_rows))
+        self._frame = session.row_frame(rows, streaming=True)
+        return TokenRow(data=self._frame, lines=lines)
+
+    def changes(self, charts: bool) -> dict[str, Any]:
+        """The components to update: the row, and if wanted the facts, and the charts of the step in view."""
+        session, out = self._session, {}
+        if charts:
+            session.watch(self._trace)
+        if self._frame is None:
+            out |= {"beam_tree": BeamTree(data="null"), "beam_step": BeamStep(data="null")}
+        out["token_row"] = self.token_row()
+        if charts:
+            out["facts"] = Facts(data=session.facts())
+        if charts and session.here != self._charted:  # a step that the visitor stays at does not change
+            self._charted = session.here
+            out |= {"waterfall": Chart(data=session.waterfall()), "cutoff": Chart(data=session.cutoff())}
+        return out

@@ -1,0 +1,1 @@
+"""The page: its layout, and which event goes to which handler."""

@@ -1,0 +1,190 @@
+"""The page: which component sits where; `app.page.wiring` says what happens to its events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from app.api.endpoints import add_api
+from app.assets import assets_dir
+from app.components import (
+    BeamStep,
+    BeamTree,
+    Chart,
+    Draft,
+    Facts,
+    ForkPanel,
+    Gallery,
+    Header,
+    KnobPanel,
+    Lab,
+    Message,
+    Notes,
+    RunList,
+    Share,
+    Status,
+    TokenRow,
+    Verdict,
+    WhatIfPanel,
+)
+from app.components.drawn import file_url, static_routes
+from app.form import LONGEST_PROMPT
+from app.gallery.first_page import example_trace
+from app.handlers.looking import Handlers
+from app.handlers.sharing import Sharing, space_address
+from app.page.wiring import wire
+from app.palette import palette_css, palette_script, theme
+from app.serving.model_shelf import ModelShelf
+from app.serving.passing_files import passing_files
+from app.serving.tidying import Tidying, end_in_order
+from app.session.session import Session
+from app.sheets.frame import ask_of, header_json, knobs_json, model_status
+from app.sheets.gallery import gallery_json
+from app.text import Text
+from decoding.files.trace_file import load_trace
+
+__all__ = ["build", "launch"]
+
+STYLE_SHEETS = (
+    "page", "beam", "forks", "whatif", "lab", "share",
+    "lab_in_words", "lab_microscope", "lab_orders", "lab_draw", "lab_compare", "lab_code",
+)  # fmt: skip
+# A model that is being loaded keeps Python busy for seconds: a page that is just being opened comes first.
+PAGE_FIRST = 8  # seconds after the start, unless a page has been drawn before
+QUEUE = 32  # visitors who may wait for the model
+
+
+def launch(
+    host: str,
+    port: int,
+    model: str,
+    trace_path: str | Path | None = None,
+    open_browser: bool = False,
+    allowed_models: frozenset[str] | None = None,
+    mcp: bool = False,
+) -> None:
+    """Serves the page until it is interrupted; the model loads in a thread meanwhile.
+
+    Args:
+        host, port: where to listen.
+        model: what visitors get without asking; see `load_model`.
+        trace_path: a trace to open on, instead of the recorded example.
+        open_browser: whether to open a browser on it.
+        allowed_models: the only models that visitors may ask for, whose runs are bounded; None for any.
+        mcp: whether the API is offered as MCP tools, too; needs the extra `mcp`.
+
+    Raises:
+        TraceFileError: the trace cannot be opened.
+    """
+    trace = example_trace() if trace_path is None else load_trace(trace_path)
+    shelf = ModelShelf(model, allowed=allowed_models)
+    page = build(shelf, Session(trace, "example" if trace_path is None else "file"))
+    page.queue(max_size=QUEUE)
+    shelf.start_later(model, PAGE_FIRST)
+    Tidying(page, passing_files()).start()
+    end_in_order()
+    page.launch(
+        server_name=host,
+        server_port=port,
+        inbrowser=open_browser,
+        theme=theme(),
+        head=_head(),
+        run_history=False,  # it would keep prompts in the browser, and costs time at every event
+        footer_links=[],
+        ssr_mode=False,
+        quiet=True,
+        max_file_size="64mb",
+        enable_monitoring=False,
+        mcp_server=mcp or None,  # then GRADIO_MCP_SERVER decides
+        app_kwargs={"routes": static_routes()},
+    )
+
+
+def build(shelf: ModelShelf, first: Session) -> gr.Blocks:
+    """The page as Gradio Blocks; every visitor begins with a copy of `first`."""
+    text = Text("en")
+    handlers = Handlers(shelf, space_address())
+    files = passing_files()  # before any component: each of them asks where Gradio's folder is
+    with gr.Blocks(title=text("name"), analytics_enabled=False, fill_width=True) as page:
+        session = gr.State(first)  # `app.serving.tidying` ends it
+        message_at_top, parts = _lay_out(shelf, first, text)
+        parts = {"session": session, "message": message_at_top, **parts}
+        add_api(shelf)  # before the page's own events, which would take its names
+        wire(page, handlers, Sharing(handlers, files), parts)
+    return page
+
+
+def _lay_out(
+    shelf: ModelShelf, first: Session, text: Text
+) -> tuple[Message, dict[str, gr.components.Component]]:
+    """Places everything, filled with the first trace, so that the page is whole before any event."""
+    parts: dict[str, gr.components.Component] = {}
+    with gr.Row(elem_id="dx-header"):
+        parts["header"] = Header(data=header_json(text), elem_id="dx-title")
+        parts["share"] = Share(elem_id="dx-share")
+        parts["status"] = Status(data=model_status(shelf.state(shelf.default), text), elem_id="dx-status")
+    with gr.Row(elem_id="dx-body"):
+        with gr.Column(elem_id="dx-left"):
+            parts |= _ask(shelf, first, text)
+            with gr.Column(elem_id="dx-settings", elem_classes="dx-panel"):
+                form = first.trial.recorded_form
+                parts["knobs"] = KnobPanel(value=form, data=knobs_json(text))
+        with gr.Column(elem_id="dx-main"):
+            message = Message(elem_id="dx-message")
+            parts["gallery"] = Gallery(data=gallery_json(text), elem_id="dx-gallery")
+            parts["facts"] = Facts(data=first.facts(), elem_id="dx-facts")
+            parts["open"] = gr.UploadButton(file_types=[".trace"], elem_id="dx-open")
+            parts["download"] = gr.DownloadButton(elem_id="dx-download")
+            parts["runs"] = RunList(data=first.run_list(), elem_id="dx-runs")
+            parts["token_row"] = TokenRow(**first.token_row(), elem_id="dx-tokens")
+            # In a beam run the tree takes the token row's place, and its tables stand beside the charts.
+            parts["beam_tree"] = BeamTree(**first.beam_tree(), elem_id="dx-beam-tree")
+            parts["whatif"] = WhatIfPanel(**first.whatif_panel(), elem_id="dx-whatif")
+            with gr.Row(elem_id="dx-charts"):
+                parts["beam_step"] = BeamStep(data=first.beam_step(), elem_id="dx-beam-step")
+                parts["waterfall"] = Chart(data=first.waterfall(), elem_id="dx-waterfall")
+                parts["cutoff"] = Chart(data=first.cutoff(), elem_id="dx-cutoff")
+            parts["lab"] = Lab(data=first.lab(), elem_id="dx-lab")
+            with gr.Row(elem_id="dx-below"):
+                parts["fork"] = ForkPanel(data=first.fork(), elem_id="dx-fork")
+                parts["verify"] = gr.Button(text("ask.verify"), size="sm", elem_id="dx-verify-button")
+                parts["verdict"] = Verdict(elem_id="dx-verdict")
+            parts["notes"] = Notes(data=first.notes(), elem_id="dx-notes")
+    return message, parts
+
+
+def _ask(shelf: ModelShelf, first: Session, text: Text) -> dict[str, gr.components.Component]:
+    """Model, prompt, Run and Stop."""
+    words = ask_of(first.trace)
+    with gr.Column(elem_id="dx-ask", elem_classes="dx-panel"):
+        model = gr.Textbox(
+            shelf.default, label=text("ask.model"), info=text("ask.model.info"), max_lines=1, max_length=500,
+            elem_id="dx-model",
+        )  # fmt: skip
+        kind = gr.Radio(
+            [(text("ask.format.text"), "text"), (text("ask.format.chat"), "chat")],
+            value=words["kind"], label=text("ask.format"),
+        )  # fmt: skip
+        prompt = gr.Textbox(
+            words["prompt"], label=text("ask.prompt"), info=text(f"ask.prompt.{words['kind']}"), lines=3, max_lines=8,
+            max_length=LONGEST_PROMPT, elem_id="dx-prompt",
+        )  # fmt: skip
+        system = gr.Textbox(
+            words["system"], label=text("ask.system"), info=text("ask.system.info"), lines=1, max_lines=4,
+            max_length=LONGEST_PROMPT, visible=words["kind"] == "chat", elem_id="dx-system",
+        )  # fmt: skip
+        draft = Draft(elem_id="dx-draft")
+        with gr.Row(elem_id="dx-buttons"):
+            run = gr.Button(text("ask.run"), variant="primary", size="md", min_width=60, elem_id="dx-run")
+            stop = gr.Button(text("ask.stop"), size="md", min_width=60, interactive=False, elem_id="dx-stop")
+    asked = {"model": model, "kind": kind, "prompt": prompt, "system": system}
+    return asked | {"draft": draft, "run": run, "stop": stop}
+
+
+def _head() -> str:
+    """Palette and style sheet; scripts come with the components."""
+    sheets = "".join(
+        f'<link rel="stylesheet" href="{file_url(assets_dir() / "css" / f"{name}.css")}">' for name in STYLE_SHEETS
+    )
+    return f"<style>{palette_css()}</style>{palette_script()}{sheets}"

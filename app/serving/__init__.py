@@ -1,0 +1,1 @@
+"""One machine for many visitors: models, limits, borrowed GPUs, files in passing."""

@@ -1,0 +1,92 @@
+"""`Decoder`: where runs are decoded, and within which bounds; the only place that knows of ZeroGPU."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from app.serving import limits
+from decoding.models.prompts import encode_prompt
+from decoding.parameters.acting import model_defaults
+
+if TYPE_CHECKING:
+    from app.serving.limits import Limits
+    from decoding.models.load import LanguageModel
+    from decoding.models.prompts import Prompt
+    from decoding.parameters.settings import Settings
+    from decoding.recorded.run import Step, Trace
+    from decoding.recorder import Recorder
+    from decoding.verify import Verification
+
+__all__ = ["Decoder", "load_model", "on_zero_gpu"]
+
+
+def on_zero_gpu() -> bool:
+    """Whether this is a Space that borrows a GPU for each run."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")  # as the package `spaces` asks
+
+
+if on_zero_gpu():
+    from app.serving.zero_gpu import Recorder as _Recorder
+    from app.serving.zero_gpu import load_model, stream, stream_fork, verify
+else:
+    from decoding.fork import stream_fork
+    from decoding.models.load import load_model
+    from decoding.record import stream
+    from decoding.recorder import Recorder as _Recorder
+    from decoding.verify import verify
+
+
+class Decoder:
+    """`decoding`'s `stream`, `stream_fork` and `verify`, each after a look at the bounds.
+
+    Args:
+        limits: what a run may take.
+    """
+
+    def __init__(self, limits: Limits = limits.NONE) -> None:
+        self._limits = limits
+
+    def recorder(self, memory_budget: int) -> Recorder:
+        """One for the next run."""
+        return _Recorder(memory_budget=memory_budget)
+
+    def stream(
+        self, lm: LanguageModel, prompt: Prompt, settings: Settings, recorder: Recorder
+    ) -> Generator[Step, None, Any]:
+        """See `decoding.record.stream`.
+
+        Raises:
+            As there; SettingError, PromptError: it is more than a run may take.
+        """
+        if self._limits != limits.NONE:
+            given, defaults = settings.given(), model_defaults(lm.model)
+            self._limits.check(given, defaults)  # before a batch of a thousand prompts is read
+            n_prompts, length = encode_prompt(lm, prompt).input_ids.shape
+            self._limits.check(given, defaults, n_prompts=n_prompts, length=length)
+        return stream(lm, prompt, settings, recorder)
+
+    def stream_fork(
+        self, trace: Trace, lm: LanguageModel, recorder: Recorder, *, settings: Settings | None = None, **where: Any
+    ) -> Generator[Step, None, Any]:
+        """See `decoding.fork.stream_fork`.
+
+        Raises:
+            As there; SettingError, PromptError: it is more than a run may take.
+        """
+        defaults = model_defaults(lm.model)
+        self._limits.check_trace(trace, defaults)
+        if settings is not None:
+            given = {"max_new_tokens": trace.most_new_tokens, **settings.given()}
+            self._limits.check(given, defaults, length=trace.prompt_ids.shape[1] + len(trace.steps))
+        return stream_fork(trace, lm, recorder, settings=settings, **where)
+
+    def verify(self, trace: Trace, lm: LanguageModel) -> Verification:
+        """See `decoding.verify.verify`.
+
+        Raises:
+            As there; SettingError, PromptError: it is more than a run may take.
+        """
+        self._limits.check_trace(trace, model_defaults(lm.model))
+        return verify(trace, lm)

@@ -1,0 +1,1 @@
+"""One visitor: the runs beside each other, what is looked at, what is tried."""

@@ -1,0 +1,95 @@
+"""`Asked`: what a run is asked for in the form, and the drafts that no run was made of yet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from app.form import MODES_SHOWN
+from app.session.whatif import Trial
+from app.sheets.frame import ask_of
+
+if TYPE_CHECKING:
+    from app.runs import Run
+
+__all__ = ["Asked", "Drafts", "asked_of", "form_as_typed"]
+
+MOST_DRAFTS = 5
+LONGEST_DRAFT = 400_000  # characters; ten times what a run takes, so that one who pasted too much can cut it down
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The form.
+
+    Attributes:
+        model: what is loaded as the model; "" where a run's model has no name to load it by.
+        kind: `text` or `chat`.
+        prompt, system: as typed.
+        form: the settings panel's value.
+    """
+
+    model: str
+    kind: str
+    prompt: str
+    system: str
+    form: str
+
+    @classmethod
+    def read(cls, model: Any, kind: Any, prompt: Any, system: Any, form: Any) -> Asked:
+        """From the page's values, which may be anything."""
+        return cls(
+            model=str(model or "")[:500], kind="chat" if kind == "chat" else "text", prompt=str(prompt or ""),
+            system=str(system or ""), form=form if isinstance(form, str) else "",
+        )  # fmt: skip
+
+    def says_the_same(self, other: Asked) -> bool:
+        """Whether it has the same prompt; a system message counts in a chat alone."""
+        mine, others = ((a.kind, a.prompt, a.system if a.kind == "chat" else "") for a in (self, other))
+        return mine == others
+
+
+def asked_of(run: Run) -> Asked:
+    """The form that gives a run."""
+    words = ask_of(run.trace)
+    return Asked(
+        model="" if run.trace.model.source == "caller" else run.model_name, kind=words["kind"], prompt=words["prompt"],
+        system=words["system"], form=Trial(run.trace, run.form).recorded_form,
+    )  # fmt: skip
+
+
+def form_as_typed(form: Any) -> str | None:
+    """A settings panel's value, which may be anything, where it is one; else None."""
+    try:
+        found = json.loads(form) if isinstance(form, str) else None
+    except (ValueError, RecursionError):
+        return None
+    whole = isinstance(found, dict) and found.get("mode") in MODES_SHOWN and isinstance(found.get("given"), dict)
+    return form if whole else None
+
+
+class Drafts:
+    """What was typed and not run before another run came into the form; the newest is offered."""
+
+    def __init__(self) -> None:
+        self._drafts: list[Asked] = []
+
+    @property
+    def newest(self) -> Asked | None:
+        """The one that is offered, or None."""
+        return self._drafts[-1] if self._drafts else None
+
+    def keep(self, form: Asked, runs: Iterable[Run]) -> None:
+        """Keeps the form where it holds a prompt that no run has: choosing that run would bring it back."""
+        if not form.prompt.strip() or len(form.prompt) + len(form.system) + len(form.form) > LONGEST_DRAFT:
+            return
+        if any(form.says_the_same(asked_of(run)) for run in runs):
+            return
+        others = [draft for draft in self._drafts if not draft.says_the_same(form)]
+        self._drafts = [*others, form][-MOST_DRAFTS:]
+
+    def take(self) -> Asked | None:
+        """The newest, which is a draft no longer; None where there is none."""
+        return self._drafts.pop() if self._drafts else None

@@ -1,0 +1,117 @@
+"""`Trial`: the other settings that a visitor tries on the run in view."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from app.form import form_of, settings_of
+from app.views.whatif import head_of
+from decoding.errors import DecodingError, SettingError
+from decoding.parameters.acting import defaults_known, given_to
+from decoding.parameters.knobs import KNOBS
+from decoding.parameters.settings import Settings
+
+if TYPE_CHECKING:
+    from decoding.recorded.run import Trace
+    from decoding.whatif.whatif import WhatIf
+
+__all__ = ["NOT_SCORES", "Trial", "acting_settings", "with_ids"]
+
+# What does not change any score of the recorded steps: moving it is no what-if.
+NOT_SCORES = frozenset({"seed", "max_new_tokens", "max_length", "max_time", "stop_strings"})
+# Nor this, without beams: more draws from the same distributions.
+WORDED = ("token_list", "sequence_list", "sequence_bias")
+ROWS_ONLY = frozenset({"num_return_sequences"})
+
+
+class Trial:
+    """The run under the settings of the page's panel: a what-if as soon as they differ from the recorded ones.
+
+    Args:
+        form: the panel's value that the run was recorded from, where that is known: a list may be written in several
+            ways, and what does not act stands there, too.
+
+    Attributes:
+        trace: the run in view, with the settings that acted on it, also where none were given.
+        recorded_form: the settings panel's value for the recorded run.
+        form: the panel's value under which `whatif` was made.
+        whatif: the run under the settings in `form`; None while they are the recorded ones.
+        error: what is wrong with the settings in `form`; `whatif` is then the last that could be made.
+    """
+
+    def __init__(self, trace: Trace, form: str | None = None) -> None:
+        self.trace = trace if trace.settings is not None else replace(trace, settings=acting_settings(trace))
+        self.recorded_form = self.form = form_of(self.trace.settings, self.trace) if form is None else form
+        self.whatif: WhatIf | None = None
+        self.error: DecodingError | None = None
+        self._recorded: WhatIf | None = None
+
+    @property
+    def recorded(self) -> WhatIf:
+        """The run under its own settings."""
+        if self._recorded is None:
+            self._recorded = self.trace.whatif(self.trace.settings)
+        return self._recorded
+
+    def try_out(self, form: Any, tokenizer: Any = None) -> None:
+        """Takes the panel's value, which may be anything, as the settings to try.
+
+        Args:
+            tokenizer: of the run's model, where it is at hand: turns new words among the settings into token ids.
+        """
+        if not isinstance(form, str) or form == self.form:
+            return
+        self.form, self.error = form, None
+        try:
+            settings = settings_of(form, defaults_known(self.trace) or {})
+            tried = self.trace.whatif(with_ids(settings, self.trace.settings, tokenizer))
+            self.whatif = None if _shaping(tried) == _shaping(self.recorded) else tried
+        except DecodingError as error:
+            self.error = error
+        except (TypeError, ValueError) as error:  # transformers' own checks of a combination
+            self.error = SettingError("settings", "these", "a combination that transformers accepts", str(error))
+
+    def head(self) -> str:
+        """Tells apart the settings that shape the scores before temperature and truncation."""
+        return head_of(self.whatif or self.recorded)
+
+
+def acting_settings(trace: Trace) -> Settings:
+    """The settings that acted on a run for which none were given to us: a drop-in recording."""
+    values: dict[str, Any] = {}
+    for name, value in given_to(trace).items():
+        try:  # a parameter given as None, against a default, is the one that does nothing
+            values[name] = KNOBS[name].checked(KNOBS[name].neutral if value is None else value)
+        except SettingError:  # an object of the caller's own, which acts all the same: it is in the configuration
+            continue
+    try:
+        return Settings(**values)
+    except SettingError:
+        return Settings(do_sample=trace.mode in ("sample", "beam_sample"))
+
+
+def _shaping(whatif: WhatIf) -> dict[str, Any]:
+    """The parameters that acted, all defaults among them, as far as they shape scores or rank hypotheses."""
+    beams = (whatif.config.num_beams or 1) > 1
+    left_out = NOT_SCORES if beams else NOT_SCORES | ROWS_ONLY
+    config = whatif.config.to_dict()
+    return {
+        name: knob.neutral if config.get(name) is None else config[name]
+        for name, knob in KNOBS.items()
+        if name not in left_out
+    }
+
+
+def with_ids(settings: Settings, then: Settings, tokenizer: Any) -> Settings:
+    """The settings with new words among them as token ids; words that the run already knew stay."""
+    known = then.given()
+    new = {n for n, v in settings.given().items() if KNOBS[n].kind in WORDED and known.get(n) != v}
+    if tokenizer is None or not new:
+        return settings
+    ids = Settings(**{n: getattr(settings, n) for n in new}).generate_kwargs(tokenizer)
+    return replace(settings, **{n: _as_given(n, value) for n, value in ids.items()})
+
+
+def _as_given(name: str, ids: Any) -> Any:
+    return [ids] if KNOBS[name].kind == "token_list" and isinstance(ids, int) else ids

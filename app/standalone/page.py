@@ -1,0 +1,149 @@
+"""A run as one HTML file that needs nothing else: no network, no server, no model."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from app.assets import assets_dir
+from app.components import BeamStep, BeamTree, Chart, Facts, Header, KnobPanel, Notes, TokenRow, WhatIfPanel
+from app.components.drawn import plotly_js
+from app.palette import DARK, LIGHT, palette_css
+from app.standalone.sheets import Contents, contents_of, packed_text
+from app.text import Text
+from decoding.display import Renderer, set_renderer
+
+if TYPE_CHECKING:
+    from decoding.recorded.run import Trace
+
+__all__ = ["MOST_BYTES", "notebook_html", "standalone_html"]
+
+MOST_BYTES = 5_000_000  # of the steps' sheets, so that the file stays below 8 MB
+NOTEBOOK_BYTES = 1_500_000  # in a notebook, which is saved with everything that its cells show
+SCRIPTS = (
+    "dx", "panels", "token_row", "chart", "beam_layout", "beam_tree", "beam_step", "knobs", "arithmetic", "whatif",
+    "standalone",
+)  # fmt: skip
+STYLES = ("page", "beam", "whatif", "standalone")
+WEBGL_NODES = 1000  # a larger tree is drawn by WebGL, whose library compiles functions
+WORDS = ("old_browser", "broken", "lost")
+
+
+def standalone_html(trace: Trace, lang: str = "en", *, most_bytes: int = MOST_BYTES) -> str:
+    """The trace as a page of its own, in one file: what it needs is inside, and it cannot reach anything else.
+
+    The same trace always gives the same text; nothing of the machine gets into it, and of folders that the trace
+    names only their last part. Token texts, prompts and settings are data in it: its policy runs the page's own
+    scripts, by their hash, and no other.
+
+    Args:
+        lang: `en` or `zh`; anything else is English.
+        most_bytes: that the steps' charts may take; where that is not enough, the page says which it has.
+    """
+    text = Text(lang)
+    contents = contents_of(trace, text.lang, most_bytes)
+    script, plotly = _script(), plotly_js().read_text(encoding="utf-8")
+    many = any(len(json.loads(tree)["columns"]["step"]) > WEBGL_NODES for tree in contents.base.get("trees", ()))
+    words = {name: text(f"standalone.{name}", **({"why": "{why}"} if name != "old_browser" else {})) for name in WORDS}
+    return "".join(
+        [
+            f'<!doctype html>\n<html lang="{text.lang}"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_policy(script, plotly, evaluates=many)}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta name="referrer" content="no-referrer">',
+            f"<title>{html.escape(text('name'))}</title><style>{_style()}</style></head>",
+            _body(contents, text),
+            _data("dx-words", words),
+            _data("dx-steps", contents.chunks),
+            _data("dx-base", packed_text(json.dumps(contents.base)), plain=True),
+            _data("dx-plotly", _packed_plotly(), plain=True),
+            f"<script>{script}</script></body></html>\n",
+        ]
+    )
+
+
+def notebook_html(trace: Trace) -> str:
+    """The page in a frame of its own, for a notebook's cell: neither side can touch the other."""
+    page = standalone_html(trace, most_bytes=NOTEBOOK_BYTES)
+    height = 1120 if trace.ledger is not None else 860
+    return (
+        f'<iframe sandbox="allow-scripts allow-downloads" title="{html.escape(Text()("standalone.frame"))}" '
+        f'style="width:100%;height:{height}px;border:0;resize:vertical" srcdoc="{html.escape(page)}"></iframe>'
+    )
+
+
+# --- the file's parts --------------------------------------------------------------------------------------
+
+
+@cache
+def _script() -> str:
+    """The page's own scripts, as one."""
+    files = [(assets_dir() / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    swap = json.dumps({LIGHT[name]: DARK[name] for name in LIGHT})
+    script = "\n;\n".join([f"window.dxDark = {swap}", *files])
+    for end in ("</script", "<!--", "<script"):  # a script of ours must not end or hide itself
+        if end in script.lower():
+            raise ValueError(f"a script of the page contains {end!r}")
+    return script
+
+
+@cache
+def _style() -> str:
+    files = [(assets_dir() / "css" / f"{name}.css").read_text(encoding="utf-8") for name in STYLES]
+    return "\n".join([palette_css(), *files]).replace("</", "<\\/")
+
+
+@cache
+def _packed_plotly() -> str:
+    return packed_text(plotly_js().read_bytes())
+
+
+def _policy(*scripts: str, evaluates: bool) -> str:
+    """Nothing is loaded from anywhere and nothing sent; the scripts named by hash are all that runs."""
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = [*(f"'sha256-{digest}'" for digest in hashes), *(["'unsafe-eval'"] if evaluates else [])]
+    return (
+        f"default-src 'none'; script-src {' '.join(allowed)}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "connect-src 'none'; form-action 'none'; base-uri 'none'"
+    )
+
+
+def _data(name: str, value: Any, *, plain: bool = False) -> str:
+    """A block of data that no browser runs; without `<`, so that nothing in it can end it."""
+    text = value if plain else json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    return f'<script type="application/json" id="{name}">{text}</script>'
+
+
+def _body(contents: Contents, text: Text) -> str:
+    """The page's frame: the components' own markup, without a word of the run."""
+    sliders = html.escape(text("standalone.sliders"))
+    one_mode = " dx-one-mode" if len(json.loads(contents.base.get("knobs", '{"modes": []}'))["modes"]) < 2 else ""
+    knobs = KnobPanel.markup.replace(' onsubmit="return false"', "") if "frame" in contents.base else ""
+    whatif = _part("dx-whatif", WhatIfPanel.markup) if knobs else ""
+    return "".join(
+        [
+            f'<body class="dx-standalone{one_mode}">',
+            _part("dx-title", Header.markup),
+            f'<p id="dx-opening" class="dx" role="status">{html.escape(text("standalone.opening"))}</p>',
+            f'<noscript><p class="dx">{html.escape(text("standalone.no_script"))}</p></noscript>',
+            f'<main id="dx-main">{_part("dx-facts", Facts.markup)}{_part("dx-tokens", TokenRow.markup)}',
+            _part("dx-beam-tree", BeamTree.markup),
+            f'<section class="dx dx-card dx-sliders" aria-label="{sliders}"><h2>{sliders}</h2>'
+            f'{_part("dx-sliders", knobs)}</section>{whatif}' if knobs else "",
+            f'<div id="dx-charts">{_part("dx-beam-step", BeamStep.markup)}{_part("dx-waterfall", Chart.markup)}',
+            f'{_part("dx-cutoff", Chart.markup)}</div><p class="dx dx-hint" id="dx-carried"></p>',
+            _part("dx-notes", Notes.markup),
+            f'<p class="dx dx-hint">{html.escape(text("standalone.about"))}</p></main>',
+        ]
+    )  # fmt: skip
+
+
+def _part(name: str, markup: str) -> str:
+    return f'<div id="{name}">{markup}</div>'
+
+
+set_renderer(Renderer(page=standalone_html, notebook=notebook_html))  # a trace shows itself with it

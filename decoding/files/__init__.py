@@ -1,0 +1,1 @@
+"""Runs on disk: the lossless form and the compact one."""

@@ -1,0 +1,88 @@
+"""The compact form of a trace: small enough to send, exact where one looks, and marked as such.
+
+At 49,152 tokens a lossless step takes 200 KB and a compact one about 5. See `decoding.files.head_and_tail` for what is
+kept of a step. Of the token texts only those that occur are kept. Everything else (choices, ledger, settings, prompts)
+is as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from decoding.errors import NotRecordedError, RecordingError
+from decoding.files.compact_store import FILLED_LIMIT, CompactStore, PackedSteps
+from decoding.files.head_and_tail import pack_row, pack_step
+from decoding.recorded.run import Compact, Step, Trace
+
+__all__ = ["HEAD", "compact"]
+
+HEAD = 512  # tokens kept exactly per row and step; at 49,152 tokens they have mostly more than 97% of the probability
+
+
+def compact(trace: Trace, *, head: int = HEAD) -> Trace:
+    """The compact form of a trace; a trace that is compact already comes back as it is.
+
+    Args:
+        head: how many of the likeliest tokens each row keeps exactly at each step, besides those that the run
+            mentions: prompt, choices, candidates, tokens that a stage singled out.
+
+    Raises:
+        RecordingError: `head` is no positive number, a processor of the caller's added scores to the vocabulary's, or a
+            step has more of them than the compact form is for.
+    """
+    if trace.compact is not None:
+        return trace
+    if isinstance(head, bool) or not isinstance(head, int) or head < 1:
+        raise RecordingError(f"head must be a whole number from 1 on, got {head!r}; the default is {HEAD}")
+    n_scores = trace.n_rows * (len(trace.stages) + 1) * trace.model.vocab_size
+    if n_scores > FILLED_LIMIT:
+        raise RecordingError(f"a step of this run has {n_scores:,} scores, the compact form is for {FILLED_LIMIT:,}")
+    steps = [_packed(trace, step, head) for step in trace.steps]
+    tokens = trace.tokens.only(_mentioned_anywhere(trace, steps)) if trace.tokens is not None else None
+    store = CompactStore(PackedSteps(steps), trace.model.vocab_size, tokens)
+    return replace(
+        trace, steps=tuple(replace(step, _store=store) for step in trace.steps), store=store, tokens=tokens,
+        compact=Compact(head=head),
+    )  # fmt: skip
+
+
+def _packed(trace: Trace, step: Step, head: int) -> dict[str, torch.Tensor] | None:
+    try:
+        logits = step.logits()  # [rows, vocab]
+    except NotRecordedError:
+        return None
+    rows = []
+    for row in range(trace.n_rows):
+        scores = step.all_scores(row=row)
+        for stage, after in zip(step.stages, scores[1:], strict=True):
+            if len(after) != trace.model.vocab_size:
+                raise RecordingError(
+                    f"{stage.name} added scores to those of the vocabulary; keep this trace in its lossless form"
+                )
+        rows.append(pack_row(logits[row], scores, step.stages, head, _mentioned(trace, step, row)))
+    kept = {name: array for name, array in trace.store.load(step.index).items() if name.startswith("contrastive.")}
+    return pack_step(rows) | kept
+
+
+def _mentioned(trace: Trace, step: Step, row: int) -> set[int]:
+    """What the row had said before the step, what it went on with, and what would have ended it."""
+    ids = set(trace.prefix(step.index, row).tolist())
+    eos = trace.generation_config.get("eos_token_id")
+    ids |= {eos} if isinstance(eos, int) else set(eos or ())
+    ids |= {*step.token_ids, *(c.token_id for c in step.candidates)}  # also other rows': views compare them
+    ids |= {c.token_id for of_row in step.contrastive[row : row + 1] for c in of_row}
+    return ids
+
+
+def _mentioned_anywhere(trace: Trace, steps: Iterable[dict[str, torch.Tensor] | None]) -> np.ndarray:
+    parts = [step["head.ids"] for step in steps if step is not None]
+    parts += [trace.prompt_ids.flatten(), trace.sequences.flatten(), trace.generated_ids.flatten()]
+    if trace.encoder_ids is not None:
+        parts.append(trace.encoder_ids.flatten())
+    if trace.ledger is not None:
+        parts += [step["token"].flatten() for step in trace.ledger.steps]
+    return np.unique(torch.cat([part.long() for part in parts]).numpy())

@@ -1,0 +1,103 @@
+"""The steps of a compact trace: kept as heads and tails, read as if every token's score were there."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from decoding.errors import NotRecordedError
+from decoding.files.head_and_tail import Tail, fill_up, head_of, tail_of
+from decoding.recorded.step_store import StepStore
+
+if TYPE_CHECKING:
+    from decoding.tokens.token_table import TokenTable
+
+__all__ = ["FILLED_LIMIT", "CompactStore", "PackedSteps"]
+
+KEPT_STEPS = 2  # filled up; every view of a step asks for it
+FILLED_LIMIT = 2**26  # scores of one step filled up: rows × (stages + 1) × vocabulary; 256 MiB
+
+
+class PackedSteps:
+    """Packed steps in memory; `None` for one that was lost when the run was recorded."""
+
+    def __init__(self, steps: list[dict[str, Tensor] | None]) -> None:
+        self._steps = steps
+        self.nbytes = sum(a.numel() * a.element_size() for step in steps for a in (step or {}).values())
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def load(self, index: int) -> dict[str, Tensor]:
+        """See `StepStore.load`."""
+        if self._steps[index] is None:
+            raise NotRecordedError(f"the scores of step {index} were not kept when the run was recorded")
+        return self._steps[index]
+
+
+class CompactStore:
+    """Fills packed steps up when they are asked for.
+
+    Args:
+        packed: the steps as heads and tails; see `decoding.files.head_and_tail`.
+        vocab: how many tokens there are.
+        tokens: texts of those that the trace names. The tail's best scores are handed to tokens without a text, so
+            that nobody reads a name beside a score that is not that token's.
+    """
+
+    exact = False
+
+    def __init__(self, packed: StepStore, vocab: int, tokens: TokenTable | None) -> None:
+        self.packed = packed
+        self.nbytes = packed.nbytes
+        named = np.zeros(vocab, dtype=bool)
+        if tokens is not None:
+            flags = tokens.flags[:vocab]
+            named[: len(flags)] = flags > 0
+        self._order = np.argsort(named, kind="stable")
+        self._filled: OrderedDict[int, dict[str, Tensor]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    def load(self, index: int) -> dict[str, Tensor]:
+        """The arrays of a step as a lossless one has them, and `facts.*`; see `StepStore.load`."""
+        with self._lock:
+            if index not in self._filled:
+                self._filled[index] = fill_up(self.packed.load(index), len(self._order), self._order)
+                if len(self._filled) > KEPT_STEPS:
+                    self._filled.popitem(last=False)
+            self._filled.move_to_end(index)
+            return self._filled[index]
+
+    def head(self, index: int, row: int) -> Tensor:
+        """The ids whose scores are the run's own, likeliest first, int64 [n]."""
+        return torch.from_numpy(head_of(self.packed.load(index), row)[0])
+
+    @cached_property
+    def all_tails(self) -> tuple[Tail, np.ndarray]:
+        """The tails of all steps and rows after each other, and where each begins; empty ones are left out."""
+        tails = []
+        for index in range(len(self)):
+            try:
+                packed = self.packed.load(index)
+            except NotRecordedError:
+                continue
+            tails += [tail_of(packed, row) for row in range(packed["tail.which"].shape[1])]
+        tails = [tail for tail in tails if len(tail.count)]
+        joined = {
+            name: np.concatenate([getattr(tail, name) for tail in tails] or [np.zeros(0)])
+            for name in ("count", "high", "low", "mass")
+        }
+        return Tail(**joined), np.cumsum([0, *(len(tail.count) for tail in tails[:-1])])[: len(tails)]
+
+    def tail(self, index: int, row: int) -> Tail:
+        """What is kept of the other tokens' logits."""
+        return tail_of(self.packed.load(index), row)

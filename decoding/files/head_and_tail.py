@@ -1,0 +1,430 @@
+"""A step kept as head and tail: the likeliest tokens exactly, all others as a histogram.
+
+The head of a row has the likeliest tokens and every token that the run mentions, with their logits and with what each
+stage did to them, bit for bit. Of the tail, the tokens below, each bin of logits keeps how many there are, the largest
+and the smallest, and their sum of exp; which token lies in which bin is not kept. What was true of the whole
+distribution (tokens alive, mass removed, entropy, the tail's mass after each stage) is kept as recorded facts.
+
+A row can be filled up again to a score for each token of the vocabulary. Those of the tail then stand for their bin:
+as many as there were, with the same sum of exp, but handed out in an order of no meaning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from decoding.errors import TraceFileError
+from decoding.recorded.stages import DENSE, SAME, Stage, decode_stage, encode_stages
+
+__all__ = ["PackedRow", "Tail", "check_packed", "fill_up", "head_of", "pack_row", "pack_step", "tail_of"]
+
+CAP = 256  # tokens outside the head that a stage singles out; beyond, the tail gets a histogram of its own after it
+FINE, N_FINE, GROWTH = 0.25, 32, 1.15  # bins: 0.25 nats wide for the first 8 nats, then each wider than the last
+AS_BEFORE, AS_HEAD, GONE, ANEW = range(4)  # what a stage did to the tail
+
+# Arrays of a packed step: dtypes, and shape by letters: s stages, t stages and the logits, r rows.
+SHAPES = {
+    "kinds": ("sr", (torch.uint8,)), "scalars": ("sr2", (torch.float64,)), "tail.kinds": ("sr", (torch.uint8,)),
+    "tail.which": ("tr", (torch.int32,)), "tail.lse": ("tr", (torch.float64,)),
+    "facts.n_alive": ("tr", (torch.int32,)), "facts.n_removed": ("tr", (torch.int32,)),
+    "facts.mass_removed": ("tr", (torch.float64,)), "facts.entropy_nats": ("tr", (torch.float64,)),
+}  # fmt: skip
+LISTS = {
+    "head.starts": (torch.int32,), "head.ids": (torch.int32,),
+    "head.logits": (torch.float32, torch.float16, torch.bfloat16, torch.float64), "tail.starts": (torch.int32,),
+    "tail.count": (torch.int32,), "tail.high": (torch.float32,), "tail.low": (torch.float32,),
+    "tail.mass": (torch.float32,),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tail:
+    """The tokens outside the head, as bins of scores from the highest down; each array is [bins].
+
+    Attributes:
+        count: tokens in the bin, int64.
+        high, low: the largest and the smallest score among them, float64.
+        mass: their sum of exp(score − high), float64, in [1, count] but for rounding to float32.
+    """
+
+    count: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+    mass: np.ndarray
+
+    @property
+    def stand_ins(self) -> np.ndarray:
+        """The score that, given to all tokens of a bin, leaves its sum of exp as it was: float32 [bins]."""
+        middle = self.high + np.log(self.mass / self.count)
+        return np.clip(middle, self.low, self.high).astype(np.float32)
+
+
+# --- packing ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedRow:
+    """One row of a step, on its way into `pack_step`.
+
+    Attributes:
+        ids: of the head, likeliest first.
+        logits: theirs, in the model's dtype.
+        stages: what `encode_stages` made of the head, for a single row.
+        tail_kinds: per stage.
+        tails: the tail before the first stage, and after each that left it `ANEW`; None elsewhere.
+        lse: log of the tail's sum of exp, before the first stage and after each; −inf where nothing is left.
+        facts: per name one number before the first stage and after each.
+    """
+
+    ids: np.ndarray
+    logits: Tensor
+    stages: dict[str, Tensor]
+    tail_kinds: list[int]
+    tails: list[Tail | None]
+    lse: list[float]
+    facts: dict[str, list[float]]
+
+
+def pack_row(
+    logits: Tensor, scores: Sequence[Tensor], stages: Sequence[Stage], n_head: int, also: set[int]
+) -> PackedRow:
+    """A row as head and tail.
+
+    Args:
+        logits: as the model gave them, [vocab].
+        scores: before the first stage and after each, float32 [vocab].
+        n_head: how many of the likeliest tokens belong to the head.
+        also: further ids for the head.
+    """
+    before_all = [s.numpy() for s in scores]
+    ids = _head_ids(before_all, n_head, also)
+    head = torch.from_numpy(ids)
+    encoded = encode_stages(stages, [s[head][None] for s in scores])
+    rest = np.ones(len(logits), dtype=bool)
+    rest[ids] = False
+    tail_scores = [s[rest] for s in before_all]
+    apart = before_all[0][ids]
+    kinds, tails = [], [_binned(tail_scores[0], apart)]
+    for s, (before, after) in enumerate(zip(tail_scores, tail_scores[1:], strict=False), start=1):
+        kinds.append(_tail_kind(encoded, s, before, after))
+        tails.append(_binned(after, before_all[s][ids]) if kinds[-1] == ANEW else None)
+    return PackedRow(
+        ids=ids.astype(np.int32), logits=logits[head], stages=encoded, tail_kinds=kinds, tails=tails,
+        lse=[_lse(s) for s in tail_scores], facts=_facts(scores),
+    )  # fmt: skip
+
+
+def pack_step(rows: Sequence[PackedRow]) -> dict[str, Tensor]:
+    """The arrays of a step, as a file keeps them."""
+    n_stages = len(rows[0].tail_kinds)
+    arrays: dict[str, Tensor] = {
+        "kinds": torch.cat([row.stages["kinds"] for row in rows], 1),
+        "scalars": torch.cat([row.stages["scalars"] for row in rows], 1),
+        "head.starts": _starts([len(row.ids) for row in rows]),
+        "head.ids": torch.from_numpy(np.concatenate([row.ids for row in rows])),
+        "head.logits": torch.cat([row.logits for row in rows]),
+        "tail.kinds": torch.tensor([row.tail_kinds for row in rows], dtype=torch.uint8).reshape(len(rows), n_stages).T,
+        "tail.lse": torch.tensor([row.lse for row in rows], dtype=torch.float64).T,
+    }
+    for r, row in enumerate(rows):
+        for name, array in row.stages.items():
+            if "." in name:
+                stage, _, what = name.split(".", 2)
+                arrays[f"{stage}.{r}.{what}"] = array
+    for name, dtype in (("n_alive", torch.int32), ("n_removed", torch.int32), ("mass_removed", torch.float64),
+                        ("entropy_nats", torch.float64)):  # fmt: skip
+        arrays[f"facts.{name}"] = torch.tensor([row.facts[name] for row in rows], dtype=dtype).T
+    arrays |= _pack_tails([row.tails for row in rows])
+    return {name: array.contiguous() for name, array in arrays.items()}
+
+
+def _pack_tails(tails: list[list[Tail | None]]) -> dict[str, Tensor]:
+    kept = [tail for of_row in tails for tail in of_row if tail is not None]
+    numbers = iter(range(len(kept)))
+    which = [[-1 if tail is None else next(numbers) for tail in of_row] for of_row in tails]
+    joined = {
+        name: torch.from_numpy(np.concatenate([getattr(tail, name) for tail in kept]))
+        for name in ("count", "high", "low", "mass")
+    }
+    return {
+        "tail.which": torch.tensor(which, dtype=torch.int32).T,
+        "tail.starts": _starts([len(tail.count) for tail in kept]),
+        "tail.count": joined["count"].int(),
+        **{f"tail.{name}": joined[name].float() for name in ("high", "low", "mass")},
+    }
+
+
+def _starts(lengths: Sequence[int]) -> Tensor:
+    return torch.tensor([0, *np.cumsum(lengths, dtype=np.int64).tolist()], dtype=torch.int32)
+
+
+def _head_ids(scores: list[np.ndarray], n_head: int, also: set[int]) -> np.ndarray:
+    """The head's ids, likeliest first: the top, `also`, what is no number, and what single stages pick out."""
+    logits, n = scores[0], len(scores[0])
+    head = np.zeros(n, dtype=bool)
+    if n_head < n:
+        head[np.argpartition(-logits, n_head)[:n_head]] = True  # a NaN is put last
+    else:
+        head[:] = True
+    head[[i for i in also if 0 <= i < n]] = True
+    for after in scores:
+        head |= np.isnan(after) | (after == np.inf)
+    for before, after in zip(scores, scores[1:], strict=False):
+        gone, left = (before > -np.inf) & (after == -np.inf), after > -np.inf
+        for picked in (gone, left, (before.view(np.int32) != after.view(np.int32)) & left):
+            picked = picked & ~head
+            if 0 < np.count_nonzero(picked) <= CAP:
+                head |= picked
+    ids = np.flatnonzero(head)
+    return ids[np.argsort(-logits[ids], kind="stable")]
+
+
+def _tail_kind(head: dict[str, Tensor], stage: int, before: np.ndarray, after: np.ndarray) -> int:
+    if np.array_equal(before.view(np.int32), after.view(np.int32)):
+        return AS_BEFORE
+    if not (after > -np.inf).any():
+        return GONE
+    same_operation = not any(name.startswith(f"{stage}.") for name in head)  # nothing but two scalars
+    if same_operation and np.array_equal(decode_stage(head, stage, 0, torch.from_numpy(before)).numpy(), after):
+        return AS_HEAD
+    return ANEW
+
+
+def _binned(scores: np.ndarray, apart: np.ndarray) -> Tail:
+    """The scores above −inf in bins, none of which has scores on both sides of one in `apart`.
+
+    So the rank of a token of the head is that in the whole vocabulary, wherever within its bin a score may lie.
+    """
+    alive = np.sort(scores[scores > -np.inf])[::-1].astype(np.float64)
+    if len(alive) == 0:
+        empty = np.zeros(0)
+        return Tail(count=empty.astype(np.int64), high=empty, low=empty, mass=empty)
+    edges = _depths(alive[0] - alive[-1])
+    by_depth = np.searchsorted(edges, alive[0] - alive, side="right")
+    apart = np.sort(apart[np.isfinite(apart)].astype(np.float64))
+    by_head = np.searchsorted(apart, alive, side="left")  # a tie lies below
+    first = np.flatnonzero(np.diff(by_depth, prepend=-1) | np.diff(by_head, prepend=-1))
+    count = np.diff(np.append(first, len(alive)))
+    high, low = alive[first], alive[np.append(first[1:], len(alive)) - 1]
+    mass = np.add.reduceat(np.exp(alive - np.repeat(high, count)), first)
+    return Tail(count=count, high=high, low=low, mass=mass)
+
+
+def _depths(reach: float) -> np.ndarray:
+    """Where bins end, in nats below the highest score."""
+    edges = [FINE * (i + 1) for i in range(N_FINE)]
+    width = FINE
+    while edges[-1] <= reach and len(edges) < 256:
+        width *= GROWTH
+        edges.append(edges[-1] + width)
+    return np.array(edges)
+
+
+def _lse(scores: np.ndarray) -> float:
+    alive = scores[scores > -np.inf].astype(np.float64)
+    return float(alive.max() + np.log(np.exp(alive - alive.max()).sum())) if len(alive) else -math.inf
+
+
+def _facts(scores: Sequence[Tensor]) -> dict[str, list[float]]:
+    facts: dict[str, list[float]] = {"n_alive": [], "n_removed": [], "mass_removed": [], "entropy_nats": []}
+    p_before, alive_before = np.zeros(len(scores[0])), np.zeros(len(scores[0]), dtype=bool)
+    for after in scores:
+        p = torch.softmax(after.double(), -1).numpy()
+        alive = after.numpy() > -np.inf
+        gone = alive_before & ~alive
+        facts["n_alive"].append(int(np.count_nonzero(alive)))
+        facts["n_removed"].append(int(np.count_nonzero(gone)))
+        facts["mass_removed"].append(float(min(p_before[gone].sum(), 1.0)))
+        facts["entropy_nats"].append(float(-(p[p > 0] * np.log(p[p > 0])).sum()) if not np.isnan(p).any() else math.nan)
+        p_before, alive_before = p, alive
+    return facts
+
+
+# --- filling up -------------------------------------------------------------------------------------------
+
+
+def fill_up(packed: dict[str, Tensor], vocab: int, order: np.ndarray) -> dict[str, Tensor]:
+    """A packed step as if it were lossless: `logits` float32 [rows, vocab], and stages as `decode_stage` reads them.
+
+    Args:
+        packed: from `pack_step`, checked.
+        order: all ids; a row's tail gets its scores in this order, the highest first.
+
+    Raises:
+        TraceFileError: the arrays do not fit each other (a damaged or hostile file).
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return _fill_up(packed, vocab, order)
+    except (IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as err:
+        raise TraceFileError(f"heads and tails do not fit each other: {err}; the trace is damaged") from err
+
+
+def _fill_up(packed: dict[str, Tensor], vocab: int, order: np.ndarray) -> dict[str, Tensor]:
+    n_stages, n_rows = packed["kinds"].shape
+    acts = (packed["kinds"] != SAME) | (packed["tail.kinds"] != AS_BEFORE)
+    arrays = {name: array for name, array in packed.items() if name.startswith(("contrastive.", "facts."))}
+    logits = torch.empty(n_rows, vocab, dtype=torch.float32)
+    for row in range(n_rows):
+        filled = _fill_row(packed, row, vocab, order)
+        logits[row] = torch.from_numpy(filled[0])
+        for stage in range(1, n_stages + 1):
+            if acts[stage - 1, row]:
+                arrays[f"{stage}.{row}.dense"] = torch.from_numpy(filled[stage])
+    arrays["kinds"] = torch.where(acts, DENSE, SAME).to(torch.uint8)
+    return {"logits": logits, "scalars": packed["scalars"], **arrays}
+
+
+def tail_of(packed: dict[str, Tensor], row: int, stage: int = 0) -> Tail | None:
+    """The tail's bins before the first stage, or after one that changed them; None where there are none of its own."""
+    which = int(packed["tail.which"][stage, row])
+    if which < 0:
+        return None
+    start, end = packed["tail.starts"][which : which + 2].tolist()
+    high, low, mass = (packed[f"tail.{name}"][start:end].numpy().astype(np.float64) for name in ("high", "low", "mass"))
+    return Tail(count=packed["tail.count"][start:end].numpy().astype(np.int64), high=high, low=low, mass=mass)
+
+
+def head_of(packed: dict[str, Tensor], row: int) -> tuple[np.ndarray, Tensor]:
+    """Ids of a row's head, likeliest first, int64 [n], and their logits, float32 [n]."""
+    start, end = packed["head.starts"][row : row + 2].tolist()
+    return packed["head.ids"][start:end].numpy().astype(np.int64), packed["head.logits"][start:end].float()
+
+
+def _fill_row(packed: dict[str, Tensor], row: int, vocab: int, order: np.ndarray) -> list[np.ndarray]:
+    """The row's scores before the first stage and after each, each float32 [vocab]."""
+    ids, scores = head_of(packed, row)
+    rest = np.ones(vocab, dtype=bool)
+    rest[ids] = False
+    tail_ids = order[rest[order]]
+    tail = tail_of(packed, row)
+    count, standing = tail.count, tail.stand_ins
+    out = [_filled(vocab, ids, scores.numpy(), tail_ids, count, standing)]
+    for stage in range(1, packed["kinds"].shape[0] + 1):
+        scores = decode_stage(packed, stage, row, scores)
+        kind = int(packed["tail.kinds"][stage - 1, row])
+        if kind == GONE:
+            count, standing = count[:0], standing[:0]
+        elif kind == ANEW:
+            tail = tail_of(packed, row, stage)
+            count, standing = tail.count, tail.stand_ins
+        elif kind == AS_HEAD:
+            standing = decode_stage(packed, stage, row, torch.from_numpy(standing)).numpy()
+            standing = _with_mass(standing, count, float(packed["tail.lse"][stage, row]))
+        out.append(_filled(vocab, ids, scores.float().numpy(), tail_ids, count, standing))
+    for stage, filled in enumerate(out):
+        alive, said = int(np.count_nonzero(filled > -np.inf)), int(packed["facts.n_alive"][stage, row])
+        if alive != said:
+            words = f"row {row} has {alive} tokens after stage {stage}, facts.n_alive says {said}"
+            raise TraceFileError(f"{words}; the trace is damaged")
+    return out
+
+
+def _with_mass(scores: np.ndarray, count: np.ndarray, lse: float) -> np.ndarray:
+    """Stand-ins shifted so that together they have the recorded sum of exp again, which scaling changed a little."""
+    if not len(scores):
+        return scores
+    top = float(scores.max())
+    now = top + math.log(float((count * np.exp(scores.astype(np.float64) - top)).sum()))
+    return (scores.astype(np.float64) + (lse - now)).astype(np.float32)
+
+
+def _filled(
+    vocab: int, ids: np.ndarray, scores: np.ndarray, tail_ids: np.ndarray, count: np.ndarray, standing: np.ndarray
+) -> np.ndarray:
+    out = np.full(vocab, -np.inf, dtype=np.float32)
+    out[ids] = scores
+    each = np.repeat(standing, count)
+    out[tail_ids[: len(each)]] = each
+    return out
+
+
+# --- reading what a stranger wrote ------------------------------------------------------------------------
+
+
+def check_packed(packed: dict[str, Tensor], n_rows: int, vocab: int, n_stages: int) -> None:
+    """Refuses the arrays of a packed step that cannot be one.
+
+    Raises:
+        TraceFileError: says which array, and why.
+    """
+    sizes = {"s": n_stages, "t": n_stages + 1, "r": n_rows, "2": 2}
+    for name, (letters, dtypes) in SHAPES.items():
+        _check_array(packed, name, dtypes, tuple(sizes[letter] for letter in letters))
+    for name, dtypes in LISTS.items():
+        _check_array(packed, name, dtypes, None)
+    _check_starts(packed, "head.starts", n_rows, len(packed["head.ids"]))
+    if len(packed["head.logits"]) != len(packed["head.ids"]):
+        raise TraceFileError("head.logits and head.ids differ in length; the file is damaged")
+    _check_range("head.ids", packed["head.ids"], 0, vocab - 1)
+    which = packed["tail.which"]
+    n_tails = len(packed["tail.starts"]) - 1
+    _check_range("tail.which", which, -1, n_tails - 1)
+    if bool((which[0] < 0).any()) or bool((which[1:][packed["tail.kinds"] == ANEW] < 0).any()):
+        raise TraceFileError("tail.which names no bins where there must be some; the file is damaged")
+    _check_range("tail.kinds", packed["tail.kinds"], 0, ANEW)
+    _check_tails(packed, n_tails)
+    for name in ("facts.n_alive", "facts.n_removed"):
+        _check_range(name, packed[name], 0, vocab)
+    _check_rows(packed, n_rows, vocab, n_stages)
+
+
+def _check_tails(packed: dict[str, Tensor], n_tails: int) -> None:
+    n_bins = len(packed["tail.count"])
+    _check_starts(packed, "tail.starts", n_tails, n_bins)
+    for name in ("high", "low", "mass"):
+        array = packed[f"tail.{name}"]
+        if len(array) != n_bins or not bool(torch.isfinite(array).all()):
+            raise TraceFileError(f"tail.{name} is not one finite number for each of {n_bins} bins; the file is damaged")
+    _check_range("tail.count", packed["tail.count"], 1, 2**31 - 1)
+    count, mass = packed["tail.count"].double(), packed["tail.mass"].double()
+    if bool((packed["tail.low"] > packed["tail.high"]).any()):
+        raise TraceFileError("a bin of the tail ends above its beginning; the file is damaged")
+    least = torch.exp(packed["tail.low"].double() - packed["tail.high"].double())
+    least = 1 + (count - 1) * least  # one of them is the highest
+    if bool((mass > count * (1 + 1e-5)).any()) or bool((mass < least * (1 - 1e-5)).any()):
+        raise TraceFileError("tail.mass is not what so many tokens of a bin can add up to; the file is damaged")
+    if bool(torch.isnan(packed["tail.lse"]).any()) or bool((packed["tail.lse"] == math.inf).any()):
+        raise TraceFileError("tail.lse is no number; the file is damaged")
+
+
+def _check_rows(packed: dict[str, Tensor], n_rows: int, vocab: int, n_stages: int) -> None:
+    """No row has an id twice, or a tail that the rest of the vocabulary has no room for."""
+    starts = packed["head.starts"].tolist()
+    bins = packed["tail.starts"].tolist()
+    sums = [0, *torch.cumsum(packed["tail.count"].long(), 0).tolist()]
+    for row in range(n_rows):
+        ids = packed["head.ids"][starts[row] : starts[row + 1]]
+        if len(torch.unique(ids)) != len(ids):
+            raise TraceFileError(f"head.ids of row {row} has an id twice; the file is damaged")
+        room = vocab - len(ids)
+        for stage in range(n_stages + 1):
+            which = int(packed["tail.which"][stage, row])
+            n = sums[bins[which + 1]] - sums[bins[which]] if which >= 0 else 0
+            if n > room:
+                raise TraceFileError(f"the tail of row {row} has {n} tokens, room is for {room}; the file is damaged")
+
+
+def _check_array(packed: dict[str, Tensor], name: str, dtypes: tuple, shape: tuple[int, ...] | None) -> None:
+    array = packed.get(name)
+    fits = array is not None and array.dtype in dtypes
+    if not fits or (array.ndim != 1 if shape is None else tuple(array.shape) != shape):
+        found = "missing" if array is None else f"{array.dtype} {tuple(array.shape)}"
+        raise TraceFileError(f"{name} is {found}; a compact step has {shape or 'one row'} of {dtypes[0]}")
+
+
+def _check_starts(packed: dict[str, Tensor], name: str, n: int, end: int) -> None:
+    starts = packed[name].long()
+    if len(starts) != n + 1 or int(starts[0]) != 0 or int(starts[-1]) != end or bool((starts.diff() < 0).any()):
+        raise TraceFileError(f"{name} must rise from 0 to {end} in {n} parts; the file is damaged")
+
+
+def _check_range(name: str, array: Tensor, least: int, most: int) -> None:
+    if array.numel() and (int(array.min()) < least or int(array.max()) > most):
+        raise TraceFileError(f"{name} is outside [{least}, {most}]; the file is damaged")

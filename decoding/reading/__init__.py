@@ -1,0 +1,1 @@
+"""What can be read off a recorded run: distributions, cut-offs, draws, trees, statistics."""

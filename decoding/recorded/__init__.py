@@ -1,0 +1,1 @@
+"""A recorded run, and nothing that is done with it."""

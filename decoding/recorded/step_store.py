@@ -1,0 +1,185 @@
+"""Where the arrays of each step live: in memory, past a budget on disk, or in a trace file.
+
+A step's arrays are one safetensors blob, written whole and read whole, so a spilled step, a saved step and
+a step in memory are the same thing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import threading
+import weakref
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import IO, Protocol
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from decoding.errors import NotRecordedError, TraceFileError
+
+__all__ = ["DEFAULT_MEMORY_BUDGET", "MemoryStore", "StepStore"]
+
+DEFAULT_MEMORY_BUDGET = 2**30  # bytes; 4,000 steps at 49k vocabulary in float32
+FOR_STEPS = 0.75  # of the budget; the rest is for work: scores between processors, encoding, what malloc loses
+BLOCK = 64 * 2**20  # bytes that steps kept in memory share; untouched pages of it take none
+ALIGNED = 64  # bytes; an array begins at a multiple
+LOST = None
+REMEDY = "free some space in the temporary folder, or raise memory_budget"
+
+
+class StepStore(Protocol):
+    """Read access to the arrays of every step.
+
+    Attributes:
+        exact: what `load` gives is what was recorded, bit for bit; `files.compact_store` has one that is not.
+    """
+
+    exact: bool
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays, in memory and on disk."""
+
+    def __len__(self) -> int: ...
+
+    def load(self, index: int) -> dict[str, Tensor]:
+        """The arrays of one step.
+
+        Raises:
+            NotRecordedError: the step was lost (the disk was full).
+            TraceFileError: the file behind it is damaged.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InBlock:
+    """Where a step's arrays lie in a block of memory.
+
+    They are no tensors until they are asked for: thousands of small ones in the heap, between the large ones that
+    come and go at every step, would leave gaps that add up to a fifth of the whole.
+
+    Attributes:
+        places: name, dtype, shape, first byte and number of bytes of each array.
+    """
+
+    block: Tensor
+    places: tuple[tuple[str, torch.dtype, tuple[int, ...], int, int], ...]
+
+    def arrays(self) -> dict[str, Tensor]:
+        """Views of the block, by name."""
+        return {
+            name: self.block[start : start + size].view(dtype).view(shape)
+            for name, dtype, shape, start, size in self.places
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InFile:
+    """Where a spilled step lies."""
+
+    offset: int
+    length: int
+
+
+class MemoryStore:
+    """Keeps steps in memory up to three quarters of `memory_budget` bytes, and then in a temporary file.
+
+    The file has no name (where the system allows it) and vanishes with the store: prompts and logits are left
+    to nobody. When the disk is full, steps that do not fit are lost, `lost_from` says from where, `lost_because`
+    why, and nothing is raised: a run never dies of recording.
+    """
+
+    exact = True
+
+    def __init__(self, memory_budget: int = DEFAULT_MEMORY_BUDGET) -> None:
+        self.memory_budget = memory_budget
+        self.nbytes = 0
+        self.n_spilled = 0
+        self.lost_from: int | None = None
+        self.lost_because = ""
+        self._in_memory = 0
+        self._block = torch.empty(0, dtype=torch.uint8)
+        self._block_used = 0
+        self._steps: list[_InBlock | _InFile | None] = []
+        self._file: IO[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def append(self, arrays: dict[str, Tensor]) -> None:
+        """Takes a copy of the arrays of the next step."""
+        size = sum(a.numel() * a.element_size() for a in arrays.values())
+        if self._in_memory + size <= FOR_STEPS * self.memory_budget:
+            self._in_memory += size
+            self._steps.append(self._keep(arrays))
+        else:
+            self._steps.append(self._spill(arrays))
+        if self._steps[-1] is not LOST:
+            self.nbytes += size
+
+    def load(self, index: int) -> dict[str, Tensor]:
+        """See `StepStore.load`."""
+        step = self._steps[index]
+        if step is LOST:
+            raise NotRecordedError(
+                f"the scores of step {index} were not kept: the temporary file could not be written from step "
+                f"{self.lost_from} on ({self.lost_because}); {REMEDY}"
+            )
+        if isinstance(step, _InBlock):
+            return step.arrays()
+        with self._lock:
+            self._file.seek(step.offset)
+            blob = self._file.read(step.length)
+        return arrays_from_bytes(blob, f"step {index}")
+
+    def _keep(self, arrays: dict[str, Tensor]) -> _InBlock:
+        sizes = [a.numel() * a.element_size() for a in arrays.values()]
+        starts = [0, *accumulate(-(-size // ALIGNED) * ALIGNED for size in sizes)]
+        if self._block_used + starts[-1] > self._block.numel():
+            self._block, self._block_used = torch.empty(max(starts[-1], BLOCK), dtype=torch.uint8), 0
+        places = tuple(
+            (name, array.dtype, tuple(array.shape), self._block_used + start, size)
+            for (name, array), start, size in zip(arrays.items(), starts, sizes, strict=False)
+        )
+        step = _InBlock(block=self._block, places=places)
+        for name, copy in step.arrays().items():
+            copy.copy_(arrays[name])
+        self._block_used += starts[-1]
+        return step
+
+    def _spill(self, arrays: dict[str, Tensor]) -> _InFile | None:
+        if self.lost_from is not None:
+            return LOST
+        blob = safetensors.torch.save(arrays)
+        try:
+            with self._lock:
+                if self._file is None:
+                    self._file = tempfile.TemporaryFile(prefix="decoding-explorer-", buffering=0)
+                    weakref.finalize(self, self._file.close)
+                offset = self._file.seek(0, os.SEEK_END)
+                written = self._file.write(blob)
+            if written != len(blob):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as err:
+            self.lost_from, self.lost_because = len(self._steps), err.strerror or type(err).__name__
+            return LOST
+        self.n_spilled += 1
+        return _InFile(offset=offset, length=len(blob))
+
+
+def arrays_from_bytes(blob: bytes, what: str) -> dict[str, Tensor]:
+    """The arrays of a safetensors blob.
+
+    Raises:
+        TraceFileError: it is not one.
+    """
+    try:
+        return safetensors.torch.load(blob)
+    except (SafetensorError, ValueError, KeyError, TypeError) as err:
+        raise TraceFileError(f"{what} cannot be read: {err}; the file is damaged") from err

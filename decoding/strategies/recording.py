@@ -1,0 +1,385 @@
+"""Recording: a run while it happens; the loops tell it what they see, and it makes the trace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence, Set
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from torch import Tensor
+from transformers.cache_utils import DynamicCache
+from transformers.generation import (
+    GenerationConfig,
+    LogitsProcessorList,
+    PrefixConstrainedLogitsProcessor,
+    StoppingCriteriaList,
+    StopStringCriteria,
+)
+
+from decoding.errors import RecordingError
+from decoding.parameters.acting import config_as_json, given_in, model_defaults
+from decoding.parameters.knobs import BEAM_MODES
+from decoding.parameters.settings import Settings, mode_of
+from decoding.recorded.arithmetic import arithmetic_of
+from decoding.recorded.ledger import ABSENT, BeamStep, Ledger
+from decoding.recorded.run import ModelInfo, Step, Trace
+from decoding.recorded.silent import silent_knobs
+from decoding.recorded.stages import LOG_SOFTMAX, Stage, encode_stages, name_of, stages_of
+from decoding.recorded.step_store import REMEDY, MemoryStore
+from decoding.strategies.generate_call import GIVEN_NOTHING, GivenToGenerate
+
+__all__ = ["Recording"]
+
+STOP_REASONS = {
+    "EosTokenCriteria": "eos",
+    "MaxLengthCriteria": "max_length",
+    "MaxTimeCriteria": "max_time",
+    "StopStringCriteria": "stop_string",
+}
+
+
+class Recording:
+    """Takes each step from a loop, encodes it, and can be asked for the trace so far at any time.
+
+    A loop calls, per step, `observe` with logits and stage outputs, `stops` with the stopping criteria, and
+    `choose` with the tokens.
+
+    Args:
+        processors: their stages, in order, are the trace's.
+        memory_budget: bytes kept in memory before steps go to disk.
+        share_prefill: for beam loops, whether the prompt is computed once for all beams.
+        facts: fields of `Trace` that the loop does not know: settings, tokens, prompts, ….
+        identity: fields of `ModelInfo` that the model does not know: name, source, revision.
+        given: what came from the caller of `generate()`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        input_ids: Tensor,
+        processors: LogitsProcessorList,
+        config: GenerationConfig,
+        model_kwargs: dict[str, Any],
+        *,
+        memory_budget: int,
+        share_prefill: bool,
+        facts: dict[str, Any],
+        identity: dict[str, Any],
+        given: GivenToGenerate = GIVEN_NOTHING,
+    ) -> None:
+        self.mode = mode_of(config.to_dict())
+        beams = self.mode in BEAM_MODES
+        first = (Stage(name=LOG_SOFTMAX, params={}),) if beams else ()
+        callers = (*given.logits_processor, *(p for p in processors if isinstance(p, PrefixConstrainedLogitsProcessor)))
+        self.stages = (*first, *stages_of(processors, callers))
+        n_prompts = input_ids.shape[0] // (config.num_beams or 1)
+        self.ledger = Ledger(n_prompts=n_prompts, n_beams=config.num_beams) if beams else None
+        self.store = MemoryStore(memory_budget)
+        self.share_prefill = share_prefill and beams
+        self.steps: list[Step] = []
+        self.sequences: Tensor | None = None
+        self._model, self._facts, self._identity, self._given = model, facts, identity, given
+        self._prompt_ids = input_ids.detach().to("cpu", torch.long, copy=True)
+        mask = None if model.config.is_encoder_decoder else model_kwargs.get("attention_mask")
+        mask = torch.ones_like(self._prompt_ids) if mask is None else mask.to("cpu", torch.long, copy=True)
+        self._prompt_mask = mask[:, -self._prompt_ids.shape[1] :] if self._prompt_ids.shape[1] else mask[:, :0]
+        self._defaults = model_defaults(model)
+        self._config = config_as_json(config, self._defaults)
+        self._inputs = inputs_beyond_trace(self._prompt_mask, model_kwargs, given.inputs - in_trace(facts))
+        self._ended_by_caller = False  # some criterion of the caller's own has ended something
+        self._reasons: list[str | None] = [None] * (self.ledger.n_prompts if beams else input_ids.shape[0])
+        self._pending: tuple[Tensor, list[Tensor]] | None = None
+        self._acted = [False] * len(self.stages)
+        self._warnings: list[str] = list(facts.pop("warnings", ()))
+        self.cache: Any = None
+        self._cached_ids: Tensor | None = None
+        self._dtype, self._vocab_size, self.device = "", 0, str(input_ids.device)
+        self._began, self._seconds = time.perf_counter(), 0.0
+
+    def observe(self, raw: Tensor, outputs: list[Tensor]) -> None:
+        """Takes a step's raw logits [rows, vocab] in the model's dtype, and the scores after each stage.
+
+        `outputs[0]` are the logits in float32, `outputs[i]` the scores after stage i.
+        """
+        self._dtype, self._vocab_size = str(raw.dtype).removeprefix("torch."), raw.shape[-1]
+        raw = raw.detach().to("cpu", copy=True)
+        on_cpu = [raw if raw.dtype == torch.float32 else raw.to(torch.float32), *(o.cpu() for o in outputs[1:])]
+        self._pending = (raw, on_cpu)
+        wide = next((s for s, o in zip(self.stages, on_cpu[1:], strict=True) if o.dtype == torch.float64), None)
+        if wide and not any("float64" in w for w in self._warnings):
+            self._warnings.append(
+                f"{wide.name} returned float64 scores; the choice was made from those, they are shown as float32"
+            )
+        n_bad = _n_not_a_score(on_cpu[0])
+        if n_bad and not any(w.startswith("the model's logits") for w in self._warnings):
+            self._warnings.append(
+                f"the model's logits hold {n_bad} NaN or infinite values at step {len(self.steps)} (counted from 0); "
+                "generate() goes on all the same, and what it then chooses means nothing (try dtype=float32)"
+            )
+
+    def check_drawable(self, probs: Tensor) -> None:
+        """Refuses to draw from what is no distribution, where torch would fail less clearly.
+
+        Args:
+            probs: [rows or prompts, n].
+
+        Raises:
+            RecordingError: a row has NaN probabilities; says whether the model or a processor is to blame.
+        """
+        if bool(torch.isfinite(probs.sum(-1)).all()):  # one NaN makes its whole row NaN
+            return
+        names = ("the model", *(stage.name for stage in self.stages))
+        reasons = (_why_undrawable(name, s) for name, s in zip(names, self._pending[1], strict=True))
+        culprit = next((reason for reason in reasons if reason), "its probabilities overflow")
+        raise RecordingError(
+            f"step {len(self.steps)} (counted from 0) has no distribution to draw from: {culprit}. "
+            "The steps before are kept"
+        )
+
+    def stops(self, criteria: StoppingCriteriaList, input_ids: Tensor, scores: Any) -> Tensor:
+        """Which rows end here: [rows], bool unless a criterion makes it something else.
+
+        Calls each criterion once, and joins what they return, as `StoppingCriteriaList` does: it may be a tensor of
+        any kind or shape that fits, or one truth value for all rows.
+        """
+        hits = torch.full((input_ids.shape[0],), False, dtype=torch.bool, device=input_ids.device)
+        self._hit_by: list[tuple[str, Tensor]] = []
+        for criterion in criteria:
+            hit = criterion(input_ids, scores)
+            hits = hits | hit
+            ended = _ended(hit, hits.shape).to(hits.device)
+            name = name_of(criterion)
+            self._hit_by.append((STOP_REASONS.get(name, name), ended))
+            if any(criterion is own for own in self._given.stopping_criteria) and not _is_in_config(criterion):
+                self._ended_by_caller |= bool(ended.any())
+        return hits
+
+    def choose(self, tokens: Tensor, ended: Tensor, extra: dict[str, Tensor] | None = None) -> Step:
+        """Completes the step with the token chosen for each row, and returns it.
+
+        Args:
+            tokens: int64 [rows].
+            ended: bool [rows], whether the row had ended before this step.
+            extra: what a mode keeps besides, by name, e.g. `contrastive.score`.
+        """
+        step = self._complete(tuple(tokens.tolist()), tuple(ended.tolist()), extra or {})
+        for reason, hit in self._hit_by:
+            for row in hit.nonzero().flatten().tolist():
+                if self._reasons[row] is None and not step.ended[row]:
+                    self._reasons[row] = reason
+        return step
+
+    @property
+    def hits(self) -> tuple[tuple[str, Tensor], ...]:
+        """What `stops` found last: per criterion its reason, and bool [rows]."""
+        return tuple(self._hit_by)
+
+    def choose_beams(
+        self,
+        beams: BeamStep,
+        can_improve: Tensor | None = None,
+        *,
+        hit_by: Sequence[tuple[str, Tensor]] | None = None,
+        stopped_by: Sequence[str | None] | None = None,
+    ) -> Step:
+        """Completes the step of a beam loop, and returns it.
+
+        Args:
+            beams: its candidates and pools.
+            can_improve: bool [prompts], whether a running beam may still beat the pool.
+            hit_by: why candidates ended, per reason bool [prompts, K], where `stops` was not asked about them.
+            stopped_by: per prompt why its search ended at this step, or None; left out, it is worked out.
+        """
+        self.ledger.add(beams, self._hit_by if hit_by is None else hit_by)
+        here = self.ledger.steps[-1]
+        rows = beams.next_rows.cpu()
+        tokens = here["token"].gather(1, rows).flatten().tolist()
+        parents = here["parent"].gather(1, rows).flatten().tolist()
+        absent = here["fate"].gather(1, rows).flatten() == ABSENT
+        over = ((~beams.searching.cpu()).repeat_interleave(self.ledger.n_beams) | absent).tolist()
+        step = self._complete(tuple(tokens), tuple(over), {}, tuple(parents))
+        if stopped_by is None:
+            stopped_by = self._why_stopped(beams, can_improve)
+        self._reasons = [before or now for before, now in zip(self._reasons, stopped_by, strict=True)]
+        return step
+
+    def _why_stopped(self, beams: BeamStep, can_improve: Tensor) -> list[str | None]:
+        """Per prompt why its search ended at this step, or None."""
+        full, every = beams.pool_done.all(-1).tolist(), beams.ended.all(-1).tolist()
+        out: list[str | None] = []
+        for p, improves in enumerate(can_improve.tolist()):
+            if every[p]:
+                by = [r for r, hit in self._hit_by if hit.view(len(full), -1)[p].all()]
+                out.append(by[0] if by else "all_ended")
+            elif full[p] and self._config.get("early_stopping") is True:
+                out.append("early_stopping")
+            else:
+                out.append(None if improves else "no_improvement")
+        return out
+
+    def _complete(
+        self, tokens: tuple[int, ...], ended: tuple[bool, ...], extra: dict[str, Tensor], parents: tuple[int, ...] = ()
+    ) -> Step:
+        raw, outputs = self._pending
+        arrays = {"logits": raw, **encode_stages(self.stages, outputs)}
+        arrays |= {name: tensor.detach().cpu().contiguous() for name, tensor in extra.items()}
+        for s, kinds in enumerate(arrays["kinds"]):
+            self._acted[s] = self._acted[s] or bool(kinds.any())
+        self.store.append(arrays)
+        step = Step(
+            index=len(self.steps), token_ids=tokens, ended=ended, parents=parents, stages=self.stages,
+            _store=self.store, _ledger=self.ledger,
+        )  # fmt: skip
+        self.steps.append(step)
+        self._pending = None
+        self._seconds = time.perf_counter() - self._began
+        return step
+
+    def keep_cache(self, cache: Any, ids: Tensor) -> None:
+        """Remembers the model's cache and the tokens it holds, [rows, length], for forks; copies nothing."""
+        self.cache, self._cached_ids = cache, ids
+
+    @property
+    def cached_ids(self) -> Tensor | None:
+        """The tokens that `cache` holds, int64 [rows, length], or None without a cache."""
+        return None if self.cache is None else self._cached_ids.cpu()
+
+    def note_stop_strings(self, criteria: StoppingCriteriaList) -> None:
+        """Keeps stop strings that came as a criterion instead of a parameter."""
+        for criterion in criteria:
+            if isinstance(criterion, StopStringCriteria):
+                self._config["stop_strings"] = list(criterion.stop_strings)
+
+    def finish(self, reason: str | None = None) -> None:
+        """Marks the end; rows still open get `reason`: `user` or `error`."""
+        self._reasons = [r or reason for r in self._reasons]
+
+    def trace(self) -> Trace:
+        """The trace of what was recorded so far."""
+        prompt_ids = self._prompt_ids
+        if self.sequences is not None:
+            sequences = self.sequences.cpu()
+        elif self.ledger is not None:  # stopped half-way: generate() has no answer for that
+            sequences = prompt_ids[:: self.ledger.n_beams]
+        else:
+            chosen = torch.tensor([s.token_ids for s in self.steps], dtype=torch.long)
+            sequences = torch.cat([prompt_ids, chosen.reshape(-1, prompt_ids.shape[0]).T], 1)
+        settings: Settings | None = self._facts.get("settings")
+        model = self._model_info()
+        n_prompt = prompt_ids.shape[1]
+        dropped_in = given_in(self._config, self._defaults, n_prompt, model.context_length)
+        given = settings.given() if settings else dropped_in
+        return Trace(
+            steps=tuple(self.steps),
+            stages=self.stages,
+            prompt_ids=prompt_ids,
+            prompt_mask=self._prompt_mask,
+            sequences=sequences,
+            mode=self.mode,
+            generation_config=self._config,
+            model_defaults=self._defaults,
+            model=model,
+            silent=silent_knobs(
+                given, self.mode, self.stages, self._acted if self.steps else None, self._config, self._defaults
+            ),
+            warnings=tuple(self._warnings) + self._lost(),
+            stop_reasons=tuple(r or "running" for r in self._reasons),
+            seconds=self._seconds,
+            prefill="shared" if self.share_prefill else self._facts.get("prefill", "plain"),
+            store=self.store,
+            ledger=self.ledger,
+            from_caller=self._from_caller(),
+            **{name: fact for name, fact in self._facts.items() if name != "prefill"},
+        )
+
+    def _from_caller(self) -> tuple[str, ...]:
+        """What of the caller's own shaped the run: a processor that never changed a score did not."""
+        prefix = PrefixConstrainedLogitsProcessor.__name__  # of prefix_allowed_tokens_fn, among the inputs
+        acted = any(s.own and s.name != prefix and did for s, did in zip(self.stages, self._acted, strict=True))
+        processors = ("logits_processor",) if acted else ()
+        criteria = ("stopping_criteria",) if self._ended_by_caller else ()
+        return (*processors, *criteria, *self._inputs)
+
+    def _lost(self) -> tuple[str, ...]:
+        if self.store.lost_from is None:
+            return ()
+        return (
+            f"the temporary file could not be written ({self.store.lost_because}): from step {self.store.lost_from} "
+            f"on only the chosen tokens were kept; {REMEDY}",
+        )
+
+    def _model_info(self) -> ModelInfo:
+        model = self._model
+        text_config = model.config.get_text_config()
+        return ModelInfo(
+            **{"name": type(model).__name__, "source": "caller", **self._identity},
+            class_name=type(model).__name__,
+            dtype=self._dtype or str(model.dtype).removeprefix("torch."),
+            device=self.device,
+            vocab_size=self._vocab_size or text_config.vocab_size,
+            n_parameters=sum(p.numel() for p in model.parameters()),
+            context_length=getattr(text_config, "max_position_embeddings", None),
+            is_encoder_decoder=bool(model.config.is_encoder_decoder),
+            transformers_version=transformers.__version__,
+            torch_version=torch.__version__,
+            arithmetic=arithmetic_of(self.device),
+        )
+
+
+def in_trace(facts: dict[str, Any]) -> set[str]:
+    """Inputs of `generate()` that were not the caller's: the trace says what they were made of."""
+    settings = facts.get("settings")
+    guided = settings is not None and settings.negative_prompt
+    negative = {"negative_prompt_ids", "negative_prompt_attention_mask"} if guided else set()
+    return negative | ({"past_key_values"} if facts.get("prefill") == "reused" else set())
+
+
+def inputs_beyond_trace(mask: Tensor, model_kwargs: dict[str, Any], given: Set[str]) -> tuple[str, ...]:
+    """Those of the caller's inputs that a second run needs, too: not what `generate()` would have taken anyway.
+
+    Args:
+        mask: int64 [rows, prompt_length], as `Trace.prompt_mask`.
+    """
+    names = set(given)
+    positions, cache = model_kwargs.get("position_ids"), model_kwargs.get("past_key_values")
+    if "position_ids" in names and positions is not None:
+        usual = (mask.cumsum(-1) - 1).masked_fill(mask == 0, 0)  # as generate() counts them
+        if positions.shape[-1] == usual.shape[-1] and bool((positions.cpu() == usual).all()):
+            names.remove("position_ids")
+    if "past_key_values" in names and type(cache) is DynamicCache and cache.get_seq_length() == 0:
+        names.remove("past_key_values")
+    return tuple(sorted(names))
+
+
+def _ended(hit: Any, shape: torch.Size) -> Tensor:
+    """What a criterion returned as bool [rows]: whole numbers count by their last bit, as in `generate()`."""
+    hit = torch.as_tensor(hit)
+    odd = hit if hit.dtype == torch.bool else (hit.to(torch.long) & 1).bool()
+    return odd.expand(shape).clone()
+
+
+def _is_in_config(criterion: Any) -> bool:
+    """Whether the recorded parameters hold it: stop strings are kept among them, however they came."""
+    return isinstance(criterion, StopStringCriteria)
+
+
+def _n_not_a_score(logits: Tensor) -> int:
+    """How many values are NaN or plus infinity; in numpy, as this runs at every step."""
+    values = logits.numpy()
+    finite = np.isfinite(values)
+    return 0 if finite.all() else int(np.count_nonzero(~finite & (values != -np.inf)))
+
+
+def _why_undrawable(name: str, scores: Tensor) -> str | None:
+    """What is wrong with scores [rows, vocab] that cannot be drawn from, if it is wrong here already."""
+    n_bad = _n_not_a_score(scores)
+    if n_bad and name == "the model":
+        return f"{n_bad} of {scores.numel()} of the model's logits are NaN or infinite; try dtype=float32"
+    if n_bad:
+        return f"{name} made scores NaN or infinite; choose a less extreme value for it"
+    if bool((scores == -torch.inf).all(-1).any()):
+        return f"{name} removed the last token that was left; loosen it or what came before"
+    return None

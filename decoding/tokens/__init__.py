@@ -1,0 +1,1 @@
+"""Tokens as text and bytes, without a tokenizer at hand."""
