@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from app.text import Text
 from decoding.errors import PromptError, SettingError
 from decoding.parameters.knobs import KNOBS, Knob
 from decoding.parameters.settings import Settings
+
+from .text import Text
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace

@@ -41,13 +41,13 @@ Writer = Callable[["Trace", TextIO, Choices], None]
 
 
 def _json(trace: Trace, file: TextIO, choices: Choices) -> None:
-    from app.export.trace_json import write_json
+    from .export.trace_json import write_json
 
     write_json(trace, file, n_head=choices.n_head)
 
 
 def _csv(trace: Trace, file: TextIO, choices: Choices) -> None:
-    from app.export import trace_csv
+    from .export import trace_csv
 
     table = choices.table or ("steps" if trace.ledger is None else "ledger")
     if table == "tokens":
@@ -63,13 +63,13 @@ def _graphml(trace: Trace, file: TextIO, choices: Choices) -> None:
 
 
 def _py(trace: Trace, file: TextIO, choices: Choices) -> None:
-    from app.export.snippet import snippet_of
+    from .export.snippet import snippet_of
 
     file.write(snippet_of(trace, choices.style))
 
 
 def _html(trace: Trace, file: TextIO, choices: Choices) -> None:
-    from app.standalone.page import standalone_html
+    from .standalone.page import standalone_html
 
     file.write(standalone_html(trace, choices.lang))
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from app.text import Text
     from decoding.recorded.run import Trace
     from decoding.strategies.kept_cache import KeptCache
+
+    from .text import Text
 
 __all__ = ["LONGEST_NAME", "MOST_BYTES", "MOST_RUNS", "Run", "Runs"]
 

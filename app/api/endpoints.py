@@ -15,21 +15,6 @@ from typing import Any
 
 import gradio as gr
 
-from app.api.kept_runs import KeptRun, KeptRuns
-from app.export.trace_json import candidate_json, row_json, run_json
-from app.form import LONGEST_PROMPT, check_stops
-from app.lab import in_words
-from app.runs import Runs
-from app.serving.decoder import Decoder
-from app.serving.limits import PUBLIC
-from app.serving.model_shelf import ModelShelf
-from app.session.whatif import acting_settings, with_ids
-from app.text import Text
-from app.views.float32 import float32
-from app.views.look import Look
-from app.views.step_head import is_open
-from app.views.token_row import measures_of
-from app.views.token_text import token_text
 from decoding.errors import DecodingError, NotRecordedError, PromptError, SettingError
 from decoding.models.load import LanguageModel
 from decoding.parameters.settings import Settings
@@ -38,6 +23,22 @@ from decoding.recorded.ledger import Hypothesis
 from decoding.recorded.run import Step, Trace
 from decoding.whatif.beam_replay import Replay
 from decoding.whatif.whatif import WhatIf
+
+from ..export.trace_json import candidate_json, row_json, run_json
+from ..form import LONGEST_PROMPT, check_stops
+from ..lab import in_words
+from ..runs import Runs
+from ..serving.decoder import Decoder
+from ..serving.limits import PUBLIC
+from ..serving.model_shelf import ModelShelf
+from ..session.whatif import acting_settings, with_ids
+from ..text import Text
+from ..views.float32 import float32
+from ..views.look import Look
+from ..views.step_head import is_open
+from ..views.token_row import measures_of
+from ..views.token_text import token_text
+from .kept_runs import KeptRun, KeptRuns
 
 __all__ = ["Api", "add_api"]
 

@@ -99,7 +99,7 @@ def _add_record(commands: Any, with_knobs: bool) -> None:
     record.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to save the trace")
     _add_model_options(record, default=DEFAULT_MODEL)
     if with_knobs:
-        from app.cli.knob_options import add_knob_options
+        from .knob_options import add_knob_options
 
         add_knob_options(record)
     record.set_defaults(command=_record)
@@ -172,7 +172,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     _check_port(arguments.host, arguments.port)
     # A million objects come to stay with these imports; looking through them for garbage takes a second.
     gc.disable()
-    from app.page.layout import launch
+    from ..page.layout import launch
 
     gc.freeze()
     gc.enable()
@@ -224,8 +224,9 @@ def _has_desktop() -> bool:
 
 
 def _record(arguments: argparse.Namespace) -> int:
-    from app.cli.knob_options import given_knobs
     from decoding import DecodingError, Recorder, Settings
+
+    from .knob_options import given_knobs
 
     prompt = _prompt(arguments)
     settings = Settings(**given_knobs(arguments))
@@ -336,7 +337,7 @@ WHOSE = {
 
 
 def _summary(trace: Trace, path: Path | None) -> str:
-    from app.views.acting import acting_rows
+    from ..views.acting import acting_rows
 
     stages = " > ".join(stage.name for stage in trace.stages) or "none"
     whose: dict[str, list[str]] = {}
@@ -394,8 +395,9 @@ def _same_kind_of_device(device: str) -> str | None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from app.formats import Choices, export, writer_of
     from decoding import DecodingError, load_trace
+
+    from ..formats import Choices, export, writer_of
 
     _check_output(arguments.output)
     writer_of(arguments.output)

@@ -8,18 +8,18 @@ JavaScript.
 
 from __future__ import annotations
 
-from app.components.beam_step import BeamStep
-from app.components.beam_tree import BeamTree
-from app.components.chart import Chart
-from app.components.draft import Draft
-from app.components.forks import ForkPanel, RunList
-from app.components.gallery import Gallery
-from app.components.knob_panel import KnobPanel
-from app.components.lab import Lab
-from app.components.panels import Facts, Header, Message, Notes, Status, Verdict
-from app.components.share import Share
-from app.components.token_row import TokenRow
-from app.components.whatif import WhatIfPanel
+from .beam_step import BeamStep
+from .beam_tree import BeamTree
+from .chart import Chart
+from .draft import Draft
+from .forks import ForkPanel, RunList
+from .gallery import Gallery
+from .knob_panel import KnobPanel
+from .lab import Lab
+from .panels import Facts, Header, Message, Notes, Status, Verdict
+from .share import Share
+from .token_row import TokenRow
+from .whatif import WhatIfPanel
 
 __all__ = [
     "BeamStep", "BeamTree", "Chart", "Draft", "Facts", "ForkPanel", "Gallery", "Header", "KnobPanel", "Lab", "Message",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.components.drawn import Drawn, plotly_js
+from .drawn import Drawn, plotly_js
 
 __all__ = ["BeamTree"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.components.drawn import Drawn, plotly_js
+from .drawn import Drawn, plotly_js
 
 __all__ = ["Chart"]
 

@@ -12,7 +12,7 @@ import plotly
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from app.assets import assets_dir
+from ..assets import assets_dir
 
 __all__ = ["Drawn", "file_url", "plotly_js", "static_routes"]
 

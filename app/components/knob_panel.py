@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.components.drawn import Drawn
+from .drawn import Drawn
 
 __all__ = ["KnobPanel"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.components.drawn import Drawn
+from .drawn import Drawn
 
 __all__ = ["TokenRow"]
 

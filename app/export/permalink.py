@@ -43,11 +43,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from app.export.broken_json import read_json
-from app.form import LONGEST_PROMPT, MODES_SHOWN, form_of, modes_of, read_value
-from app.text import LANGUAGES, Text
 from decoding.errors import DecodingError, SettingError, shown
 from decoding.parameters.knobs import KNOBS
+
+from ..form import LONGEST_PROMPT, MODES_SHOWN, form_of, modes_of, read_value
+from ..text import LANGUAGES, Text
+from .broken_json import read_json
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace
@@ -125,8 +126,9 @@ def configuration_of(trace: Trace, *, row: int = 0, step: int | None = None, ran
 
     A fork goes on from its prefix, a drop-in recording from what only its caller knows: these are not in a link.
     """
-    from app.sheets.frame import ask_of
     from decoding.parameters.settings import Settings
+
+    from ..sheets.frame import ask_of
 
     form = json.loads(form_of(trace.settings or Settings(), trace))
     model = trace.model.name if trace.model.source in ("package", "hub") else ""

@@ -14,9 +14,10 @@ import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from app.export.recipe import Recipe, recipe_of
 from decoding.errors import shown
 from decoding.models.load import HUB_ID_OF_DEFAULT
+
+from .recipe import Recipe, recipe_of
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace

@@ -11,16 +11,18 @@ import csv
 import math
 from typing import TYPE_CHECKING, Any, TextIO
 
-from app.views.float32 import float32
-from app.views.stage_names import stage_label
-from app.views.step_head import is_open, step_head
-from app.views.token_text import completed_at, token_text
 from decoding.errors import NotRecordedError
 
+from ..views.float32 import float32
+from ..views.stage_names import stage_label
+from ..views.step_head import is_open, step_head
+from ..views.token_text import completed_at, token_text
+
 if TYPE_CHECKING:
-    from app.views.step_head import HeadToken, StepHead
     from decoding.recorded.ledger import Candidate
     from decoding.recorded.run import Trace
+
+    from ..views.step_head import HeadToken, StepHead
 
 __all__ = ["write_ledger_csv", "write_steps_csv", "write_tokens_csv"]
 

@@ -15,10 +15,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
-from app.views.float32 import float32
-from app.views.step_head import HeadToken, StepHead, chosen_tokens, is_open, step_head
-from app.views.token_text import completed, token_text
 from decoding.errors import NotRecordedError
+
+from ..views.float32 import float32
+from ..views.step_head import HeadToken, StepHead, chosen_tokens, is_open, step_head
+from ..views.token_text import completed, token_text
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.figures.escape import escaped
-from app.figures.layout import Figure, Trace, axis, bar, base_layout, scatter, words
-from app.palette import LIGHT
-from app.text import Text
-from app.views.contrastive import ContrastiveRow, ContrastiveView
-from app.views.numbers import percent
+from ..palette import LIGHT
+from ..text import Text
+from ..views.contrastive import ContrastiveRow, ContrastiveView
+from ..views.numbers import percent
+from .escape import escaped
+from .layout import Figure, Trace, axis, bar, base_layout, scatter, words
 
 __all__ = ["contrastive_figure"]
 

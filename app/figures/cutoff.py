@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from app.figures.escape import escaped
-from app.figures.layout import Figure, Trace, axis, bar, base_layout, scatter, words
-from app.palette import LIGHT, rule_colour
-from app.text import Text
-from app.views.cutoff import CutoffRow, CutoffView
-from app.views.numbers import nats, percent
+from ..palette import LIGHT, rule_colour
+from ..text import Text
+from ..views.cutoff import CutoffRow, CutoffView
+from ..views.numbers import nats, percent
+from .escape import escaped
+from .layout import Figure, Trace, axis, bar, base_layout, scatter, words
 
 __all__ = ["cutoff_figure"]
 

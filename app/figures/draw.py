@@ -6,12 +6,12 @@ spans what at least 95% of such rounds give.
 
 from __future__ import annotations
 
-from app.figures.escape import escaped
-from app.figures.layout import Figure, Trace, axis, bar, base_layout, scatter, words
-from app.palette import LIGHT
-from app.text import Text
-from app.views.draw import DrawRow, DrawView, TokenCount
-from app.views.numbers import percent
+from ..palette import LIGHT
+from ..text import Text
+from ..views.draw import DrawRow, DrawView, TokenCount
+from ..views.numbers import percent
+from .escape import escaped
+from .layout import Figure, Trace, axis, bar, base_layout, scatter, words
 
 __all__ = ["draw_figure", "draw_height"]
 

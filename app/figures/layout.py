@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.io
 
-from app.palette import FONT, LIGHT
+from ..palette import FONT, LIGHT
 
 __all__ = ["Figure", "Trace", "axis", "bar", "base_layout", "figure_json", "scatter", "words"]
 

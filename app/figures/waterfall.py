@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.figures.escape import escaped
-from app.figures.layout import Figure, Trace, bar, base_layout, words
-from app.palette import LIGHT, stage_colour
-from app.text import Text
-from app.views.numbers import margin_text, nats, percent
-from app.views.waterfall import TokenLine, Waterfall
+from ..palette import LIGHT, stage_colour
+from ..text import Text
+from ..views.numbers import margin_text, nats, percent
+from ..views.waterfall import TokenLine, Waterfall
+from .escape import escaped
+from .layout import Figure, Trace, bar, base_layout, words
 
 __all__ = ["Columns", "columns_of", "minimal_width", "waterfall_figure"]
 

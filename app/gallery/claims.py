@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from app.views.numbers import percent
-from app.views.token_text import shown, token_text
 from decoding.errors import DecodingError
 from decoding.parameters.settings import Settings
 from decoding.reading import stats
 from decoding.reading.engine_orders import LLAMA_CPP, TRANSFORMERS, run_orders, sampler_places
 
+from ..views.numbers import percent
+from ..views.token_text import shown, token_text
+
 if TYPE_CHECKING:
-    from app.gallery.items import GalleryItem
     from decoding.recorded.ledger import Candidate
     from decoding.recorded.run import Step, Trace
+
+    from .items import GalleryItem
 
 __all__ = ["CLAIMS", "NotShownError", "claims_of"]
 
@@ -262,7 +264,7 @@ def _diverse_groups(item: GalleryItem, trace: Trace, others: Open) -> Facts:
 
 
 def _item(name: str) -> GalleryItem:
-    from app.gallery.items import gallery_item
+    from .items import gallery_item
 
     return gallery_item(name)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from app.assets import assets_dir
 from decoding.files.trace_file import load_trace
 from decoding.recorded.run import Trace
+
+from ..assets import assets_dir
 
 __all__ = ["example_trace"]
 

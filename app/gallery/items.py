@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from app.assets import assets_dir
-from app.text import Sentence, Text
 from decoding.files.trace_file import load_trace
 from decoding.parameters.settings import Settings
 from decoding.recorded.run import Trace
+
+from ..assets import assets_dir
+from ..text import Sentence, Text
 
 __all__ = ["GALLERY", "GalleryItem", "gallery_item", "gallery_looks", "gallery_title", "gallery_trace"]
 

@@ -14,15 +14,16 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from app.gallery.claims import NotShownError, claims_of
-from app.gallery.items import FACTS, GALLERY, GalleryItem, gallery_title, gallery_trace
-from app.text import Text
 from decoding.errors import TraceFileError
 from decoding.files.compact import compact
 from decoding.files.trace_file import load_trace
 from decoding.models.load import LanguageModel, load_model
 from decoding.record import record
 from decoding.recorded.run import Trace
+
+from ..text import Text
+from .claims import NotShownError, claims_of
+from .items import FACTS, GALLERY, GalleryItem, gallery_title, gallery_trace
 
 __all__ = ["LARGEST", "main", "record_item"]
 

@@ -10,28 +10,29 @@ from typing import Any
 
 import gradio as gr
 
-from app.components import ForkPanel, Gallery, Lab, Message, Notes, Share, Status, Verdict, WhatIfPanel
-from app.form import prompt_of, settings_of
-from app.handlers.live_beams import LiveBeams
-from app.handlers.live_tokens import LiveRow
-from app.handlers.updates import field, run_in_view
-from app.handlers.whatif import Trying
-from app.runs import Run
-from app.serving.decoder import Decoder
-from app.serving.model_shelf import ModelShelf, ModelState
-from app.session.at import At
-from app.session.drafts import form_as_typed
-from app.session.session import Session
-from app.session.whatif import Trial
-from app.sheets.frame import message_json, model_status, running_status, waiting_status
-from app.sheets.share import share_json
-from app.sheets.verdict import busy_json, verdict_json
 from decoding.errors import DecodingError, NotRecordedError, PromptError
 from decoding.models.load import LanguageModel
 from decoding.parameters.acting import model_defaults
 from decoding.parameters.settings import Settings
 from decoding.recorded.run import Step, Trace
 from decoding.recorder import Recorder
+
+from ..components import ForkPanel, Gallery, Lab, Message, Notes, Share, Status, Verdict, WhatIfPanel
+from ..form import prompt_of, settings_of
+from ..runs import Run
+from ..serving.decoder import Decoder
+from ..serving.model_shelf import ModelShelf, ModelState
+from ..session.at import At
+from ..session.drafts import form_as_typed
+from ..session.session import Session
+from ..session.whatif import Trial
+from ..sheets.frame import message_json, model_status, running_status, waiting_status
+from ..sheets.share import share_json
+from ..sheets.verdict import busy_json, verdict_json
+from .live_beams import LiveBeams
+from .live_tokens import LiveRow
+from .updates import field, run_in_view
+from .whatif import Trying
 
 __all__ = ["Running", "model_name_of"]
 

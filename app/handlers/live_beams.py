@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from app.components import BeamStep, BeamTree, Chart, Facts
-from app.session.session import Session
 from decoding.recorded.run import Step, Trace
+
+from ..components import BeamStep, BeamTree, Chart, Facts
+from ..session.session import Session
 
 __all__ = ["LiveBeams"]
 

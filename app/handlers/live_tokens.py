@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from app.components import BeamStep, BeamTree, Chart, Facts, TokenRow
-from app.session.session import Session
-from app.views.token_row import TokenMeasures, measures_of, row_view, token_cells
-from app.views.token_text import LONGEST_CHARACTER
 from decoding.recorded.run import Step, Trace
 
+from ..components import BeamStep, BeamTree, Chart, Facts, TokenRow
+from ..session.session import Session
+from ..views.token_row import TokenMeasures, measures_of, row_view, token_cells
+from ..views.token_text import LONGEST_CHARACTER
+
 if TYPE_CHECKING:
-    from app.session.at import At
+    from ..session.at import At
 
 __all__ = ["LiveRow"]
 

@@ -7,17 +7,18 @@ from typing import Any
 
 import gradio as gr
 
-from app.components import BeamStep, BeamTree, Chart, Draft, ForkPanel, Header, KnobPanel, Lab, Message, Status
-from app.handlers.decoding import model_name_of
-from app.handlers.runs import Choosing
-from app.handlers.updates import field, is_about_the_run_in_view
-from app.handlers.whatif import answer_of
-from app.session.at import At
-from app.session.session import Session
-from app.sheets.draft import draft_json
-from app.sheets.frame import header_json, knobs_json, message_json, model_status
-from app.text import Text, language_of
 from decoding.errors import DecodingError
+
+from ..components import BeamStep, BeamTree, Chart, Draft, ForkPanel, Header, KnobPanel, Lab, Message, Status
+from ..session.at import At
+from ..session.session import Session
+from ..sheets.draft import draft_json
+from ..sheets.frame import header_json, knobs_json, message_json, model_status
+from ..text import Text, language_of
+from .decoding import model_name_of
+from .runs import Choosing
+from .updates import field, is_about_the_run_in_view
+from .whatif import answer_of
 
 __all__ = ["Handlers"]
 

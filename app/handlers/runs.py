@@ -6,13 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from app.components import Draft, KnobPanel, Lab, Message, RunList
-from app.handlers.decoding import Running
-from app.handlers.updates import field
-from app.session.drafts import Asked, asked_of
-from app.session.session import Session
-from app.sheets.draft import draft_json
-from app.sheets.frame import message_json
+from ..components import Draft, KnobPanel, Lab, Message, RunList
+from ..session.drafts import Asked, asked_of
+from ..session.session import Session
+from ..sheets.draft import draft_json
+from ..sheets.frame import message_json
+from .decoding import Running
+from .updates import field
 
 __all__ = ["Choosing"]
 

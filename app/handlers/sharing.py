@@ -11,22 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from app.components import Message
-from app.export.permalink import Configuration, decode
-from app.formats import Choices, export
-from app.gallery.items import GALLERY, gallery_item, gallery_trace
-from app.handlers.updates import field, is_about_the_run_in_view
-from app.session.drafts import Asked
-from app.session.session import Session
-from app.sheets.frame import message_json
-from app.sheets.share import KINDS
 from decoding.errors import DecodingError, TraceFileError
 from decoding.files.trace_file import load_trace
 
+from ..components import Message
+from ..export.permalink import Configuration, decode
+from ..formats import Choices, export
+from ..gallery.items import GALLERY, gallery_item, gallery_trace
+from ..session.drafts import Asked
+from ..session.session import Session
+from ..sheets.frame import message_json
+from ..sheets.share import KINDS
+from .updates import field, is_about_the_run_in_view
+
 if TYPE_CHECKING:
-    from app.handlers.looking import Handlers
-    from app.serving.passing_files import PassingFiles
     from decoding.recorded.run import Trace
+
+    from ..serving.passing_files import PassingFiles
+    from .looking import Handlers
 
 __all__ = ["LARGEST_FILE", "Sharing", "space_address"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.components import (
+from ..components import (
     BeamStep,
     BeamTree,
     Chart,
@@ -20,8 +20,8 @@ from app.components import (
     Verdict,
     WhatIfPanel,
 )
-from app.session.at import At
-from app.session.session import Session
+from ..session.at import At
+from ..session.session import Session
 
 __all__ = ["field", "is_about_the_run_in_view", "run_in_view"]
 

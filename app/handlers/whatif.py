@@ -6,13 +6,14 @@ from typing import Any
 
 import gradio as gr
 
-from app.components import Chart, Lab, Message, WhatIfPanel
-from app.handlers.updates import field, is_about_the_run_in_view
-from app.runs import Run
-from app.serving.model_shelf import ModelShelf
-from app.session.session import Session
-from app.sheets.frame import message_json
 from decoding.errors import DecodingError
+
+from ..components import Chart, Lab, Message, WhatIfPanel
+from ..runs import Run
+from ..serving.model_shelf import ModelShelf
+from ..session.session import Session
+from ..sheets.frame import message_json
+from .updates import field, is_about_the_run_in_view
 
 __all__ = ["Trying", "answer_of"]
 

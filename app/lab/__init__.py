@@ -6,7 +6,7 @@ what the visitor asked for in the tab (`{}` at first): event data, which may be 
 
 from __future__ import annotations
 
-from app.lab.window import LabWindow
-from app.views.look import Look
+from ..views.look import Look
+from .window import LabWindow
 
 __all__ = ["LabWindow", "Look"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.export.snippet import doubts, snippet_of
-from app.formats import STYLES
-from app.text import Text
-from app.views.look import Look
 from decoding.errors import DecodingError
+
+from ..export.snippet import doubts, snippet_of
+from ..formats import STYLES
+from ..text import Text
+from ..views.look import Look
 
 __all__ = ["sheet"]
 

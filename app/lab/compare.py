@@ -6,15 +6,16 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.runs import MOST_RUNS, Run, Runs
-from app.sheets.forks import run_detail, run_label
-from app.text import Sentence, Text
-from app.views.compare import Cell, Comparison, Side, Taken, compare_view, n_rows, side_of
-from app.views.look import Look
-from app.views.numbers import decimal, nats, percent
-from app.views.run_differences import Difference, Given
-from app.views.runs import RunLine, run_lines
 from decoding.reading.run_statistics import RunStatistics
+
+from ..runs import MOST_RUNS, Run, Runs
+from ..sheets.forks import run_detail, run_label
+from ..text import Sentence, Text
+from ..views.compare import Cell, Comparison, Side, Taken, compare_view, n_rows, side_of
+from ..views.look import Look
+from ..views.numbers import decimal, nats, percent
+from ..views.run_differences import Difference, Given
+from ..views.runs import RunLine, run_lines
 
 __all__ = ["sheet"]
 

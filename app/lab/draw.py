@@ -10,15 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from app.figures.draw import draw_figure, draw_height
-from app.figures.layout import figure_json
-from app.text import Text
-from app.views.draw import DrawRow, DrawView, draw_view
-from app.views.look import Look
-from app.views.numbers import percent
 from decoding.reading import stats
 from decoding.reading.draws import draw
 from decoding.recorded.stages import LOG_SOFTMAX
+
+from ..figures.draw import draw_figure, draw_height
+from ..figures.layout import figure_json
+from ..text import Text
+from ..views.draw import DrawRow, DrawView, draw_view
+from ..views.look import Look
+from ..views.numbers import percent
 
 __all__ = ["sheet"]
 

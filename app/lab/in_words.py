@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.palette import colour_name
-from app.sheets.beam_step import n_places, node_reading
-from app.text import Sentence, Text
-from app.views.in_words import FORCED, SURE, Closeness, Cut, Share, StageReading, StepReading, Why, step_reading
-from app.views.look import Look
-from app.views.numbers import decimal, nats, percent, setting
 from decoding.reading.cutoffs import RULES
+
+from ..palette import colour_name
+from ..sheets.beam_step import n_places, node_reading
+from ..text import Sentence, Text
+from ..views.in_words import FORCED, SURE, Closeness, Cut, Share, StageReading, StepReading, Why, step_reading
+from ..views.look import Look
+from ..views.numbers import decimal, nats, percent, setting
 
 __all__ = ["sheet"]
 

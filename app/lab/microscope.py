@@ -9,16 +9,17 @@ from typing import Any
 import torch
 import transformers
 
-from app.palette import colour_name
-from app.text import Sentence, Text
-from app.views.look import Look
-from app.views.microscope import CellView, ColumnView, LineView, OpView, columns, op_view
-from app.views.numbers import entry
-from app.views.stage_names import stage_label
-from app.views.token_text import token_text
 from decoding.microscope import FOLLOWS, Account, account_of, doc_url
 from decoding.parameters.knobs import BEAM_MODES
 from decoding.recorded.stages import LOG_SOFTMAX, Stage
+
+from ..palette import colour_name
+from ..text import Sentence, Text
+from ..views.look import Look
+from ..views.microscope import CellView, ColumnView, LineView, OpView, columns, op_view
+from ..views.numbers import entry
+from ..views.stage_names import stage_label
+from ..views.token_text import token_text
 
 __all__ = ["sheet"]
 

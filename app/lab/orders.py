@@ -7,12 +7,6 @@ from typing import Any
 
 from torch import Tensor
 
-from app.palette import colour_name
-from app.text import Sentence, Text
-from app.views.look import Look
-from app.views.numbers import margin_text, percent
-from app.views.orders import Chip, FateCell, FateGroup, Lane, OrdersView, Reason, orders_view
-from app.views.stage_names import stage_label
 from decoding.reading.engine_orders import (
     LLAMA_CPP,
     TRANSFORMERS,
@@ -23,6 +17,13 @@ from decoding.reading.engine_orders import (
     sampler_places,
 )
 from decoding.recorded.stages import Stage
+
+from ..palette import colour_name
+from ..text import Sentence, Text
+from ..views.look import Look
+from ..views.numbers import margin_text, percent
+from ..views.orders import Chip, FateCell, FateGroup, Lane, OrdersView, Reason, orders_view
+from ..views.stage_names import stage_label
 
 __all__ = ["sheet"]
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.lab import code, compare, draw, in_words, microscope, orders
-from app.text import Text
-from app.views.look import Look
+from ..text import Text
+from ..views.look import Look
+from . import code, compare, draw, in_words, microscope, orders
 
 __all__ = ["TABS", "LabWindow"]
 

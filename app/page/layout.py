@@ -6,9 +6,11 @@ from pathlib import Path
 
 import gradio as gr
 
-from app.api.endpoints import add_api
-from app.assets import assets_dir
-from app.components import (
+from decoding.files.trace_file import load_trace
+
+from ..api.endpoints import add_api
+from ..assets import assets_dir
+from ..components import (
     BeamStep,
     BeamTree,
     Chart,
@@ -28,21 +30,20 @@ from app.components import (
     Verdict,
     WhatIfPanel,
 )
-from app.components.drawn import file_url, static_routes
-from app.form import LONGEST_PROMPT
-from app.gallery.first_page import example_trace
-from app.handlers.looking import Handlers
-from app.handlers.sharing import Sharing, space_address
-from app.page.wiring import wire
-from app.palette import palette_css, palette_script, theme
-from app.serving.model_shelf import ModelShelf
-from app.serving.passing_files import passing_files
-from app.serving.tidying import Tidying, end_in_order
-from app.session.session import Session
-from app.sheets.frame import ask_of, header_json, knobs_json, model_status
-from app.sheets.gallery import gallery_json
-from app.text import Text
-from decoding.files.trace_file import load_trace
+from ..components.drawn import file_url, static_routes
+from ..form import LONGEST_PROMPT
+from ..gallery.first_page import example_trace
+from ..handlers.looking import Handlers
+from ..handlers.sharing import Sharing, space_address
+from ..palette import palette_css, palette_script, theme
+from ..serving.model_shelf import ModelShelf
+from ..serving.passing_files import passing_files
+from ..serving.tidying import Tidying, end_in_order
+from ..session.session import Session
+from ..sheets.frame import ask_of, header_json, knobs_json, model_status
+from ..sheets.gallery import gallery_json
+from ..text import Text
+from .wiring import wire
 
 __all__ = ["build", "launch"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gradio as gr
 
-from app.handlers.looking import Handlers
-from app.handlers.sharing import Sharing
+from ..handlers.looking import Handlers
+from ..handlers.sharing import Sharing
 
 __all__ = ["wire"]
 

@@ -6,18 +6,20 @@ import os
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from app.serving import limits
 from decoding.models.prompts import encode_prompt
 from decoding.parameters.acting import model_defaults
 
+from . import limits
+
 if TYPE_CHECKING:
-    from app.serving.limits import Limits
     from decoding.models.load import LanguageModel
     from decoding.models.prompts import Prompt
     from decoding.parameters.settings import Settings
     from decoding.recorded.run import Step, Trace
     from decoding.recorder import Recorder
     from decoding.verify import Verification
+
+    from .limits import Limits
 
 __all__ = ["Decoder", "load_model", "on_zero_gpu"]
 
@@ -28,8 +30,8 @@ def on_zero_gpu() -> bool:
 
 
 if on_zero_gpu():
-    from app.serving.zero_gpu import Recorder as _Recorder
-    from app.serving.zero_gpu import load_model, stream, stream_fork, verify
+    from .zero_gpu import Recorder as _Recorder
+    from .zero_gpu import load_model, stream, stream_fork, verify
 else:
     from decoding.fork import stream_fork
     from decoding.models.load import load_model

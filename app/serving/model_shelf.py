@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
-from app.serving import limits
-from app.serving.decoder import load_model
 from decoding.errors import DecodingError, ModelError
 from decoding.models.load import LanguageModel
+
+from . import limits
+from .decoder import load_model
 
 __all__ = ["ModelShelf", "ModelState"]
 

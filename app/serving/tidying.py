@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import gradio as gr
 
-    from app.serving.passing_files import PassingFiles
+    from .passing_files import PassingFiles
 
 __all__ = ["Tidying", "end_in_order"]
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from app.sheets.beam_step import step_json, words_json
-from app.sheets.beam_tree import tree_json
-from app.views.beam_reading import BeamReading, beam_reading
-from app.views.beam_tree import BeamTree, beam_tree
-from app.views.hypothesis_sum import HypothesisSum, hypothesis_sums
+from ..sheets.beam_step import step_json, words_json
+from ..sheets.beam_tree import tree_json
+from ..views.beam_reading import BeamReading, beam_reading
+from ..views.beam_tree import BeamTree, beam_tree
+from ..views.hypothesis_sum import HypothesisSum, hypothesis_sums
 
 if TYPE_CHECKING:
-    from app.text import Text
     from decoding.recorded.ledger import Candidate
     from decoding.recorded.run import Trace
+
+    from ..text import Text
 
 __all__ = ["BeamWindow"]
 

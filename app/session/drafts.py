@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.form import MODES_SHOWN
-from app.session.whatif import Trial
-from app.sheets.frame import ask_of
+from ..form import MODES_SHOWN
+from ..sheets.frame import ask_of
+from .whatif import Trial
 
 if TYPE_CHECKING:
-    from app.runs import Run
+    from ..runs import Run
 
 __all__ = ["Asked", "Drafts", "asked_of", "form_as_typed"]
 

@@ -9,35 +9,36 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from app.lab import LabWindow, Look
-from app.runs import Run, Runs
-from app.session.at import At
-from app.session.beam_window import BeamWindow
-from app.session.drafts import Asked, Drafts, asked_of
-from app.session.event_order import Turns
-from app.session.whatif import NOT_SCORES, ROWS_ONLY, Trial
-from app.sheets.contrastive import contrastive_sheet
-from app.sheets.cutoff import cutoff_sheet
-from app.sheets.forks import fork_json, runs_json
-from app.sheets.gallery import gallery_json
-from app.sheets.token_row import cell_words, prompt_words, source_words
-from app.sheets.waterfall import waterfall_sheet
-from app.sheets.whatif import answer_json, frame_json, scores_json
-from app.text import Text
-from app.views.contrastive import contrastive_view
-from app.views.cutoff import cutoff_view
-from app.views.facts import facts_rows, notes_sections
-from app.views.runs import run_lines
-from app.views.token_row import RowView, TokenCell, TokenMeasures, measures_of, row_view
-from app.views.waterfall import Waterfall, waterfall_view
-from app.views.whatif import SortedScores, replay_view, row_marks, sorted_scores, step_answer
 from decoding.parameters.settings import Settings
 from decoding.recorded.run import Trace
 from decoding.strategies.kept_cache import KeptCache
 from decoding.whatif.processors import effective_config
 
+from ..lab import LabWindow, Look
+from ..runs import Run, Runs
+from ..sheets.contrastive import contrastive_sheet
+from ..sheets.cutoff import cutoff_sheet
+from ..sheets.forks import fork_json, runs_json
+from ..sheets.gallery import gallery_json
+from ..sheets.token_row import cell_words, prompt_words, source_words
+from ..sheets.waterfall import waterfall_sheet
+from ..sheets.whatif import answer_json, frame_json, scores_json
+from ..text import Text
+from ..views.contrastive import contrastive_view
+from ..views.cutoff import cutoff_view
+from ..views.facts import facts_rows, notes_sections
+from ..views.runs import run_lines
+from ..views.token_row import RowView, TokenCell, TokenMeasures, measures_of, row_view
+from ..views.waterfall import Waterfall, waterfall_view
+from ..views.whatif import SortedScores, replay_view, row_marks, sorted_scores, step_answer
+from .at import At
+from .beam_window import BeamWindow
+from .drafts import Asked, Drafts, asked_of
+from .event_order import Turns
+from .whatif import NOT_SCORES, ROWS_ONLY, Trial
+
 if TYPE_CHECKING:
-    from app.export.permalink import Configuration
+    from ..export.permalink import Configuration
 
 __all__ = ["Session"]
 

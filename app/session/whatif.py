@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from app.form import form_of, settings_of
-from app.views.whatif import head_of
 from decoding.errors import DecodingError, SettingError
 from decoding.parameters.acting import defaults_known, given_to
 from decoding.parameters.knobs import KNOBS
 from decoding.parameters.settings import Settings
+
+from ..form import form_of, settings_of
+from ..views.whatif import head_of
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace

@@ -6,12 +6,12 @@ import json
 import math
 from typing import Any
 
-from app.text import Sentence, Text
-from app.views.beam_reading import BeamReading
-from app.views.hypothesis_sum import TERM_DIGITS, HypothesisSum
-from app.views.ledger_table import LedgerRow
-from app.views.numbers import nats, percent, setting
-from app.views.pool_table import PoolRow
+from ..text import Sentence, Text
+from ..views.beam_reading import BeamReading
+from ..views.hypothesis_sum import TERM_DIGITS, HypothesisSum
+from ..views.ledger_table import LedgerRow
+from ..views.numbers import nats, percent, setting
+from ..views.pool_table import PoolRow
 
 __all__ = ["node_reading", "step_json", "step_reading", "words_json"]
 

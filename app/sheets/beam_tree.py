@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from app.text import Text
-from app.views.beam_tree import BeamTree
 from decoding.recorded.ledger import FATES
+
+from ..text import Text
+from ..views.beam_tree import BeamTree
 
 __all__ = ["tree_json"]
 

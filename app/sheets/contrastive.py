@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from app.figures.contrastive import contrastive_figure
-from app.sheets.sheet import Sheet, images_of
-from app.text import Sentence, Text
-from app.views.contrastive import ContrastiveView
-from app.views.numbers import percent, setting
-from app.views.table import Table
+from ..figures.contrastive import contrastive_figure
+from ..text import Sentence, Text
+from ..views.contrastive import ContrastiveView
+from ..views.numbers import percent, setting
+from ..views.table import Table
+from .sheet import Sheet, images_of
 
 __all__ = ["contrastive_reading", "contrastive_sheet", "contrastive_table"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.figures.cutoff import cutoff_figure
-from app.palette import colour_name
-from app.sheets.sheet import Sheet, Tab, images_of
-from app.text import Sentence, Text
-from app.views.cutoff import CutoffView
-from app.views.numbers import nats, percent, setting
-from app.views.table import Table
+from ..figures.cutoff import cutoff_figure
+from ..palette import colour_name
+from ..text import Sentence, Text
+from ..views.cutoff import CutoffView
+from ..views.numbers import nats, percent, setting
+from ..views.table import Table
+from .sheet import Sheet, Tab, images_of
 
 __all__ = ["cutoff_fields", "cutoff_reading", "cutoff_sheet", "cutoff_table"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from app.text import Text
+from ..text import Text
 
 if TYPE_CHECKING:
-    from app.session.drafts import Asked
+    from ..session.drafts import Asked
 
 __all__ = ["draft_json"]
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from app.runs import LONGEST_NAME
-from app.text import Text
-from app.views.numbers import percent, setting
-from app.views.runs import RunLine
-from app.views.waterfall import TokenLine, Waterfall
 from decoding.parameters.knobs import KNOBS
 
+from ..runs import LONGEST_NAME
+from ..text import Text
+from ..views.numbers import percent, setting
+from ..views.runs import RunLine
+from ..views.waterfall import TokenLine, Waterfall
+
 if TYPE_CHECKING:
-    from app.views.run_differences import Difference
     from decoding.recorded.ledger import Candidate
+
+    from ..views.run_differences import Difference
 
 __all__ = ["fork_json", "run_detail", "run_label", "runs_json"]
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from app.form import MODE_NEEDS, MODES_SHOWN, modes_of
-from app.text import LANGUAGES, Text
-from app.views.numbers import setting
 from decoding.parameters.knobs import KNOBS, Knob
 
+from ..form import MODE_NEEDS, MODES_SHOWN, modes_of
+from ..text import LANGUAGES, Text
+from ..views.numbers import setting
+
 if TYPE_CHECKING:
-    from app.serving.model_shelf import ModelState
     from decoding.recorded.run import Trace
+
+    from ..serving.model_shelf import ModelState
 
 __all__ = ["ask_of", "header_json", "knobs_json", "message_json", "model_status", "running_status", "waiting_status"]
 

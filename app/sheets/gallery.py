@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from app.gallery.items import GALLERY, gallery_looks, gallery_title
-from app.text import Text
+from ..gallery.items import GALLERY, gallery_looks, gallery_title
+from ..text import Text
 
 __all__ = ["gallery_json"]
 

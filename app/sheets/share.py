@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from app.text import Text
+from ..text import Text
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from app.figures.layout import Figure, figure_json
-from app.text import Sentence, Text
-from app.views.table import Table
+from ..figures.layout import Figure, figure_json
+from ..text import Sentence, Text
+from ..views.table import Table
 
 __all__ = ["Sheet", "Tab", "images_of"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from app.text import Text
-from app.views.numbers import nats, percent
+from ..text import Text
+from ..views.numbers import nats, percent
 
 if TYPE_CHECKING:
-    from app.views.token_row import RowView, TokenCell
+    from ..views.token_row import RowView, TokenCell
 
 __all__ = ["cell_words", "prompt_words", "source_words"]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from app.figures.waterfall import minimal_width, waterfall_figure
-from app.sheets.sheet import Sheet, images_of
-from app.text import Sentence, Text
-from app.views.numbers import margin_text, nats, percent
-from app.views.table import Table
-from app.views.waterfall import Waterfall
+from ..figures.waterfall import minimal_width, waterfall_figure
+from ..text import Sentence, Text
+from ..views.numbers import margin_text, nats, percent
+from ..views.table import Table
+from ..views.waterfall import Waterfall
+from .sheet import Sheet, images_of
 
 __all__ = ["waterfall_reading", "waterfall_sheet", "waterfall_tables"]
 

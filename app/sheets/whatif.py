@@ -6,10 +6,10 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from app.form import MODES_SHOWN
-from app.text import Sentence, Text
-from app.views.numbers import nats, percent
-from app.views.whatif import ReplayView, RowMarks, SortedScores, StepAnswer
+from ..form import MODES_SHOWN
+from ..text import Sentence, Text
+from ..views.numbers import nats, percent
+from ..views.whatif import ReplayView, RowMarks, SortedScores, StepAnswer
 
 if TYPE_CHECKING:
     from decoding.whatif.whatif import Statement, WhatIf

@@ -9,13 +9,14 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from app.assets import assets_dir
-from app.components import BeamStep, BeamTree, Chart, Facts, Header, KnobPanel, Notes, TokenRow, WhatIfPanel
-from app.components.drawn import plotly_js
-from app.palette import DARK, LIGHT, palette_css
-from app.standalone.sheets import Contents, contents_of, packed_text
-from app.text import Text
 from decoding.display import Renderer, set_renderer
+
+from ..assets import assets_dir
+from ..components import BeamStep, BeamTree, Chart, Facts, Header, KnobPanel, Notes, TokenRow, WhatIfPanel
+from ..components.drawn import plotly_js
+from ..palette import DARK, LIGHT, palette_css
+from ..text import Text
+from .sheets import Contents, contents_of, packed_text
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace

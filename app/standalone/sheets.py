@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.session.session import Session
-from app.session.whatif import Trial
-from app.sheets.beam_step import n_places, node_reading, step_reading
-from app.sheets.frame import header_json, knobs_json
-from app.sheets.sheet import Sheet
-from app.standalone.privacy import without_places, without_places_in
-from app.standalone.scores import FINEST, exact_places, packed_scores, tail_width
-from app.text import Text
-from app.views.beam_reading import beam_reading
-from app.views.table import Table
-from app.views.whatif import PAGE_STAGES, page_scores
 from decoding.errors import DecodingError
+
+from ..session.session import Session
+from ..session.whatif import Trial
+from ..sheets.beam_step import n_places, node_reading, step_reading
+from ..sheets.frame import header_json, knobs_json
+from ..sheets.sheet import Sheet
+from ..text import Text
+from ..views.beam_reading import beam_reading
+from ..views.table import Table
+from ..views.whatif import PAGE_STAGES, page_scores
+from .privacy import without_places, without_places_in
+from .scores import FINEST, exact_places, packed_scores, tail_width
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace

@@ -9,34 +9,34 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from app.text.en.beam import BEAM_EN
-from app.text.en.compare import COMPARE_EN
-from app.text.en.draw import DRAW_EN
-from app.text.en.fork import FORK_EN
-from app.text.en.frame import EN
-from app.text.en.gallery import GALLERY_EN
-from app.text.en.in_words import IN_WORDS_EN
-from app.text.en.lab import LAB_EN
-from app.text.en.link import LINK_EN
-from app.text.en.microscope import MICROSCOPE_EN
-from app.text.en.orders import ORDERS_EN
-from app.text.en.share import SHARE_EN
-from app.text.en.standalone import STANDALONE_EN
-from app.text.en.whatif import WHATIF_EN
-from app.text.zh.beam import BEAM_ZH
-from app.text.zh.compare import COMPARE_ZH
-from app.text.zh.draw import DRAW_ZH
-from app.text.zh.fork import FORK_ZH
-from app.text.zh.frame import ZH
-from app.text.zh.gallery import GALLERY_ZH
-from app.text.zh.in_words import IN_WORDS_ZH
-from app.text.zh.lab import LAB_ZH
-from app.text.zh.link import LINK_ZH
-from app.text.zh.microscope import MICROSCOPE_ZH
-from app.text.zh.orders import ORDERS_ZH
-from app.text.zh.share import SHARE_ZH
-from app.text.zh.standalone import STANDALONE_ZH
-from app.text.zh.whatif import WHATIF_ZH
+from .en.beam import BEAM_EN
+from .en.compare import COMPARE_EN
+from .en.draw import DRAW_EN
+from .en.fork import FORK_EN
+from .en.frame import EN
+from .en.gallery import GALLERY_EN
+from .en.in_words import IN_WORDS_EN
+from .en.lab import LAB_EN
+from .en.link import LINK_EN
+from .en.microscope import MICROSCOPE_EN
+from .en.orders import ORDERS_EN
+from .en.share import SHARE_EN
+from .en.standalone import STANDALONE_EN
+from .en.whatif import WHATIF_EN
+from .zh.beam import BEAM_ZH
+from .zh.compare import COMPARE_ZH
+from .zh.draw import DRAW_ZH
+from .zh.fork import FORK_ZH
+from .zh.frame import ZH
+from .zh.gallery import GALLERY_ZH
+from .zh.in_words import IN_WORDS_ZH
+from .zh.lab import LAB_ZH
+from .zh.link import LINK_ZH
+from .zh.microscope import MICROSCOPE_ZH
+from .zh.orders import ORDERS_ZH
+from .zh.share import SHARE_ZH
+from .zh.standalone import STANDALONE_ZH
+from .zh.whatif import WHATIF_ZH
 
 __all__ = ["LANGUAGES", "Sentence", "Text", "language_of"]
 

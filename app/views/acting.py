@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.views.numbers import setting
 from decoding.parameters.acting import TRANSFORMERS_DEFAULTS, Origin
 from decoding.parameters.knobs import KNOBS
+
+from .numbers import setting
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace

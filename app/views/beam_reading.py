@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.views.ledger_table import LedgerRow, ledger_rows
-from app.views.pool_table import Pool, pool_view
+from .ledger_table import LedgerRow, ledger_rows
+from .pool_table import Pool, pool_view
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from app.views.token_text import LONGEST_CHARACTER, token_after
 from decoding.reading.beam_tree import root_id, tree
+
+from .token_text import LONGEST_CHARACTER, token_after
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace

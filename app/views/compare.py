@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from app.views.run_differences import Difference, prompt_of_row, run_differences
-from app.views.stage_names import stage_label
-from app.views.token_text import shown, tokens_within
 from decoding.errors import NotRecordedError
 from decoding.reading import stats
 from decoding.reading.run_statistics import RunStatistics, TokenStatistics, run_statistics
 
+from .run_differences import Difference, prompt_of_row, run_differences
+from .stage_names import stage_label
+from .token_text import shown, tokens_within
+
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from app.runs import Run, Runs
     from decoding.recorded.run import Trace
+
+    from ..runs import Run, Runs
 
 __all__ = ["Cell", "Column", "Comparison", "Elsewhere", "Parting", "Side", "Taken", "compare_view", "n_rows", "side_of"]
 

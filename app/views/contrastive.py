@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.views.token_text import token_text
+from .token_text import token_text
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace

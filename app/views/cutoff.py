@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from app.views.stage_names import stage_label
-from app.views.token_text import token_text
 from decoding.reading import stats
 from decoding.reading.cutoffs import RULES, Cutoff, cutoff
+
+from .stage_names import stage_label
+from .token_text import token_text
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from app.views.token_text import token_text
 from decoding.reading import stats
 from decoding.reading.draws import Draws, binomial_interval
+
+from .token_text import token_text
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from app.text import Text
-from app.views.acting import acting_rows
-from app.views.numbers import setting
-from app.views.stage_names import stage_label
-from app.views.token_text import whole_text
+from ..text import Text
+from .acting import acting_rows
+from .numbers import setting
+from .stage_names import stage_label
+from .token_text import whole_text
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace

@@ -9,26 +9,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.views.beam_reading import BeamReading, beam_reading
-from app.views.contrastive import ContrastiveView, contrastive_view
-from app.views.ledger_table import LedgerRow
-from app.views.stage_names import stage_label
-from app.views.token_text import token_text
 from decoding.parameters.acting import defaults_known
 from decoding.parameters.knobs import BEAM_MODES, KNOBS
 from decoding.reading.cutoffs import RULES, cutoff
 from decoding.recorded.silent import PROCESSORS, SilentKnob, silent_knobs
+
+from .beam_reading import BeamReading, beam_reading
+from .contrastive import ContrastiveView, contrastive_view
+from .ledger_table import LedgerRow
+from .stage_names import stage_label
+from .token_text import token_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
-    from app.views.look import Look
     from decoding.recorded.ledger import Candidate
     from decoding.recorded.run import StageFacts, Trace
     from decoding.recorded.stages import Stage
     from decoding.whatif.whatif import Statement
+
+    from .look import Look
 
 __all__ = [
     "CLOSE", "NEAR", "SURE", "BeamFate", "Closeness", "Cut", "Share", "Shift", "StageReading", "StepReading", "Why",

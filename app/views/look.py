@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from app.runs import Runs
-    from app.text import Text
     from decoding.recorded.run import Trace
     from decoding.recorded.stages import Stage
     from decoding.whatif.whatif import WhatIf
+
+    from ..runs import Runs
+    from ..text import Text
 
 __all__ = ["Look"]
 

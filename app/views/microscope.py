@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.views.numbers import entry, entry_in_full
-from app.views.token_text import token_text
+from .numbers import entry, entry_in_full
+from .token_text import token_text
 
 if TYPE_CHECKING:
     from decoding.microscope import Account, Op, TensorAt

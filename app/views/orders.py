@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.views.stage_names import stage_label
-from app.views.token_text import token_text
+from .stage_names import stage_label
+from .token_text import token_text
 
 if TYPE_CHECKING:
     from decoding.reading.engine_orders import Comparison, Fate, OrderResult

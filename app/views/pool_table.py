@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.views.token_text import LONGEST_CHARACTER, whole_texts
+from .token_text import LONGEST_CHARACTER, whole_texts
 
 if TYPE_CHECKING:
     from decoding.recorded.ledger import Hypothesis, PoolChange

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.form import modes_of
-from app.views.numbers import setting
 from decoding.parameters.knobs import KNOBS, Knob
 
+from ..form import modes_of
+from .numbers import setting
+
 if TYPE_CHECKING:
-    from app.runs import Run
     from decoding.recorded.run import Trace
+
+    from ..runs import Run
 
 __all__ = ["Difference", "Given", "prompt_of_row", "run_differences"]
 

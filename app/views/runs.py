@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.views.run_differences import Difference, run_differences
-from app.views.token_text import cut, split_text, token_text
+from .run_differences import Difference, run_differences
+from .token_text import cut, split_text, token_text
 
 if TYPE_CHECKING:
-    from app.runs import Run, Runs
     from decoding.recorded.run import Trace
+
+    from ..runs import Run, Runs
 
 __all__ = ["RunLine", "run_lines"]
 

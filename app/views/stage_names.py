@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.views.numbers import setting
+from .numbers import setting
 
 if TYPE_CHECKING:
     from decoding.recorded.stages import Stage

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.views.token_text import token_text
 from decoding.reading import stats
 from decoding.reading.cutoffs import removal_margin
 from decoding.recorded.run import StageFacts
+
+from .token_text import token_text
 
 if TYPE_CHECKING:
     from decoding.reading.cutoffs import TokenMargin

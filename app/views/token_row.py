@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.views.token_text import LONGEST_CHARACTER, shown
 from decoding.reading import stats
+
+from .token_text import LONGEST_CHARACTER, shown
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Step, Trace

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.views.stage_names import stage_label
-from app.views.token_text import token_text
 from decoding.reading import stats
 from decoding.reading.cutoffs import TokenMargin, removal_margin
+
+from .stage_names import stage_label
+from .token_text import token_text
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.views.token_text import token_text, whole_text
 from decoding.reading import stats
+
+from .token_text import token_text, whole_text
 
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace
