@@ -15,7 +15,7 @@ from decoding.parameters.settings import Settings
 from .text import Text
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = [
     "LONGEST_PROMPT", "MODES_SHOWN", "MODE_NEEDS", "MODE_PINS", "check_stops", "form_of", "modes_of", "prompt_of",

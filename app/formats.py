@@ -13,7 +13,7 @@ from decoding.display import GET_THE_PAGE
 from decoding.errors import DecodingError
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["FORMATS", "STYLES", "TABLES", "Choices", "export", "writer_of"]
 

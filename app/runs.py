@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
     from decoding.strategies.kept_cache import KeptCache
+    from decoding.trace import Trace
 
     from .text import Text
 

@@ -16,13 +16,13 @@ from decoding.errors import (
     TraceFileError,
     VerifyError,
 )
-from decoding.files.trace_file import load_trace
 from decoding.models.load import LanguageModel, load_model
 from decoding.parameters.settings import KNOBS, Knob, Settings
 from decoding.record import record, stream
 from decoding.recorded.ledger import Candidate, Hypothesis
-from decoding.recorded.run import ModelInfo, Step, Trace
+from decoding.recorded.run import ModelInfo, Step
 from decoding.recorder import Recorder
+from decoding.trace import Trace, load_trace
 from decoding.verify import Verification, verify
 
 __all__ = [

@@ -11,12 +11,10 @@ import importlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from decoding.errors import DecodingError
-
-if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+from decoding.recorded.run import RecordedRun
 
 __all__ = ["GET_THE_PAGE", "Renderer", "notebook_html", "page_html", "set_renderer", "summary"]
 
@@ -37,8 +35,8 @@ class Renderer:
         notebook: a trace to a fragment that can stand in someone else's page.
     """
 
-    page: Callable[[Trace, str], str]
-    notebook: Callable[[Trace], str]
+    page: Callable[[Any, str], str]  # a Trace, which knows this module
+    notebook: Callable[[Any], str]
 
 
 _renderer: Renderer | None = None
@@ -50,7 +48,7 @@ def set_renderer(renderer: Renderer | None) -> None:
     _renderer = renderer
 
 
-def page_html(trace: Trace, lang: str) -> str:
+def page_html(trace: RecordedRun, lang: str) -> str:
     """The trace as an HTML document of its own.
 
     Raises:
@@ -62,7 +60,7 @@ def page_html(trace: Trace, lang: str) -> str:
     return renderer.page(trace, lang)
 
 
-def notebook_html(trace: Trace) -> str | None:
+def notebook_html(trace: RecordedRun) -> str | None:
     """The trace for a notebook's cell: a page, or its summary and how to get the page; None where drawing failed."""
     renderer = _found()
     if renderer is None:
@@ -86,7 +84,7 @@ def _found() -> Renderer | None:
     return _renderer
 
 
-def summary(trace: Trace) -> str:
+def summary(trace: RecordedRun) -> str:
     """A few lines: which model, how, what came out, why it ended."""
     model = trace.model
     n_tokens = len(trace.steps)

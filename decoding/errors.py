@@ -6,10 +6,9 @@ them as they are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any, Protocol
 
 __all__ = [
     "DecodingError",
@@ -23,13 +22,27 @@ __all__ = [
 ]
 
 
+class RecordedSoFar(Protocol):
+    """What can be done with what an error brings along: it is a `Trace`, which knows this module."""
+
+    @property
+    def steps(self) -> Sequence[Any]:
+        """Every step that was recorded."""
+
+    def text(self, row: int = 0) -> str:
+        """What a row generated."""
+
+    def save(self, path: str | PathLike[str], *, compact: bool = False) -> None:
+        """Writes it to a trace file."""
+
+
 class DecodingError(Exception):
     """A failure that the person at the keyboard can mend; its text is fit to be shown to them.
 
     `trace` holds what had been recorded when it happened, or None.
     """
 
-    trace: Trace | None = None
+    trace: RecordedSoFar | None = None
 
 
 class SettingError(DecodingError):

@@ -16,10 +16,11 @@ from decoding.models.load import LanguageModel
 from decoding.models.prompts import encode_prompt
 from decoding.parameters.acting import acting, model_defaults
 from decoding.parameters.settings import KNOBS, Settings, mode_of, watermarking
-from decoding.recorded.run import Fork, Step, Trace
+from decoding.recorded.run import Fork, Step
 from decoding.recorder import Recorder
 from decoding.strategies.cache import CACHE_NAME
 from decoding.strategies.kept_cache import KeptCache
+from decoding.trace import Trace
 
 __all__ = ["KeptCache", "fork", "stream_fork"]
 

@@ -11,10 +11,11 @@ from decoding.models.feasible import check_feasible, refusals_as_settings
 from decoding.models.load import LanguageModel
 from decoding.models.prompts import EncodedPrompt, Prompt, encode_prompt
 from decoding.parameters.settings import Settings
-from decoding.recorded.run import Step, Trace
+from decoding.recorded.run import Step
 from decoding.recorded.step_store import DEFAULT_MEMORY_BUDGET
 from decoding.recorder import Recorder
 from decoding.tokens.token_table import TokenTable
+from decoding.trace import Trace
 
 __all__ = ["record", "stream"]
 

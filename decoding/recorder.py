@@ -12,7 +12,7 @@ from transformers.generation import GenerationConfig, LogitsProcessorList, Stopp
 from decoding.errors import DecodingError, NotRecordedError, RecordingError, SettingError
 from decoding.models.failures import explained
 from decoding.parameters.acting import config_as_json
-from decoding.recorded.run import Step, Trace
+from decoding.recorded.run import Step
 from decoding.recorded.step_store import DEFAULT_MEMORY_BUDGET
 from decoding.strategies.choice import strategy_of
 from decoding.strategies.diverse_beam import diverse_beam
@@ -22,6 +22,7 @@ from decoding.strategies.kept_cache import KeptCache
 from decoding.strategies.recording import Recording
 from decoding.tokens.token_table import TokenTable
 from decoding.tokens.tokenizer import as_tokenizer
+from decoding.trace import Trace
 
 __all__ = ["Recorder"]
 

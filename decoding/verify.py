@@ -22,10 +22,10 @@ from decoding.errors import DecodingError, VerifyError
 from decoding.parameters.settings import watermarking
 from decoding.recorded.arithmetic import arithmetic_of
 from decoding.recorded.ledger import NEVER
-from decoding.recorded.run import Trace
 from decoding.recorded.stages import name_of
 from decoding.recorder import Recorder
 from decoding.strategies.cache import named_here
+from decoding.trace import Trace
 from decoding.verifying.comparison import Differences, RunComparison
 from decoding.verifying.observed_run import ObservedRun
 

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 from transformers.generation import LogitsProcessorList
 
-from decoding.recorded.run import ModelInfo, Step, Trace
+from decoding.recorded.run import ModelInfo, Step
 from decoding.recorded.stages import encode_stages, run_processors, stages_of
 from decoding.recorded.step_store import MemoryStore
 from decoding.tokens.token_table import TokenTable
+from decoding.trace import Trace
 
 __all__ = ["HOSTILE", "hand_made_trace", "token_table", "trace_of_logits", "with_lost_steps"]
 

@@ -30,7 +30,7 @@ from decoding.fork import stream_fork
 from decoding.reading import stats
 from decoding.recorded.stages import run_processors, stages_of
 from decoding.recorded.step_store import MemoryStore
-from decoding.whatif.compact_bounds import exactness, mass_limits, probability_limit
+from decoding.whatif.compact_bounds import mass_limits, probability_limit
 from tests.laws import same_bits
 from tests.test_trace_file import PACKED, Raises, assert_same_trace, entries_of, forge, refused, with_header
 from tests.tiny_models import tiny_lm, tiny_model
@@ -446,7 +446,7 @@ def bounded(runs) -> list[tuple[str, float, float]]:
             settings = Settings(**given, **({"num_beams": 3} if name == "beams" else {}))
             t, row = rng.randrange(len(run.steps)), rng.randrange(run.n_rows)
             whole, part = run.whatif(settings), small.whatif(settings)
-            sure = exactness(part, step=t, row=row)
+            sure = part.exactness(step=t, row=row)
             ids = small.steps[t].exact_ids(row)
             theirs, ours = (w.scores(step=t, row=row) for w in (whole, part))
             off = (stats.probs(theirs)[ids] - stats.probs(ours)[ids]).abs().max()
@@ -454,7 +454,7 @@ def bounded(runs) -> list[tuple[str, float, float]]:
             if sure.survivors:
                 assert torch.equal(theirs[ids] > -math.inf, ours[ids] > -math.inf), (given, t, row)
             found.append((sure.tail, sure.probability_error, float(off)))
-            assert exactness(whole, step=t, row=row).probability_error == 0
+            assert whole.exactness(step=t, row=row).probability_error == 0
     return found
 
 
@@ -507,7 +507,7 @@ def test_a_what_if_of_a_compact_trace_says_so_and_one_of_a_lossless_does_not(run
 def test_a_stage_that_acts_on_single_tokens_of_the_tail_is_named(runs):
     _, small = runs["flat"]
     whatif = small.whatif(Settings(do_sample=True, top_k=0, watermarking_config={"bias": 1.0}))
-    got = exactness(whatif, step=0)
+    got = whatif.exactness(step=0)
     assert (got.unbounded, got.probability_error) == ("WatermarkLogitsProcessor", None)
 
 

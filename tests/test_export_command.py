@@ -106,7 +106,7 @@ def test_an_export_that_breaks_off_leaves_the_file_that_was_there(traces, tmp_pa
 
 
 def test_the_disks_refusal_is_told_without_a_path(traces, tmp_path, monkeypatch):
-    from decoding.files.trace_file import load_trace
+    from decoding.trace import load_trace
 
     def full(*arguments, **options):
         raise OSError(28, "No space left on device", "/some/path")

@@ -21,14 +21,13 @@ from app.assets import assets_dir
 from app.export.trace_json import write_json
 from app.views.float32 import float32
 from decoding.files.compact import compact
-from decoding.files.trace_file import load_trace
 from decoding.fork import fork
 from decoding.models.load import load_model
 from decoding.parameters.settings import Settings
 from decoding.record import record, stream
-from decoding.recorded.run import Trace
 from decoding.recorded.step_store import MemoryStore
 from decoding.recorder import Recorder
+from decoding.trace import Trace, load_trace
 from tests.hand_made import HOSTILE, hand_made_trace
 from tests.tiny_models import tiny_lm, tiny_model, tiny_tokenizer
 

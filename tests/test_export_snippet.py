@@ -22,8 +22,8 @@ from decoding.fork import fork
 from decoding.models.offline_model import convert, find_gguf, gguf_digest
 from decoding.parameters.settings import Settings
 from decoding.record import record, stream
-from decoding.recorded.run import Trace
 from decoding.recorder import Recorder
+from decoding.trace import Trace
 from tests.hand_made import HOSTILE, hand_made_trace
 from tests.tiny_models import tiny_lm, tiny_model, tiny_tokenizer
 

@@ -24,7 +24,7 @@ from app.views.numbers import percent
 from decoding import Settings
 from decoding.files import trace_file
 from decoding.reading import stats
-from decoding.recorded.run import Trace
+from decoding.trace import Trace
 
 ITEMS = [item.id for item in GALLERY]
 SAME_SCORES = 1e-3  # how far the logits of two processors may lie apart; seen so far: 4e-5

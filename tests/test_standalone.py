@@ -23,8 +23,8 @@ from app.standalone.privacy import last_part, without_places, without_places_in
 from app.standalone.scores import FINEST, HEAD, packed_scores
 from decoding import DecodingError, Settings, record
 from decoding import display as trace_display
-from decoding.recorded.run import Trace
 from decoding.recorded.silent import SilentKnob
+from decoding.trace import Trace
 from tests.hand_made import HOSTILE, hand_made_trace
 from tests.tiny_models import tiny_lm
 

@@ -12,9 +12,8 @@ from app.serving.decoder import Decoder, load_model
 from app.serving.model_shelf import ModelState
 from app.session.session import Session
 from decoding.errors import DecodingError
-from decoding.files.trace_file import load_trace
 from decoding.parameters.settings import Settings
-from decoding.recorded.run import Trace
+from decoding.trace import Trace, load_trace
 
 RUNS = {
     "greedy": {"max_new_tokens": 6},

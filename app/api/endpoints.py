@@ -20,7 +20,8 @@ from decoding.models.load import LanguageModel
 from decoding.parameters.settings import Settings
 from decoding.reading.beam_tree import to_node_link, tree
 from decoding.recorded.ledger import Hypothesis
-from decoding.recorded.run import Step, Trace
+from decoding.recorded.run import Step
+from decoding.trace import Trace
 from decoding.whatif.beam_replay import Replay
 from decoding.whatif.whatif import WhatIf
 

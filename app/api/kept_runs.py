@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from decoding.errors import NotRecordedError, shown
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["KeptRun", "KeptRuns"]
 

@@ -51,7 +51,7 @@ from ..text import LANGUAGES, Text
 from .broken_json import read_json
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["LONGEST_LINK", "Configuration", "Problem", "configuration_of", "decode", "encode"]
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from decoding.models.load import LanguageModel
     from decoding.models.prompts import Prompt
-    from decoding.recorded.run import ModelInfo, Trace
+    from decoding.recorded.run import ModelInfo
+    from decoding.trace import Trace
 
 __all__ = ["Recipe", "recipe_for", "recipe_of"]
 
@@ -140,7 +141,7 @@ def recipe_for(lm: LanguageModel, prompt: Prompt, settings: Settings) -> Recipe:
 
 def _parameters(trace: Trace) -> dict[str, Any]:
     """What to pass to `generate`, with the values that acted: these have token ids for words."""
-    from decoding.parameters.acting import given_to
+    from decoding.recorded.given import given_to
 
     config = {name: value for name, value in trace.generation_config.items() if value is not None}
     names = dict.fromkeys([*given_to(trace), *([] if trace.settings is not None else _of_a_caller(trace, config))])
@@ -162,7 +163,8 @@ def _parameters(trace: Trace) -> dict[str, Any]:
 
 def _of_a_caller(trace: Trace, config: dict[str, Any]) -> list[str]:
     """Further parameters of a drop-in recording: given, or it does not say whether they were the model's or given."""
-    from decoding.parameters.acting import default_of, defaults_known
+    from decoding.parameters.acting import default_of
+    from decoding.recorded.given import defaults_known
 
     defaults = defaults_known(trace)
     if defaults is not None:

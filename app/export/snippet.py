@@ -20,7 +20,7 @@ from decoding.models.load import HUB_ID_OF_DEFAULT
 from .recipe import Recipe, recipe_of
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["DOUBTS", "doubts", "generate_snippet", "literal", "record_snippet", "snippet_of"]
 

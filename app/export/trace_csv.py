@@ -20,7 +20,7 @@ from ..views.token_text import completed_at, token_text
 
 if TYPE_CHECKING:
     from decoding.recorded.ledger import Candidate
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
     from ..views.step_head import HeadToken, StepHead
 

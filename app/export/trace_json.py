@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from decoding.recorded.contrastive_candidates import ContrastiveCandidate
     from decoding.recorded.ledger import Candidate, Hypothesis, PoolChange
-    from decoding.recorded.run import Step, Trace
+    from decoding.recorded.run import Step
+    from decoding.trace import Trace
 
 __all__ = ["FORMAT", "HEAD", "VERSION", "candidate_json", "row_json", "run_json", "write_json"]
 

@@ -22,7 +22,8 @@ from ..views.token_text import shown, token_text
 
 if TYPE_CHECKING:
     from decoding.recorded.ledger import Candidate
-    from decoding.recorded.run import Step, Trace
+    from decoding.recorded.run import Step
+    from decoding.trace import Trace
 
     from .items import GalleryItem
 

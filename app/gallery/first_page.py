@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from decoding.files.trace_file import load_trace
-from decoding.recorded.run import Trace
+from decoding.trace import Trace, load_trace
 
 from ..assets import assets_dir
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from decoding.files.trace_file import load_trace
 from decoding.parameters.settings import Settings
-from decoding.recorded.run import Trace
+from decoding.trace import Trace, load_trace
 
 from ..assets import assets_dir
 from ..text import Sentence, Text

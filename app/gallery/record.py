@@ -16,10 +16,9 @@ import torch
 
 from decoding.errors import TraceFileError
 from decoding.files.compact import compact
-from decoding.files.trace_file import load_trace
 from decoding.models.load import LanguageModel, load_model
 from decoding.record import record
-from decoding.recorded.run import Trace
+from decoding.trace import Trace, load_trace
 
 from ..text import Text
 from .claims import NotShownError, claims_of

@@ -14,8 +14,9 @@ from decoding.errors import DecodingError, NotRecordedError, PromptError
 from decoding.models.load import LanguageModel
 from decoding.parameters.acting import model_defaults
 from decoding.parameters.settings import Settings
-from decoding.recorded.run import Step, Trace
+from decoding.recorded.run import Step
 from decoding.recorder import Recorder
+from decoding.trace import Trace
 
 from ..components import ForkPanel, Gallery, Lab, Message, Notes, Share, Status, Verdict, WhatIfPanel
 from ..form import prompt_of, settings_of

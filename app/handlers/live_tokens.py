@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from decoding.recorded.run import Step, Trace
+from decoding.recorded.run import Step
+from decoding.trace import Trace
 
 from ..components import BeamStep, BeamTree, Chart, Facts, TokenRow
 from ..session.session import Session

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from decoding.errors import DecodingError, TraceFileError
-from decoding.files.trace_file import load_trace
+from decoding.trace import load_trace
 
 from ..components import Message
 from ..export.permalink import Configuration, decode
@@ -25,7 +25,7 @@ from ..sheets.share import KINDS
 from .updates import field, is_about_the_run_in_view
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
     from ..serving.passing_files import PassingFiles
     from .looking import Handlers

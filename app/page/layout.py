@@ -6,7 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from decoding.files.trace_file import load_trace
+from decoding.trace import load_trace
 
 from ..api.endpoints import add_api
 from ..assets import assets_dir

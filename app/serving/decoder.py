@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from decoding.models.load import LanguageModel
     from decoding.models.prompts import Prompt
     from decoding.parameters.settings import Settings
-    from decoding.recorded.run import Step, Trace
+    from decoding.recorded.run import Step
     from decoding.recorder import Recorder
+    from decoding.trace import Trace
     from decoding.verify import Verification
 
     from .limits import Limits

@@ -12,7 +12,7 @@ from decoding.parameters.acting import acting
 from decoding.parameters.settings import mode_of
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["NONE", "PUBLIC", "Limits"]
 

@@ -21,17 +21,17 @@ import spaces  # before anything can touch CUDA
 import torch
 
 from decoding.errors import DecodingError, RecordingError
-from decoding.files.trace_file import load_trace
 from decoding.fork import stream_fork as stream_fork_here
 from decoding.models.load import load_model as load_model_here
 from decoding.parameters.acting import acting, model_defaults
 from decoding.parameters.settings import Settings
 from decoding.record import stream as stream_here
 from decoding.recorded.ledger import Ledger
-from decoding.recorded.run import Step, Trace
+from decoding.recorded.run import Step
 from decoding.recorded.step_store import MemoryStore
 from decoding.recorder import Recorder as RecorderHere
 from decoding.tokens.token_table import TokenTable
+from decoding.trace import Trace, load_trace
 from decoding.verify import verify as verify_here
 
 if TYPE_CHECKING:

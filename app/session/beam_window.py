@@ -13,7 +13,7 @@ from ..views.hypothesis_sum import HypothesisSum, hypothesis_sums
 
 if TYPE_CHECKING:
     from decoding.recorded.ledger import Candidate
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
     from ..text import Text
 

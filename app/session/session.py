@@ -10,8 +10,8 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from decoding.parameters.settings import Settings
-from decoding.recorded.run import Trace
 from decoding.strategies.kept_cache import KeptCache
+from decoding.trace import Trace
 from decoding.whatif.processors import effective_config
 
 from ..lab import LabWindow, Look

@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from decoding.errors import DecodingError, SettingError
-from decoding.parameters.acting import defaults_known, given_to
 from decoding.parameters.knobs import KNOBS
 from decoding.parameters.settings import Settings
+from decoding.recorded.given import defaults_known, given_to
 
 from ..form import form_of, settings_of
 from ..views.whatif import head_of
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
     from decoding.whatif.whatif import WhatIf
 
 __all__ = ["NOT_SCORES", "Trial", "acting_settings", "with_ids"]

@@ -12,7 +12,7 @@ from ..text import LANGUAGES, Text
 from ..views.numbers import setting
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
     from ..serving.model_shelf import ModelState
 

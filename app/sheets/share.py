@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..text import Text
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["KINDS", "share_json"]
 

@@ -19,7 +19,7 @@ from ..text import Text
 from .sheets import Contents, contents_of, packed_text
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["MOST_BYTES", "notebook_html", "standalone_html"]
 

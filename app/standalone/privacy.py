@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["last_part", "without_places", "without_places_in"]
 

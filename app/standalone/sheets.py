@@ -26,7 +26,7 @@ from .privacy import without_places, without_places_in
 from .scores import FINEST, exact_places, packed_scores, tail_width
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["MOST_NODES", "Contents", "contents_of", "packed_text"]
 

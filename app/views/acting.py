@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from decoding.parameters.acting import TRANSFORMERS_DEFAULTS, Origin
+from decoding.parameters.acting import TRANSFORMERS_DEFAULTS
 from decoding.parameters.knobs import KNOBS
+from decoding.recorded.given import Origin
 
 from .numbers import setting
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["ORIGINS", "ActingRow", "acting_rows"]
 

@@ -9,7 +9,7 @@ from .ledger_table import LedgerRow, ledger_rows
 from .pool_table import Pool, pool_view
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["BeamReading", "beam_reading"]
 

@@ -12,7 +12,7 @@ from decoding.reading.beam_tree import root_id, tree
 from .token_text import LONGEST_CHARACTER, token_after
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["BeamTree", "TreeNode", "beam_tree"]
 

@@ -21,7 +21,7 @@ from .token_text import shown, tokens_within
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
     from ..runs import Run, Runs
 

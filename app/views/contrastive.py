@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .token_text import token_text
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["ContrastiveRow", "ContrastiveView", "contrastive_view"]
 

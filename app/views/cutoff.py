@@ -12,7 +12,7 @@ from .stage_names import stage_label
 from .token_text import token_text
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
     from decoding.whatif.whatif import WhatIf
 
 __all__ = ["CutoffRow", "CutoffView", "Gap", "RuleTab", "cutoff_view"]

@@ -16,7 +16,7 @@ from .token_text import token_text
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["DrawRow", "DrawSide", "DrawView", "TokenCount", "draw_view"]
 

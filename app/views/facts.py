@@ -11,7 +11,7 @@ from .stage_names import stage_label
 from .token_text import whole_text
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["facts_rows", "notes_sections"]
 

@@ -9,7 +9,7 @@ from .token_text import tokens_within
 
 if TYPE_CHECKING:
     from decoding.recorded.ledger import Hypothesis
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["HypothesisSum", "SumTerm", "hypothesis_sum", "hypothesis_sums"]
 

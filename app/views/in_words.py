@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from decoding.parameters.acting import defaults_known
 from decoding.parameters.knobs import BEAM_MODES, KNOBS
 from decoding.reading.cutoffs import RULES, cutoff
+from decoding.recorded.given import defaults_known
 from decoding.recorded.silent import PROCESSORS, SilentKnob, silent_knobs
 
 from .beam_reading import BeamReading, beam_reading
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from decoding.recorded.ledger import Candidate
-    from decoding.recorded.run import StageFacts, Trace
+    from decoding.recorded.run import StageFacts
     from decoding.recorded.stages import Stage
+    from decoding.trace import Trace
     from decoding.whatif.whatif import Statement
 
     from .look import Look

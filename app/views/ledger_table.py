@@ -9,7 +9,7 @@ from .token_text import candidate_text
 
 if TYPE_CHECKING:
     from decoding.recorded.ledger import Candidate
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["LedgerRow", "ledger_rows"]
 

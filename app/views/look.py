@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from decoding.recorded.run import Trace
     from decoding.recorded.stages import Stage
+    from decoding.trace import Trace
     from decoding.whatif.whatif import WhatIf
 
     from ..runs import Runs

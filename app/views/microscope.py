@@ -10,7 +10,7 @@ from .token_text import token_text
 
 if TYPE_CHECKING:
     from decoding.microscope import Account, Op, TensorAt
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["CellView", "ColumnView", "LineView", "OpView", "columns", "op_view", "shape_text"]
 

@@ -11,8 +11,8 @@ from .token_text import token_text
 
 if TYPE_CHECKING:
     from decoding.reading.engine_orders import Comparison, Fate, OrderResult
-    from decoding.recorded.run import Trace
     from decoding.recorded.stages import Stage
+    from decoding.trace import Trace
 
 __all__ = ["Chip", "FateCell", "FateGroup", "FateRow", "Lane", "OrdersView", "Reason", "orders_view"]
 

@@ -9,7 +9,7 @@ from .token_text import LONGEST_CHARACTER, whole_texts
 
 if TYPE_CHECKING:
     from decoding.recorded.ledger import Hypothesis, PoolChange
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = ["Pool", "PoolRow", "pool_view"]
 

@@ -11,7 +11,7 @@ from ..form import modes_of
 from .numbers import setting
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
     from ..runs import Run
 

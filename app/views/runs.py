@@ -9,7 +9,7 @@ from .run_differences import Difference, run_differences
 from .token_text import cut, split_text, token_text
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
     from ..runs import Run, Runs
 

@@ -18,7 +18,8 @@ from .token_text import token_text
 
 if TYPE_CHECKING:
     from decoding.reading.cutoffs import TokenMargin
-    from decoding.recorded.run import Step, Trace
+    from decoding.recorded.run import Step
+    from decoding.trace import Trace
 
 __all__ = ["HeadToken", "StepHead", "chosen_tokens", "is_open", "step_head"]
 

@@ -11,8 +11,9 @@ from decoding.reading import stats
 from .token_text import LONGEST_CHARACTER, shown
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Step, Trace
+    from decoding.recorded.run import Step
     from decoding.tokens.token_table import TokenText
+    from decoding.trace import Trace
 
 __all__ = ["RowView", "TokenCell", "TokenMeasures", "measures_of", "row_view", "token_cells"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from decoding.recorded.ledger import Candidate
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 __all__ = [
     "LONGEST_CHARACTER", "candidate_text", "completed", "completed_at", "cut", "shown", "split_text", "token_after",

@@ -17,8 +17,8 @@ from .stage_names import stage_label
 from .token_text import token_text
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
     from decoding.recorded.stages import Stage
+    from decoding.trace import Trace
     from decoding.whatif.whatif import WhatIf
 
 __all__ = ["StageColumn", "TokenLine", "Waterfall", "waterfall_view"]

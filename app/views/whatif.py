@@ -16,7 +16,7 @@ from decoding.reading import stats
 from .token_text import token_text, whole_text
 
 if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
     from decoding.whatif.beam_replay import Replay
     from decoding.whatif.whatif import WhatIf
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,14 +17,16 @@ import torch
 from decoding.errors import NotRecordedError, RecordingError
 from decoding.files.compact_store import FILLED_LIMIT, CompactStore, PackedSteps
 from decoding.files.head_and_tail import pack_row, pack_step
-from decoding.recorded.run import Compact, Step, Trace
+from decoding.recorded.run import Compact, RecordedRun, Step
 
 __all__ = ["HEAD", "compact"]
+
+R = TypeVar("R", bound=RecordedRun)
 
 HEAD = 512  # tokens kept exactly per row and step; at 49,152 tokens they have mostly more than 97% of the probability
 
 
-def compact(trace: Trace, *, head: int = HEAD) -> Trace:
+def compact(trace: R, *, head: int = HEAD) -> R:
     """The compact form of a trace; a trace that is compact already comes back as it is.
 
     Args:
@@ -50,7 +53,7 @@ def compact(trace: Trace, *, head: int = HEAD) -> Trace:
     )  # fmt: skip
 
 
-def _packed(trace: Trace, step: Step, head: int) -> dict[str, torch.Tensor] | None:
+def _packed(trace: RecordedRun, step: Step, head: int) -> dict[str, torch.Tensor] | None:
     try:
         logits = step.logits()  # [rows, vocab]
     except NotRecordedError:
@@ -68,7 +71,7 @@ def _packed(trace: Trace, step: Step, head: int) -> dict[str, torch.Tensor] | No
     return pack_step(rows) | kept
 
 
-def _mentioned(trace: Trace, step: Step, row: int) -> set[int]:
+def _mentioned(trace: RecordedRun, step: Step, row: int) -> set[int]:
     """What the row had said before the step, what it went on with, and what would have ended it."""
     ids = set(trace.prefix(step.index, row).tolist())
     eos = trace.generation_config.get("eos_token_id")
@@ -78,7 +81,7 @@ def _mentioned(trace: Trace, step: Step, row: int) -> set[int]:
     return ids
 
 
-def _mentioned_anywhere(trace: Trace, steps: Iterable[dict[str, torch.Tensor] | None]) -> np.ndarray:
+def _mentioned_anywhere(trace: RecordedRun, steps: Iterable[dict[str, torch.Tensor] | None]) -> np.ndarray:
     parts = [step["head.ids"] for step in steps if step is not None]
     parts += [trace.prompt_ids.flatten(), trace.sequences.flatten(), trace.generated_ids.flatten()]
     if trace.encoder_ids is not None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from decoding.errors import NotRecordedError
-from decoding.files.head_and_tail import Tail, fill_up, head_of, tail_of
+from decoding.files.head_and_tail import fill_up, head_of, tail_of
 from decoding.recorded.step_store import StepStore
-
-if TYPE_CHECKING:
-    from decoding.tokens.token_table import TokenTable
+from decoding.recorded.tail import Tail
+from decoding.tokens.token_table import TokenTable
 
 __all__ = ["FILLED_LIMIT", "CompactStore", "PackedSteps"]
 

@@ -21,8 +21,9 @@ from torch import Tensor
 
 from decoding.errors import TraceFileError
 from decoding.recorded.stages import DENSE, SAME, Stage, decode_stage, encode_stages
+from decoding.recorded.tail import Tail
 
-__all__ = ["PackedRow", "Tail", "check_packed", "fill_up", "head_of", "pack_row", "pack_step", "tail_of"]
+__all__ = ["PackedRow", "check_packed", "fill_up", "head_of", "pack_row", "pack_step", "tail_of"]
 
 CAP = 256  # tokens outside the head that a stage singles out; beyond, the tail gets a histogram of its own after it
 FINE, N_FINE, GROWTH = 0.25, 32, 1.15  # bins: 0.25 nats wide for the first 8 nats, then each wider than the last
@@ -41,28 +42,6 @@ LISTS = {
     "tail.count": (torch.int32,), "tail.high": (torch.float32,), "tail.low": (torch.float32,),
     "tail.mass": (torch.float32,),
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tail:
-    """The tokens outside the head, as bins of scores from the highest down; each array is [bins].
-
-    Attributes:
-        count: tokens in the bin, int64.
-        high, low: the largest and the smallest score among them, float64.
-        mass: their sum of exp(score − high), float64, in [1, count] but for rounding to float32.
-    """
-
-    count: np.ndarray
-    high: np.ndarray
-    low: np.ndarray
-    mass: np.ndarray
-
-    @property
-    def stand_ins(self) -> np.ndarray:
-        """The score that, given to all tokens of a bin, leaves its sum of exp as it was: float32 [bins]."""
-        middle = self.high + np.log(self.mass / self.count)
-        return np.clip(middle, self.low, self.high).astype(np.float32)
 
 
 # --- packing ----------------------------------------------------------------------------------------------

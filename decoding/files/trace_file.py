@@ -35,13 +35,13 @@ from decoding.files.head_and_tail import check_packed
 from decoding.parameters.knobs import ALSO_KEPT, KNOBS, MODES, SEED_LIMIT
 from decoding.parameters.settings import Settings
 from decoding.recorded.ledger import Ledger
-from decoding.recorded.run import PREFILLS, Compact, Fork, ModelInfo, Step, Trace
+from decoding.recorded.run import PREFILLS, Compact, Fork, ModelInfo, RecordedRun, Step
 from decoding.recorded.silent import REASONS, SilentKnob
 from decoding.recorded.stages import Stage
 from decoding.recorded.step_store import StepStore, arrays_from_bytes
 from decoding.tokens.token_table import TokenTable
 
-__all__ = ["load_trace", "save_trace"]
+__all__ = ["read_run", "save_run"]
 
 FORMAT, LOSSLESS, COMPACT = "decoding-explorer-trace", 1, 2  # format versions
 VERSION = COMPACT  # the newest that can be read
@@ -55,7 +55,7 @@ LOGIT_DTYPES = {"F32", "F16", "BF16", "F64"}
 EPOCH = (1980, 1, 1, 0, 0, 0)  # one fixed time, so that equal traces are equal files
 
 
-def save_trace(trace: Trace, path: str | os.PathLike[str]) -> None:
+def save_run(trace: RecordedRun, path: str | os.PathLike[str]) -> None:
     """Writes a trace to `path`; a file already there is replaced only once the new one is whole.
 
     Raises:
@@ -78,8 +78,8 @@ def save_trace(trace: Trace, path: str | os.PathLike[str]) -> None:
         raise TraceFileError(f"{path.name} cannot be written: {err.strerror or err}; the trace is unchanged") from err
 
 
-def load_trace(path: str | os.PathLike[str]) -> Trace:
-    """The trace in a file; its scores are read when asked for.
+def read_run(path: str | os.PathLike[str]) -> RecordedRun:
+    """The run in a trace file; its scores are read when asked for.
 
     Raises:
         TraceFileError: there is no such file, or it is no trace, damaged, hostile, or of a newer version.
@@ -87,12 +87,12 @@ def load_trace(path: str | os.PathLike[str]) -> Trace:
     path = Path(path)
     try:
         archive = open_zip(path)
-        trace = _trace(archive, _header(archive))
+        run = _run(archive, _header(archive))
         for name in ("prompts", "messages"):
-            given = getattr(trace, name)
-            if given is not None and len(given) != trace.n_prompts:
-                raise TraceFileError(f"{name} are {len(given)}, the rows are of {trace.n_prompts}; the file is damaged")
-        return trace
+            given = getattr(run, name)
+            if given is not None and len(given) != run.n_prompts:
+                raise TraceFileError(f"{name} are {len(given)}, the rows are of {run.n_prompts}; the file is damaged")
+        return run
     except TraceFileError:
         raise
     except MemoryError as err:
@@ -181,7 +181,7 @@ class ZipStore:
 # --- writing ----------------------------------------------------------------------------------------------
 
 
-def _write(trace: Trace, file: Any) -> None:
+def _write(trace: RecordedRun, file: Any) -> None:
     with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
         header = json.dumps(_as_json(trace), ensure_ascii=False, sort_keys=True)  # with a bias of -Infinity, too
         _put(archive, "trace.json", header.encode("utf-8", "surrogatepass"), zipfile.ZIP_DEFLATED)
@@ -203,7 +203,7 @@ def _put(archive: zipfile.ZipFile, name: str, blob: bytes, compression: int) -> 
     archive.writestr(info, blob)
 
 
-def _as_json(trace: Trace) -> dict[str, Any]:
+def _as_json(trace: RecordedRun) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": LOSSLESS if trace.compact is None else COMPACT,
@@ -230,7 +230,7 @@ def _as_json(trace: Trace) -> dict[str, Any]:
     }
 
 
-def _run_arrays(trace: Trace) -> dict[str, Tensor]:
+def _run_arrays(trace: RecordedRun) -> dict[str, Tensor]:
     n = len(trace.steps)
     arrays = {
         "prompt_ids": trace.prompt_ids,
@@ -273,7 +273,7 @@ def _header(archive: zipfile.ZipFile) -> dict[str, Any]:
     return header
 
 
-def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
+def _run(archive: zipfile.ZipFile, header: dict[str, Any]) -> RecordedRun:
     n_steps, n_rows = _count(header, "n_steps"), _count(header, "n_rows", least=1)
     if n_steps * n_rows > CHOICES_LIMIT:
         raise TraceFileError(f"{n_steps} steps of {n_rows} rows are more than this program opens")
@@ -291,7 +291,7 @@ def _trace(archive: zipfile.ZipFile, header: dict[str, Any]) -> Trace:
     if compact is not None:
         store = CompactStore(store, model.vocab_size, table)
     ledger = _ledger(header.get("beams"), run, n_steps, n_rows)
-    return Trace(
+    return RecordedRun(
         steps=_steps(run, n_steps, stages, store, ledger),
         stages=stages,
         prompt_ids=run["prompt_ids"],

@@ -15,7 +15,7 @@ from decoding.microscope.processors import Context
 from decoding.microscope.selection import contrastive_account, drawn_account, greedy_account
 from decoding.microscope.stage import stage_account
 from decoding.parameters.knobs import BEAM_MODES
-from decoding.recorded.run import Trace
+from decoding.recorded.run import RecordedRun
 from decoding.recorded.stages import LOG_SOFTMAX
 from decoding.whatif.whatif import WhatIf
 
@@ -26,7 +26,7 @@ DIVERSE_FILE = "decoding/strategies/diverse_beam.py"
 
 
 def account_of(
-    trace: Trace,
+    trace: RecordedRun,
     *,
     step: int,
     row: int,
@@ -63,7 +63,7 @@ def account_of(
     return account
 
 
-def _context(trace: Trace, step: int, row: int) -> Context:
+def _context(trace: RecordedRun, step: int, row: int) -> Context:
     if trace.model.is_encoder_decoder:
         read = trace.encoder_ids
         encoder_ids = None if read is None else read[row // trace.rows_per_prompt][None]
@@ -81,7 +81,7 @@ def _context(trace: Trace, step: int, row: int) -> Context:
 
 
 def _choice(
-    trace: Trace, step: int, row: int, token_id: int | None, whatif: WhatIf | None, scores: Tensor
+    trace: RecordedRun, step: int, row: int, token_id: int | None, whatif: WhatIf | None, scores: Tensor
 ) -> Account | None:
     mode = trace.mode if whatif is None else whatif.mode
     recorded = trace.steps[step]
@@ -101,7 +101,9 @@ def _choice(
     return greedy_account(scores, taken, token_id, exact)
 
 
-def _beams(trace: Trace, step: int, row: int, token_id: int | None, whatif: WhatIf | None, mode: str) -> Account | None:
+def _beams(
+    trace: RecordedRun, step: int, row: int, token_id: int | None, whatif: WhatIf | None, mode: str
+) -> Account | None:
     """The step of the row's prompt; in diverse beam search that of the row's group."""
     ledger, diverse = trace.ledger, trace.mode == DIVERSE
     n_groups = int(trace.generation_config["num_beam_groups"]) if diverse else 1

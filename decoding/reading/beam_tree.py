@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import re
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import networkx
 
 from decoding.errors import NotRecordedError, TraceFileError
 from decoding.recorded.ledger import ABSENT, FATES, NEVER, Ledger
-
-if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
+from decoding.recorded.run import RecordedRun
 
 __all__ = ["from_xml_text", "node_id", "root_id", "to_graphml", "to_node_link", "tree", "xml_text"]
 
@@ -33,7 +31,7 @@ def node_id(prompt: int, step: int, rank: int) -> str:
     return f"p{prompt}/s{step}/k{rank}"
 
 
-def tree(trace: Trace, prompt: int | None = None) -> networkx.DiGraph:
+def tree(trace: RecordedRun, prompt: int | None = None) -> networkx.DiGraph:
     """Every candidate of every step, each below the one that it continues, with a root per prompt.
 
     Nodes have `kind` ("prompt" or "candidate"), `prompt` and `depth` (0 for a root). Candidates also have the
@@ -106,7 +104,7 @@ def _xml_value(value: Any) -> Any:
 
 
 def _grow(
-    graph: networkx.DiGraph, trace: Trace, ledger: Ledger, p: int, later: dict[str, dict], texts: dict[int, str]
+    graph: networkx.DiGraph, trace: RecordedRun, ledger: Ledger, p: int, later: dict[str, dict], texts: dict[int, str]
 ) -> None:
     """Adds a prompt's candidates, step by step; `carried` says which node each row goes on from."""
     carried: dict[int, str] | None = None
@@ -166,7 +164,7 @@ def _edge(logprob: float) -> dict[str, float]:
     return {name: value for name, value in values.items() if _finite(value)}
 
 
-def _what_came_later(trace: Trace, ledger: Ledger) -> dict[str, dict]:
+def _what_came_later(trace: RecordedRun, ledger: Ledger) -> dict[str, dict]:
     """By (prompt, step, rank): place and answer of what was returned, and when and by whom a hypothesis was evicted."""
     running = "running" in trace.stop_reasons  # nothing has been returned yet
     returned = {(h.prompt, h.step, h.rank): (h.place, h.answer) for h in (() if running else trace.hypotheses)}

@@ -14,7 +14,7 @@ import numpy as np
 
 from decoding.errors import NotRecordedError
 from decoding.reading.cutoffs import RULES
-from decoding.recorded.run import Step, Trace
+from decoding.recorded.run import RecordedRun, Step
 
 __all__ = ["LOOK_BACK", "RunStatistics", "TokenStatistics", "distinct", "repeated", "run_statistics"]
 
@@ -98,7 +98,7 @@ class RunStatistics:
         return len(self.tokens)
 
 
-def run_statistics(trace: Trace, row: int = 0) -> RunStatistics:
+def run_statistics(trace: RecordedRun, row: int = 0) -> RunStatistics:
     """The statistics of a row; in beam methods `row` counts `trace.hypotheses`, as in `Trace.text`.
 
     Raises:
@@ -153,7 +153,7 @@ def repeated(prompt: Sequence[int], ids: Sequence[int]) -> float:
 # --- which tokens, and from which scores ------------------------------------------------------------------
 
 
-def _decoded(trace: Trace, row: int) -> list[tuple[int, int, int]]:
+def _decoded(trace: RecordedRun, row: int) -> list[tuple[int, int, int]]:
     """Step, row of the scores and id of each token that was decoded."""
     if trace.ledger is None:
         if not 0 <= row < trace.n_rows:
@@ -171,7 +171,7 @@ def _decoded(trace: Trace, row: int) -> list[tuple[int, int, int]]:
     ]
 
 
-def _prompt(trace: Trace, row: int) -> list[int]:
+def _prompt(trace: RecordedRun, row: int) -> list[int]:
     if trace.ledger is not None:
         row = trace.hypotheses[row].prompt * trace.ledger.n_beams
     return trace.prompt_ids[row][trace.prompt_mask[row].bool()].tolist()
@@ -220,7 +220,7 @@ def _distribution(scores: np.ndarray) -> _Distribution:
     return _Distribution(scores=scores, top=top, total=total, entropy=max(entropy, 0.0))
 
 
-def _measured(trace: Trace, index: int, row: int, token_id: int) -> TokenStatistics:
+def _measured(trace: RecordedRun, index: int, row: int, token_id: int) -> TokenStatistics:
     step = trace.steps[index]
     try:
         scores = [s.numpy() for s in step.all_scores(row=row)]  # n_stages + 1 of [vocab]

@@ -1,34 +1,26 @@
-"""Trace: a run, whole. Step: one decision of it."""
+"""RecordedRun: a run, whole. Step: one decision of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from decoding.errors import NotRecordedError
-from decoding.parameters.acting import Origin, origins_of
 from decoding.parameters.settings import Settings
 from decoding.recorded.contrastive_candidates import ContrastiveCandidate, contrastive_candidates
 from decoding.recorded.ledger import Candidate, Hypothesis, Ledger, PoolChange, returned_hypotheses
 from decoding.recorded.silent import SilentKnob
 from decoding.recorded.stages import Stage, changed_anything, decode_stage
 from decoding.recorded.step_store import StepStore
+from decoding.recorded.tail import Tail
 from decoding.tokens.token_table import TokenTable
 
-if TYPE_CHECKING:
-    import networkx
+__all__ = ["PREFILLS", "Compact", "Fork", "ModelInfo", "RecordedRun", "StageFacts", "Step"]
 
-    from decoding.files.head_and_tail import Tail
-    from decoding.whatif.whatif import WhatIf
-
-__all__ = ["PREFILLS", "Compact", "Fork", "ModelInfo", "StageFacts", "Step", "Trace"]
-
-PREFILLS = ("plain", "shared", "reused")  # see `Trace.prefill`
+PREFILLS = ("plain", "shared", "reused")  # see `RecordedRun.prefill`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,8 +224,8 @@ class Fork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
-    """A recorded run, complete; it needs neither model nor tokenizer.
+class RecordedRun:
+    """A run, complete; it needs neither model nor tokenizer. What one does with it, see `decoding.trace.Trace`.
 
     Rows are `generate`'s rows: prompts × return sequences, or prompts × beams.
 
@@ -320,11 +312,6 @@ class Trace:
         return len(self.steps) if limit is None else limit - self.prompt_ids.shape[1]
 
     @property
-    def origins(self) -> dict[str, Origin]:
-        """Where each parameter that acted came from: `given`, `model` or `transformers`; see `origins_of`."""
-        return origins_of(self)
-
-    @property
     def stop_reason(self) -> str:
         """Why the run ended; several reasons, joined by commas, where its rows (prompts) ended for different ones."""
         return ", ".join(dict.fromkeys(self.stop_reasons))
@@ -395,53 +382,3 @@ class Trace:
         else:
             ids = [step.token_ids[row] for step in self.steps if not step.ended[row]]
         return self.tokens.plain(ids) if self.tokens else " ".join(f"#{i}" for i in ids)
-
-    def save(self, path: str | PathLike[str], *, compact: bool = False) -> None:
-        """Writes the trace to one self-contained file; see `decoding.files.trace_file`.
-
-        Args:
-            compact: the small form, exact for the likeliest tokens of each step only; see `decoding.files.compact`.
-        """
-        from decoding.files.compact import compact as small
-        from decoding.files.trace_file import save_trace
-
-        save_trace(small(self) if compact else self, path)
-
-    def whatif(self, settings: Settings) -> WhatIf:
-        """The same run under other settings, without the model; see `decoding.whatif.whatif`."""
-        from decoding.whatif.whatif import WhatIf
-
-        return WhatIf(self, settings)
-
-    def to_html(self, path: str | PathLike[str] | None = None, *, lang: str = "en") -> str:
-        """The run as one HTML page that needs no network; also written to a file, if one is named.
-
-        Args:
-            lang: `en` or `zh`.
-
-        Raises:
-            DecodingError: the page's code or plotly is not installed.
-        """
-        from decoding.display import page_html
-
-        page = page_html(self, lang)
-        if path is not None:
-            Path(path).write_text(page, encoding="utf-8", newline="")
-        return page
-
-    def __repr__(self) -> str:
-        from decoding.display import summary
-
-        return summary(self)
-
-    def _repr_html_(self) -> str | None:
-        """What a notebook shows for a cell that ends in a trace."""
-        from decoding.display import notebook_html
-
-        return notebook_html(self)
-
-    def tree(self) -> networkx.DiGraph:
-        """The beam tree; see `decoding.reading.beam_tree`."""
-        from decoding.reading.beam_tree import tree
-
-        return tree(self)

@@ -20,17 +20,19 @@ from transformers.generation import (
 )
 
 from decoding.errors import RecordingError
-from decoding.parameters.acting import config_as_json, given_in, model_defaults
+from decoding.parameters.acting import config_as_json, model_defaults
 from decoding.parameters.knobs import BEAM_MODES
 from decoding.parameters.settings import Settings, mode_of
 from decoding.recorded.arithmetic import arithmetic_of
+from decoding.recorded.given import given_in
 from decoding.recorded.ledger import ABSENT, BeamStep, Ledger
-from decoding.recorded.run import ModelInfo, Step, Trace
+from decoding.recorded.run import ModelInfo, Step
 from decoding.recorded.silent import silent_knobs
 from decoding.recorded.stages import LOG_SOFTMAX, Stage, encode_stages, name_of, stages_of
 from decoding.recorded.step_store import REMEDY, MemoryStore
 from decoding.strategies.cache import CACHE_NAME, is_empty, named_here
 from decoding.strategies.generate_call import GIVEN_NOTHING, GivenToGenerate
+from decoding.trace import Trace
 
 __all__ = ["Recording"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from decoding.recorded.run import Trace
+from decoding.recorded.run import RecordedRun
 
 __all__ = ["Differences", "RunComparison", "with_width"]
 
@@ -58,7 +58,7 @@ class RunComparison:
         same_prefix: per step and row.
     """
 
-    trace: Trace
+    trace: RecordedRun
     stages: list[int]
     logits: Differences = field(default_factory=Differences)
     scores: Differences = field(default_factory=Differences)

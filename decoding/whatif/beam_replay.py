@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from decoding.recorded.ledger import FATES, NEVER, Hypothesis
-from decoding.recorded.run import Trace
+from decoding.recorded.run import RecordedRun
 
 __all__ = ["Replay", "replay"]
 
@@ -35,7 +35,7 @@ class Replay:
 
 
 def replay(
-    trace: Trace, length_penalty: float, early_stopping: bool | str, n_returned: int, max_length: int
+    trace: RecordedRun, length_penalty: float, early_stopping: bool | str, n_returned: int, max_length: int
 ) -> Replay:
     """Pools and answer of a recorded beam search under these rules.
 
@@ -83,7 +83,9 @@ def _best_running(arrays: dict[str, Tensor], ended: Tensor) -> Tensor:
     return torch.where(first, scores, -torch.inf).max(1, keepdim=True)[0]
 
 
-def _returned(trace: Trace, score: Tensor, origin: Tensor, done: Tensor, n_returned: int) -> tuple[Hypothesis, ...]:
+def _returned(
+    trace: RecordedRun, score: Tensor, origin: Tensor, done: Tensor, n_returned: int
+) -> tuple[Hypothesis, ...]:
     out = []
     for p in range(score.shape[0]):
         for place in range(min(n_returned, score.shape[1])):

@@ -10,18 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from decoding.files.head_and_tail import Tail
+from decoding.recorded.run import RecordedRun, Step
 from decoding.recorded.stages import LOG_SOFTMAX, Stage
-
-if TYPE_CHECKING:
-    from decoding.recorded.run import Trace
-    from decoding.whatif.whatif import WhatIf
+from decoding.recorded.tail import Tail
 
 __all__ = ["Exactness", "exactness", "how_exact", "mass_limits", "nearly_equal", "probability_limit"]
 
@@ -50,14 +47,13 @@ class Exactness:
     unbounded: str = ""
 
 
-def exactness(whatif: WhatIf, *, step: int, row: int = 0) -> Exactness:
-    """How exact the scores of a what-if are at a step; exact in every respect where the trace is lossless.
+def exactness(recorded: Step, stages: Sequence[Stage], scores: Sequence[Tensor], row: int) -> Exactness:
+    """How exact the scores of a what-if are at a recorded step; exact in every respect where the trace is lossless.
 
-    Raises:
-        NotRecordedError: there is no such step or row, or its logits were lost.
+    Args:
+        stages: the what-if's.
+        scores: of the row, before the first of them and after each, float32 [vocab] each.
     """
-    scores = whatif.all_scores(step=step, row=row)
-    recorded = whatif.trace.steps[step]
     tail = recorded.tail(row)
     if tail is None or not len(tail.count):
         return Exactness(survivors=True, tail="none", probability_error=0.0)
@@ -67,7 +63,7 @@ def exactness(whatif: WhatIf, *, step: int, row: int = 0) -> Exactness:
     state = _begin(scores[0].numpy()[head], tail)
     if np.isnan(state.scores).any() or (state.scores == np.inf).any():
         return Exactness(survivors=False, tail="some", probability_error=None)
-    for i, stage in enumerate(whatif.stages, start=1):
+    for i, stage in enumerate(stages, start=1):
         before, after = scores[i - 1].numpy(), scores[i].numpy()
         rule = RULES.get(stage.name)
         if rule is not None and (state.is_known or _has_all(state, stage.params.get("top_n"))):
@@ -83,7 +79,7 @@ def exactness(whatif: WhatIf, *, step: int, row: int = 0) -> Exactness:
     return _verdict(state)
 
 
-def how_exact(trace: Trace, stages: Sequence[Stage]) -> list[tuple[str, str, str]]:
+def how_exact(trace: RecordedRun, stages: Sequence[Stage]) -> list[tuple[str, str, str]]:
     """What a what-if with these stages says of a compact trace: a key for translations, a value, and words."""
     temperature = next((s.params["temperature"] for s in stages if s.name == "TemperatureLogitsWarper"), 1.0)
     most = f"{math.ceil(1e4 * probability_limit(trace, float(temperature))) / 100:g}%"
@@ -104,7 +100,7 @@ def nearly_equal(a: Tensor, b: Tensor, ids: Tensor) -> bool:
     return bool(torch.allclose(a[ids], b[ids], rtol=0, atol=CLOSE, equal_nan=True))
 
 
-def probability_limit(trace: Trace, temperature: float) -> float:
+def probability_limit(trace: RecordedRun, temperature: float) -> float:
     """By how much any probability may be off at a temperature, while no threshold falls into a tail.
 
     With a tail's mass between l and h, w / (W + mass) moves by at most (√h − √l) / (√h + √l), whatever W ≥ w is: so

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from transformers.generation import GenerationConfig, GenerationMixin, LogitsProcessorList
 
-from decoding.parameters.acting import DERIVED, SPECIAL_TOKENS, TRANSFORMERS_DEFAULTS, defaults_known
+from decoding.parameters.acting import DERIVED, SPECIAL_TOKENS, TRANSFORMERS_DEFAULTS
 from decoding.parameters.combinations import check_acting
 from decoding.parameters.settings import Settings, watermarking
-from decoding.recorded.run import Trace
+from decoding.recorded.given import defaults_known
+from decoding.recorded.run import RecordedRun
 
 __all__ = ["NEEDS_THE_MODEL", "effective_config", "processors_of"]
 
@@ -25,14 +26,14 @@ LIMITS = ("max_new_tokens", "max_length")
 class _NoModel(GenerationMixin):
     """As much of a model as `_get_logits_processor` asks for."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: RecordedRun) -> None:
         text_config = SimpleNamespace(vocab_size=trace.model.vocab_size)
         self.config = SimpleNamespace(
             is_encoder_decoder=trace.model.is_encoder_decoder, get_text_config=lambda **_: text_config
         )
 
 
-def effective_config(trace: Trace, settings: Settings) -> GenerationConfig:
+def effective_config(trace: RecordedRun, settings: Settings) -> GenerationConfig:
     """The parameters that would have acted on the recorded run, had it been given `settings`.
 
     What `settings` leaves out is at the model's own default, else at transformers'; of a trace that has not kept the
@@ -68,7 +69,7 @@ def effective_config(trace: Trace, settings: Settings) -> GenerationConfig:
     return config
 
 
-def _defaults(trace: Trace) -> dict[str, Any]:
+def _defaults(trace: RecordedRun) -> dict[str, Any]:
     """The model's own defaults, as far as they are known, and the special tokens that acted; no length limits."""
     known, config = defaults_known(trace), trace.generation_config
     if known is None and trace.settings is not None:  # what was not given was at its default
@@ -80,7 +81,7 @@ def _defaults(trace: Trace) -> dict[str, Any]:
     return {n: v for n, v in {**known, **used}.items() if v is not None and n not in LIMITS}
 
 
-def processors_of(trace: Trace, config: GenerationConfig) -> LogitsProcessorList:
+def processors_of(trace: RecordedRun, config: GenerationConfig) -> LogitsProcessorList:
     """The processors that `generate()` would have built, but for those that run the model."""
     config = copy.copy(config)
     config.guidance_scale = None
@@ -101,11 +102,11 @@ def _most_returned(values: dict[str, Any]) -> float:
     return n_beams if n_beams > 1 else math.inf if values.get("do_sample") else 1
 
 
-def _prompts(trace: Trace) -> Tensor:
+def _prompts(trace: RecordedRun) -> Tensor:
     return trace.prompt_ids[:: trace.rows_per_prompt]
 
 
-def _with_known_ids(trace: Trace, settings: Settings) -> dict[str, Any]:
+def _with_known_ids(trace: RecordedRun, settings: Settings) -> dict[str, Any]:
     """`Settings.generate_kwargs`, with the ids that the recorded run used for the same words."""
     then = trace.settings.given() if trace.settings else {}
     known = {

@@ -20,14 +20,14 @@ from transformers.generation import GenerationConfig, SynthIDTextWatermarkLogits
 
 from decoding.errors import NotRecordedError, SettingError
 from decoding.models.failures import without_distribution
-from decoding.parameters.acting import given_to, undecided_defaults
 from decoding.parameters.knobs import BEAM_MODES
 from decoding.parameters.settings import Settings, mode_of
-from decoding.recorded.run import Trace
+from decoding.recorded.given import given_to, undecided_defaults
+from decoding.recorded.run import RecordedRun
 from decoding.recorded.stages import LOG_SOFTMAX, Stage, run_processors, stages_of
 from decoding.whatif.beam_replay import Replay, replay
 from decoding.whatif.chosen_token import ChosenFact, chosen_facts
-from decoding.whatif.compact_bounds import how_exact, nearly_equal
+from decoding.whatif.compact_bounds import Exactness, exactness, how_exact, nearly_equal
 from decoding.whatif.processors import NEEDS_THE_MODEL, effective_config, processors_of
 
 __all__ = ["Statement", "WhatIf"]
@@ -75,7 +75,7 @@ class WhatIf:
         SettingError: transformers refuses the settings, or they need a tokenizer.
     """
 
-    def __init__(self, trace: Trace, settings: Settings) -> None:
+    def __init__(self, trace: RecordedRun, settings: Settings) -> None:
         self.trace, self.settings = trace, settings
         try:
             self.config = effective_config(trace, settings)
@@ -119,6 +119,14 @@ class WhatIf:
             NotRecordedError: there is no such step or row, or its logits were lost.
         """
         return [self.scores(step=step, row=row, stage=stage) for stage in range(len(self.stages) + 1)]
+
+    def exactness(self, *, step: int, row: int = 0) -> Exactness:
+        """How exact the scores are at a step; in every respect where the trace is lossless.
+
+        Raises:
+            NotRecordedError: there is no such step or row, or its logits were lost.
+        """
+        return exactness(self.trace.steps[step], self.stages, self.all_scores(step=step, row=row), row)
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:

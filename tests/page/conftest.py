@@ -17,7 +17,7 @@ from tests.conftest import ROOT, _free_port, _wait_until_it_answers
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-    from decoding.recorded.run import Trace
+    from decoding.trace import Trace
 
 START = "import sys; from app.cli.main import main; sys.exit(main())"
 PATIENCE = 60_000  # milliseconds; the machine may be busy

@@ -17,7 +17,7 @@ from transformers.generation import TopKLogitsWarper, TopPLogitsWarper
 
 from app.standalone.page import notebook_html, standalone_html
 from decoding import Settings, record
-from decoding.recorded.run import Trace
+from decoding.trace import Trace
 from tests.hand_made import HOSTILE, hand_made_trace
 from tests.page.conftest import PATIENCE
 from tests.page.test_accessibility import grave_findings
