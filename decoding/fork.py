@@ -121,7 +121,7 @@ def _left_out(trace: Trace) -> tuple[str, ...]:
 
 def _inputs(trace: Trace, row: int, prefix: Tensor) -> dict[str, Any]:
     """`generate`'s inputs for one row that goes on from `prefix`."""
-    if trace.model.is_encoder_decoder:
+    if trace.encoder_ids is not None and trace.encoder_mask is not None:
         which = slice(row // trace.rows_per_prompt, row // trace.rows_per_prompt + 1)
         encoder = {"input_ids": trace.encoder_ids[which], "attention_mask": trace.encoder_mask[which]}
         return {**encoder, "decoder_input_ids": prefix[None]}

@@ -77,7 +77,7 @@ def stream(
     recorder.tokenizer, recorder.seed = lm.tokenizer, settings.seed
     recorder.facts = _facts(lm, encoded, settings)
     recorder.identity = {k: v for k, v in lm.identity().items() if k in ("name", "source", "revision")}
-    if encoded.negative_ids is not None:
+    if encoded.negative_ids is not None and encoded.negative_mask is not None:
         kwargs["negative_prompt_ids"] = encoded.negative_ids.to(lm.model.device)
         kwargs["negative_prompt_attention_mask"] = encoded.negative_mask.to(lm.model.device)
     with refusals_as_settings(settings.given()):

@@ -224,8 +224,9 @@ def encoder_facts(
     model: Any, inputs: Tensor | None, model_kwargs: dict[str, Any], given: GivenToGenerate
 ) -> dict[str, Any]:
     """What an encoder–decoder model's encoder read, as fields of `Trace`; nothing where it did not read token ids."""
-    is_text = inputs is not None and inputs.ndim == 2 and not inputs.is_floating_point()
-    if not model.config.is_encoder_decoder or not is_text or "encoder_outputs" in given.inputs:
+    if inputs is None or inputs.ndim != 2 or inputs.is_floating_point():
+        return {}
+    if not model.config.is_encoder_decoder or "encoder_outputs" in given.inputs:
         return {}
     ids, mask = inputs.to("cpu", torch.long, copy=True), model_kwargs.get("attention_mask")
     if mask is None or mask.shape[0] % len(ids) or mask.shape[1:] != ids.shape[1:]:

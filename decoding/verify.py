@@ -223,13 +223,15 @@ def verify(
             output_logits=beams,
             custom_generate=loop,
         )
-    if own_loop:
+    if isinstance(loop, Recorder):
         _look_at(loop.trace, comparison)
-    elif beams:
-        comparison.compare_logits(out.logits)
-    names = loop.trace.stages if own_loop else loop.names
+        names = [stage.name for stage in loop.trace.stages]
+    else:
+        if beams:
+            comparison.compare_logits(out.logits)
+        names = list(loop.names)
     return Verification(
-        checks=_checks(trace, comparison, out, [getattr(name, "name", name) for name in names]),
+        checks=_checks(trace, comparison, out, names),
         notes=_notes(trace, lm),
         against=OUR_LOOP if own_loop else "generate()",
         because=_because(trace, lm),
@@ -341,7 +343,7 @@ def _look_at(second: Trace, comparison: RunComparison) -> None:
         )
 
 
-def _inputs(trace: Trace) -> dict[str, Tensor]:
+def _inputs(trace: Trace) -> dict[str, Tensor | None]:
     """The inputs as they were before generate() expanded each prompt to its rows."""
     each = trace.rows_per_prompt
     if trace.model.is_encoder_decoder:

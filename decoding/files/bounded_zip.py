@@ -7,7 +7,7 @@ import os
 import stat
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from decoding.errors import TraceFileError
 
@@ -64,7 +64,7 @@ class _Opening:
     """A file that refuses to hand out the whole of a very long list of entries, which zipfile reads at once."""
 
     def __init__(self, file: Any) -> None:
-        self._file, self.limit = file, DIRECTORY_LIMIT
+        self._file, self.limit = file, cast(int | None, DIRECTORY_LIMIT)
 
     def read(self, size: int = -1) -> bytes:
         if self.limit is not None and size > self.limit:

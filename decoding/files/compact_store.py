@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from decoding.errors import NotRecordedError
 from decoding.files.head_and_tail import fill_up, head_of, tail_of
-from decoding.recorded.step_store import StepStore
+from decoding.recorded.step_store import KeptSteps
 from decoding.recorded.tail import Tail
 from decoding.tokens.token_table import TokenTable
 
@@ -34,9 +35,10 @@ class PackedSteps:
 
     def load(self, index: int) -> dict[str, Tensor]:
         """See `StepStore.load`."""
-        if self._steps[index] is None:
+        step = self._steps[index]
+        if step is None:
             raise NotRecordedError(f"the scores of step {index} were not kept when the run was recorded")
-        return self._steps[index]
+        return step
 
 
 class CompactStore:
@@ -51,7 +53,7 @@ class CompactStore:
 
     exact = False
 
-    def __init__(self, packed: StepStore, vocab: int, tokens: TokenTable | None) -> None:
+    def __init__(self, packed: KeptSteps, vocab: int, tokens: TokenTable | None) -> None:
         self.packed = packed
         self.nbytes = packed.nbytes
         named = np.zeros(vocab, dtype=bool)
@@ -88,7 +90,7 @@ class CompactStore:
                 packed = self.packed.load(index)
             except NotRecordedError:
                 continue
-            tails += [tail_of(packed, row) for row in range(packed["tail.which"].shape[1])]
+            tails += [cast(Tail, tail_of(packed, row)) for row in range(packed["tail.which"].shape[1])]
         tails = [tail for tail in tails if len(tail.count)]
         joined = {
             name: np.concatenate([getattr(tail, name) for tail in tails] or [np.zeros(0)])
@@ -98,4 +100,4 @@ class CompactStore:
 
     def tail(self, index: int, row: int) -> Tail:
         """What is kept of the other tokens' logits."""
-        return tail_of(self.packed.load(index), row)
+        return cast(Tail, tail_of(self.packed.load(index), row))  # the logits' tail has bins always

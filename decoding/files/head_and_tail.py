@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -89,7 +90,8 @@ def pack_row(
     rest[ids] = False
     tail_scores = [s[rest] for s in before_all]
     apart = before_all[0][ids]
-    kinds, tails = [], [_binned(tail_scores[0], apart)]
+    kinds: list[int] = []
+    tails: list[Tail | None] = [_binned(tail_scores[0], apart)]
     for s, (before, after) in enumerate(zip(tail_scores, tail_scores[1:], strict=False), start=1):
         kinds.append(_tail_kind(encoded, s, before, after))
         tails.append(_binned(after, before_all[s][ids]) if kinds[-1] == ANEW else None)
@@ -282,7 +284,7 @@ def _fill_row(packed: dict[str, Tensor], row: int, vocab: int, order: np.ndarray
     rest = np.ones(vocab, dtype=bool)
     rest[ids] = False
     tail_ids = order[rest[order]]
-    tail = tail_of(packed, row)
+    tail = cast(Tail, tail_of(packed, row))  # `check_packed` has seen that it has bins
     count, standing = tail.count, tail.stand_ins
     out = [_filled(vocab, ids, scores.numpy(), tail_ids, count, standing)]
     for stage in range(1, packed["kinds"].shape[0] + 1):
@@ -291,7 +293,7 @@ def _fill_row(packed: dict[str, Tensor], row: int, vocab: int, order: np.ndarray
         if kind == GONE:
             count, standing = count[:0], standing[:0]
         elif kind == ANEW:
-            tail = tail_of(packed, row, stage)
+            tail = cast(Tail, tail_of(packed, row, stage))
             count, standing = tail.count, tail.stand_ins
         elif kind == AS_HEAD:
             standing = decode_stage(packed, stage, row, torch.from_numpy(standing)).numpy()
@@ -336,8 +338,8 @@ def check_packed(packed: dict[str, Tensor], n_rows: int, vocab: int, n_stages: i
     sizes = {"s": n_stages, "t": n_stages + 1, "r": n_rows, "2": 2}
     for name, (letters, dtypes) in SHAPES.items():
         _check_array(packed, name, dtypes, tuple(sizes[letter] for letter in letters))
-    for name, dtypes in LISTS.items():
-        _check_array(packed, name, dtypes, None)
+    for name, list_dtypes in LISTS.items():
+        _check_array(packed, name, list_dtypes, None)
     _check_starts(packed, "head.starts", n_rows, len(packed["head.ids"]))
     if len(packed["head.logits"]) != len(packed["head.ids"]):
         raise TraceFileError("head.logits and head.ids differ in length; the file is damaged")
@@ -390,10 +392,12 @@ def _check_rows(packed: dict[str, Tensor], n_rows: int, vocab: int, n_stages: in
                 raise TraceFileError(f"the tail of row {row} has {n} tokens, room is for {room}; the file is damaged")
 
 
-def _check_array(packed: dict[str, Tensor], name: str, dtypes: tuple, shape: tuple[int, ...] | None) -> None:
+def _check_array(
+    packed: dict[str, Tensor], name: str, dtypes: tuple[torch.dtype, ...], shape: tuple[int, ...] | None
+) -> None:
     array = packed.get(name)
-    fits = array is not None and array.dtype in dtypes
-    if not fits or (array.ndim != 1 if shape is None else tuple(array.shape) != shape):
+    fits_shape = array is not None and (array.ndim == 1 if shape is None else tuple(array.shape) == shape)
+    if array is None or array.dtype not in dtypes or not fits_shape:
         found = "missing" if array is None else f"{array.dtype} {tuple(array.shape)}"
         raise TraceFileError(f"{name} is {found}; a compact step has {shape or 'one row'} of {dtypes[0]}")
 

@@ -22,7 +22,7 @@ from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import safetensors.torch
 import torch
@@ -38,7 +38,7 @@ from decoding.recorded.ledger import Ledger
 from decoding.recorded.run import PREFILLS, Compact, Fork, ModelInfo, RecordedRun, Step
 from decoding.recorded.silent import REASONS, SilentKnob
 from decoding.recorded.stages import Stage
-from decoding.recorded.step_store import StepStore, arrays_from_bytes
+from decoding.recorded.step_store import FilledUpSteps, StepStore, arrays_from_bytes
 from decoding.tokens.token_table import TokenTable
 
 __all__ = ["read_run", "save_run"]
@@ -186,7 +186,7 @@ def _write(trace: RecordedRun, file: Any) -> None:
         header = json.dumps(_as_json(trace), ensure_ascii=False, sort_keys=True)  # with a bias of -Infinity, too
         _put(archive, "trace.json", header.encode("utf-8", "surrogatepass"), zipfile.ZIP_DEFLATED)
         _put(archive, "run.safetensors", safetensors.torch.save(_run_arrays(trace)), zipfile.ZIP_DEFLATED)
-        steps = trace.store if trace.compact is None else trace.store.packed
+        steps = trace.store if trace.compact is None else cast(FilledUpSteps, trace.store).packed
         compression = zipfile.ZIP_STORED if trace.compact is None else zipfile.ZIP_DEFLATED
         for step in trace.steps:
             try:
@@ -287,9 +287,8 @@ def _run(archive: zipfile.ZipFile, header: dict[str, Any]) -> RecordedRun:
     tokens = _under("tokens.", run)
     table = TokenTable.from_arrays(tokens) if tokens else None
     compact = _compact(header, n_rows, model.vocab_size, len(stages))
-    store = ZipStore(archive, n_steps, n_rows, model.vocab_size, len(stages), compact is not None)
-    if compact is not None:
-        store = CompactStore(store, model.vocab_size, table)
+    kept = ZipStore(archive, n_steps, n_rows, model.vocab_size, len(stages), compact is not None)
+    store = kept if compact is None else CompactStore(kept, model.vocab_size, table)
     ledger = _ledger(header.get("beams"), run, n_steps, n_rows)
     return RecordedRun(
         steps=_steps(run, n_steps, stages, store, ledger),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from decoding.microscope.processors import Context
 from decoding.microscope.selection import contrastive_account, drawn_account, greedy_account
 from decoding.microscope.stage import stage_account
 from decoding.parameters.knobs import BEAM_MODES
+from decoding.recorded.ledger import Ledger
 from decoding.recorded.run import RecordedRun
 from decoding.recorded.stages import LOG_SOFTMAX
 from decoding.whatif.whatif import WhatIf
@@ -105,7 +107,7 @@ def _beams(
     trace: RecordedRun, step: int, row: int, token_id: int | None, whatif: WhatIf | None, mode: str
 ) -> Account | None:
     """The step of the row's prompt; in diverse beam search that of the row's group."""
-    ledger, diverse = trace.ledger, trace.mode == DIVERSE
+    ledger, diverse = cast(Ledger, trace.ledger), trace.mode == DIVERSE
     n_groups = int(trace.generation_config["num_beam_groups"]) if diverse else 1
     size, prompt = ledger.n_beams // n_groups, row // ledger.n_beams
     group = row % ledger.n_beams // size

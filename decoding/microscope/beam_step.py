@@ -91,7 +91,8 @@ def beam_account(given: BeamInput, in_view: tuple[int, int] | None = None) -> Ac
         source, file = "GenerationMixin._beam_search", LOOPS_FILE
     return Account(
         kind="beam", n_candidates=given.n_candidates, source=source, file=file, tokens=followed,
-        ops=s.ops([f.rank for f in followed]), **_verdict(given, scores[0], parents[0], tokens[0]),
+        ops=s.ops([f.rank for f in followed if f.rank is not None]),
+        **_verdict(given, scores[0], parents[0], tokens[0]),
     )  # fmt: skip
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from decoding.microscope.op import Followed
+from decoding.microscope.op import Fate, Followed
 from decoding.microscope.slide import Space
 
 __all__ = ["N_FOLLOWED", "followed"]
@@ -51,12 +52,12 @@ def followed(
     long_gone = (~alive & open_to).nonzero().flatten()[:N_GONE].tolist() if len(likeliest) < N_FOLLOWED else []
     ids = list(dict.fromkeys([*ids, *named[:5], *likeliest, *long_gone]))[:N_FOLLOWED]
     if order is not None:
-        places = dict(zip(ids, order.places(ids), strict=True))
+        places: dict[int, Any] = dict(zip(ids, order.places(ids), strict=True))  # numbers, or pairs of them
         ids.sort(key=lambda i: math.inf if places[i] is None else places[i])
     else:
         scores = before[ids].nan_to_num(nan=-math.inf).tolist()
         ids = [i for _, i in sorted(zip(scores, ids, strict=True), key=lambda pair: -pair[0])]
-    fates = {i: "removed" if removed[i] else "kept" if kept[i] else "gone" for i in ids}
+    fates: dict[int, Fate] = {i: "removed" if removed[i] else "kept" if kept[i] else "gone" for i in ids}
     return tuple(Followed(token_id=i, chosen=i == chosen, fate=fates[i]) for i in ids)
 
 

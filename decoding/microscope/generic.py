@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,7 +49,7 @@ def _note(facts: dict[str, int]) -> str:
     return "one_step" if any(n for name, n in facts.items() if name != "n") else "one_step.idle"
 
 
-def _changes(before: Tensor, after: Tensor) -> dict[str, int]:
+def _changes(before: Tensor, after: Tensor) -> dict[str, Any]:
     was, is_ = before > -math.inf, after > -math.inf
     both = was & is_
     return {

@@ -256,7 +256,7 @@ def forced_eos(s: Slide, scores: Tensor, params: Mapping[str, Any], context: Con
 
 
 def _forced(s: Slide, scores: Tensor, ids: Sequence[int] | int, name: str, acts: bool) -> Tensor:
-    ids = ids if isinstance(ids, list) else [ids]
+    ids = [ids] if isinstance(ids, int) else list(ids)
     s.wanted = tuple(ids)
     if not acts:
         s.op("torch.clone", "scores", [VOCAB("scores", scores)], [VOCAB("scores", scores)], "ban.idle")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,7 +61,7 @@ def drawn_account(scores: Tensor, drawn: int | None, chosen: int | None = None, 
     )  # fmt: skip
     known = drawn is not None and 0 <= drawn < len(scores)
     outs = [ONE("next_tokens", torch.tensor([drawn]))] if known else []
-    facts = {"drawn_token": drawn, "p": probs[0, drawn].item()} if known else {}
+    facts: dict[str, Any] = {"drawn_token": drawn, "p": probs[0, drawn].item()} if known else {}
     s.op(
         "torch.multinomial", "next_tokens = torch.multinomial(probs, num_samples=1).squeeze(1)",
         [VOCAB("probs", probs)], outs, "multinomial" if known else "multinomial.open", also=("torch.squeeze",), **facts,

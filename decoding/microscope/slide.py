@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ class Space:
         self.name, self._find = name, find
         self._found: tuple[tuple[int, ...], tuple[Place | None, ...]] | None = None
 
-    def __call__(self, name: str, tensor: Tensor) -> Seen:
+    def __call__(self, name: str, tensor: Tensor | float | int) -> Seen:
         """A tensor of this space, under the name that the source has for it."""
         return Seen(name, tensor, self)
 
@@ -46,18 +47,20 @@ class Seen:
     tensor: Tensor | float | int
     space: Space
 
-    def at(self, followed: Sequence[int], original: Tensor | None = None) -> TensorAt:
+    def at(self, followed: Sequence[int], original: Tensor | float | int | None = None) -> TensorAt:
         """Its entries at what is followed; `original` is what they are compared with, if they are an edit."""
         if not isinstance(self.tensor, Tensor):
             kind = type(self.tensor).__name__
             return TensorAt(name=self.name, shape=(), dtype=kind, space=ONE.name, places=(None,), values=(self.tensor,))
-        places = (None,) if self.space is ONE else self.space.places(followed)
+        places: Sequence[Place | None] = (None,) if self.space is ONE else self.space.places(followed)
         fits = [place if _within(place, self.tensor) else None for place in places]
         if self.space is ONE:
-            values = (self.tensor.flatten()[0].item(),)
+            values: tuple[float | int | bool | None, ...] = (self.tensor.flatten()[0].item(),)
         else:
             values = tuple(_entry(self.tensor, place) for place in fits)
-        changed = () if original is None else tuple(_differs(self.tensor, original, place) for place in fits)
+        changed: tuple[bool, ...] = ()
+        if isinstance(original, Tensor):
+            changed = tuple(_differs(self.tensor, original, place) for place in fits)
         return TensorAt(
             name=self.name, shape=tuple(self.tensor.shape), dtype=str(self.tensor.dtype).removeprefix("torch."),
             space=self.space.name, places=tuple(fits), values=values, changed=changed,
@@ -125,7 +128,7 @@ class Slide:
         """The operations with the numbers of what is followed: token ids, or ranks in a beam step."""
         return tuple(_op(noted, followed) for noted in self.noted)
 
-    def account(self, source: str, file: str, tokens: Sequence[Followed], **verdict: object) -> Account:
+    def account(self, source: str, file: str, tokens: Sequence[Followed], **verdict: Any) -> Account:
         """The account of a stage that follows tokens."""
         ids = [token.token_id for token in tokens]
         return Account(source=source, file=file, tokens=tuple(tokens), ops=self.ops(ids), **verdict)

@@ -379,6 +379,6 @@ def _masked(s: Slide, scores: Tensor, mask: Tensor, name: str = "indices_to_remo
     return scores_processed
 
 
-def _who_stays(before: Tensor, after: Tensor) -> dict[str, int]:
+def _who_stays(before: Tensor, after: Tensor) -> dict[str, Any]:
     n_before, n_alive = int((before > -math.inf).sum()), int((after > -math.inf).sum())
     return {"n_removed": n_before - n_alive, "n_alive": n_alive}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,19 @@ def _download(
 
     total = sum(files.values()) or 1
     done = 0
-    path = None
+    path = ""
     for name, size in files.items():
-        bar = _bar(lambda n, done=done, size=size: report("downloading", (done + min(n, size)) / total))
+        bar = _bar(partial(_report_bytes, report, done, size, total))
         path = hf_hub_download(repo, name, revision=revision, tqdm_class=bar, etag_timeout=_TIMEOUT)
         done += size
         report("downloading", done / total)
     return Path(path).parent
+
+
+def _report_bytes(
+    report: Callable[[str, float | None], None], done: int, size: int, total: int, n_bytes: int
+) -> None:
+    report("downloading", (done + min(n_bytes, size)) / total)
 
 
 def _say_nothing(stage: str, fraction: float | None) -> None:

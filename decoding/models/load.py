@@ -334,7 +334,7 @@ def _read_weights(
 ) -> PreTrainedModel:
     import torch
 
-    options = {"trust_remote_code": False, "local_files_only": True, "use_safetensors": True}
+    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True, "use_safetensors": True}
     try:
         spread = place.type == "cuda" and _exceeds(place, _weight_bytes(folder, dtype))
         if spread:

@@ -132,7 +132,7 @@ def check_known(model: Any, ids: Sequence[int], tokenizer: Any = None, parameter
     embeddings = model.get_input_embeddings()
     n_known = getattr(embeddings, "num_embeddings", None)
     unknown = next((i for i in ids if not 0 <= i < n_known), None) if n_known else None
-    if unknown is None:
+    if n_known is None or unknown is None:
         return
     text = "" if tokenizer is None else tokenizer.convert_ids_to_tokens([unknown])[0] if unknown >= 0 else ""
     raise PromptError(

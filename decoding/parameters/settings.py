@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +123,7 @@ class Settings:
         return cls(**values)
 
 
-def mode_of(values: dict[str, Any]) -> Mode:
+def mode_of(values: Mapping[str, Any]) -> Mode:
     """The decoding mode that `generate()` would choose for these parameters (missing ones at their defaults)."""
     do_sample = values.get("do_sample") is True
     if (values.get("num_beams") or 1) > 1:

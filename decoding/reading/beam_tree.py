@@ -20,6 +20,8 @@ __all__ = ["from_xml_text", "node_id", "root_id", "to_graphml", "to_node_link", 
 _NOT_XML = re.compile("[\\\\\x00-\x08\x0b\x0c\r\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _ESCAPED = re.compile(r"\\u([0-9a-f]{4})")
 
+Later = dict[str, dict[tuple[int, int, int], Any]]  # see `_what_came_later`
+
 
 def root_id(prompt: int) -> str:
     """The node that a prompt's candidates descend from: `p0`."""
@@ -104,7 +106,7 @@ def _xml_value(value: Any) -> Any:
 
 
 def _grow(
-    graph: networkx.DiGraph, trace: RecordedRun, ledger: Ledger, p: int, later: dict[str, dict], texts: dict[int, str]
+    graph: networkx.DiGraph, trace: RecordedRun, ledger: Ledger, p: int, later: Later, texts: dict[int, str]
 ) -> None:
     """Adds a prompt's candidates, step by step; `carried` says which node each row goes on from."""
     carried: dict[int, str] | None = None
@@ -137,7 +139,7 @@ def _columns(ledger: Ledger, step: int, p: int) -> dict[str, list[Any]]:
 
 
 def _attributes(
-    c: dict[str, Any], p: int, step: int, rank: int, text: str, ledger: Ledger, later: dict[str, dict]
+    c: dict[str, Any], p: int, step: int, rank: int, text: str, ledger: Ledger, later: Later
 ) -> dict[str, Any]:
     key = (p, step, rank)
     evicted, returned = later["evicted"].get(key), later["returned"].get(key)
@@ -164,7 +166,7 @@ def _edge(logprob: float) -> dict[str, float]:
     return {name: value for name, value in values.items() if _finite(value)}
 
 
-def _what_came_later(trace: RecordedRun, ledger: Ledger) -> dict[str, dict]:
+def _what_came_later(trace: RecordedRun, ledger: Ledger) -> Later:
     """By (prompt, step, rank): place and answer of what was returned, and when and by whom a hypothesis was evicted."""
     running = "running" in trace.stop_reasons  # nothing has been returned yet
     returned = {(h.prompt, h.step, h.rank): (h.place, h.answer) for h in (() if running else trace.hypotheses)}

@@ -185,7 +185,7 @@ def removal_margin(
 
 
 def _ban(token_id: int, removed: bool) -> TokenMargin:
-    cause = "ban" if removed else "none"
+    cause: Cause = "ban" if removed else "none"
     return TokenMargin(token_id=token_id, removed=removed, margin=None, unit=None, cause=cause)
 
 
@@ -369,6 +369,9 @@ def _top_h(before: Tensor, kept: Tensor, top_h: float, least: int, params: Mappi
     )
 
 
+Decide = Callable[[Tensor, Tensor, float, int, Mapping[str, Any]], Ruling]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """A truncation rule: how it is called, what it measures, and how it decides."""
@@ -378,10 +381,10 @@ class Rule:
     spelled: tuple[str, ...]
     unit: str
     axis: str
-    decide: Callable[[Tensor, Tensor, float, int, Mapping[str, Any]], Ruling]
+    decide: Decide
 
 
-def _rule(name: str, parameter: str, attribute: str, unit: str, axis: str, decide: Callable) -> Rule:
+def _rule(name: str, parameter: str, attribute: str, unit: str, axis: str, decide: Decide) -> Rule:
     return Rule(
         name=name, parameter=parameter, spelled=(attribute, parameter), unit=unit, axis=axis, decide=decide
     )
@@ -466,7 +469,7 @@ def _shown(ruling: Ruling, limit: int) -> Tensor:
     return places[wanted]
 
 
-def _left_out(shown: Tensor, probs: Tensor) -> dict[str, float]:
+def _left_out(shown: Tensor, probs: Tensor) -> dict[str, Any]:
     """Number and mass of the tokens before the last one shown that are not shown, and of those after it."""
     end = int(shown[-1]) + 1 if len(shown) else 0
     hidden = torch.ones(len(probs), dtype=torch.bool)

@@ -7,7 +7,7 @@ literature is computed as it is defined there; the source stands beside it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -257,7 +257,7 @@ def _removed(step: Step, scores: Sequence[np.ndarray]) -> float:
     return _all_but_left(shares)
 
 
-def _all_but_left(shares) -> float:
+def _all_but_left(shares: Iterable[float]) -> float:
     left = math.prod(1 - share for share in shares)
     return max(1 - left, 0.0)
 

@@ -80,14 +80,15 @@ def contrastive_candidates(arrays: dict[str, Tensor]) -> tuple[tuple[Contrastive
 def _check(arrays: dict[str, Tensor]) -> None:
     n_rows, n_tokens = arrays["logits"].shape
     found = {name: arrays.get(f"contrastive.{name}") for name in ARRAYS}
-    ids, chosen = found["token_ids"], found["chosen"]
+    ids = found["token_ids"]
     shape = (n_rows, ids.shape[-1] if ids is not None and ids.ndim == 2 else 0)
     for name, array in found.items():
         wanted = shape[:1] if name == "chosen" else shape
         if array is None or array.dtype != ARRAYS[name] or tuple(array.shape) != wanted or 0 in wanted:
             raise TraceFileError(f"contrastive.{name} is missing, or not {ARRAYS[name]} {list(wanted)}")
-    for name, array, limit in (("token_ids", ids, n_tokens), ("chosen", chosen, shape[1])):
+    for name, limit in (("token_ids", n_tokens), ("chosen", shape[1])):
+        array = arrays[f"contrastive.{name}"]
         if int(array.min()) < 0 or int(array.max()) >= limit:
             raise TraceFileError(f"contrastive.{name} points outside [0, {limit})")
-    if int(found["context"].min()) < 0:
+    if int(arrays["contrastive.context"].min()) < 0:
         raise TraceFileError("contrastive.context points before the first token")

@@ -47,7 +47,7 @@ def given_in(
     """`given_to`, from a prepared configuration, the model's own defaults and the length of the prompt."""
     out = {}
     for name in KNOBS:
-        if name not in config or config.get(DERIVED.get(name)) is not None:
+        if name not in config or config.get(DERIVED.get(name, "")) is not None:
             continue
         if defaults is None and name in (*DERIVED, "eos_token_id"):
             continue  # most models have them set
@@ -71,7 +71,7 @@ def origins_of(run: RecordedRun) -> dict[str, Origin]:
         if name in BESIDE_THE_CONFIG:
             if given.get(name, getattr(run, name, None)) is not None:
                 out[name] = "given"
-        elif name in config and config.get(DERIVED.get(name)) is None:
+        elif name in config and config.get(DERIVED.get(name, "")) is None:
             if defaults is None and run.settings is None:
                 out[name] = "transformers" if _is_transformers(name, config) else "unknown"
             elif name in given:

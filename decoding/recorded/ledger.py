@@ -285,7 +285,7 @@ class Ledger:
             if fate != ABSENT
         )
 
-    def _candidate(self, arrays: dict[str, list], p: int, k: int) -> Candidate:
+    def _candidate(self, arrays: dict[str, list[Any]], p: int, k: int) -> Candidate:
         def optional(name: str, absent: Any = -1) -> Any:
             value = arrays[name][p][k]
             return None if value == absent or value != value else value
@@ -323,9 +323,10 @@ class Ledger:
             places = self._places(self.steps[step], group)
             before = self._members(self.steps[step - 1], p, places) if step else {}
             after = self._members(self.steps[step], p, places)
-            gone = sorted((m for m in before if m not in after), key=before.get, reverse=True)
-            came = sorted((m for m in after if m not in before), key=after.get)
-            pairs = zip(came, [None] * (len(came) - len(gone)) + gone[::-1], strict=False)
+            gone = sorted((m for m in before if m not in after), key=before.__getitem__, reverse=True)
+            came = sorted((m for m in after if m not in before), key=after.__getitem__)
+            room: list[tuple[int, int] | None] = [None] * (len(came) - len(gone))
+            pairs = zip(came, [*room, *gone[::-1]], strict=False)
             out += [PoolChange(prompt=p, entered=entered, evicted=evicted) for entered, evicted in pairs]
         return tuple(out)
 

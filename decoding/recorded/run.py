@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from decoding.recorded.contrastive_candidates import ContrastiveCandidate, contr
 from decoding.recorded.ledger import Candidate, Hypothesis, Ledger, PoolChange, returned_hypotheses
 from decoding.recorded.silent import SilentKnob
 from decoding.recorded.stages import Stage, changed_anything, decode_stage
-from decoding.recorded.step_store import StepStore
+from decoding.recorded.step_store import FilledUpSteps, StepStore
 from decoding.recorded.tail import Tail
 from decoding.tokens.token_table import TokenTable
 
@@ -134,11 +135,11 @@ class Step:
         """The tokens whose scores are the run's own, after every stage: int64 [n], likeliest first if not all."""
         if self.exact:
             return torch.arange(self._store.load(self.index)["logits"].shape[-1])
-        return self._store.head(self.index, row)
+        return cast(FilledUpSteps, self._store).head(self.index, row)
 
     def tail(self, row: int = 0) -> Tail | None:
         """What a compact trace keeps of the logits of all other tokens; None where all are kept."""
-        return None if self.exact else self._store.tail(self.index, row)
+        return None if self.exact else cast(FilledUpSteps, self._store).tail(self.index, row)
 
     def facts(self, row: int = 0) -> tuple[StageFacts, ...] | None:
         """In a compact trace what was true before the first stage and after each; None where the scores tell all."""
@@ -378,7 +379,7 @@ class RecordedRun:
         """
         if self.ledger is not None:
             found = self.hypotheses
-            ids = found[row].token_ids if row < len(found) else ()
+            ids: Sequence[int] = found[row].token_ids if row < len(found) else ()
         else:
             ids = [step.token_ids[row] for step in self.steps if not step.ended[row]]
         return self.tokens.plain(ids) if self.tokens else " ".join(f"#{i}" for i in ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +112,9 @@ def _overrules(name: str, value: Any, mode: str, defaults: Mapping[str, Any]) ->
     return other and value == KNOBS[name].neutral and (name in CHOOSE_THE_MODE or mode in KNOBS[name].modes)
 
 
-def _why_silent(name, value, mode, beside, ran, changed) -> str | None:
+def _why_silent(
+    name: str, value: Any, mode: str, beside: Mapping[str, Any], ran: Set[str] | None, changed: Set[str]
+) -> str | None:
     knob, processor = KNOBS[name], PROCESSORS.get(name)
     if knob.neutral is not None and value == knob.neutral and (processor or mode not in knob.modes):
         return "neutral"

@@ -9,7 +9,7 @@ step counts as recorded.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from inspect import isroutine
@@ -27,6 +27,8 @@ __all__ = ["LOG_SOFTMAX", "Stage", "decode_stage", "encode_stages", "name_of", "
 LOG_SOFTMAX = "log_softmax"  # stage 1 of beam methods, where processors see log-probabilities
 
 NAMES_OF_TRANSFORMERS = frozenset(vars(logits_process)) | frozenset(vars(stopping_criteria))
+Encoding = tuple[int, tuple[float, float], dict[str, np.ndarray]]  # kind, two numbers, arrays by name
+
 SAME, DIVIDED, MULTIPLIED, SHIFTED, PATCHED, DENSE, ADDED = range(7)
 
 
@@ -160,25 +162,26 @@ def changed_anything(arrays: dict[str, Tensor], stage: int) -> bool:
 
 
 @np.errstate(all="ignore")  # NaN and infinite scores are recorded like any other
-def _encode(
-    before: np.ndarray, after: np.ndarray, hints: Sequence[float]
-) -> tuple[int, tuple[float, float], dict[str, np.ndarray]]:
+def _encode(before: np.ndarray, after: np.ndarray, hints: Sequence[float]) -> Encoding:
     changed = _bits(before) != _bits(after)
-    n_changed = np.count_nonzero(changed)
+    n_changed = int(np.count_nonzero(changed))
     if n_changed == 0:
         return SAME, (0.0, 0.0), {}
     gone = after == -np.inf
     removed = changed & gone
-    n_edited = n_changed - np.count_nonzero(removed)
+    n_edited = n_changed - int(np.count_nonzero(removed))
     for attempt in _attempts(before, after, gone, removed, changed & ~gone, n_edited, hints):
         if np.array_equal(_bits(_decode(*attempt, before)), _bits(after)):
             return attempt
     return DENSE, (0.0, 0.0), {"dense": after.copy()}
 
 
-def _attempts(before, after, gone, removed, edited, n_edited, hints):
+def _attempts(
+    before: np.ndarray, after: np.ndarray, gone: np.ndarray, removed: np.ndarray, edited: np.ndarray, n_edited: int,
+    hints: Sequence[float],
+) -> Iterator[Encoding]:  # fmt: skip
     """Encodings worth trying, the smallest first."""
-    n_left = len(after) - np.count_nonzero(gone)
+    n_left = len(after) - int(np.count_nonzero(gone))
     which = _which(gone, removed, n_left)
     if n_edited:
         one = np.argmax(edited)  # what does not hold for one entry need not be tried on all
@@ -202,7 +205,7 @@ def _attempts(before, after, gone, removed, edited, n_edited, hints):
 
 def _which(gone: np.ndarray, removed: np.ndarray, n_left: int) -> dict[str, np.ndarray]:
     """The removed tokens in the shortest of three forms."""
-    n_removed = np.count_nonzero(removed)
+    n_removed = int(np.count_nonzero(removed))
     if n_removed == 0:
         return {}
     bitmap_size = (len(gone) + 7) // 8
@@ -222,7 +225,9 @@ def _where(edited: np.ndarray, n_edited: int) -> dict[str, np.ndarray]:
     return {"edited": np.flatnonzero(edited).astype(np.int32)}
 
 
-def _decode(kind: int, pair: Sequence[float], parts: dict[str, np.ndarray], before: np.ndarray) -> np.ndarray:
+def _decode(
+    kind: int, pair: Sequence[float | np.floating[Any]], parts: dict[str, np.ndarray], before: np.ndarray
+) -> np.ndarray:
     first, second = np.float32(pair[0]), np.float32(pair[1])
     if kind == SAME:
         return before.copy()

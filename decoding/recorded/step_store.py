@@ -13,16 +13,18 @@ import threading
 import weakref
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import IO, Protocol
+from typing import IO, Protocol, cast
 
+import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from decoding.errors import NotRecordedError, TraceFileError
+from decoding.recorded.tail import Tail
 
-__all__ = ["DEFAULT_MEMORY_BUDGET", "MemoryStore", "StepStore"]
+__all__ = ["DEFAULT_MEMORY_BUDGET", "FilledUpSteps", "KeptSteps", "MemoryStore", "StepStore"]
 
 DEFAULT_MEMORY_BUDGET = 2**30  # bytes; 4,000 steps at 49k vocabulary in float32
 FOR_STEPS = 0.75  # of the budget; the rest is for work: scores between processors, encoding, what malloc loses
@@ -32,14 +34,8 @@ LOST = None
 REMEDY = "free some space in the temporary folder, or raise memory_budget"
 
 
-class StepStore(Protocol):
-    """Read access to the arrays of every step.
-
-    Attributes:
-        exact: what `load` gives is what was recorded, bit for bit; `files.compact_store` has one that is not.
-    """
-
-    exact: bool
+class KeptSteps(Protocol):
+    """Read access to the arrays of every step, as they are kept."""
 
     @property
     def nbytes(self) -> int:
@@ -54,6 +50,32 @@ class StepStore(Protocol):
             NotRecordedError: the step was lost (the disk was full).
             TraceFileError: the file behind it is damaged.
         """
+
+
+class StepStore(KeptSteps, Protocol):
+    """The arrays of every step as `decode_stage` reads them."""
+
+    @property
+    def exact(self) -> bool:
+        """What `load` gives is what was recorded, bit for bit."""
+
+
+class FilledUpSteps(StepStore, Protocol):
+    """Steps that were kept as heads and tails, which `files.compact_store` fills up; they are not exact."""
+
+    @property
+    def packed(self) -> KeptSteps:
+        """The heads and tails."""
+
+    @property
+    def all_tails(self) -> tuple[Tail, np.ndarray]:
+        """The tails of all steps and rows after each other, and where each begins; empty ones are left out."""
+
+    def head(self, index: int, row: int) -> Tensor:
+        """The ids whose scores are the run's own, likeliest first, int64 [n]."""
+
+    def tail(self, index: int, row: int) -> Tail:
+        """What is kept of the other tokens' logits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +156,9 @@ class MemoryStore:
         if isinstance(step, _InBlock):
             return step.arrays()
         with self._lock:
-            self._file.seek(step.offset)
-            blob = self._file.read(step.length)
+            file = cast(IO[bytes], self._file)  # it was opened for the first step that was spilled
+            file.seek(step.offset)
+            blob = file.read(step.length)
         return arrays_from_bytes(blob, f"step {index}")
 
     def _keep(self, arrays: dict[str, Tensor]) -> _InBlock:

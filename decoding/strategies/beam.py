@@ -151,8 +151,8 @@ def beam(
         )
         outputs = model(**inputs, return_dict=True)
 
-    beams["sequences_scores"] = beams["sequences_scores"] if config.output_scores else None
-    return returned.build(recording.sequences, model_kwargs, beams=beams)
+    final = beams["sequences_scores"] if config.output_scores else None
+    return returned.build(recording.sequences, model_kwargs, beams={**beams, "sequences_scores": final})
 
 
 def _take(tensor: Tensor, index: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from decoding.strategies.sampling import sampling
 
 __all__ = ["strategy_of"]
 
-STRATEGIES: dict[str, Callable[..., Generator[Step, None, Any]]] = {
+STRATEGIES: dict[GenerationMode, Callable[..., Generator[Step, None, Any]]] = {
     GenerationMode.GREEDY_SEARCH: sampling,
     GenerationMode.SAMPLE: sampling,
     GenerationMode.BEAM_SEARCH: beam,

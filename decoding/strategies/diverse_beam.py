@@ -129,9 +129,9 @@ def diverse_beam(
         go_on = not stopped and bool(still_open.any())
         if not go_on:
             for p, g in still_open.nonzero().tolist():
-                for beam in range(g * size, (g + 1) * size):
-                    k = int(candidates.kept[p, beam])
-                    pools[p][g].add(score[p][k], running[p, beam], running_from[p, beam], n_beams + k)
+                for row in range(g * size, (g + 1) * size):
+                    k = int(candidates.kept[p, row])
+                    pools[p][g].add(score[p][k], running[p, row], running_from[p, row], n_beams + k)
             recording.sequences, beams = _returned(pools, config, start)
         recording.keep_cache(model_kwargs.get(CACHE_NAME), running[:, :, :-1].flatten(0, 1))
         n_new = running.shape[-1] - start
@@ -145,8 +145,8 @@ def diverse_beam(
         )
         outputs = model(**inputs, return_dict=True)
 
-    beams["sequences_scores"] = beams["sequences_scores"] if config.output_scores else None
-    return returned.build(recording.sequences, model_kwargs, beams=beams)
+    final = beams["sequences_scores"] if config.output_scores else None
+    return returned.build(recording.sequences, model_kwargs, beams={**beams, "sequences_scores": final})
 
 
 @dataclass(slots=True)
@@ -168,7 +168,7 @@ class _Candidates:
     is_eos: Tensor
     kept: Tensor
 
-    def pad(self, closed: Tensor, first_beam: int, pad_token_id: Tensor | None) -> None:
+    def pad(self, closed: Tensor, first_beam: int, pad_token_id: Tensor) -> None:
         """Lets each beam of a closed group (bool [P]) go on with padding; its other candidates are nothing."""
         if not bool(closed.any()):
             return
@@ -250,10 +250,10 @@ def _recorded(
 def _stopped_by(hits: Sequence[tuple[str, Tensor]], open_rows: Tensor, config: GenerationConfig) -> list[str | None]:
     """Per prompt why its search ended: all its groups closed, or a criterion that its open rows (bool [P, B]) met."""
     closed_by = "early_stopping" if config.early_stopping is True else "no_improvement"
-    out = []
+    out: list[str | None] = []
     for p, rows in enumerate(open_rows):
         met = [reason for reason, hit in hits if (hit.view(open_rows.shape)[p] & rows).any()]
-        out.append((met or [None])[0] if bool(rows.any()) else closed_by)
+        out.append((met[0] if met else None) if bool(rows.any()) else closed_by)
     return out
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from inspect import Parameter, Signature
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, cast
 
 from transformers.generation import GenerationConfig, GenerationMixin
 
@@ -85,7 +85,7 @@ class CustomLoop:
 
 def _asking_frame() -> FrameType | None:
     """The frame of `generate()`'s function that sorts its arguments, if that is who asks."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     for _ in range(HOW_DEEP):
         if frame is None or frame.f_code is ASKED_FROM:
             return frame
@@ -94,7 +94,7 @@ def _asking_frame() -> FrameType | None:
 
 
 def _given(frame: FrameType) -> GivenToGenerate:
-    sorting, call = frame.f_locals, frame.f_back.f_locals
+    sorting, call = frame.f_locals, cast(FrameType, frame.f_back).f_locals  # generate() itself
     kept, kwargs = sorting.get("generation_mode_kwargs") or {}, sorting["kwargs"]
     known = vars(GenerationConfig())
     names = ("prefix_allowed_tokens_fn", "negative_prompt_ids", "negative_prompt_attention_mask")

@@ -17,6 +17,8 @@ from decoding.strategies.cache import CACHE_NAME, cache_of
 
 __all__ = ["GenerateOutput"]
 
+Collected = tuple[Any, ...] | None  # one thing a step; None where it was not asked for
+
 
 class GenerateOutput:
     """Collects scores, logits, attentions and hidden states as `GenerationMixin._sample` does.
@@ -29,11 +31,11 @@ class GenerateOutput:
         as_dict = config.return_dict_in_generate
         self.is_encoder_decoder = model.config.is_encoder_decoder
         self.as_dict = as_dict
-        self.scores = () if as_dict and config.output_scores else None
-        self.logits = () if as_dict and config.output_logits else None
-        self.attentions = () if as_dict and config.output_attentions else None
-        self.cross_attentions = () if as_dict and config.output_attentions else None
-        self.hidden_states = () if as_dict and config.output_hidden_states else None
+        self.scores: Collected = () if as_dict and config.output_scores else None
+        self.logits: Collected = () if as_dict and config.output_logits else None
+        self.attentions: Collected = () if as_dict and config.output_attentions else None
+        self.cross_attentions: Collected = () if as_dict and config.output_attentions else None
+        self.hidden_states: Collected = () if as_dict and config.output_hidden_states else None
         encoder = model_kwargs.get("encoder_outputs") if self.is_encoder_decoder and as_dict else None
         self.encoder_attentions = encoder.get("attentions") if encoder and config.output_attentions else None
         self.encoder_hidden_states = encoder.get("hidden_states") if encoder and config.output_hidden_states else None
@@ -46,14 +48,16 @@ class GenerateOutput:
             self.logits += (logits,)
         if self.attentions is not None:
             self.attentions += (outputs.decoder_attentions if self.is_encoder_decoder else outputs.attentions,)
-            if self.is_encoder_decoder:
+            if self.cross_attentions is not None and self.is_encoder_decoder:
                 self.cross_attentions += (outputs.cross_attentions,)
         if self.hidden_states is not None:
             self.hidden_states += (
                 outputs.decoder_hidden_states if self.is_encoder_decoder else outputs.hidden_states,
             )
 
-    def build(self, sequences: Tensor, model_kwargs: dict[str, Any], beams: dict[str, Tensor] | None = None) -> Any:
+    def build(
+        self, sequences: Tensor | None, model_kwargs: dict[str, Any], beams: dict[str, Tensor | None] | None = None
+    ) -> Any:
         """What `generate()` returns: the sequences alone, or the output class of its mode.
 
         Args:
@@ -63,9 +67,10 @@ class GenerateOutput:
         """
         if not self.as_dict:
             return sequences
-        cache = model_kwargs.get(cache_of(model_kwargs))
-        common = {"sequences": sequences, "scores": self.scores, "logits": self.logits, CACHE_NAME: cache}
-        common |= beams or {}
+        name = cache_of(model_kwargs)
+        cache = None if name is None else model_kwargs[name]
+        common: dict[str, Any] = {"sequences": sequences, "scores": self.scores, "logits": self.logits}
+        common |= {CACHE_NAME: cache, **(beams or {})}
         if self.is_encoder_decoder:
             kind = GenerateEncoderDecoderOutput if beams is None else GenerateBeamEncoderDecoderOutput
             return kind(

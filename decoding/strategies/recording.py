@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence, Set
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -35,6 +35,8 @@ from decoding.strategies.generate_call import GIVEN_NOTHING, GivenToGenerate
 from decoding.trace import Trace
 
 __all__ = ["Recording"]
+
+Observed = tuple[Tensor, list[Tensor]]  # of a step: raw logits, and the scores before the first stage and after each
 
 STOP_REASONS = {
     "EosTokenCriteria": "eos",
@@ -93,8 +95,9 @@ class Recording:
         self._config = config_as_json(config, self._defaults)
         self._inputs = inputs_beyond_trace(self._prompt_mask, model_kwargs, given.inputs - in_trace(facts))
         self._ended_by_caller = False  # some criterion of the caller's own has ended something
-        self._reasons: list[str | None] = [None] * (self.ledger.n_prompts if beams else input_ids.shape[0])
-        self._pending: tuple[Tensor, list[Tensor]] | None = None
+        n_searches = input_ids.shape[0] if self.ledger is None else n_prompts
+        self._reasons: list[str | None] = [None] * n_searches
+        self._pending: Observed | None = None
         self._acted = [False] * len(self.stages)
         self._warnings: list[str] = list(facts.pop("warnings", ()))
         self.cache: Any = None
@@ -135,7 +138,7 @@ class Recording:
         if bool(torch.isfinite(probs.sum(-1)).all()):  # one NaN makes its whole row NaN
             return
         names = ("the model", *(stage.name for stage in self.stages))
-        reasons = (_why_undrawable(name, s) for name, s in zip(names, self._pending[1], strict=True))
+        reasons = (_why_undrawable(name, s) for name, s in zip(names, cast(Observed, self._pending)[1], strict=True))
         culprit = next((reason for reason in reasons if reason), "its probabilities overflow")
         raise RecordingError(
             f"step {len(self.steps)} (counted from 0) has no distribution to draw from: {culprit}. "
@@ -196,24 +199,25 @@ class Recording:
             hit_by: why candidates ended, per reason bool [prompts, K], where `stops` was not asked about them.
             stopped_by: per prompt why its search ended at this step, or None; left out, it is worked out.
         """
-        self.ledger.add(beams, self._hit_by if hit_by is None else hit_by)
-        here = self.ledger.steps[-1]
+        ledger = cast(Ledger, self.ledger)
+        ledger.add(beams, self._hit_by if hit_by is None else hit_by)
+        here = ledger.steps[-1]
         rows = beams.next_rows.cpu()
         tokens = here["token"].gather(1, rows).flatten().tolist()
         parents = here["parent"].gather(1, rows).flatten().tolist()
         absent = here["fate"].gather(1, rows).flatten() == ABSENT
-        over = ((~beams.searching.cpu()).repeat_interleave(self.ledger.n_beams) | absent).tolist()
+        over = ((~beams.searching.cpu()).repeat_interleave(ledger.n_beams) | absent).tolist()
         step = self._complete(tuple(tokens), tuple(over), {}, tuple(parents))
         if stopped_by is None:
             stopped_by = self._why_stopped(beams, can_improve)
         self._reasons = [before or now for before, now in zip(self._reasons, stopped_by, strict=True)]
         return step
 
-    def _why_stopped(self, beams: BeamStep, can_improve: Tensor) -> list[str | None]:
+    def _why_stopped(self, beams: BeamStep, can_improve: Tensor | None) -> list[str | None]:
         """Per prompt why its search ended at this step, or None."""
         full, every = beams.pool_done.all(-1).tolist(), beams.ended.all(-1).tolist()
         out: list[str | None] = []
-        for p, improves in enumerate(can_improve.tolist()):
+        for p, improves in enumerate(cast(Tensor, can_improve).tolist()):  # of loops that do not say why
             if every[p]:
                 by = [r for r, hit in self._hit_by if hit.view(len(full), -1)[p].all()]
                 out.append(by[0] if by else "all_ended")
@@ -226,7 +230,7 @@ class Recording:
     def _complete(
         self, tokens: tuple[int, ...], ended: tuple[bool, ...], extra: dict[str, Tensor], parents: tuple[int, ...] = ()
     ) -> Step:
-        raw, outputs = self._pending
+        raw, outputs = cast(Observed, self._pending)
         arrays = {"logits": raw, **encode_stages(self.stages, outputs)}
         arrays |= {name: tensor.detach().cpu().contiguous() for name, tensor in extra.items()}
         for s, kinds in enumerate(arrays["kinds"]):
@@ -248,7 +252,7 @@ class Recording:
     @property
     def cached_ids(self) -> Tensor | None:
         """The tokens that `cache` holds, int64 [rows, length], or None without a cache."""
-        return None if self.cache is None else self._cached_ids.cpu()
+        return None if self.cache is None or self._cached_ids is None else self._cached_ids.cpu()
 
     def note_stop_strings(self, criteria: StoppingCriteriaList) -> None:
         """Keeps stop strings that came as a criterion instead of a parameter."""

@@ -25,7 +25,8 @@ def byte_rule(tokenizer: Any) -> ByteRule:
 
     A tokenizer without a Rust decoder writes added and special tokens out as they are; so does the rule.
     """
-    steps, literal = _decoder_steps(tokenizer), frozenset()
+    steps = _decoder_steps(tokenizer)
+    literal: frozenset[str] = frozenset()
     if steps is None:
         steps, literal = _other_steps(tokenizer), _written_out(tokenizer)
     rule = _chain(steps)

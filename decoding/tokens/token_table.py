@@ -246,8 +246,8 @@ def _visible(raw: bytes) -> str:
         return text
     kinds = [_kind(c) for c in text]
     out = []
-    for kind, run in groupby(range(len(text)), key=kinds.__getitem__):
-        run = list(run)
+    for kind, places in groupby(range(len(text)), key=kinds.__getitem__):
+        run = list(places)
         chars = text[run[0] : run[-1] + 1]
         after = kinds[run[-1] + 1] if run[-1] + 1 < len(kinds) else None
         before = kinds[run[0] - 1] if run[0] > 0 else None
@@ -287,11 +287,11 @@ def _hex(chars: str) -> str:
 
 _SHOW: dict[str, Callable[[str], str]] = {
     "plain": str,
-    "space": _GLYPHS.get,
-    "glyph": _GLYPHS.get,
+    "space": _GLYPHS.__getitem__,
+    "glyph": _GLYPHS.__getitem__,
     "replacement": _hex,
     "escape": _escape,
-}  # type: ignore[assignment]
+}
 
 
 def _visible_marks(marks: str, *, has_base: bool) -> str:

@@ -8,11 +8,12 @@ recorded end.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from decoding.recorded.ledger import FATES, NEVER, Hypothesis
+from decoding.recorded.ledger import FATES, NEVER, Hypothesis, Ledger
 from decoding.recorded.run import RecordedRun
 
 __all__ = ["Replay", "replay"]
@@ -45,7 +46,7 @@ def replay(
         n_returned: sequences per prompt.
         max_length: as `generate` prepared it, prompt included.
     """
-    ledger, start = trace.ledger, trace.prompt_ids.shape[1]
+    ledger, start = cast(Ledger, trace.ledger), trace.prompt_ids.shape[1]
     n_prompts, n_beams = ledger.n_prompts, ledger.n_beams
     score = torch.full((n_prompts, n_beams), NEVER, dtype=torch.float32)  # [P, B]
     origin = torch.full((n_prompts, n_beams, 2), -1)  # (step, rank) of each place
@@ -86,11 +87,11 @@ def _best_running(arrays: dict[str, Tensor], ended: Tensor) -> Tensor:
 def _returned(
     trace: RecordedRun, score: Tensor, origin: Tensor, done: Tensor, n_returned: int
 ) -> tuple[Hypothesis, ...]:
-    out = []
+    out, ledger = [], cast(Ledger, trace.ledger)
     for p in range(score.shape[0]):
         for place in range(min(n_returned, score.shape[1])):
             step, rank = origin[p, place].tolist()
             if step >= 0:
                 of = float(score[p, place]), bool(done[p, place])
-                out.append(trace.ledger.hypothesis(p, step, rank, *of, answer=place, n_returned=n_returned))
+                out.append(ledger.hypothesis(p, step, rank, *of, answer=place, n_returned=n_returned))
     return tuple(out)

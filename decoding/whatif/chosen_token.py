@@ -164,10 +164,10 @@ def _quick_fact(scores: np.ndarray, token_id: int, rules: Sequence[Any], ranks: 
     for nucleus in (_nucleus_sorted,) if ranks else (_nucleus, _nucleus_sorted):
         left: _Left | None = whole
         if TopPLogitsWarper in by_kind:
-            left = nucleus(left, by_kind[TopPLogitsWarper].top_p)
+            left = nucleus(whole, by_kind[TopPLogitsWarper].top_p)
         if MinPLogitsWarper in by_kind:
-            left = left and _min_p(left, by_kind[MinPLogitsWarper].min_p)
-        fact = left and _fact_among(left, scores, token_id, ranks)
+            left = None if left is None else _min_p(left, by_kind[MinPLogitsWarper].min_p)
+        fact = None if left is None else _fact_among(left, scores, token_id, ranks)
         if fact is not None:
             return fact
     return None
@@ -177,7 +177,7 @@ def _fact_among(left: _Left, scores: np.ndarray, token_id: int, ranks: bool) -> 
     """None where the answer hangs on a score that may be left or not."""
     own, gap = scores[token_id], float(scores[token_id]) - float(left.top)
     kept = left.values > left.edge if left.torn else left.values >= left.edge
-    unsure = np.flatnonzero(kept & (left.values < left.sure)) if left.sure > left.edge else []
+    unsure: Any = np.flatnonzero(kept & (left.values < left.sure)) if left.sure > left.edge else []
     if own < left.edge:
         rank = None if len(unsure) else int(np.count_nonzero(kept)) + left.torn
         return None if rank is None and ranks else ChosenFact(probability=0.0, rank=rank, first=False)
@@ -251,7 +251,7 @@ def _nucleus_sorted(left: _Left, top_p: float) -> _Left:
     ascending = np.full((1, left.vocab), -np.inf, dtype=np.float32)
     ascending[0, left.vocab - len(left.values) :] = np.sort(left.values)
     cumulative = torch.from_numpy(ascending).softmax(dim=-1).cumsum(dim=-1)
-    n = max(left.vocab - np.count_nonzero(cumulative.numpy() <= np.float32(1 - top_p)), 1)
+    n = max(left.vocab - int(np.count_nonzero(cumulative.numpy() <= np.float32(1 - top_p))), 1)
     edge = ascending[0, -n]
     torn = n < left.vocab and ascending[0, -n - 1] == edge
     return replace(left, edge=edge, torn=int(np.count_nonzero(ascending[0, -n:] == edge)) if torn else 0)

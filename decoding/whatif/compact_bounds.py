@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from decoding.recorded.run import RecordedRun, Step
 from decoding.recorded.stages import LOG_SOFTMAX, Stage
+from decoding.recorded.step_store import FilledUpSteps
 from decoding.recorded.tail import Tail
 
 __all__ = ["Exactness", "exactness", "how_exact", "mass_limits", "nearly_equal", "probability_limit"]
@@ -73,9 +74,10 @@ def exactness(recorded: Step, stages: Sequence[Stage], scores: Sequence[Tensor],
         elif rule is not None:
             state = rule(state, stage.params)
         else:
-            state = _moved(state, stage.name, stage.params, (before[head], after[head]), (before[rest], after[rest]))
-        if state is None:
-            return Exactness(survivors=False, tail="some", probability_error=None, unbounded=stage.name)
+            moved = _moved(state, stage.name, stage.params, (before[head], after[head]), (before[rest], after[rest]))
+            if moved is None:
+                return Exactness(survivors=False, tail="some", probability_error=None, unbounded=stage.name)
+            state = moved
     return _verdict(state)
 
 
@@ -108,7 +110,7 @@ def probability_limit(trace: RecordedRun, temperature: float) -> float:
     """
     if trace.compact is None:
         return 0.0
-    tails, first = trace.store.all_tails
+    tails, first = cast(FilledUpSteps, trace.store).all_tails
     if not len(first):
         return 0.0
     top = np.repeat(tails.high[first], np.diff(np.append(first, len(tails.high))))
@@ -270,7 +272,7 @@ def _kept(state: _State, surely: np.ndarray, maybe: np.ndarray) -> _State:
     )  # fmt: skip
 
 
-def _ordered(order: np.ndarray, keys: np.ndarray, values: np.ndarray, side: str) -> np.ndarray:
+def _ordered(order: np.ndarray, keys: np.ndarray, values: np.ndarray, side: Literal["left", "right"]) -> np.ndarray:
     """For each key the sum of the values whose own key (`order`) is above it, or with `left` above or equal."""
     by = np.argsort(order, kind="stable")
     sums = np.append(np.cumsum(values[by][::-1])[::-1], 0.0)  # sums[i]: from place i on

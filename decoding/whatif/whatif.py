@@ -147,7 +147,7 @@ class WhatIf:
 
         Off by less than `decoding.whatif.chosen_token.PROBABILITY_ERROR`. None as in `chosen_survives`.
         """
-        return tuple(tuple(fact and fact.probability for fact in facts) for facts in self._facts)
+        return tuple(tuple(None if fact is None else fact.probability for fact in facts) for facts in self._facts)
 
     @cached_property
     def chosen_rank(self) -> tuple[tuple[int | None, ...], ...]:
@@ -160,7 +160,7 @@ class WhatIf:
         with ThreadPoolExecutor(SORTING_THREADS) as pool:  # numpy sorts without holding the interpreter
             for t, facts in zip(unclear, pool.map(partial(self._facts_of, ranks=True), unclear), strict=True):
                 counted[t] = facts
-        return tuple(tuple(fact and fact.rank for fact in facts) for facts in counted)
+        return tuple(tuple(None if fact is None else fact.rank for fact in facts) for facts in counted)
 
     @property
     def diverges_at(self) -> int | None:
@@ -181,7 +181,7 @@ class WhatIf:
         greedy = self.mode not in ("sample", "beam_sample")
         out: list[int | None] = []
         for row in range(self.trace.n_rows):
-            facts = ((t, of_rows[row]) for t, of_rows in enumerate(self._facts) if of_rows[row])
+            facts = ((t, fact) for t, of_rows in enumerate(self._facts) if (fact := of_rows[row]) is not None)
             out.append(next((t for t, fact in facts if not (fact.first if greedy else fact.probability > 0)), None))
         return tuple(out)
 
