@@ -13,6 +13,8 @@ import json
 from gradio.themes import Base, Size
 from gradio.themes.utils import colors, sizes
 
+from decoding.parameters.knobs import PARAMETER_OF, PROCESSOR_OF
+
 __all__ = [
     "DARK",
     "FONT",
@@ -39,6 +41,9 @@ MONO = (
     "monospace",
 )
 
+# By parameter the colours of what its rule removes, light and dark.
+_RULES = {name: processor.colours for name, processor in PROCESSOR_OF.items() if processor.colours}
+
 LIGHT: dict[str, str] = {
     "page": "#f5f6f7",
     "surface": "#ffffff",
@@ -58,13 +63,7 @@ LIGHT: dict[str, str] = {
     "unsure": "#f2b632",  # the token row's marker pen: the stronger, the less sure the model was
     "good": "#00704f",
     "bad": "#b3261e",
-    "top_k": "#9c4377",
-    "top_p": "#007a59",
-    "min_p": "#7d6b00",
-    "typical_p": "#6a4fb3",
-    "epsilon_cutoff": "#8a5a1f",
-    "eta_cutoff": "#4d6b1f",
-    "top_h": "#2f5d73",
+    **{name: light for name, (light, _) in _RULES.items()},
     "other_rule": "#3f4750",
 }
 
@@ -87,30 +86,14 @@ DARK: dict[str, str] = {
     "unsure": "#8a6206",
     "good": "#4cc79b",
     "bad": "#ff8a80",
-    "top_k": "#e39ac2",
-    "top_p": "#4cc79b",
-    "min_p": "#d6c344",
-    "typical_p": "#b7a3f5",
-    "epsilon_cutoff": "#dba765",
-    "eta_cutoff": "#a9c973",
-    "top_h": "#8fc0d8",
+    **{name: dark for name, (_, dark) in _RULES.items()},
     "other_rule": "#c3cad2",
 }
 
-_COLOUR_OF_STAGE = {
-    "TopKLogitsWarper": "top_k",
-    "TopPLogitsWarper": "top_p",
-    "MinPLogitsWarper": "min_p",
-    "TypicalLogitsWarper": "typical_p",
-    "EpsilonLogitsWarper": "epsilon_cutoff",
-    "EtaLogitsWarper": "eta_cutoff",
-    "TopHLogitsWarper": "top_h",
-}
-
-
 def colour_name(stage_name: str) -> str:
     """The palette's name for "removed by this stage"."""
-    return _COLOUR_OF_STAGE.get(stage_name, "other_rule")
+    parameter = PARAMETER_OF.get(stage_name, "")
+    return parameter if parameter in _RULES else "other_rule"
 
 
 def stage_colour(stage_name: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers.generation import GenerationMixin, logits_process
 
-from decoding.parameters.knobs import KNOBS
+from decoding.parameters.knobs import KNOBS, PARAMETER_OF
 from decoding.recorded.run import Step
 from decoding.recorded.silent import PROCESSORS
 from decoding.recorded.stages import decode_stage, encode_stages, run_processors, stages_of
@@ -48,6 +52,16 @@ def test_every_processor_that_a_parameter_becomes_is_among_those_judged():
     }  # fmt: skip
     with_several = {"guidance_scale", "renormalize_logits", "watermarking_config"}
     assert set(KNOBS) == {*PROCESSORS, *without_a_processor, *with_several}
+
+
+def test_every_processor_that_generate_builds_is_in_the_table():
+    built = re.findall(r"\b([A-Z]\w+)\(", inspect.getsource(GenerationMixin._get_logits_processor))
+    built = {n for n in built if issubclass(getattr(logits_process, n, object), logits_process.LogitsProcessor)}
+    built |= {"WatermarkLogitsProcessor", "SynthIDTextWatermarkLogitsProcessor"}  # by `construct_processor`
+    assert len(built) > 20
+    no_parameter = {"PrefixConstrainedLogitsProcessor"}  # of generate()'s argument prefix_allowed_tokens_fn
+    assert set(PARAMETER_OF) - {"HammingDiversityLogitsProcessor"} == built - no_parameter
+    assert all(KNOBS[parameter].becomes for parameter in PARAMETER_OF.values())
 
 
 @pytest.mark.parametrize("vocab", VOCABS)

@@ -16,6 +16,7 @@ from decoding.microscope.generic import as_one_step
 from decoding.microscope.op import Account
 from decoding.microscope.processors import Context
 from decoding.microscope.slide import Slide, bits
+from decoding.parameters.knobs import PROCESSOR_OF
 from decoding.recorded.stages import LOG_SOFTMAX, Stage
 
 __all__ = ["FOLLOWS", "TAKEN_APART", "compared", "stage_account"]
@@ -27,33 +28,46 @@ PROCESSORS_FILE = "transformers/generation/logits_process.py"
 LOOPS_FILE = "transformers/generation/utils.py"
 OWN_FILES = {
     LOG_SOFTMAX: ("GenerationMixin._beam_search", LOOPS_FILE),
-    "HammingDiversityLogitsProcessor": (
-        "HammingDiversityLogitsProcessor.__call__",
+    PROCESSOR_OF["diversity_penalty"].name: (
+        f"{PROCESSOR_OF['diversity_penalty'].name}.__call__",
         "decoding/strategies/hamming_diversity.py",
     ),
 }
 
-TAKEN_APART: dict[str, Callable[[Slide, Tensor, Mapping[str, Any], Context], Tensor]] = {
+Arithmetic = Callable[[Slide, Tensor, Mapping[str, Any], Context], Tensor]
+
+
+def _alone(warper: Callable[[Slide, Tensor, Mapping[str, Any]], Tensor]) -> Arithmetic:
+    """Of one that looks at scores and parameters alone."""
+    return lambda s, scores, params, _: warper(s, scores, params)
+
+
+ARITHMETIC: dict[str, Arithmetic] = {
+    "temperature": _alone(warpers.temperature),
+    "top_h": _alone(warpers.top_h),
+    "top_k": _alone(warpers.top_k),
+    "top_p": _alone(warpers.top_p),
+    "min_p": _alone(warpers.min_p),
+    "typical_p": _alone(warpers.typical),
+    "epsilon_cutoff": _alone(warpers.epsilon),
+    "eta_cutoff": _alone(warpers.eta),
+    "repetition_penalty": processors.repetition_penalty,
+    "encoder_repetition_penalty": processors.encoder_repetition_penalty,
+    "diversity_penalty": processors.hamming_diversity,
+    "min_length": processors.min_length,
+    "min_new_tokens": processors.min_new_tokens,
+    "suppress_tokens": processors.suppressed,
+    "begin_suppress_tokens": processors.suppressed_at_begin,
+    "forced_bos_token_id": processors.forced_bos,
+    "forced_eos_token_id": processors.forced_eos,
+    "remove_invalid_values": processors.remove_invalid,
+    "renormalize_logits": processors.renormalized,
+}
+"""By parameter the operations of the processor that it becomes, as far as they are known."""
+
+TAKEN_APART: dict[str, Arithmetic] = {
     LOG_SOFTMAX: processors.log_softmax,
-    "TemperatureLogitsWarper": lambda s, scores, params, _: warpers.temperature(s, scores, params),
-    "TopHLogitsWarper": lambda s, scores, params, _: warpers.top_h(s, scores, params),
-    "TopKLogitsWarper": lambda s, scores, params, _: warpers.top_k(s, scores, params),
-    "TopPLogitsWarper": lambda s, scores, params, _: warpers.top_p(s, scores, params),
-    "MinPLogitsWarper": lambda s, scores, params, _: warpers.min_p(s, scores, params),
-    "TypicalLogitsWarper": lambda s, scores, params, _: warpers.typical(s, scores, params),
-    "EpsilonLogitsWarper": lambda s, scores, params, _: warpers.epsilon(s, scores, params),
-    "EtaLogitsWarper": lambda s, scores, params, _: warpers.eta(s, scores, params),
-    "RepetitionPenaltyLogitsProcessor": processors.repetition_penalty,
-    "EncoderRepetitionPenaltyLogitsProcessor": processors.encoder_repetition_penalty,
-    "HammingDiversityLogitsProcessor": processors.hamming_diversity,
-    "MinLengthLogitsProcessor": processors.min_length,
-    "MinNewTokensLengthLogitsProcessor": processors.min_new_tokens,
-    "SuppressTokensLogitsProcessor": processors.suppressed,
-    "SuppressTokensAtBeginLogitsProcessor": processors.suppressed_at_begin,
-    "ForcedBOSTokenLogitsProcessor": processors.forced_bos,
-    "ForcedEOSTokenLogitsProcessor": processors.forced_eos,
-    "InfNanRemoveLogitsProcessor": processors.remove_invalid,
-    "LogitNormalization": processors.renormalized,
+    **{PROCESSOR_OF[parameter].name: run for parameter, run in ARITHMETIC.items()},
 }
 """The stages whose operations are known, by class name."""
 

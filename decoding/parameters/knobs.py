@@ -1,8 +1,9 @@
 """KNOBS: the one table of every decoding parameter.
 
 Validation, page controls, help texts, command-line options, permalinks and code snippets are all made
-from it, so a parameter is declared once. Names and meanings are those of transformers'
-`GenerationConfig`; the two that are not part of it (`negative_prompt`, `seed`) say so in their help.
+from it, so a parameter is declared once; so are the processor that it becomes, and the colour of what that
+removes. Names and meanings are those of transformers' `GenerationConfig`; the two that are not part of it
+(`negative_prompt`, `seed`) say so in their help.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 from decoding.errors import SettingError, shown
 
-__all__ = ["BEAM_MODES", "KNOBS", "MODES", "SAMPLING_MODES", "Knob"]
+__all__ = ["BEAM_MODES", "KNOBS", "MODES", "PARAMETER_OF", "PROCESSOR_OF", "SAMPLING_MODES", "Knob", "Processor"]
 
 Mode = Literal[
     "greedy", "sample", "beam_search", "beam_sample", "group_beam_search", "contrastive_search"
@@ -39,6 +40,21 @@ Kind = Literal[
 ]  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """What `generate()` makes of a parameter: a processor, which is a stage of the scores.
+
+    Attributes:
+        name: its class, as transformers spells it.
+        attribute: where it keeps the parameter's value; "" where that is not one number.
+        colours: of what a truncation rule removes, on a light ground and on a dark one; None for all others.
+    """
+
+    name: str
+    attribute: str = ""
+    colours: tuple[str, str] | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knob:
     """One decoding parameter.
@@ -54,6 +70,7 @@ class Knob:
         help: what it does, in one or two sentences.
         slider: (low, high, step) of the page's slider, or None for a field.
         off: how to switch it off, for error messages.
+        becomes: the processor that it becomes, or one of these; none where it acts in another way.
     """
 
     name: str
@@ -68,6 +85,7 @@ class Knob:
     modes: frozenset[str] = ALL
     slider: tuple[float, float, float] | None = None
     off: str = "leave it out to switch it off"
+    becomes: tuple[Processor, ...] = ()
 
     @property
     def accepts(self) -> str:
@@ -285,50 +303,64 @@ _TABLE = (
     # -- sampling: truncation and temperature, in transformers' order
     Knob(name="temperature", kind="float", group="sampling", low=0, low_open=True, neutral=1.0,
          modes=SAMPLING_MODES, slider=(0.0, 2.0, 0.01), off="use 1 to switch it off",
+         becomes=(Processor("TemperatureLogitsWarper", "temperature"),),
          help="Divides the logits. Below 1 the likely tokens gain, above 1 the unlikely ones do; the order "
               "of the tokens never changes."),
     Knob(name="top_h", kind="float", group="sampling", low=0, high=1, low_open=True, modes=SAMPLING_MODES,
          slider=(0.01, 1.0, 0.01),
+         becomes=(Processor("TopHLogitsWarper", "top_h", ("#2f5d73", "#8fc0d8")),),
          help="Keeps the most likely tokens while their entropy stays below top_h times the entropy of the "
               "whole distribution (of its 100 most likely tokens)."),
     Knob(name="top_k", kind="int", group="sampling", low=0, neutral=0,
          modes=SAMPLING_MODES | {"contrastive_search"}, slider=(0, 200, 1), off="use 0 to switch it off",
+         becomes=(Processor("TopKLogitsWarper", "top_k", ("#9c4377", "#e39ac2")),),
          help="Keeps the k most likely tokens (and all tied with the last one). In contrastive search: the "
               "number of candidates to choose among."),
     Knob(name="top_p", kind="float", group="sampling", low=0, high=1, low_open=True, neutral=1.0,
          modes=SAMPLING_MODES, slider=(0.01, 1.0, 0.01), off="use 1 to switch it off",
+         becomes=(Processor("TopPLogitsWarper", "top_p", ("#007a59", "#4cc79b")),),
          help="Keeps the smallest set of most likely tokens whose probabilities add up to p; the token that "
               "crosses p is kept."),
     Knob(name="min_p", kind="float", group="sampling", low=0, high=1, neutral=0.0, modes=SAMPLING_MODES,
          slider=(0.0, 1.0, 0.01), off="use 0 to switch it off",
+         becomes=(Processor("MinPLogitsWarper", "min_p", ("#7d6b00", "#d6c344")),),
          help="Keeps tokens at least min_p times as likely as the most likely one."),
     Knob(name="typical_p", kind="float", group="sampling", low=0, high=1, low_open=True, neutral=1.0,
          modes=SAMPLING_MODES, slider=(0.01, 1.0, 0.01), off="use 1 to switch it off",
+         becomes=(Processor("TypicalLogitsWarper", "mass", ("#6a4fb3", "#b7a3f5")),),
          help="Keeps the tokens whose surprisal is nearest to the entropy, until their probabilities add up "
               "to this mass (locally typical sampling)."),
     Knob(name="epsilon_cutoff", kind="float", group="sampling", low=0, high=1, high_open=True, neutral=0.0,
          modes=SAMPLING_MODES, slider=(0.0, 0.1, 0.0005), off="use 0 to switch it off",
+         becomes=(Processor("EpsilonLogitsWarper", "epsilon", ("#8a5a1f", "#dba765")),),
          help="Keeps tokens with at least this probability."),
     Knob(name="eta_cutoff", kind="float", group="sampling", low=0, high=1, high_open=True, neutral=0.0,
          modes=SAMPLING_MODES, slider=(0.0, 0.1, 0.0005), off="use 0 to switch it off",
+         becomes=(Processor("EtaLogitsWarper", "epsilon", ("#4d6b1f", "#a9c973")),),
          help="Like epsilon_cutoff, with a threshold that falls as the distribution gets flatter."),
     # -- penalties
     Knob(name="repetition_penalty", kind="float", group="penalties", low=0, low_open=True, neutral=1.0,
          slider=(0.5, 2.0, 0.01), off="use 1 to switch it off",
+         becomes=(Processor("RepetitionPenaltyLogitsProcessor", "penalty"),),
          help="Makes tokens already seen less likely (above 1). It counts the prompt as seen, too."),
     Knob(name="encoder_repetition_penalty", kind="float", group="penalties", low=0, low_open=True, neutral=1.0,
          slider=(0.5, 2.0, 0.01), off="use 1 to switch it off",
+         becomes=(Processor("EncoderRepetitionPenaltyLogitsProcessor", "penalty"),),
          help="Makes tokens of the input more likely (above 1), so that the answer stays close to it."),
     Knob(name="no_repeat_ngram_size", kind="int", group="penalties", low=0, high=NGRAM_LIMIT, neutral=0,
          slider=(0, 8, 1), off="use 0 to switch it off",
+         becomes=(Processor("NoRepeatNGramLogitsProcessor", "ngram_size"),),
          help="Bans every token that would complete an n-gram of this size for the second time."),
     Knob(name="encoder_no_repeat_ngram_size", kind="int", group="penalties", low=0, high=NGRAM_LIMIT, neutral=0,
          slider=(0, 8, 1), off="use 0 to switch it off",
+         becomes=(Processor("EncoderNoRepeatNGramLogitsProcessor", "ngram_size"),),
          help="Bans every token that would complete an n-gram of this size that stands in the input."),
     Knob(name="exponential_decay_length_penalty", kind="decay", group="penalties",
+         becomes=(Processor("ExponentialDecayLengthPenalty"),),
          help="A pair (start, factor): from that many new tokens on, the end becomes exponentially more likely."),
     Knob(name="guidance_scale", kind="float", group="penalties", low=0, neutral=1.0, slider=(1.0, 5.0, 0.1),
          off="use 1 to switch it off",
+         becomes=(Processor("UnbatchedClassifierFreeGuidanceLogitsProcessor", "guidance_scale"),),
          help="Classifier-free guidance: moves away from what the model would say without the prompt, or "
               "with the negative prompt. Costs a second model run per step."),
     Knob(name="negative_prompt", kind="text", group="penalties",
@@ -340,8 +372,11 @@ _TABLE = (
     Knob(name="max_length", kind="int", group="length", low=1, off="leave it out and use max_new_tokens",
          help="Stop at this length, the prompt counted in. max_new_tokens takes precedence."),
     Knob(name="min_new_tokens", kind="int", group="length", low=0, neutral=0, slider=(0, 256, 1),
-         off="use 0 to switch it off", help="Ban the end tokens until there are this many new tokens."),
+         off="use 0 to switch it off",
+         becomes=(Processor("MinNewTokensLengthLogitsProcessor", "min_new_tokens"),),
+         help="Ban the end tokens until there are this many new tokens."),
     Knob(name="min_length", kind="int", group="length", low=0, neutral=0, off="use 0 to switch it off",
+         becomes=(Processor("MinLengthLogitsProcessor", "min_length"),),
          help="Ban the end tokens until this length is reached, the prompt counted in."),
     Knob(name="max_time", kind="float", group="length", low=0, low_open=True,
          help="Stop after the step in which this many seconds have passed."),
@@ -365,34 +400,50 @@ _TABLE = (
          help="Diverse beam search: the beams are split into groups that avoid each other's tokens."),
     Knob(name="diversity_penalty", kind="float", group="beams", low=0, neutral=0.0, slider=(0.0, 5.0, 0.1),
          modes=frozenset({"group_beam_search"}), off="use 0 to switch it off",
+         becomes=(Processor("HammingDiversityLogitsProcessor", "diversity_penalty"),),
          help="What a token loses for each earlier group that chose it at this step."),
     Knob(name="penalty_alpha", kind="float", group="beams", low=0, high=1, neutral=0.0, slider=(0.0, 1.0, 0.05),
          modes=frozenset({"contrastive_search"}), off="use 0 to switch it off",
          help="Contrastive search: weighs the model's confidence against similarity to what was said before."),
     # -- constraints
     Knob(name="bad_words_ids", kind="sequence_list", group="constraints",
+         becomes=(Processor("NoBadWordsLogitsProcessor"),),
          help="Texts (or token sequences) that must not appear. A text is banned with and without a leading space, as "
               "the tokenizer writes it; the model may still spell it in smaller pieces, or inside a longer token."),
     Knob(name="sequence_bias", kind="sequence_bias", group="constraints",
+         becomes=(Processor("SequenceBiasLogitsProcessor"),),
          help="Adds a bias to the token that would complete a sequence: positive makes it likelier. A text counts "
               "with and without a leading space."),
     Knob(name="suppress_tokens", kind="token_list", group="constraints",
+         becomes=(Processor("SuppressTokensLogitsProcessor"),),
          help="Tokens banned at every step. A text stands for the tokens that are it, with and without a leading "
               "space; one that begins with a space for that alone."),
     Knob(name="begin_suppress_tokens", kind="token_list", group="constraints",
+         becomes=(Processor("SuppressTokensAtBeginLogitsProcessor"),),
          help="Tokens banned at the first step. A text stands for the tokens that are it, with and without a "
               "leading space."),
     Knob(name="forced_bos_token_id", kind="token_list", group="constraints",
+         becomes=(Processor("ForcedBOSTokenLogitsProcessor"),),
          help="The token forced to come first (encoder–decoder models; it acts where the text so far has one token)."),
     Knob(name="forced_eos_token_id", kind="token_list", group="constraints",
+         becomes=(Processor("ForcedEOSTokenLogitsProcessor"),),
          help="The token forced to come last when the maximum length is reached."),
     # -- other
     Knob(name="remove_invalid_values", kind="bool", group="other", neutral=False, off="use False to switch it off",
+         becomes=(Processor("InfNanRemoveLogitsProcessor"),),
          help="Replaces NaN and infinite scores so that decoding can go on."),
     Knob(name="renormalize_logits", kind="bool", group="other", neutral=False, off="use False to switch it off",
+         becomes=(Processor("LogitNormalization"),),
          help="Turns the scores into log-probabilities again after all other processors."),
     Knob(name="watermarking_config", kind="watermark", group="other",
+         becomes=(Processor("WatermarkLogitsProcessor", "bias"), Processor("SynthIDTextWatermarkLogitsProcessor")),
          help="Marks the text by favouring a keyed pseudo-random part of the vocabulary at each step."),
 )  # fmt: skip
 
 KNOBS: dict[str, Knob] = {knob.name: knob for knob in _TABLE}
+
+PROCESSOR_OF: dict[str, Processor] = {knob.name: knob.becomes[0] for knob in _TABLE if len(knob.becomes) == 1}
+"""The processor that a parameter becomes; not of `watermarking_config`, which becomes one of two."""
+
+PARAMETER_OF: dict[str, str] = {processor.name: knob.name for knob in _TABLE for processor in knob.becomes}
+"""The parameter that a processor, by its class name, was made of."""

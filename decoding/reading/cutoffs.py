@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.distributions import Categorical
 
 from decoding.errors import NotRecordedError
+from decoding.parameters.knobs import PROCESSOR_OF
 from decoding.reading import stats
 
 __all__ = ["RULES", "Cutoff", "Rule", "TokenMargin", "cutoff", "removal_margin"]
@@ -384,25 +385,24 @@ class Rule:
     decide: Decide
 
 
-def _rule(name: str, parameter: str, attribute: str, unit: str, axis: str, decide: Decide) -> Rule:
+def _rule(name: str, parameter: str, unit: str, axis: str, decide: Decide) -> Rule:
+    attribute = PROCESSOR_OF[parameter].attribute
     return Rule(
         name=name, parameter=parameter, spelled=(attribute, parameter), unit=unit, axis=axis, decide=decide
     )
 
 
-RULES: dict[str, Rule] = {
-    "TopHLogitsWarper": _rule("top_h", "top_h", "top_h", "nats", "cumulative entropy", _top_h),
-    "TopKLogitsWarper": _rule("top_k", "top_k", "top_k", "logit", "logit", _top_k),
-    "TopPLogitsWarper": _rule("top_p", "top_p", "top_p", "probability", "cumulative probability", _top_p),
-    "MinPLogitsWarper": _rule("min_p", "min_p", "min_p", "probability", "probability", _min_p),
-    "TypicalLogitsWarper": _rule(
-        "typical", "typical_p", "mass", "probability", "cumulative probability", _typical
-    ),
-    "EpsilonLogitsWarper": _rule(
-        "epsilon", "epsilon_cutoff", "epsilon", "probability", "probability", _epsilon
-    ),
-    "EtaLogitsWarper": _rule("eta", "eta_cutoff", "epsilon", "probability", "probability", _eta),
-}
+_RULES = (
+    _rule("top_h", "top_h", "nats", "cumulative entropy", _top_h),
+    _rule("top_k", "top_k", "logit", "logit", _top_k),
+    _rule("top_p", "top_p", "probability", "cumulative probability", _top_p),
+    _rule("min_p", "min_p", "probability", "probability", _min_p),
+    _rule("typical", "typical_p", "probability", "cumulative probability", _typical),
+    _rule("epsilon", "epsilon_cutoff", "probability", "probability", _epsilon),
+    _rule("eta", "eta_cutoff", "probability", "probability", _eta),
+)
+
+RULES: dict[str, Rule] = {PROCESSOR_OF[rule.parameter].name: rule for rule in _RULES}
 """The truncation rules by class name of their stage, in the order in which transformers runs them."""
 
 

@@ -16,23 +16,16 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.generation.logits_process import (
-    EpsilonLogitsWarper,
-    EtaLogitsWarper,
-    LogitsProcessor,
-    MinPLogitsWarper,
-    TemperatureLogitsWarper,
-    TopHLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-    TypicalLogitsWarper,
-)
+from transformers.generation import logits_process
+from transformers.generation.logits_process import LogitsProcessor, TemperatureLogitsWarper, TopHLogitsWarper
 
 from decoding.errors import NotRecordedError
+from decoding.parameters.knobs import KNOBS, PROCESSOR_OF, Processor
 from decoding.reading import stats
 from decoding.reading.cutoffs import TokenMargin, removal_margin
 from decoding.recorded.stages import Stage
@@ -52,15 +45,21 @@ __all__ = [
     "sampler_places",
 ]
 
+def _sampler(processor: Processor, params: dict[str, Any]) -> LogitsProcessor:
+    kind, value = getattr(logits_process, processor.name), params[processor.attribute]
+    if kind is TemperatureLogitsWarper:
+        return kind(float(value))
+    return kind(value) if kind is TopHLogitsWarper else kind(value, min_tokens_to_keep=_least(params))
+
+
+def _classes(*parameters: str) -> tuple[str, ...]:
+    return tuple(PROCESSOR_OF[name].name for name in parameters)
+
+
 SAMPLERS: dict[str, Callable[[dict[str, Any]], LogitsProcessor]] = {
-    "TemperatureLogitsWarper": lambda p: TemperatureLogitsWarper(float(p["temperature"])),
-    "TopHLogitsWarper": lambda p: TopHLogitsWarper(p["top_h"]),
-    "TopKLogitsWarper": lambda p: TopKLogitsWarper(p["top_k"], min_tokens_to_keep=_least(p)),
-    "TopPLogitsWarper": lambda p: TopPLogitsWarper(p["top_p"], min_tokens_to_keep=_least(p)),
-    "MinPLogitsWarper": lambda p: MinPLogitsWarper(p["min_p"], min_tokens_to_keep=_least(p)),
-    "TypicalLogitsWarper": lambda p: TypicalLogitsWarper(p["mass"], min_tokens_to_keep=_least(p)),
-    "EpsilonLogitsWarper": lambda p: EpsilonLogitsWarper(p["epsilon"], min_tokens_to_keep=_least(p)),
-    "EtaLogitsWarper": lambda p: EtaLogitsWarper(p["epsilon"], min_tokens_to_keep=_least(p)),
+    PROCESSOR_OF[knob.name].name: partial(_sampler, PROCESSOR_OF[knob.name])
+    for knob in KNOBS.values()
+    if knob.group == "sampling"
 }
 """The samplers that can be run in another order: class name of the stage, and how it is built from its parameters."""
 
@@ -81,17 +80,11 @@ class EngineOrder:
 TRANSFORMERS = EngineOrder(name="transformers", samplers=tuple(SAMPLERS))
 VLLM = EngineOrder(
     name="vLLM",
-    samplers=("TemperatureLogitsWarper", "MinPLogitsWarper", "TopKLogitsWarper", "TopPLogitsWarper"),
+    samplers=_classes("temperature", "min_p", "top_k", "top_p"),
 )
 LLAMA_CPP = EngineOrder(
     name="llama.cpp",
-    samplers=(
-        "TopKLogitsWarper",
-        "TypicalLogitsWarper",
-        "TopPLogitsWarper",
-        "MinPLogitsWarper",
-        "TemperatureLogitsWarper",
-    ),
+    samplers=_classes("top_k", "typical_p", "top_p", "min_p", "temperature"),
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from decoding.parameters.knobs import BEAM_MODES, KNOBS, SAMPLING_MODES
+from decoding.parameters.knobs import BEAM_MODES, KNOBS, PROCESSOR_OF, SAMPLING_MODES
 from decoding.recorded.stages import Stage
 
 __all__ = ["SilentKnob", "silent_knobs"]
@@ -43,34 +43,8 @@ REASONS = {
     "never_changed": "it ran at every step and changed no score",
 }
 
-# The processor each parameter becomes; for telling that it ran and never did anything.
-PROCESSORS = {
-    "temperature": "TemperatureLogitsWarper",
-    "top_h": "TopHLogitsWarper",
-    "top_k": "TopKLogitsWarper",
-    "top_p": "TopPLogitsWarper",
-    "min_p": "MinPLogitsWarper",
-    "typical_p": "TypicalLogitsWarper",
-    "epsilon_cutoff": "EpsilonLogitsWarper",
-    "eta_cutoff": "EtaLogitsWarper",
-    "repetition_penalty": "RepetitionPenaltyLogitsProcessor",
-    "encoder_repetition_penalty": "EncoderRepetitionPenaltyLogitsProcessor",
-    "no_repeat_ngram_size": "NoRepeatNGramLogitsProcessor",
-    "encoder_no_repeat_ngram_size": "EncoderNoRepeatNGramLogitsProcessor",
-    "exponential_decay_length_penalty": "ExponentialDecayLengthPenalty",
-    "bad_words_ids": "NoBadWordsLogitsProcessor",
-    "sequence_bias": "SequenceBiasLogitsProcessor",
-    "suppress_tokens": "SuppressTokensLogitsProcessor",
-    "begin_suppress_tokens": "SuppressTokensAtBeginLogitsProcessor",
-    "forced_bos_token_id": "ForcedBOSTokenLogitsProcessor",
-    "forced_eos_token_id": "ForcedEOSTokenLogitsProcessor",
-    "min_new_tokens": "MinNewTokensLengthLogitsProcessor",
-    "min_length": "MinLengthLogitsProcessor",
-    "remove_invalid_values": "InfNanRemoveLogitsProcessor",
-    "diversity_penalty": "HammingDiversityLogitsProcessor",
-    "guidance_scale": "UnbatchedClassifierFreeGuidanceLogitsProcessor",
-    "renormalize_logits": "LogitNormalization",
-}
+# By parameter the class that it becomes; for telling that it ran and never did anything.
+PROCESSORS = {name: processor.name for name, processor in PROCESSOR_OF.items()}
 CHOOSE_THE_MODE = ("do_sample", "num_return_sequences", "num_beams", "num_beam_groups", "penalty_alpha")
 
 
@@ -135,7 +109,7 @@ def _why_silent(
     if processor not in ran:
         return "not_run"
     # generate() makes a min_length of min_new_tokens, too, and that one bans the end first.
-    also = {"MinLengthLogitsProcessor"} if name == "min_new_tokens" else set()
+    also = {PROCESSORS["min_length"]} if name == "min_new_tokens" else set()
     return None if changed & {processor, *also} else "never_changed"
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from decoding.parameters.knobs import PROCESSOR_OF
 from decoding.recorded.run import RecordedRun, Step
 from decoding.recorded.stages import LOG_SOFTMAX, Stage
 from decoding.recorded.step_store import FilledUpSteps
@@ -24,9 +25,11 @@ from decoding.recorded.tail import Tail
 __all__ = ["Exactness", "exactness", "how_exact", "mass_limits", "nearly_equal", "probability_limit"]
 
 FLOAT32 = 5e-6  # ten times what sums of 49,152 float32 were seen to be off; a token this near a threshold is undecided
-SHIFTS = (LOG_SOFTMAX, "LogitNormalization")  # add one number to all scores, which changes no probability
+# They add one number to all scores, which changes no probability.
+SHIFTS = (LOG_SOFTMAX, PROCESSOR_OF["renormalize_logits"].name)
 ROUNDED = 1e-6  # relative; `Tail.mass` is a float32
-BY_ENTROPY = {"TypicalLogitsWarper": "typical_p", "EtaLogitsWarper": "eta_cutoff"}
+BY_ENTROPY = {PROCESSOR_OF[name].name: name for name in ("typical_p", "eta_cutoff")}
+TEMPERATURE = PROCESSOR_OF["temperature"].name
 CLOSE = 5e-5  # nats; what a log-softmax of heads and tails may differ by from that of the run, in float32
 
 
@@ -83,7 +86,7 @@ def exactness(recorded: Step, stages: Sequence[Stage], scores: Sequence[Tensor],
 
 def how_exact(trace: RecordedRun, stages: Sequence[Stage]) -> list[tuple[str, str, str]]:
     """What a what-if with these stages says of a compact trace: a key for translations, a value, and words."""
-    temperature = next((s.params["temperature"] for s in stages if s.name == "TemperatureLogitsWarper"), 1.0)
+    temperature = next((s.params["temperature"] for s in stages if s.name == TEMPERATURE), 1.0)
     most = f"{math.ceil(1e4 * probability_limit(trace, float(temperature))) / 100:g}%"
     words = (
         "the recording is compact: as long as no threshold falls among the tokens that it keeps as a histogram, nor "
@@ -220,7 +223,7 @@ def _moved(
     if not (rest[1] > -np.inf).any():
         nothing = np.zeros_like(state.tail_sure)
         return replace(state, tail_sure=nothing, tail_may=nothing)
-    if name == "TemperatureLogitsWarper":
+    if name == TEMPERATURE:
         by = 1 / float(params["temperature"])
         return replace(state, power=state.power * by, shift=state.shift * by)
     if name in SHIFTS and state.sure.any():
@@ -388,11 +391,11 @@ def _top_h(state: _State, params: Mapping[str, Any]) -> _State:
 
 
 RULES: dict[str, Callable[[_State, Mapping[str, Any]], _State]] = {
-    "TopPLogitsWarper": _top_p,
-    "TopKLogitsWarper": _top_k,
-    "MinPLogitsWarper": _min_p,
-    "EpsilonLogitsWarper": _epsilon,
-    "EtaLogitsWarper": _eta,
-    "TypicalLogitsWarper": _typical,
-    "TopHLogitsWarper": _top_h,
+    PROCESSOR_OF["top_p"].name: _top_p,
+    PROCESSOR_OF["top_k"].name: _top_k,
+    PROCESSOR_OF["min_p"].name: _min_p,
+    PROCESSOR_OF["epsilon_cutoff"].name: _epsilon,
+    PROCESSOR_OF["eta_cutoff"].name: _eta,
+    PROCESSOR_OF["typical_p"].name: _typical,
+    PROCESSOR_OF["top_h"].name: _top_h,
 }

@@ -13,13 +13,14 @@ from transformers.generation import GenerationConfig, GenerationMixin, LogitsPro
 
 from decoding.parameters.acting import DERIVED, SPECIAL_TOKENS, TRANSFORMERS_DEFAULTS
 from decoding.parameters.combinations import check_acting
+from decoding.parameters.knobs import PROCESSOR_OF
 from decoding.parameters.settings import Settings, watermarking
 from decoding.recorded.given import defaults_known
 from decoding.recorded.run import RecordedRun
 
 __all__ = ["NEEDS_THE_MODEL", "effective_config", "processors_of"]
 
-NEEDS_THE_MODEL = "UnbatchedClassifierFreeGuidanceLogitsProcessor"  # it runs the model a second time at each step
+NEEDS_THE_MODEL = PROCESSOR_OF["guidance_scale"].name  # it runs the model a second time at each step
 LIMITS = ("max_new_tokens", "max_length")
 
 
