@@ -13,11 +13,12 @@ from torch import Tensor
 from transformers.generation import GenerationConfig
 
 from decoding.parameters.knobs import ALSO_KEPT, KNOBS
+from decoding.transformers_private import default_parameters
 
 __all__ = ["TRANSFORMERS_DEFAULTS", "acting", "config_as_json", "default_of", "model_defaults"]
 
 TRANSFORMERS_DEFAULTS: dict[str, Any] = {
-    name: value for name, value in GenerationConfig._get_default_generation_params().items() if value is not None
+    name: value for name, value in default_parameters().items() if value is not None
 }
 # generate() makes the one of the other, so that it says nothing of its own.
 DERIVED = {"max_length": "max_new_tokens", "min_length": "min_new_tokens"}

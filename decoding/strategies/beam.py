@@ -17,6 +17,7 @@ from decoding.recorded.stages import run_processors
 from decoding.strategies.cache import CACHE_NAME, prefill, reorder_cache
 from decoding.strategies.generate_output import GenerateOutput
 from decoding.strategies.recording import Recording
+from decoding.transformers_private import eos_token_tensor, pad_token_tensor, update_model_kwargs
 
 __all__ = ["beam"]
 
@@ -46,14 +47,14 @@ def beam(
     config, device = generation_config, input_ids.device
     n_beams, penalty, early_stopping = config.num_beams, config.length_penalty, config.early_stopping
     n_prompts, start = input_ids.shape[0] // n_beams, input_ids.shape[1]
-    eos = config._eos_token_tensor
+    eos = eos_token_tensor(config)
     n_candidates = max(2, 1 + (0 if eos is None else eos.shape[0])) * n_beams
     among_top = torch.arange(n_candidates, device=device) < n_beams  # [K]
     row_offset = torch.arange(n_prompts, device=device).view(-1, 1) * n_beams  # [P, 1]
     returned = GenerateOutput(model, config, model_kwargs)
 
     # 1. Only the first beam counts at first: all are the same prompt.
-    fill = (config._pad_token_tensor or eos[0]) if eos is not None else -1
+    fill = (pad_token_tensor(config) or eos[0]) if eos is not None else -1
     running = torch.full((n_prompts, n_beams, config.max_length), fill, dtype=torch.int64, device=device)
     running[:, :, :start] = input_ids.view(n_prompts, n_beams, start)  # [P, B, T]
     running_score = torch.zeros((n_prompts, n_beams), dtype=torch.float, device=device)
@@ -68,9 +69,7 @@ def beam(
 
     outputs = prefill(model, input_ids, config, model_kwargs, share=recording.share_prefill)
     for length in range(start, config.max_length):
-        model_kwargs = model._update_model_kwargs_for_generation(
-            outputs, model_kwargs, is_encoder_decoder=model.config.is_encoder_decoder
-        )
+        model_kwargs = update_model_kwargs(model, outputs, model_kwargs)
         # 2. Log-probabilities of the next token, and what each processor makes of them.
         raw = outputs.logits[:, -1, :]  # [P · B, V], in the model's dtype
         logits = raw.to(copy=True, dtype=torch.float32, device=device)

@@ -10,6 +10,7 @@ from transformers.cache_utils import DynamicCache
 from transformers.generation import GenerationConfig
 from transformers.generation.utils import ALL_CACHE_NAMES
 
+from decoding import transformers_private
 from decoding.errors import RecordingError
 
 __all__ = ["CACHE_NAME", "cache_of", "is_empty", "named_here", "prefill", "reorder_cache"]
@@ -43,8 +44,8 @@ def reorder_cache(model: Any, model_kwargs: dict[str, Any], parents: Tensor) -> 
     name = cache_of(model_kwargs)
     if name is None:
         return
-    if hasattr(model, "_reorder_cache"):
-        model_kwargs[name] = model._reorder_cache(model_kwargs[name], parents)
+    if transformers_private.has_own_reorder(model):
+        model_kwargs[name] = transformers_private.reorder_cache_of(model, model_kwargs[name], parents)
     elif hasattr(model_kwargs[name], "reorder_cache"):
         model_kwargs[name].reorder_cache(parents)
     else:
@@ -62,7 +63,6 @@ def prefill(
     bits, which depend on the batch size. It is done where that is possible: decoder-only models with a
     dynamic cache that is still empty.
     """
-    first = not config.is_assistant
     cache = model_kwargs.get(CACHE_NAME)
     shareable = (
         share
@@ -72,13 +72,13 @@ def prefill(
         and is_empty(cache)
     )
     if not shareable:
-        return model._prefill(input_ids, config, model_kwargs, is_first_iteration=first)
+        return transformers_private.prefill(model, input_ids, config, model_kwargs)
     n_rows, each = input_ids.shape[0], config.num_beams
     once = {
         name: value[::each] if isinstance(value, Tensor) and value.ndim == 2 and value.shape[0] == n_rows else value
         for name, value in model_kwargs.items()
     }
-    outputs = model._prefill(input_ids[::each], config, once, is_first_iteration=first)
+    outputs = transformers_private.prefill(model, input_ids[::each], config, once)
     outputs[CACHE_NAME].batch_repeat_interleave(each)
     outputs.logits = torch.repeat_interleave(outputs.logits, each, dim=0)
     return outputs

@@ -15,6 +15,7 @@ from decoding.strategies.contrastive import contrastive
 from decoding.strategies.diverse_beam import diverse_beam
 from decoding.strategies.generate_call import GivenToGenerate
 from decoding.strategies.sampling import sampling
+from decoding.transformers_private import BEAM_SEARCH_METHODS, SAMPLE_METHODS
 
 __all__ = ["strategy_of"]
 
@@ -31,13 +32,7 @@ OTHER_MODES = (
     "prompt_lookup_num_tokens", "assistant_early_exit", "use_mtp", "dola_layers", "constraints", "force_words_ids"
 )  # fmt: skip
 # The methods of transformers that our loops stand for; a model that has its own decodes in another way.
-MIRRORED = {
-    sampling: ("_sample", "_has_unfinished_sequences"),
-    beam: (
-        "_beam_search", "_has_unfinished_sequences", "_get_top_k_continuations", "_update_finished_beams",
-        "_get_running_beams_for_next_iteration", "_check_early_stop_heuristic", "_beam_search_has_unfinished_sequences",
-    ),
-}  # fmt: skip
+MIRRORED = {sampling: SAMPLE_METHODS, beam: BEAM_SEARCH_METHODS}
 
 
 def strategy_of(

@@ -23,6 +23,7 @@ from decoding.recorded.stages import run_processors
 from decoding.strategies.cache import CACHE_NAME, is_empty
 from decoding.strategies.generate_output import GenerateOutput
 from decoding.strategies.recording import Recording
+from decoding.transformers_private import expand_inputs, is_stateful, pad_token_tensor, update_model_kwargs
 
 __all__ = ["contrastive", "degeneration_penalty"]
 
@@ -49,7 +50,7 @@ def contrastive(
     config, k, alpha = generation_config, generation_config.top_k, generation_config.penalty_alpha
     _check(model, config, model_kwargs)
     returned = GenerateOutput(model, config, model_kwargs)
-    pad_token_id, encoder_decoder = config._pad_token_tensor, model.config.is_encoder_decoder
+    pad_token_id, encoder_decoder = pad_token_tensor(config), model.config.is_encoder_decoder
     ends_at_eos = any(hasattr(criterion, "eos_token_id") for criterion in stopping_criteria)
     unfinished = torch.ones(input_ids.shape[0], dtype=torch.long, device=input_ids.device)  # [R]
     first_candidate = torch.arange(input_ids.shape[0], device=input_ids.device) * k  # [R], among all R · k
@@ -64,9 +65,9 @@ def contrastive(
     mask = ones if mask is None else mask  # [R, length]
     raw, outputs.logits = outputs.logits[:, -1].clone(), None  # [R, V], in the model's dtype
     _check_top_k(k, raw.shape[-1])
-    model_kwargs = model._update_model_kwargs_for_generation(outputs, model_kwargs, is_encoder_decoder=encoder_decoder)
+    model_kwargs = update_model_kwargs(model, outputs, model_kwargs)
     cache = _checked_cache(model, model_kwargs)
-    _, model_kwargs = model._expand_inputs_for_generation(k, encoder_decoder, **model_kwargs)
+    model_kwargs = expand_inputs(model, k, model_kwargs)
     read = input_ids  # [R, length], what the cache holds
 
     while True:
@@ -98,9 +99,7 @@ def contrastive(
         # 5. What the chosen candidate was read with is kept, the others are forgotten.
         of_chosen = first_candidate + best
         cache.batch_select_indices(of_chosen)
-        model_kwargs = model._update_model_kwargs_for_generation(
-            outputs, model_kwargs, is_encoder_decoder=encoder_decoder
-        )
+        model_kwargs = update_model_kwargs(model, outputs, model_kwargs)
         raw = outputs.logits[of_chosen, -1]
         outputs = _of_rows(outputs, of_chosen)
         context = torch.cat([context, _last_hidden(outputs)], dim=1)
@@ -158,7 +157,7 @@ def _check(model: Any, config: GenerationConfig, model_kwargs: dict[str, Any]) -
     cache = model_kwargs.get(CACHE_NAME)
     if not config.use_cache:
         raise RecordingError("use_cache must be True for contrastive search, got False; leave it out")
-    if model._is_stateful:
+    if is_stateful(model):
         raise RecordingError(
             f"{type(model).__name__} cannot do contrastive search: what it remembers cannot be taken back to try "
             "another candidate; use another model or another mode"

@@ -33,6 +33,7 @@ from decoding.strategies.generate_output import GenerateOutput
 from decoding.strategies.hamming_diversity import HammingDiversityLogitsProcessor
 from decoding.strategies.hypothesis_pool import HypothesisPool, best_of, places_of
 from decoding.strategies.recording import Recording
+from decoding.transformers_private import eos_token_tensor, pad_token_tensor, update_model_kwargs
 
 __all__ = ["diverse_beam"]
 
@@ -62,7 +63,7 @@ def diverse_beam(
     config, device = generation_config, input_ids.device
     n_beams, n_groups, start = config.num_beams, config.num_beam_groups, input_ids.shape[1]
     n_prompts, size = input_ids.shape[0] // n_beams, n_beams // n_groups
-    eos = config._eos_token_tensor
+    eos = eos_token_tensor(config)
     n_candidates = max(2, 1 + (0 if eos is None else eos.shape[0])) * size  # K
     row_offset = torch.arange(n_prompts, device=device).view(-1, 1) * n_beams  # [P, 1]
     hamming = next(p for p in logits_processor if isinstance(p, HammingDiversityLogitsProcessor))
@@ -77,9 +78,7 @@ def diverse_beam(
 
     outputs = prefill(model, input_ids, config, model_kwargs, share=recording.share_prefill)
     while True:
-        model_kwargs = model._update_model_kwargs_for_generation(
-            outputs, model_kwargs, is_encoder_decoder=model.config.is_encoder_decoder
-        )
+        model_kwargs = update_model_kwargs(model, outputs, model_kwargs)
         # 2. Log-probabilities of the next token.
         raw = outputs.logits[:, -1, :]  # [P · B, V], in the model's dtype
         logits = raw.to(copy=True, dtype=torch.float32, device=device)
@@ -96,7 +95,7 @@ def diverse_beam(
             own = slice(group * size, (group + 1) * size)
             logprobs = scores.reshape(n_prompts, n_beams, -1)[:, own]  # [P, S, V]
             best = _best(logprobs, running_score[:, own], n_candidates, eos, first_beam=own.start)
-            best.pad(~searching[:, group], own.start, config._pad_token_tensor)
+            best.pad(~searching[:, group], own.start, pad_token_tensor(config))
             hamming.chose(group, best.token.gather(1, best.kept), n_tokens)
             found.append(best)
         returned.add(logits, scores.clone(), outputs)  # after the last group the stages hold for all rows
@@ -262,7 +261,7 @@ def _returned(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The n best of each prompt over its groups: sequences, and `generate`'s beam outputs."""
     best = [hypothesis for groups in pools for hypothesis in best_of(groups, config.num_return_sequences)]
-    eos, pad = config._eos_token_tensor, config._pad_token_tensor
+    eos, pad = eos_token_tensor(config), pad_token_tensor(config)
     longest, device = max(len(hypothesis.tokens) for hypothesis in best), best[0].tokens.device
     n = longest if eos is None else min(longest + 1, config.max_length)
     sequences = torch.full((len(best), n), 0 if pad is None else int(pad), device=device)

@@ -14,15 +14,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from inspect import Parameter, Signature
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, cast
 
-from transformers.generation import GenerationConfig, GenerationMixin
+from transformers.generation import GenerationConfig
+
+from decoding.transformers_private import SORTS_THE_ARGUMENTS
 
 __all__ = ["GIVEN_NOTHING", "CustomLoop", "GivenToGenerate"]
 
-ASKS = getattr(GenerationMixin, "_extract_generation_mode_kwargs", None)
-ASKED_FROM: CodeType | None = getattr(ASKS, "__code__", None)
 HOW_DEEP = 12  # frames between our property and the function that asked: `inspect` has a few of its own
 LOOP_TAKES = (
     "model", "input_ids", "logits_processor", "stopping_criteria", "generation_config", "inputs_tensor", "tokenizer"
@@ -87,7 +87,7 @@ def _asking_frame() -> FrameType | None:
     """The frame of `generate()`'s function that sorts its arguments, if that is who asks."""
     frame: FrameType | None = sys._getframe(2)
     for _ in range(HOW_DEEP):
-        if frame is None or frame.f_code is ASKED_FROM:
+        if frame is None or frame.f_code is SORTS_THE_ARGUMENTS:
             return frame
         frame = frame.f_back
     return None

@@ -14,6 +14,13 @@ from decoding.recorded.stages import run_processors
 from decoding.strategies.cache import CACHE_NAME
 from decoding.strategies.generate_output import GenerateOutput
 from decoding.strategies.recording import Recording
+from decoding.transformers_private import (
+    can_compile,
+    optimized_for_decoding,
+    pad_token_tensor,
+    prefill,
+    update_model_kwargs,
+)
 
 __all__ = ["sampling"]
 
@@ -36,21 +43,17 @@ def sampling(
         generator: draws the samples; None draws from torch's global state, as `generate()` does.
     """
     returned = GenerateOutput(model, generation_config, model_kwargs)
-    pad_token_id = generation_config._pad_token_tensor
+    pad_token_id = pad_token_tensor(generation_config)
     ends_at_eos = any(hasattr(criterion, "eos_token_id") for criterion in stopping_criteria)
     unfinished = torch.ones(input_ids.shape[0], dtype=torch.long, device=input_ids.device)  # [rows]
-    compiled = model._valid_auto_compile_criteria(model_kwargs, generation_config)
+    compiled = can_compile(model, model_kwargs, generation_config)
     forward = model.get_compiled_call(generation_config.compile_config) if compiled else model.__call__
 
     # 1. The prompt, at once.
-    outputs = model._prefill(
-        input_ids, generation_config, model_kwargs, is_first_iteration=not generation_config.is_assistant
-    )
-    with model._optimize_model_for_decode():
+    outputs = prefill(model, input_ids, generation_config, model_kwargs)
+    with optimized_for_decoding(model):
         while True:
-            model_kwargs = model._update_model_kwargs_for_generation(
-                outputs, model_kwargs, is_encoder_decoder=model.config.is_encoder_decoder
-            )
+            model_kwargs = update_model_kwargs(model, outputs, model_kwargs)
             # 2. Logits of the next token, and what each processor makes of them.
             raw = outputs.logits[:, -1]  # [rows, vocab], in the model's dtype
             logits = raw.to(copy=True, dtype=torch.float32, device=input_ids.device)

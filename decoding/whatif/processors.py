@@ -17,6 +17,7 @@ from decoding.parameters.knobs import PROCESSOR_OF
 from decoding.parameters.settings import Settings, watermarking
 from decoding.recorded.given import defaults_known
 from decoding.recorded.run import RecordedRun
+from decoding.transformers_private import logits_processors, set_special_tokens
 
 __all__ = ["NEEDS_THE_MODEL", "effective_config", "processors_of"]
 
@@ -66,7 +67,7 @@ def effective_config(trace: RecordedRun, settings: Settings) -> GenerationConfig
         config.max_length = trace.generation_config.get("max_length", start + 20)
     if config.min_new_tokens is not None:
         config.min_length = start + config.min_new_tokens
-    _set_special_tokens(config)
+    _prepare_special_tokens(config)
     return config
 
 
@@ -87,7 +88,8 @@ def processors_of(trace: RecordedRun, config: GenerationConfig) -> LogitsProcess
     config = copy.copy(config)
     config.guidance_scale = None
     mask = trace.prompt_mask
-    return _NoModel(trace)._get_logits_processor(
+    return logits_processors(
+        _NoModel(trace),
         generation_config=config,
         input_ids_seq_length=trace.prompt_ids.shape[1],
         encoder_input_ids=trace.encoder_ids if trace.model.is_encoder_decoder else _prompts(trace),
@@ -127,9 +129,8 @@ def _only(values: dict[str, Any]) -> Settings:
     return settings
 
 
-def _set_special_tokens(config: GenerationConfig) -> None:
+def _prepare_special_tokens(config: GenerationConfig) -> None:
     def tensor(value: Any) -> Tensor | None:
         return None if value is None else torch.tensor(value if isinstance(value, list) else [value])
 
-    config._eos_token_tensor = tensor(config.eos_token_id)
-    config._pad_token_tensor = tensor(config.pad_token_id)
+    set_special_tokens(config, eos=tensor(config.eos_token_id), pad=tensor(config.pad_token_id))
