@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from decoding.trace import Trace
 
 __all__ = [
-    "LONGEST_PROMPT", "MODES_SHOWN", "MODE_NEEDS", "MODE_PINS", "check_stops", "form_of", "modes_of", "prompt_of",
-    "read_value", "settings_of",
+    "DEFAULT_NEW_TOKENS", "LONGEST_PROMPT", "MODES_SHOWN", "MODE_NEEDS", "MODE_PINS", "check_stops", "form_of",
+    "modes_of", "prompt_of", "read_value", "settings_of", "with_length",
 ]  # fmt: skip
 
 MODES_SHOWN = ("greedy", "sample", "contrastive_search", "beam_search", "beam_sample", "group_beam_search")
@@ -44,6 +45,7 @@ _CHOOSES = {
     "num_beam_groups": frozenset({"group_beam_search"}),
     "penalty_alpha": frozenset({"contrastive_search"}),
 }
+DEFAULT_NEW_TOKENS = 64  # where nothing was given; transformers' own 20 breaks most sentences off
 LONGEST_PROMPT = 40_000  # characters; Gradio's own limit is not enforced on the server
 LONGEST_FIELD = 4_000
 # transformers compares every stop string with every token before it begins: seconds for this much.
@@ -210,3 +212,10 @@ def _pair(knob: Knob, item: str, whole: str) -> list[Any]:
     if not colon:
         raise knob.wrong(whole)
     return [word.strip(), _number(bias.strip())]
+
+
+def with_length(settings: Settings, n: int = DEFAULT_NEW_TOKENS) -> Settings:
+    """The settings with a length limit: `n` new tokens where they have none."""
+    if settings.max_new_tokens is not None or settings.max_length is not None:
+        return settings
+    return replace(settings, max_new_tokens=n)

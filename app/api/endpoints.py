@@ -26,7 +26,7 @@ from decoding.whatif.beam_replay import Replay
 from decoding.whatif.whatif import WhatIf
 
 from ..export.trace_json import candidate_json, row_json, run_json
-from ..form import LONGEST_PROMPT, check_stops
+from ..form import LONGEST_PROMPT, check_stops, with_length
 from ..lab import in_words
 from ..runs import Runs
 from ..serving.decoder import Decoder
@@ -50,7 +50,6 @@ Json = dict[str, Any]
 LONGEST_SETTINGS = 20_000  # characters of JSON
 LONGEST_RUN = 300.0  # seconds; a caller who hangs up does not end a run
 MEMORY_BUDGET = 128 * 2**20  # of one run; the rest goes to disk
-DEFAULT_NEW_TOKENS = 64
 MOST_TOKENS = 200  # of a step's distribution
 MOST_NODES = 20_000  # of a tree: about 8 MB
 MODEL = {"concurrency_id": "model", "concurrency_limit": 1}  # with the page's runs: one at a time uses the model
@@ -119,7 +118,7 @@ class Api:
             An object: run (the id, kept for a while on the server), text (of the first answer), tokens (of the first answer, with step and row for the step tool, and probabilities), answers (all sequences), stop_reasons, stages (the logits processors that ran, in order), origins (where each parameter that acted came from: given, model for the model's own default, transformers), silent (parameters that had no effect, with the reason), warnings, and what else describes the run.
         """  # noqa: E501
         asked = _asked(prompt, messages)
-        given = _with_length(_settings(settings))
+        given = with_length(_settings(settings))
         name = model.strip()[:500] if isinstance(model, str) and model.strip() else self._shelf.default
         lm = self._model(name)
         recorder = self._decoder.recorder(MEMORY_BUDGET)
@@ -290,12 +289,6 @@ def _settings_object(settings: Any) -> Json:
 
 def _settings(settings: Any) -> Settings:
     return Settings.from_json({name: value for name, value in _settings_object(settings).items() if value is not None})
-
-
-def _with_length(settings: Settings) -> Settings:
-    if settings.max_new_tokens is None and settings.max_length is None:
-        return Settings.from_json({**settings.to_json(), "max_new_tokens": DEFAULT_NEW_TOKENS})
-    return settings
 
 
 def _within(name: str, value: Any, end: int, *, least: int = 0, remedy: str = "choose one of this run's") -> int:

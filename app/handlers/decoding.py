@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -13,13 +12,12 @@ import gradio as gr
 from decoding.errors import DecodingError, NotRecordedError, PromptError
 from decoding.models.load import LanguageModel
 from decoding.parameters.acting import model_defaults
-from decoding.parameters.settings import Settings
 from decoding.recorded.run import Step
 from decoding.recorder import Recorder
 from decoding.trace import Trace
 
 from ..components import ForkPanel, Gallery, Lab, Message, Notes, Share, Status, Verdict, WhatIfPanel
-from ..form import prompt_of, settings_of
+from ..form import prompt_of, settings_of, with_length
 from ..runs import Run
 from ..serving.decoder import Decoder
 from ..serving.model_shelf import ModelShelf, ModelState
@@ -41,7 +39,6 @@ log = logging.getLogger(__name__)
 
 UPDATES_A_SECOND = 30  # Gradio has no back-pressure
 CHARTS_A_SECOND = 3
-DEFAULT_NEW_TOKENS = 64  # where nothing was given; transformers' own 20 breaks most sentences off
 MEMORY_BUDGET = 512 * 2**20  # of one visitor's trace; the rest goes to disk
 
 
@@ -120,7 +117,7 @@ class Running(Trying):
             asked, _ = prompt_of(kind, prompt, system, session.text), settings_of(form)  # before a model is loaded
             lm = yield from self._load(session, model_name_of(model, self._shelf.default))
             if lm is not None:
-                settings = _with_length(settings_of(form, model_defaults(lm.model)), DEFAULT_NEW_TOKENS)
+                settings = with_length(settings_of(form, model_defaults(lm.model)))
                 recorder = self._decoder.recorder(MEMORY_BUDGET)
                 steps = self._decoder.stream(lm, asked, settings, recorder)
                 yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens, form=form)
@@ -285,7 +282,7 @@ class Running(Trying):
             asked = trace.prompts if trace.messages is None else trace.messages
             if not asked:
                 raise PromptError(session.text("whatif.no_model"))
-            settings = _with_length((tried.whatif or tried.recorded).settings, trace.most_new_tokens)
+            settings = with_length((tried.whatif or tried.recorded).settings, trace.most_new_tokens)
             lm = yield from self._load(session, source.model_name)
             if lm is not None:
                 recorder = self._decoder.recorder(MEMORY_BUDGET)
@@ -360,13 +357,6 @@ def _rank(trace: Trace, at: At, token_id: Any) -> int | None:
         return None
     here = (c for c in trace.steps[at.step].candidates if c.parent == at.row and c.rank == at.rank)
     return next((c.rank for c in here if c.token_id == token_id), None)
-
-
-def _with_length(settings: Settings, n: int) -> Settings:
-    """The settings with a length limit: `n` new tokens where they have none."""
-    if settings.max_new_tokens is not None or settings.max_length is not None:
-        return settings
-    return replace(settings, max_new_tokens=n)
 
 
 def _loaded(state: ModelState) -> LanguageModel | None:

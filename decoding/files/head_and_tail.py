@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from decoding.errors import TraceFileError
+from decoding.reading.stats import probs
 from decoding.recorded.stages import DENSE, SAME, Stage, decode_stage, encode_stages
 from decoding.recorded.tail import Tail
 
@@ -216,7 +217,7 @@ def _facts(scores: Sequence[Tensor]) -> dict[str, list[float]]:
     facts: dict[str, list[float]] = {"n_alive": [], "n_removed": [], "mass_removed": [], "entropy_nats": []}
     p_before, alive_before = np.zeros(len(scores[0])), np.zeros(len(scores[0]), dtype=bool)
     for after in scores:
-        p = torch.softmax(after.double(), -1).numpy()
+        p = probs(after).numpy()
         alive = after.numpy() > -np.inf
         gone = alive_before & ~alive
         facts["n_alive"].append(int(np.count_nonzero(alive)))

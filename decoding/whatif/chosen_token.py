@@ -37,6 +37,8 @@ import torch
 from torch import Tensor
 from transformers.generation import MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
+from decoding.reading.stats import probs
+
 __all__ = ["PROBABILITY_ERROR", "ChosenFact", "chosen_facts"]
 
 ORDER = (TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, MinPLogitsWarper)
@@ -103,7 +105,7 @@ def _fact(scores: Tensor, token_id: int) -> ChosenFact:
     top, own = float(scores.max()), scores[token_id]  # the max of anything with NaN is NaN
     has_distribution = math.isfinite(top)
     return ChosenFact(
-        probability=float(torch.softmax(scores.double(), -1)[token_id]) if has_distribution else 0.0,
+        probability=float(probs(scores)[token_id]) if has_distribution else 0.0,
         rank=int((scores > own).sum()),
         first=int(scores.argmax()) == token_id,
         has_distribution=has_distribution,
