@@ -115,8 +115,9 @@
    */
   const layout = (tree, items) => {
     const y = new Float64Array(items.length);
-    const bySteps = Array.from({ length: tree.n_steps }, () => []);
+    const bySteps = Array.from({ length: tree.n_steps }, () => /** @type {number[]} */ ([]));
     items.forEach((item, id) => bySteps[item.step]?.push(id));
+    /** @type {number[]} */
     let order = []; // items of the step before, from top to bottom
     for (const ids of bySteps) {
       const kids = new Map();
