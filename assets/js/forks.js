@@ -1,12 +1,12 @@
 // Forks: choose another token for the step in view, and see the runs beside each other.
 "use strict";
 (() => {
-  if (window.dx.fork) return;
+  if (/** @type {Partial<Dx>} */ (dx).fork) return; // two components load this file
 
   const SHARED_SHOWN = 36; // letters of what a fork took over: where it leaves has to be in sight
 
   dx.fork = (element, props, watch, emit) => {
-    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const part = dx.partsOf(element);
     const [label, tokens, go] = ["label", "tokens", "go"].map(part);
     const id = `dx-fork-${Math.random().toString(36).slice(2)}`;
     tokens.id = id;
@@ -39,16 +39,17 @@
   };
 
   dx.runs = (element, props, watch, emit) => {
-    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const part = dx.partsOf(element);
     let longest = 0; // characters of a name
     let drawing = false; // what is drawn anew loses the focus, which is nobody's doing
+    /** @type {{number: number, name: string} | null} */
     let edited = null; // the run that is being named, and the name so far
     const focus = (number, act) =>
-      (element.querySelector(`[data-number="${number}"][data-act=${act}]`) || element.querySelector(".dx-active [data-act=pick]")).focus();
+      (element.querySelector(`[data-number="${number}"][data-act=${act}]`) || element.querySelector(".dx-active [data-act=pick]"))?.focus();
 
     const field = (run) => {
       const input = dx.el("input", {
-        type: "text", class: "dx-run-name", maxlength: longest, value: edited.name, placeholder: run.label,
+        type: "text", class: "dx-run-name", maxlength: longest, value: edited?.name, placeholder: run.label,
         "aria-label": run.words["name.label"], "data-number": run.number, "data-act": "name", autocomplete: "off",
       });
       const done = (save, stay) => {
@@ -59,7 +60,7 @@
         update();
         if (stay) focus(run.number, "rename");
       };
-      input.addEventListener("input", () => (edited.name = input.value));
+      input.addEventListener("input", () => edited && (edited.name = input.value));
       input.addEventListener("keydown", (event) => {
         if (event.isComposing || (event.key !== "Enter" && event.key !== "Escape")) return;
         event.preventDefault();
@@ -129,7 +130,7 @@
       const data = dx.parse(props.data, null);
       element.hidden = !data || data.runs.length < 2;
       if (element.hidden) return part("runs").replaceChildren();
-      const { number, act } = element.contains(document.activeElement) ? document.activeElement.dataset : {};
+      const { number, act } = dx.focused(element)?.dataset ?? {};
       longest = data.longest;
       part("title").textContent = data.title;
       part("hint").textContent = data.hint;

@@ -25,16 +25,18 @@
   };
 
   dx.share = (element, props, watch, emit) => {
-    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const part = dx.partsOf(element);
     const [copy, open, menu, save, kinds, large, keys, dialog] = [
       "copy", "open", "menu", "save", "kinds", "large", "keys", "dialog",
     ].map(part);
+    /** @type {any} */
     let data = null;
     let at = {}; // row, step, rank in view
     let gallery = ""; // the recorded example in view, while nothing of it was changed
     let timer = 0;
 
-    const value = (selector) => document.querySelector(selector)?.value ?? "";
+    const field = (selector) => /** @type {HTMLInputElement | null} */ (document.querySelector(selector));
+    const value = (selector) => field(selector)?.value ?? "";
     const configuration = () => {
       const out = {};
       const form = dx.knobForm || { mode: "sample", given: {} };
@@ -48,7 +50,7 @@
       for (const name of ["row", "step", "rank"]) if (Number.isInteger(at[name]) && (at[name] || name !== "row")) out[name] = at[name];
       const tab = document.querySelector(".dx-lab [data-part=tabs] [aria-pressed=true]")?.dataset.tab;
       if (tab && tab !== "words") out.tab = tab;
-      if (document.querySelector("#dx-ask input[type=radio]:checked")?.value === "chat") {
+      if (value("#dx-ask input[type=radio]:checked") === "chat") {
         out.kind = "chat";
         const system = value("#dx-system textarea");
         if (system) out.system = system;
@@ -82,8 +84,8 @@
       at = event.detail;
       writeSoon();
     });
-    document.addEventListener("input", (event) => event.target.closest?.("#dx-ask") && changed());
-    document.addEventListener("click", (event) => event.target.closest?.(".dx-lab [data-tab]") && writeSoon());
+    document.addEventListener("input", (event) => dx.closest(event, "#dx-ask") && changed());
+    document.addEventListener("click", (event) => dx.closest(event, ".dx-lab [data-tab]") && writeSoon());
 
     const link = async () => {
       const query = `c=${await dx.linkOf(configuration())}`;
@@ -104,7 +106,8 @@
     // A trace file: chosen, or dropped anywhere on the page.
     const input = () => {
       const button = document.querySelector("#dx-open"); // Gradio sets the field beside it
-      return button?.querySelector("input[type=file]") ?? button?.parentElement?.querySelector(":scope > input[type=file]");
+      const inside = button?.querySelector("input[type=file]") ?? button?.parentElement?.querySelector(":scope > input[type=file]");
+      return /** @type {HTMLInputElement | null | undefined} */ (inside);
     };
     open.addEventListener("click", () => document.querySelector("#dx-open")?.click());
     const hasFiles = (event) => [...(event.dataTransfer?.types || [])].includes("Files");
@@ -116,12 +119,12 @@
     document.addEventListener("dragleave", (event) => !event.relatedTarget && document.body.classList.remove("dx-dropping"));
     document.addEventListener("drop", (event) => {
       document.body.classList.remove("dx-dropping");
-      if (!hasFiles(event) || event.target.closest?.("input, textarea")) return;
+      if (!hasFiles(event) || dx.closest(event, "input, textarea")) return;
       event.preventDefault();
-      const target = input();
-      if (!target || !event.dataTransfer.files.length) return;
+      const target = input(), file = event.dataTransfer?.files[0];
+      if (!target || !file) return;
       const files = new DataTransfer();
-      files.items.add(event.dataTransfer.files[0]);
+      files.items.add(file);
       target.files = files.files;
       target.dispatchEvent(new Event("change", { bubbles: true }));
     });
@@ -136,7 +139,7 @@
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
     document.addEventListener("keydown", (event) => {
       if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.target.closest?.("input:not([type=range]):not([type=radio]):not([type=checkbox]), textarea, select")) return;
+      if (dx.closest(event, "input:not([type=range]):not([type=radio]):not([type=checkbox]), textarea, select")) return;
       event.preventDefault();
       showKeys();
     });
@@ -187,14 +190,14 @@
 
   /** Recorded examples to start from. */
   dx.gallery = (element, props, watch, emit) => {
-    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const part = dx.partsOf(element);
     const update = () => {
       const data = dx.parse(props.data, null);
       element.hidden = !data;
       if (!data) return;
       part("title").textContent = data.title;
       part("items").setAttribute("aria-label", data.title);
-      const focused = part("items").contains(document.activeElement) ? document.activeElement.dataset.item : null;
+      const focused = dx.focused(part("items"))?.dataset.item;
       part("items").replaceChildren(
         ...data.items.map((item) =>
           dx.el(

@@ -10,11 +10,12 @@
   };
 
   dx.tokenRow = (element, props, watch, emit) => {
-    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const part = dx.partsOf(element);
     const [source, prompt, tokens, rowsBar, measures, legend, tail] = [
       "source", "prompt", "tokens", "rows", "measures", "legend", "tail",
     ].map(part);
     const box = part("scroll");
+    /** @type {any} */
     let frameData = null; // labels, prompt and rows: changes with the run
     let lines = ""; // one JSON line per generated token; grows while the run streams
     let cells = []; // of the row in view, by step
@@ -22,6 +23,7 @@
     let chosen = { row: 0, step: 0 };
     let measure = "probability";
     let follow = true;
+    /** @type {any} */
     let marks = null; // of a what-if
 
     const send = () => {
@@ -106,7 +108,7 @@
     };
     /** The buttons in order, those of one character in a bracket under it. */
     const layOut = () => {
-      const focused = tokens.contains(document.activeElement) ? document.activeElement : null;
+      const focused = dx.focused(tokens);
       const nodes = [];
       for (let step = 0; step < buttons.length; step++) {
         const { group, joined } = cells[step];
@@ -235,6 +237,7 @@
     const KEYS = { ArrowLeft: -1, ArrowRight: 1 };
     tokens.addEventListener("keydown", (event) => {
       if (event.altKey || event.ctrlKey || event.metaKey) return;
+      /** @type {number | null} */
       let step = null;
       if (event.key in KEYS) step = chosen.step + KEYS[event.key];
       else if (event.key === "Home") step = 0;
@@ -248,14 +251,14 @@
     const neighbour = (up) => {
       const here = buttons[chosen.step]?.getBoundingClientRect();
       if (!here) return null;
-      let best = null;
+      let [best, least] = [/** @type {number | null} */ (null), Infinity];
       buttons.forEach((button, step) => {
         const box = button.getBoundingClientRect();
         if (up ? box.bottom > here.top + 2 : box.top < here.bottom - 2) return;
         const distance = 8 * Math.abs(box.top - here.top) + Math.abs(box.left - here.left);
-        if (best === null || distance < best.distance) best = { step, distance };
+        if (distance < least) [best, least] = [step, distance];
       });
-      return best ? best.step : null;
+      return best;
     };
 
     document.addEventListener("dx-marks", (event) => {

@@ -20,13 +20,17 @@
   const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
   dx.whatif = (element, props, watch, emit) => {
-    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const part = dx.partsOf(element);
     const [title, changes, state, reading, facts, plot, scroll, notes, ranks, onward, again, back] = [
       "title", "changes", "state", "reading", "facts", "plot", "scroll", "notes", "ranks", "onward", "again", "back",
     ].map(part);
+    /** @type {any} */
     let frame = null; // labels, recorded settings
+    /** @type {any} */
     let base = null; // the step's sorted scores
+    /** @type {any} */
     let answer = null; // Python's
+    /** @type {any} */
     let form = null; // the panel's value now
     let timer = 0;
     let asked = 0; // when
@@ -92,7 +96,7 @@
       if (chosen >= 0) {
         const name = dx.el("span", { class: "dx-if-token" }, ...dx.token(base.tokens[chosen].text));
         const line = row("chosen", dx.percent(base.tokens[chosen].recorded), now.p[chosen] ? dx.percent(now.p[chosen]) : label("gone"), now.exact);
-        line.querySelector("dt").replaceChildren(name);
+        line.firstElementChild?.replaceChildren(name); // the term
         line.classList.toggle("dx-if-gone", !now.p[chosen]);
         rows.push(line);
       }
