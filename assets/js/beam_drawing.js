@@ -124,7 +124,7 @@
     new ResizeObserver(() => {
       if (!state.tree || parts.scroll.clientWidth === drawnWidth) return;
       drawnWidth = parts.scroll.clientWidth;
-      if (state.columns && !state.columns.mine) state.columns = /** @type {any} */ (null);
+      if (!state.columns?.mine) dx.beamState.forgetColumns(state);
       requestAnimationFrame(draw);
     }).observe(parts.scroll);
     dx.onScheme(() => requestAnimationFrame(draw));

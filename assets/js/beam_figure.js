@@ -11,22 +11,33 @@
   const MARGIN = { l: 10, r: 10, t: 22, b: 2 };
   const { RETURNED, fateOf, textOf, nodeAt, columnWidth } = dx.beamState;
 
+  /** @type {(text: string) => string} */
   const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  /** @type {Dx["beamFigure"]["filled"]} */
   const filled = (template, fields) => template.replace(/\{(\w+)\}/g, (whole, name) => String(fields[name] ?? whole));
+  /** @type {(text: string) => string} */
   const minus = (text) => text.replace("-", "−");
+  /** @type {(value?: number | null) => string} */
   const nats = (value) => (value === null || value === undefined ? "–" : value <= -1e8 ? "−10⁹" : minus(value.toFixed(2)));
+  /** @type {(logprob: number | null) => string} */
   const percent = (logprob) => {
     const p = logprob === null ? 0 : Math.exp(Math.min(0, logprob));
     return p === 0 ? "0" : p < 0.0001 ? "<0.01%" : p < 0.001 ? `${(100 * p).toFixed(2)}%` : `${(100 * p).toFixed(1)}%`;
   };
+  /** @type {(text: string, most: number) => string} */
   const clip = (text, most) => (text.length <= most ? text : most < 2 ? "" : `${text.slice(0, most - 1)}…`);
 
+  /** @type {(item: BeamItem) => number} */
   const xOf = (item) => item.step + 1; // the prompt stands at 0
+  /** @type {Dx["beamFigure"]["rows"]} */
   const rows = (picture) => picture.bottom - picture.top + 1.6;
 
   // --- traces: lines, marks, labels -----------------------------------------------------------------------------
 
-  /** Lines: one trace per width and per living or dead, with gaps between. */
+  /**
+   * Lines: one trace per width and per living or dead, with gaps between.
+   * @type {(state: SeenTree, colours: BeamColours, gl: boolean) => object[]}
+   */
   const lines = ({ tree, picture }, colours, gl) => {
     const traces = new Map();
     const { items, y } = picture;
@@ -53,7 +64,10 @@
       }));
   };
 
-  /** A mark per item; `picture.shown` tells which item each of them is. */
+  /**
+   * A mark per item; `picture.shown` tells which item each of them is.
+   * @type {(state: SeenTree, colours: BeamColours, gl: boolean) => object}
+   */
   const marks = ({ tree, picture }, colours, gl) => {
     const shown = [], x = [], y = [], symbol = [], size = [], fill = [], edge = [];
     picture.items.forEach((item, id) => {
@@ -75,7 +89,10 @@
     };
   };
 
-  /** An item's text in the chart, {dx, dy} away from it in columns and rows; null where there is no room for one. */
+  /**
+   * An item's text in the chart, {dx, dy} away from it in columns and rows; null where there is no room for one.
+   * @type {(state: SeenTree, id: number, colours: BeamColours, room: Record<"px" | "row" | "lift", number>) => BeamLabel | null}
+   */
   const labelOf = ({ tree, picture }, id, colours, { px, row, lift }) => {
     const item = picture.items[id];
     const roomy = px >= 40 && row >= 11;
@@ -99,7 +116,7 @@
       ? { dx: 7 / px, dy: 0, text, position: "middle right", tint }
       : { dx: 4 / px, dy: -lift, text, position: "top right", tint };
   };
-  /** Token texts of the columns in view, where there is room for them. */
+  /** Token texts of the columns in view, where there is room for them. @type {Dx["beamFigure"]["labels"]} */
   const labels = (state, colours, size) => {
     const { tree, picture, columns } = state;
     const out = /** @type {Record<string, any[]>} */ ({ x: [], y: [], text: [], position: [], tint: [] });
@@ -125,6 +142,7 @@
       textfont: { size: 12, color: out.tint, family: "var(--dx-mono)" }, hoverinfo: "skip", cliponaxis: true,
     };
   };
+  /** @type {(tree: BeamTree, picture: BeamPicture, head: number) => string} */
   const runText = (tree, { items }, head) => {
     const out = [];
     for (let id = head; id < items.length && out.length < items[head].length; id++)
@@ -134,7 +152,7 @@
 
   // --- axes and shapes --------------------------------------------------------------------------------------------
 
-  /** Step numbers, as many as there is room for. */
+  /** Step numbers, as many as there is room for. @type {Dx["beamFigure"]["ticks"]} */
   const ticks = (state, width) => {
     const { columns, tree } = state, px = columnWidth(state, width);
     const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((n) => n * px >= 30) ?? 2000;
@@ -144,6 +162,7 @@
     return { tickvals, ticktext: tickvals.map(String) };
   };
 
+  /** @type {(state: SeenTree, colours: BeamColours) => object[]} */
   const groupNotes = ({ tree, picture }, colours) => {
     if (tree.n_groups < 2) return [];
     const heights = new Map();
@@ -159,7 +178,10 @@
     }));
   };
 
-  /** Band of the step, casing of the path, ring round the node: drawn as shapes, which are few. */
+  /**
+   * Band of the step, casing of the path, ring round the node: drawn as shapes, which are few.
+   * @type {Dx["beamFigure"]["shapes"]}
+   */
   const shapes = (state, colours) => {
     const { tree, picture, step } = state;
     const x = step + 1;
@@ -189,7 +211,7 @@
     return out;
   };
 
-  /** The whole figure. `gl`: by WebGL, which draws many marks faster. */
+  /** The whole figure. `gl`: by WebGL, which draws many marks faster. @type {Dx["beamFigure"]["figure"]} */
   const figure = (state, size, colours, gl, fontFamily) => {
     const { columns, picture } = state;
     const layout = {
@@ -210,7 +232,7 @@
 
   // --- in words -----------------------------------------------------------------------------------------------------
 
-  /** What the pointer is told of an item. */
+  /** What the pointer is told of an item. @type {Dx["beamFigure"]["tipOf"]} */
   const tipOf = (tree, item) => {
     const l = tree.labels, i = item.node;
     if (item.kind === "crowd") {
@@ -236,7 +258,7 @@
     return out.join("\n");
   };
 
-  /** How many candidates there are, and how many of them are folded away. */
+  /** How many candidates there are, and how many of them are folded away. @type {Dx["beamFigure"]["countOf"]} */
   const countOf = (tree, picture, gl) => {
     const numbers = { all: tree.n.toLocaleString("en"), hidden: picture.hidden.toLocaleString("en") };
     const words = filled(tree.labels[picture.hidden ? "folded" : "counted"], numbers);

@@ -14,16 +14,24 @@
     columns: null,
   });
 
+  /** @type {Dx["beamState"]["fateOf"]} */
   const fateOf = (tree, i) => (i in tree.sparse.answer ? RETURNED : tree.fate[i]);
+  /** @type {Dx["beamState"]["textOf"]} */
   const textOf = (tree, i) => tree.texts[tree.text[i]];
-  /** The node of a rank; a step may lack some ranks (a beam group whose search is over has no candidates). */
+  /**
+   * The node of a rank; a step may lack some ranks (a beam group whose search is over has no candidates).
+   * @type {Dx["beamState"]["nodeAt"]}
+   */
   const nodeAt = (tree, step, rank) => {
     const from = tree.first[step], to = tree.first[step + 1];
     for (let i = Math.min(from + rank, to - 1); i >= from; i--) if (tree.rank[i] <= rank) return i;
     return from;
   };
 
-  /** Folding and layout: only when the tree, its folding or an opened crowd changes. */
+  /**
+   * Folding and layout: only when the tree, its folding or an opened crowd changes.
+   * @type {Dx["beamState"]["arrange"]}
+   */
   const arrange = (state) => {
     const { tree } = state;
     const { items, of } = dx.beamLayout.fold(tree, state.folded, state.opened);
@@ -35,10 +43,13 @@
     }
     const hidden = items.reduce((sum, item) => sum + item.hidden.length, 0);
     const inRuns = items.reduce((sum, item) => sum + (item.kind === "run" && !item.head ? 1 : 0), 0);
-    state.picture = { items, of, y, top, bottom, hidden: hidden + inRuns };
+    state.picture = { items, of, y, top, bottom, hidden: hidden + inRuns, shown: [], labelled: [0, 0] };
   };
 
-  /** A tree from Python. Of the tree in view, a step longer, what is looked at stays. */
+  /**
+   * A tree from Python. Of the tree in view, a step longer, what is looked at stays.
+   * @type {Dx["beamState"]["take"]}
+   */
   const take = (state, data) => {
     const known = state.tree && state.tree.key === data.key, last = state.tree ? state.tree.n_steps - 1 : 0;
     const tree = (state.tree = dx.beamLayout.grow(data));
@@ -46,7 +57,7 @@
       state.opened = new Set();
       state.folded = tree.n > UNFOLDED_MOST || tree.n / tree.n_steps > 26;
       state.whole = false;
-      state.columns = null;
+      forgetColumns(state);
     }
     // While a run streams, a visitor who went back to look at a step stays there.
     const stays = known && data.streaming && state.step < last;
@@ -55,11 +66,14 @@
     state.rank = tree.rank[node];
     state.path = dx.beamLayout.lineage(tree, node);
     arrange(state);
-    if (state.columns && !state.columns.mine) state.columns = null;
-    else if (known && state.columns) follow(state);
+    if (!state.columns?.mine) forgetColumns(state);
+    else if (known) follow(state);
   };
 
-  /** The node in view: its path is another one, unless the one in view leads through it. */
+  /**
+   * The node in view: its path is another one, unless the one in view leads through it.
+   * @type {Dx["beamState"]["look"]}
+   */
   const look = (state, node, keepPath) => {
     if (!keepPath || !state.path.includes(node)) state.path = dx.beamLayout.lineage(state.tree, node);
     state.step = state.tree.step[node];
@@ -68,9 +82,21 @@
 
   // --- columns in view: {x0, x1} in steps, the prompt standing at 0; null: to be chosen anew --------------------
 
+  /**
+   * They are chosen anew with the next drawing.
+   * @type {Dx["beamState"]["forgetColumns"]}
+   */
+  const forgetColumns = (state) => {
+    /** @type {BeamState} */ (state).columns = null;
+  };
+
+  /** @type {Dx["beamState"]["columnWidth"]} */
   const columnWidth = (state, width) => (width - MARGIN) / (state.columns.x1 - state.columns.x0);
 
-  /** As many columns as can be read in `width` pixels; all of them where they fit or are wished for. */
+  /**
+   * As many columns as can be read in `width` pixels; all of them where they fit or are wished for.
+   * @type {Dx["beamState"]["chooseColumns"]}
+   */
   const chooseColumns = (state, width) => {
     const room = width - MARGIN, all = state.tree.n_steps + 1.2;
     const fit = Math.max(3, Math.floor(room / PITCH));
@@ -81,7 +107,10 @@
     }
   };
 
-  /** Moves the columns in view when the step has left them; the zoom stays. True where they moved. */
+  /**
+   * Moves the columns in view when the step has left them; the zoom stays. True where they moved.
+   * @type {Dx["beamState"]["follow"]}
+   */
   const follow = (state) => {
     const { columns, tree } = state;
     const x = state.step + 1, width = columns.x1 - columns.x0;
@@ -92,7 +121,7 @@
     return true;
   };
 
-  /** Zooms about a column, `at`, or about the step in view. */
+  /** Zooms about a column, `at`, or about the step in view. @type {Dx["beamState"]["zoom"]} */
   const zoom = (state, factor, at) => {
     const { columns, tree } = state;
     const before = columns.x1 - columns.x0;
@@ -103,6 +132,7 @@
   };
 
   dx.beamState = {
-    RETURNED, empty, fateOf, textOf, nodeAt, arrange, take, look, columnWidth, chooseColumns, follow, zoom,
+    RETURNED, empty, fateOf, textOf, nodeAt, arrange, take, look, forgetColumns, columnWidth, chooseColumns, follow,
+    zoom,
   };
 })();

@@ -74,7 +74,7 @@
     };
     const whole = () => {
       state.whole = !state.whole;
-      state.columns = /** @type {any} */ (null);
+      dx.beamState.forgetColumns(state);
       drawing.draw();
       keys.show();
     };

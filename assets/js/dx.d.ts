@@ -83,8 +83,9 @@ interface Dx {
     textOf(tree: BeamTree, node: number): string;
     nodeAt(tree: BeamTree, step: number, rank: number): number;
     arrange(state: SeenTree): void;
-    take(state: BeamState, data: BeamData): void;
+    take(state: SeenTree, data: BeamData): void;
     look(state: SeenTree, node: number, keepPath: boolean): void;
+    forgetColumns(state: SeenTree): void;
     columnWidth(state: SeenTree, width: number): number;
     chooseColumns(state: SeenTree, width: number): void;
     follow(state: SeenTree): boolean;
@@ -196,6 +197,8 @@ type BeamPicture = {
   /** The items of the marks, in order. */ shown: number[];
   /** The columns that the labels were made for. */ labelled: [number, number];
 };
+/** An item's text, so far away from it in columns and rows. */
+type BeamLabel = { dx: number; dy: number; text: string; position: string; tint: string };
 type BeamColumns = { x0: number; x1: number; y?: number[]; mine?: boolean };
 type BeamState = {
   tree: BeamTree | null; picture: BeamPicture | null; step: number; rank: number; path: number[]; folded: boolean;
