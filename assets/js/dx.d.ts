@@ -37,7 +37,7 @@ interface Dx {
   dark(): boolean;
   onScheme(fn: () => void): void;
 
-  // panels.js, draft.js, share.js, history.js
+  // panels.js, draft.js, share.js, gallery.js, history.js
   header: Component;
   status: Component;
   message: Component;
@@ -50,14 +50,19 @@ interface Dx {
   linkOf(configuration: object): Promise<string>;
   walksRuns?: boolean;
 
-  // knobs.js, arithmetic.js, whatif.js
+  // knob_controls.js, knobs.js, arithmetic.js, whatif_figure.js, whatif.js
+  knobControls: Record<Knob["control"], (knob: Knob, id: string, set: (name: string, value: any) => void) => KnobControl>;
   knobs: Component<void>;
   knobForm?: Form;
   floats(packed: string | PackedScores): Scores;
   truncate(scores: Scores, knobs: Truncation): Truncated;
+  whatifFigure(
+    base: WhatIfStep, now: WhatIfState, label: (name: string, fields?: object) => string, size: Size,
+    colour: (name: string) => string, fontFamily: string
+  ): { data: object[]; layout: object };
   whatif: Component;
 
-  // token_row.js, forks.js, chart.js
+  // token_row.js, forks.js, runs.js, chart.js
   tokenRow: Component;
   fork: OneEvent;
   runs: Component;
@@ -159,9 +164,16 @@ type Knob = {
   choices?: { value: any; text: string }[];
 };
 
+/** A field, and what shows a value in it; null or undefined where none was given. */
+type KnobControl = { controls: HTMLElement[]; show(value: any): void };
 /** What knobs.js puts on the page, with what it stands for. */
 type Row = HTMLDivElement & { knob: Knob; show(value: any): void };
 type Group = HTMLDetailsElement & { group: { id: string; open: boolean; knobs: Knob[] }; expected: boolean };
+
+/** The step in view: its tokens with their recorded probabilities. */
+type WhatIfStep = { tokens: { text: string; recorded: number; chosen?: boolean }[]; [name: string]: any };
+/** What other settings make of it; `p` by token. */
+type WhatIfState = { alive: number; mass: number; entropy: number; exact: boolean; unsure: boolean; p: number[] };
 
 /** Downwards, none of them -Infinity. `rough`: of a standalone page, where only the first `head` are exact. */
 type Scores = Float32Array & { rough?: { head: number; bins: [number, number][]; width: number } | null };

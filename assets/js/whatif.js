@@ -6,17 +6,11 @@
   const ASK_AT_LEAST = 150; // ms between questions while a slider keeps moving
   const PATIENCE = 5000; // ms until a question counts as lost
   const SETTLED_AFTER = 300; // ms that a new run's settings may come after its scores
-  const BAR_WIDTH = 54; // px a token needs
-  const APART = 0.3; // of it, before the bar of the rest: its label, a count, is longer than a token's
-  const EDGE = 0.6; // of it, before the first bar's middle and behind the last one's
-  const MARGIN = { l: 36, r: 10, t: 18, b: 22 }; // px
-  const LONGEST_LABEL = 7; // characters that fit under a bar
   const IN_PAGE = ["temperature", "top_k", "top_p", "min_p"];
   const CONFIG = { displayModeBar: false, responsive: false, doubleClick: false, scrollZoom: false };
 
   const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
   const colour = (name) => getComputedStyle(document.body).getPropertyValue(`--dx-${name}`).trim();
-  const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
   dx.whatif = (element, props, watch, emit) => {
@@ -35,7 +29,6 @@
     let timer = 0;
     let asked = 0; // when
     let drawn = 0; // pending animation frame
-    let range = 0;
     let waiting = 0; // for the answer to this turn
     let queued = false;
     let retry = 0;
@@ -103,16 +96,6 @@
       facts.replaceChildren(...rows);
     };
 
-    /** The tokens drawn: the likeliest that fit, and the chosen one. */
-    const picked = () => {
-      const n = Math.max(3, Math.min(16, Math.floor((scroll.clientWidth - MARGIN.l - MARGIN.r) / BAR_WIDTH - APART - 2 * EDGE)));
-      const chosen = base.tokens.findIndex((token) => token.chosen);
-      const out = base.tokens.map((_, i) => i).slice(0, n);
-      if (chosen >= n) out[n - 1] = chosen;
-      return out;
-    };
-    const SCALES = [0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1];
-
     const draw = () => {
       drawn = 0;
       if (!frame || element.hidden || !base || !scroll.clientWidth) return;
@@ -122,55 +105,8 @@
       state.setAttribute("data-tip", label(`${element.dataset.state}_tip`));
       if (!now) return;
       fillFacts(now);
-      const ids = picked();
-      const [ink, muted] = [colour("ink"), colour("muted")];
-      const x = ids.map((_, i) => i);
-      const ghosts = ids.map((i) => base.tokens[i].recorded);
-      const bars = ids.map((i) => now.p[i]);
-      const rest = [ghosts, bars].map((values) => Math.max(0, 1 - values.reduce((sum, p) => sum + p, 0)));
-      const shown = ids.length;
-      const more = Math.max(0, now.alive - bars.filter((p) => p > 0).length);
-      const names = ids.map((i) => {
-        const text = [...base.tokens[i].text];
-        const short = escaped(text.length > LONGEST_LABEL ? `${text.slice(0, LONGEST_LABEL - 1).join("")}…` : text.join(""));
-        return base.tokens[i].chosen ? `<b>${short}</b>` : short;
-      });
-      const percents = bars.map((p) => (p ? dx.percent(p) : "✕"));
-      const fills = ids.map((i) => colour(base.tokens[i].chosen ? "chosen-fill" : "alive"));
-      const hover = ids.map((i) =>
-        label("hover", { token: escaped(base.tokens[i].text), was: dx.percent(base.tokens[i].recorded), now: now.p[i] ? dx.percent(now.p[i]) : label("gone") })
-      );
-      const highest = Math.max(...ghosts, ...bars, ...rest.map((p) => Math.min(p, 1)));
-      range = SCALES.find((top) => top >= highest * 1.02) ?? 1;
-      const all = {
-        x: [...x, shown + APART], ghost: [...ghosts, rest[0]], bar: [...bars, rest[1]],
-        names: [...names, more ? `<i>${label("more", { n: more.toLocaleString("en-US") })}</i>` : "…"],
-        text: [...percents, rest[1] > 5e-7 ? dx.percent(rest[1]) : ""],
-        fill: [...fills, colour("removed")],
-        hover: [...hover, label("hover", { token: label("rest"), was: dx.percent(rest[0]), now: dx.percent(rest[1]) })],
-      };
-      const data = [
-        {
-          type: "bar", x: all.x, y: all.ghost, width: 0.86, hoverinfo: "skip",
-          marker: { color: colour("raised"), line: { color: muted, width: 1 } },
-        },
-        {
-          type: "bar", x: all.x, y: all.bar, width: 0.56, marker: { color: all.fill, line: { width: 0 } },
-          hovertext: all.hover, hovertemplate: "%{hovertext}<extra></extra>",
-        },
-        {
-          type: "scatter", mode: "text", x: all.x, y: all.x.map((_, i) => Math.max(all.ghost[i], all.bar[i])), text: all.text,
-          textposition: "top center", textfont: { size: 11, color: ink }, hoverinfo: "skip", cliponaxis: false,
-        },
-      ];
-      const layout = {
-        width: scroll.clientWidth, height: scroll.clientHeight, autosize: false, barmode: "overlay", showlegend: false,
-        margin: MARGIN, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-        font: { family: getComputedStyle(element).fontFamily, size: 11, color: ink },
-        hoverlabel: { bgcolor: colour("surface"), font: { color: ink } },
-        xaxis: { tickvals: all.x, ticktext: all.names, tickangle: 0, range: [-EDGE, shown + APART + EDGE], fixedrange: true, showgrid: false, zeroline: false },
-        yaxis: { range: [0, range], nticks: 3, tickformat: ".0~%", fixedrange: true, gridcolor: colour("line"), zeroline: false },
-      };
+      const size = { width: scroll.clientWidth, height: scroll.clientHeight };
+      const { data, layout } = dx.whatifFigure(base, now, label, size, colour, getComputedStyle(element).fontFamily);
       Plotly.react(plot, data, layout, CONFIG);
       plot.dataset.drawn = `${base.at}|${JSON.stringify(form)}|${element.dataset.state}`;
     };
