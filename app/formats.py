@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from decoding.display import GET_THE_PAGE
 from decoding.errors import DecodingError
 
 if TYPE_CHECKING:
@@ -69,8 +70,10 @@ def _py(trace: Trace, file: TextIO, choices: Choices) -> None:
 
 
 def _html(trace: Trace, file: TextIO, choices: Choices) -> None:
-    from .standalone.page import standalone_html
-
+    try:
+        from .standalone.page import standalone_html
+    except ImportError as error:
+        raise DecodingError(f"a page cannot be written: {GET_THE_PAGE}") from error
     file.write(standalone_html(trace, choices.lang))
 
 

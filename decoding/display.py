@@ -1,20 +1,16 @@
 """How a trace shows itself: a few lines in a terminal, and where the page's code is at hand a page in a notebook.
 
 The library works without the page and imports nothing of it. Whoever can draw a trace says so here, by `set_renderer`;
-where nobody has, the module that is known to do so is looked for by its name when a trace is shown. Many a project has
-an `app` of its own: one that does not lie beside this library is left alone.
+where nobody has, the module that is known to do so is looked for by its name when a trace is shown.
 """
 
 from __future__ import annotations
 
 import html
 import importlib
-import importlib.util
 import logging
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from decoding.errors import DecodingError
@@ -22,14 +18,12 @@ from decoding.errors import DecodingError
 if TYPE_CHECKING:
     from decoding.recorded.run import Trace
 
-__all__ = ["Renderer", "notebook_html", "page_html", "set_renderer", "summary"]
+__all__ = ["GET_THE_PAGE", "Renderer", "notebook_html", "page_html", "set_renderer", "summary"]
 
 log = logging.getLogger(__name__)
 
-PAGE = "app"  # the package that draws traces
-KNOWN = f"{PAGE}.standalone.page"  # registers itself when it is imported
-OURS = str(Path(__file__).resolve().parents[1] / PAGE / "__init__.py")
-OTHER = "another module"
+KNOWN = "decoding_explorer.standalone.page"  # registers itself when it is imported
+GET_THE_PAGE = 'the page that shows a trace is not installed; get it with pip install "decoding-explorer[app]"'
 LONGEST_TEXT = 200  # characters of a text in a summary
 MOST_TEXTS = 5
 
@@ -60,20 +54,19 @@ def page_html(trace: Trace, lang: str) -> str:
     """The trace as an HTML document of its own.
 
     Raises:
-        DecodingError: nothing that could draw it is installed, or something else has its name.
+        DecodingError: nothing that could draw it is installed.
     """
     renderer = _found()
     if renderer is None:
-        raise DecodingError(_hidden() or "to_html needs the page's code and plotly; install decoding-explorer whole")
+        raise DecodingError(f"to_html needs the page's code: {GET_THE_PAGE}")
     return renderer.page(trace, lang)
 
 
 def notebook_html(trace: Trace) -> str | None:
-    """The trace for a notebook's cell; None where plain text has to do."""
+    """The trace for a notebook's cell: a page, or its summary and how to get the page; None where drawing failed."""
     renderer = _found()
     if renderer is None:
-        hidden = _hidden()
-        return "<pre>" + html.escape(f"{summary(trace)}\n\n{hidden}") + "</pre>" if hidden else None
+        return "<pre>" + html.escape(f"{summary(trace)}\n\n{GET_THE_PAGE}") + "</pre>"
     try:
         return renderer.notebook(trace)
     except Exception:  # a cell that ends in a trace must not end in a traceback of the drawing
@@ -82,7 +75,7 @@ def notebook_html(trace: Trace) -> str | None:
 
 
 def _found() -> Renderer | None:
-    if _renderer is None and _behind_the_name() == OURS:
+    if _renderer is None:
         try:
             importlib.import_module(KNOWN)
         except ImportError:
@@ -91,35 +84,6 @@ def _found() -> Renderer | None:
             log.exception("%s could not be imported", KNOWN)
             return None
     return _renderer
-
-
-def _hidden() -> str:
-    """What to say where the page's name leads to somebody else's module; "" where it does not."""
-    found = _behind_the_name()
-    if found in (OURS, ""):
-        return ""
-    return (
-        f"the page that shows a trace is in the package {PAGE!r}, but here {found} has that name, and was not run; "
-        'save the trace with trace.save("run.trace"), then look at it with "decoding-explorer open run.trace" or write '
-        'its page with "decoding-explorer export run.trace -o run.html"'
-    )
-
-
-def _behind_the_name() -> str:
-    """Where the page's name leads to in this process, found out without running anything that is there.
-
-    Returns:
-        The file of the module that has been imported under it, or else would be; "" where there is none.
-    """
-    module = sys.modules.get(PAGE)
-    try:
-        spec = importlib.util.find_spec(PAGE) if module is None else module.__spec__  # a package is not run for this
-    except Exception:  # whatever somebody else's module, or what finds modules here, makes of the question
-        return OTHER
-    if module is None and spec is None:
-        return ""
-    origin = getattr(spec, "origin", None)
-    return str(Path(origin).resolve()) if isinstance(origin, str) else OTHER
 
 
 def summary(trace: Trace) -> str:

@@ -18,6 +18,7 @@ from decoding.parameters.acting import acting, model_defaults
 from decoding.parameters.settings import KNOBS, Settings, mode_of, watermarking
 from decoding.recorded.run import Fork, Step, Trace
 from decoding.recorder import Recorder
+from decoding.strategies.cache import CACHE_NAME
 from decoding.strategies.kept_cache import KeptCache
 
 __all__ = ["KeptCache", "fork", "stream_fork"]
@@ -100,7 +101,7 @@ def stream_fork(
     elif mode_of(values) == "contrastive_search":
         pass  # it needs the hidden states of the whole prefix, which no cache holds
     elif (reused := _reusable(kept, prefix, values.get("num_beams") or 1)) is not None:
-        inputs["past_key_values"] = reused
+        inputs[CACHE_NAME] = reused
         recorder.facts["prefill"] = "reused"
     inputs = {name: value.to(lm.model.device) if isinstance(value, Tensor) else value for name, value in inputs.items()}
     with refusals_as_settings(kwargs):

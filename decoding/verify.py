@@ -25,6 +25,7 @@ from decoding.recorded.ledger import NEVER
 from decoding.recorded.run import Trace
 from decoding.recorded.stages import name_of
 from decoding.recorder import Recorder
+from decoding.strategies.cache import named_here
 from decoding.verifying.comparison import Differences, RunComparison
 from decoding.verifying.observed_run import ObservedRun
 
@@ -290,7 +291,8 @@ def _check_callers(trace: Trace, processors: Any, criteria: Any, given: dict[str
         )
     if own and not criteria:
         raise VerifyError(f"the run was ended by your own {', '.join(own)}; pass it as stopping_criteria=")
-    missing = set(trace.from_caller) - {"logits_processor", "stopping_criteria", *given}
+    missing = {named_here(name) for name in trace.from_caller}
+    missing -= {"logits_processor", "stopping_criteria", *map(named_here, given)}
     if missing:
         names = ", ".join(sorted(missing))
         raise VerifyError(

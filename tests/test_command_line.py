@@ -245,7 +245,7 @@ def launched(monkeypatch) -> list[dict]:
     """
     calls: list[dict] = []
     probed: list[tuple[str, int]] = []
-    monkeypatch.setattr("app.cli.main._check_port", lambda *where: probed.append(where))
+    monkeypatch.setattr("app.cli.serve._check_port", lambda *where: probed.append(where))
     monkeypatch.setattr(
         app.page.layout, "launch", lambda **arguments: calls.append({**arguments, "probed": probed[-1]})
     )

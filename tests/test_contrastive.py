@@ -15,6 +15,7 @@ from decoding import Recorder, RecordingError, SettingError, Settings, TraceFile
 from decoding.fork import fork
 from decoding.parameters.combinations import check_acting
 from decoding.recorded.contrastive_candidates import contrastive_arrays, contrastive_candidates
+from decoding.strategies.cache import CACHE_NAME
 from decoding.strategies.contrastive import degeneration_penalty
 from tests import retired_modes
 from tests.retired_modes import DATA, ENCODER_DECODERS, PAD, arguments_of, inputs_of
@@ -292,9 +293,9 @@ def test_what_cannot_be_decoded_is_refused_in_words(wrong: dict[str, Any], says:
 
 def test_a_filled_cache_is_refused_as_its_hidden_states_are_gone():
     model = model_of()
-    cache = model(torch.tensor([[5, 6]])).past_key_values
-    with pytest.raises(RecordingError, match="leave past_key_values out"):
-        run(past_key_values=cache)
+    cache = model(torch.tensor([[5, 6]]))[CACHE_NAME]
+    with pytest.raises(RecordingError, match=f"leave {CACHE_NAME} out"):
+        run(**{CACHE_NAME: cache})
 
 
 def test_a_model_whose_memory_cannot_be_copied_is_refused():

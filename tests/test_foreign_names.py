@@ -37,16 +37,6 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def plant(folder: Path, kind: str) -> None:
-    """Somebody else's `app` of some kind."""
-    if kind == "a module":
-        (folder / "app.py").write_text(PLANTED)
-    elif kind == "a package with a module of the same name":
-        (folder / "app" / "standalone").mkdir(parents=True)
-        for name in ("__init__", "standalone/__init__", "standalone/page"):
-            (folder / "app" / f"{name}.py").write_text(PLANTED)
-
-
 def shown(folder: Path, trace: Path, before: str = "") -> dict[str, str]:
     script = before + SHOW.format(root=str(ROOT), trace=str(trace))
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -58,37 +48,23 @@ def shown(folder: Path, trace: Path, before: str = "") -> dict[str, str]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("kind", ["a module", "a package with a module of the same name"])
-def test_a_users_own_app_is_not_run_and_the_way_to_the_page_is_said(tmp_path, trace, kind):
-    plant(tmp_path, kind)
+@pytest.mark.parametrize("planted", ["app.py", "app/__init__.py", "standalone.py", "page.py"])
+def test_a_users_own_modules_are_not_run_and_the_page_comes(tmp_path, trace, planted):
+    (tmp_path / planted).parent.mkdir(exist_ok=True)
+    (tmp_path / planted).write_text(PLANTED)
     made = shown(tmp_path, trace)
     assert made["repr"].startswith("Trace of ") and len(made["repr"].splitlines()) == 3
-    assert made["notebook"].startswith("<pre>Trace of ") and made["notebook"].count("<") == 2
-    assert made["error"].startswith("DecodingError: the page that shows a trace is in the package 'app', but here ")
-    for said in (made["notebook"], made["error"]):
-        assert str(tmp_path.resolve()) in said
-        assert "decoding-explorer open run.trace" in said and "decoding-explorer export run.trace" in said
-
-
-@pytest.mark.parametrize(
-    "before",
-    [
-        "import sys, types; sys.modules['app'] = types.ModuleType('app')",
-        "import sys; sys.modules['app'] = object()",
-        "import sys, types, app_of_mine; sys.modules['app'] = app_of_mine",
-    ],
-)
-def test_an_app_that_the_user_has_imported_is_left_alone(tmp_path, trace, before):
-    (tmp_path / "app_of_mine.py").write_text("def __getattr__(name): raise RuntimeError(name)\n")
-    made = shown(tmp_path, trace, before)
-    assert made["notebook"].startswith("<pre>Trace of ") and "has that name, and was not run" in made["error"]
-
-
-def test_where_the_name_is_free_the_page_comes(tmp_path, trace):
-    (tmp_path / "app").mkdir()  # a folder without code hides nothing
-    made = shown(tmp_path, trace)
     assert made["notebook"].startswith("<iframe") and made["page"].startswith("<!doctype html>")
     assert "error" not in made
+
+
+@pytest.mark.parametrize("missing", ["gradio", "plotly"])
+def test_without_the_page_a_notebook_shows_text_and_says_how_to_get_it(tmp_path, trace, missing):
+    made = shown(tmp_path, trace, f"import sys; sys.modules[{missing!r}] = None\n")
+    assert made["notebook"].startswith("<pre>Trace of ") and made["notebook"].count("<") == 2
+    assert made["error"].startswith("DecodingError: to_html needs the page's code")
+    for said in (made["notebook"].replace("&quot;", '"'), made["error"]):
+        assert 'pip install "decoding-explorer[app]"' in said
 
 
 @pytest.mark.parametrize("name", ["app", "decoding"])
@@ -98,7 +74,7 @@ def test_the_command_runs_its_own_packages_whatever_comes_first_on_the_path(tmp_
         import sys
         sys.path.append({str(ROOT)!r})  # behind PYTHONPATH, as an installed package is
         sys.argv = ["decoding-explorer", "export", "no-such.trace", "-o", "run.json"]
-        from decoding_explorer import main
+        from decoding_explorer.entry import main
         sys.exit(main())
     """)
     done = subprocess.run(

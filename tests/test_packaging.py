@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -14,6 +15,7 @@ from app.assets import assets_dir
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
+EXTRAS = PROJECT["optional-dependencies"]
 
 
 def pins(name: str) -> dict[str, str]:
@@ -24,8 +26,9 @@ def pins(name: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("file", "asked_for"),
     [
-        ("requirements.txt", PROJECT["dependencies"]),
-        ("requirements-test.txt", PROJECT["optional-dependencies"]["test"]),
+        ("requirements.txt", [*PROJECT["dependencies"], *EXTRAS["offline"], *EXTRAS["app"][1:]]),
+        ("requirements-test.txt", EXTRAS["test"]),
+        ("requirements-docs.txt", EXTRAS["docs"]),
     ],
 )
 def test_every_direct_dependency_is_pinned_inside_its_range(file: str, asked_for: list[str]) -> None:
@@ -38,7 +41,7 @@ def test_every_direct_dependency_is_pinned_inside_its_range(file: str, asked_for
 
 def test_the_packages_whose_calls_are_tried_are_pinned_inside_their_ranges() -> None:
     pinned = pins("requirements-drop-in.txt")  # with what they need themselves, as they are installed without it
-    asked = {r.name: r.specifier for r in map(Requirement, PROJECT["optional-dependencies"]["drop-in-tests"])}
+    asked = {r.name: r.specifier for r in map(Requirement, EXTRAS["drop-in-tests"])}
     assert {name for name, version in pinned.items() if name in asked and version in asked[name]} == set(asked)
 
 
@@ -54,13 +57,17 @@ def test_ci_runs_exactly_what_a_developer_runs() -> None:
     assert script.stat().st_mode & 0o111
 
 
-def test_the_module_that_the_command_names_is_packed() -> None:
-    """Its name is this project's alone: `tests/test_foreign_names.py` says why that matters."""
+def test_the_page_is_made_of_the_library_and_two_packages_more() -> None:
+    """Of the extra's own name the rest is the offline model's: so are the pins above."""
+    assert EXTRAS["app"][0] == f"{PROJECT['name']}[offline]"
+
+
+def test_the_command_is_in_a_package_of_a_name_of_our_own() -> None:
+    """`tests/test_foreign_names.py` says why that matters, `tests/test_wheel.py` that it is packed."""
     (command,) = PROJECT["scripts"].values()
     module = command.partition(":")[0]
-    assert module == PROJECT["name"].replace("-", "_")
-    assert f"{module}.py" in PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    assert (ROOT / f"{module}.py").is_file()
+    assert module.partition(".")[0] == PROJECT["name"].replace("-", "_")
+    assert importlib.util.find_spec(module) is not None  # in a checkout, too
 
 
 def test_the_pages_files_are_found() -> None:

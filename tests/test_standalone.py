@@ -343,9 +343,9 @@ def test_in_a_terminal_a_trace_is_a_few_lines(sampled, beams):
 
 def test_without_the_page_s_code_a_notebook_shows_the_lines(sampled, monkeypatch):
     monkeypatch.setattr(trace_display, "_renderer", None)
-    monkeypatch.setitem(sys.modules, "app.standalone.page", None)  # any import of it raises ImportError
-    assert sampled._repr_html_() is None
-    with pytest.raises(DecodingError, match="install decoding-explorer"):
+    monkeypatch.setitem(sys.modules, "decoding_explorer.standalone.page", None)  # any import of it raises ImportError
+    assert sampled._repr_html_().startswith("<pre>Trace of ")
+    with pytest.raises(DecodingError, match=r'pip install "decoding-explorer\[app\]"'):
         sampled.to_html()
 
 

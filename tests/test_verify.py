@@ -30,6 +30,7 @@ from decoding import (
     verify,
 )
 from decoding.recorded.step_store import MemoryStore
+from decoding.strategies.cache import CACHE_NAME
 from tests.test_parity import inputs_of, random_settings
 from tests.tiny_models import tiny_lm
 
@@ -229,10 +230,10 @@ def test_a_negative_prompt_of_the_callers_own_is_asked_for(tiny):
 
 def test_a_filled_cache_is_asked_for(tiny):
     def filled():
-        return {"past_key_values": tiny.model(IDS[:, :3], use_cache=True).past_key_values}
+        return {CACHE_NAME: tiny.model(IDS[:, :3], use_cache=True)[CACHE_NAME]}
 
     trace = dropped_in(tiny, **filled())
-    with pytest.raises(VerifyError, match="^the run was given past_key_values, not kept in the trace"):
+    with pytest.raises(VerifyError, match=f"^the run was given {CACHE_NAME}, not kept in the trace"):
         verify(trace, tiny)
     assert_equal(trace, tiny, **filled())
 
@@ -240,7 +241,7 @@ def test_a_filled_cache_is_asked_for(tiny):
 @pytest.mark.parametrize(
     "given",
     [
-        {"position_ids": torch.arange(4)[None]}, {"past_key_values": DynamicCache()},
+        {"position_ids": torch.arange(4)[None]}, {CACHE_NAME: DynamicCache()},
         {"logits_processor": [TemperatureLogitsWarper(1.0)]}, {"stopping_criteria": [MaxTimeCriteria(1e6)]},
     ],
     ids=lambda given: next(iter(given)),

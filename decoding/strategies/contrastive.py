@@ -20,6 +20,7 @@ from decoding.errors import RecordingError
 from decoding.recorded.contrastive_candidates import contrastive_arrays
 from decoding.recorded.run import Step
 from decoding.recorded.stages import run_processors
+from decoding.strategies.cache import CACHE_NAME, is_empty
 from decoding.strategies.generate_output import GenerateOutput
 from decoding.strategies.recording import Recording
 
@@ -154,24 +155,24 @@ def _of_rows(outputs: Any, rows: Tensor) -> SimpleNamespace:
 
 
 def _check(model: Any, config: GenerationConfig, model_kwargs: dict[str, Any]) -> None:
-    cache = model_kwargs.get("past_key_values")
+    cache = model_kwargs.get(CACHE_NAME)
     if not config.use_cache:
         raise RecordingError("use_cache must be True for contrastive search, got False; leave it out")
-    if cache is not None and cache.get_seq_length() > 0:
-        raise RecordingError(
-            "contrastive search compares with the hidden states of the whole context, which a filled cache does not "
-            "hold; leave past_key_values out"
-        )
     if model._is_stateful:
         raise RecordingError(
             f"{type(model).__name__} cannot do contrastive search: what it remembers cannot be taken back to try "
             "another candidate; use another model or another mode"
         )
+    if cache is not None and not is_empty(cache):
+        raise RecordingError(
+            "contrastive search compares with the hidden states of the whole context, which a filled cache does not "
+            f"hold; leave {CACHE_NAME} out"
+        )
 
 
 def _checked_cache(model: Any, model_kwargs: dict[str, Any]) -> DynamicCache | EncoderDecoderCache:
     """The model's cache, which can be copied to the candidates and taken back from one."""
-    cache = model_kwargs.get("past_key_values")
+    cache = model_kwargs.get(CACHE_NAME)
     own = cache.self_attention_cache if isinstance(cache, EncoderDecoderCache) else cache
     if not isinstance(own, DynamicCache):
         raise RecordingError(

@@ -28,7 +28,7 @@ from decoding.errors import RecordingError
 from decoding.recorded.ledger import NEVER, BeamStep
 from decoding.recorded.run import Step
 from decoding.recorded.stages import run_processors
-from decoding.strategies.cache import prefill, reorder_cache
+from decoding.strategies.cache import CACHE_NAME, prefill, reorder_cache
 from decoding.strategies.generate_output import GenerateOutput
 from decoding.strategies.hamming_diversity import HammingDiversityLogitsProcessor
 from decoding.strategies.hypothesis_pool import HypothesisPool, best_of, places_of
@@ -133,7 +133,7 @@ def diverse_beam(
                     k = int(candidates.kept[p, beam])
                     pools[p][g].add(score[p][k], running[p, beam], running_from[p, beam], n_beams + k)
             recording.sequences, beams = _returned(pools, config, start)
-        recording.keep_cache(model_kwargs.get("past_key_values"), running[:, :, :-1].flatten(0, 1))
+        recording.keep_cache(model_kwargs.get(CACHE_NAME), running[:, :, :-1].flatten(0, 1))
         n_new = running.shape[-1] - start
         yield _recorded(recording, candidates, pools, searching, still_open, stopped, config, n_new)
         if not go_on:

@@ -7,12 +7,13 @@ from typing import Any
 from torch import Tensor
 from transformers.generation import GenerationConfig
 from transformers.generation.utils import (
-    ALL_CACHE_NAMES,
     GenerateBeamDecoderOnlyOutput,
     GenerateBeamEncoderDecoderOutput,
     GenerateDecoderOnlyOutput,
     GenerateEncoderDecoderOutput,
 )
+
+from decoding.strategies.cache import CACHE_NAME, cache_of
 
 __all__ = ["GenerateOutput"]
 
@@ -62,8 +63,8 @@ class GenerateOutput:
         """
         if not self.as_dict:
             return sequences
-        cache = next((model_kwargs[name] for name in ALL_CACHE_NAMES if name in model_kwargs), None)
-        common = {"sequences": sequences, "scores": self.scores, "logits": self.logits, "past_key_values": cache}
+        cache = model_kwargs.get(cache_of(model_kwargs))
+        common = {"sequences": sequences, "scores": self.scores, "logits": self.logits, CACHE_NAME: cache}
         common |= beams or {}
         if self.is_encoder_decoder:
             kind = GenerateEncoderDecoderOutput if beams is None else GenerateBeamEncoderDecoderOutput

@@ -29,6 +29,7 @@ from decoding.recorded.run import ModelInfo, Step, Trace
 from decoding.recorded.silent import silent_knobs
 from decoding.recorded.stages import LOG_SOFTMAX, Stage, encode_stages, name_of, stages_of
 from decoding.recorded.step_store import REMEDY, MemoryStore
+from decoding.strategies.cache import CACHE_NAME, is_empty, named_here
 from decoding.strategies.generate_call import GIVEN_NOTHING, GivenToGenerate
 
 __all__ = ["Recording"]
@@ -334,7 +335,7 @@ def in_trace(facts: dict[str, Any]) -> set[str]:
     settings = facts.get("settings")
     guided = settings is not None and settings.negative_prompt
     negative = {"negative_prompt_ids", "negative_prompt_attention_mask"} if guided else set()
-    return negative | ({"past_key_values"} if facts.get("prefill") == "reused" else set())
+    return negative | ({CACHE_NAME} if facts.get("prefill") == "reused" else set())
 
 
 def inputs_beyond_trace(mask: Tensor, model_kwargs: dict[str, Any], given: Set[str]) -> tuple[str, ...]:
@@ -343,14 +344,14 @@ def inputs_beyond_trace(mask: Tensor, model_kwargs: dict[str, Any], given: Set[s
     Args:
         mask: int64 [rows, prompt_length], as `Trace.prompt_mask`.
     """
-    names = set(given)
-    positions, cache = model_kwargs.get("position_ids"), model_kwargs.get("past_key_values")
+    names = {named_here(name) for name in given}
+    positions, cache = model_kwargs.get("position_ids"), model_kwargs.get(CACHE_NAME)
     if "position_ids" in names and positions is not None:
         usual = (mask.cumsum(-1) - 1).masked_fill(mask == 0, 0)  # as generate() counts them
         if positions.shape[-1] == usual.shape[-1] and bool((positions.cpu() == usual).all()):
             names.remove("position_ids")
-    if "past_key_values" in names and type(cache) is DynamicCache and cache.get_seq_length() == 0:
-        names.remove("past_key_values")
+    if CACHE_NAME in names and type(cache) is DynamicCache and is_empty(cache):
+        names.remove(CACHE_NAME)
     return tuple(sorted(names))
 
 

@@ -11,6 +11,7 @@ from transformers.generation import GenerationConfig, LogitsProcessorList, Stopp
 
 from decoding.recorded.run import Step
 from decoding.recorded.stages import run_processors
+from decoding.strategies.cache import CACHE_NAME
 from decoding.strategies.generate_output import GenerateOutput
 from decoding.strategies.recording import Recording
 
@@ -72,7 +73,7 @@ def sampling(
             hits = recording.stops(stopping_criteria, input_ids, returned.scores)  # [rows]
             step = recording.choose(tokens, unfinished == 0)
             unfinished = unfinished & ~hits
-            recording.keep_cache(model_kwargs.get("past_key_values"), input_ids[:, :-1])
+            recording.keep_cache(model_kwargs.get(CACHE_NAME), input_ids[:, :-1])
             yield step
             if unfinished.max() == 0:
                 break

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from transformers import ByT5Tokenizer, DynamicCache, StaticCache
 from transformers.generation.streamers import BaseStreamer
 
+from decoding.strategies.cache import CACHE_NAME
 from tests.drop_in.call import ASK_FOR, BEAMS, ONE_ROW, Call, Request
 from tests.drop_in.inputs import IDS, TOKENIZER, changed_model, model, two_rows
 
@@ -43,8 +44,8 @@ def continued(cache: Callable[[], Any]) -> Callable[[], dict[str, Any]]:
     def arguments() -> dict[str, Any]:
         filled = cache()
         with torch.no_grad():
-            model()(IDS, past_key_values=filled, use_cache=True)
-        return {"input_ids": torch.cat([IDS, torch.tensor([[90, 91]])], 1), "past_key_values": filled}
+            model()(IDS, **{CACHE_NAME: filled}, use_cache=True)
+        return {"input_ids": torch.cat([IDS, torch.tensor([[90, 91]])], 1), CACHE_NAME: filled}
 
     return arguments
 
@@ -53,7 +54,7 @@ def continued_answer() -> dict[str, Any]:
     """The next turn of a talk: the answer of a first call and its cache."""
     first = model().generate(IDS, max_new_tokens=3, eos_token_id=None, return_dict_in_generate=True)
     longer = torch.cat([first.sequences, torch.tensor([[33, 34]])], 1)
-    return {"input_ids": longer, "past_key_values": first.past_key_values}
+    return {"input_ids": longer, CACHE_NAME: first[CACHE_NAME]}
 
 
 class Collects(BaseStreamer):
@@ -188,7 +189,7 @@ CALLS = (
     ),
     Call(name="the next turn of a talk", make=made(continued_answer), modes=ONE_ROW),
     Call(
-        name="an empty cache of the caller's", make=made(lambda: {"input_ids": IDS, "past_key_values": DynamicCache()})
+        name="an empty cache of the caller's", make=made(lambda: {"input_ids": IDS, CACHE_NAME: DynamicCache()})
     ),
     Call(name="a static cache", make=given(rows=two_rows, cache_implementation="static")),
     Call(name="a quantized cache", make=given(cache_implementation="quantized"), plain_fails=ALL),

@@ -1,0 +1,94 @@
+"""`serve` and `open`: the page, in the browser."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import socket
+import sys
+from typing import Any
+
+from .model_options import DEFAULT_MODEL
+
+__all__ = ["add_open", "add_serve"]
+
+
+def add_serve(commands: Any) -> None:
+    """Adds the command that shows the page."""
+    serve = commands.add_parser("serve", help="the page, in the browser (the default)", allow_abbrev=False)
+    _add_page_options(serve)
+    serve.set_defaults(command=_serve, trace=None)
+
+
+def add_open(commands: Any) -> None:
+    """Adds the command that shows the page with a run of a file."""
+    show = commands.add_parser("open", help="the page, with a recorded run", allow_abbrev=False)
+    show.add_argument("trace", metavar="FILE", help="a trace that `record` or the page saved")
+    _add_page_options(show)
+    show.set_defaults(command=_serve)
+
+
+def _add_page_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=7860, help="port to listen on (%(default)s)")
+    parser.add_argument("--model", metavar="NAME", default=DEFAULT_MODEL, help="model to begin with")
+    parser.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
+    parser.add_argument("--mcp", action="store_true", help="offer the API to assistants as MCP tools, too")
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    _check_installed("gradio", "the page", "app")
+    if arguments.mcp:
+        _check_installed("mcp", "--mcp", "mcp")
+    _check_port(arguments.host, arguments.port)
+    # A million objects come to stay with these imports; looking through them for garbage takes a second.
+    gc.disable()
+    from ..page.layout import launch
+
+    gc.freeze()
+    gc.enable()
+    launch(
+        host=arguments.host,
+        port=arguments.port,
+        model=arguments.model,
+        trace_path=arguments.trace,
+        open_browser=not arguments.no_browser and _has_desktop(),
+        mcp=arguments.mcp,
+    )
+    return 0
+
+
+def _check_installed(package: str, what: str, extra: str) -> None:
+    from importlib.util import find_spec
+
+    from decoding.errors import DecodingError
+
+    if find_spec(package) is None:
+        raise DecodingError(
+            f'{what} needs the package {package}; install it with pip install "decoding-explorer[{extra}]"'
+        )
+
+
+def _check_port(host: str, port: int) -> None:
+    """Before seconds of imports rather than after."""
+    from decoding.errors import DecodingError
+
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            if os.name == "posix":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just given back is free
+            probe.bind((address[0], port, *address[2:]))
+    except (OSError, OverflowError) as error:
+        raise DecodingError(
+            f"cannot serve at {host}, port {port}: {getattr(error, 'strerror', None) or error}; "
+            "name a free port with --port"
+        ) from error
+
+
+def _has_desktop() -> bool:
+    if sys.platform in ("darwin", "win32"):
+        return True
+    # Without these Python would open a text browser in this terminal.
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
