@@ -23,6 +23,25 @@
   let webGL = null; // asked once: a browser keeps few contexts, and closes a chart's for another question
   const hasWebGL = () => (webGL ??= ["webgl2", "webgl"].some((kind) => document.createElement("canvas").getContext(kind)));
 
+  /** Runs `fn` in the next frame, once however often it was asked for. */
+  const inNextFrame = (fn) => {
+    let pending = 0;
+    return () => {
+      pending ||= requestAnimationFrame(() => {
+        pending = 0;
+        fn();
+      });
+    };
+  };
+  const legendOf = (tree) => {
+    const present = new Set();
+    for (let i = 0; i < tree.n; i++) present.add(dx.beamState.fateOf(tree, i));
+    const entry = (fate, i) =>
+      dx.el("span", { "data-tip": tree.fate_tips[fate], tabindex: "0", class: "dx-fate", "data-fate": fate },
+            dx.el("i", { "aria-hidden": "true" }, SIGN[i]), tree.fate_labels[fate]);
+    return FATE.flatMap((fate, i) => (present.has(i) ? [entry(fate, i)] : []));
+  };
+
   /** `wire` is called once, when the plot can be listened to. */
   dx.beamDrawing = (element, parts, state, wire) => {
     const size = () => ({ width: parts.scroll.clientWidth, height: parts.scroll.clientHeight });
@@ -90,35 +109,13 @@
       veil();
     };
 
-    /** Runs `fn` in the next frame, once however often it was asked for. */
-    const inNextFrame = (fn) => {
-      let pending = 0;
-      return () => {
-        pending ||= requestAnimationFrame(() => {
-          pending = 0;
-          fn();
-        });
-      };
-    };
     const restepSoon = inNextFrame(restep);
     const relabelSoon = inNextFrame(() => {
       const { picture, columns } = state;
       if (picture.labelled[0] !== columns.x0 || picture.labelled[1] !== columns.x1) redraw({});
     });
 
-    const showLegend = () => {
-      const { tree } = state;
-      const present = new Set();
-      for (let i = 0; i < tree.n; i++) present.add(dx.beamState.fateOf(tree, i));
-      parts.legend.replaceChildren(
-        ...FATE.flatMap((fate, i) =>
-          present.has(i)
-            ? [dx.el("span", { "data-tip": tree.fate_tips[fate], tabindex: "0", class: "dx-fate", "data-fate": fate },
-                     dx.el("i", { "aria-hidden": "true" }, SIGN[i]), tree.fate_labels[fate])]
-            : []
-        )
-      );
-    };
+    const showLegend = () => parts.legend.replaceChildren(...legendOf(state.tree));
 
     let drawnWidth = 0;
     new ResizeObserver(() => {

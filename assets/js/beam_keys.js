@@ -5,8 +5,7 @@
   const { filled, tipOf } = dx.beamFigure;
   const CLOSER = 0.8, FARTHER = 1.25, WHEEL_CLOSER = 0.87, WHEEL_FARTHER = 1.15; // zooms, as factors
 
-  /** The keys, and the buttons for the same. */
-  dx.beamKeys = (element, parts, state, act) => {
+  dx.beamKeys = (element, state, act) => {
     element.addEventListener("keydown", (event) => {
       const { tree, step } = state;
       if (!tree || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -24,7 +23,10 @@
       if (event.key !== " ") act.play(false);
       moves[event.key]();
     });
+  };
 
+  /** The buttons: for most keys, and to fold, to see all, to keep the chart as an image. */
+  dx.beamButtons = (parts, state, act) => {
     const button = (name, label, click, text) =>
       dx.el("button", { type: "button", class: "dx-tool", "data-tool": name, "aria-label": label, "data-tip": label, on: { click } }, text);
     const stopAndGo = (step) => {
@@ -80,7 +82,8 @@
       const { tree, step, playing } = state;
       const slider = parts.steps.querySelector("input");
       if (!slider || !tree) return;
-      const find = (name) => /** @type {HTMLElement} */ (element.querySelector(`[data-tool="${name}"]`));
+      const find = (name) =>
+        [parts.steps, parts.tools].map((box) => box.querySelector(`[data-tool="${name}"]`)).find(Boolean);
       const l = tree.labels;
       slider.max = tree.n_steps;
       slider.value = step + 1;

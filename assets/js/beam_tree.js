@@ -31,7 +31,7 @@
     const choose = (node, keepPath = false) => {
       dx.beamState.look(state, node, keepPath);
       const { step, rank } = state;
-      keys.show();
+      buttons.show();
       drawing.restepSoon(); // in the next frame, while Python is already at work on the step
       send();
       document.dispatchEvent(new CustomEvent("dx-beam-shown", { detail: { step, rank } }));
@@ -55,12 +55,12 @@
           if (state.step >= state.tree.n_steps - 1) play(false);
         }, PLAY);
       }
-      keys.show();
+      buttons.show();
     };
     const rearrange = () => {
       dx.beamState.arrange(state);
       drawing.draw();
-      keys.show();
+      buttons.show();
     };
     const fold = () => {
       state.folded = !state.folded;
@@ -76,7 +76,7 @@
       state.whole = !state.whole;
       dx.beamState.forgetColumns(state);
       drawing.draw();
-      keys.show();
+      buttons.show();
     };
     const zoom = (factor, at) => {
       dx.beamState.zoom(state, factor, at);
@@ -94,7 +94,8 @@
       });
 
     const act = { choose, goTo, play, fold, unfold, whole, zoom, prompt, save };
-    const keys = dx.beamKeys(element, parts, state, act);
+    const buttons = dx.beamButtons(parts, state, act);
+    dx.beamKeys(element, state, act);
     document.addEventListener("dx-beam-pick", (event) => {
       if (!state.tree || !element.isConnected) return;
       const { step, rank } = event.detail;
@@ -117,7 +118,7 @@
       element.setAttribute("aria-label", labels.title);
       parts.title.textContent = labels.title;
       parts.scroll.setAttribute("aria-label", labels.label);
-      keys.build();
+      buttons.build();
       drawing.showLegend();
       drawing.draw();
       locate();

@@ -109,7 +109,8 @@ interface Dx {
     filled(template: string, fields: Record<string, any>): string;
   };
   beamDrawing(element: HTMLElement, parts: Record<string, any>, state: SeenTree, wire: () => void): BeamDrawing;
-  beamKeys(element: HTMLElement, parts: Record<string, any>, state: SeenTree, act: BeamActs): { build(): void; show(): void };
+  beamKeys(element: HTMLElement, state: SeenTree, act: BeamActs): void;
+  beamButtons(parts: Record<string, any>, state: SeenTree, act: BeamActs): { build(): void; show(): void };
   beamPointer(parts: Record<string, any>, state: SeenTree, act: BeamActs, drawing: BeamDrawing): void;
   beamTree: Component;
   beamStep: Component;

@@ -9,6 +9,37 @@
     return Math.round(position * 100);
   };
 
+  /** Scrolls the row's own box only, never the page. */
+  const reveal = (box, button) => {
+    const [inner, outer] = [button.getBoundingClientRect(), box.getBoundingClientRect()];
+    if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom + 6;
+    else if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top + 6;
+  };
+  /** The tokens of one character, under it. */
+  const bracket = (joined, parts) =>
+    dx.el(
+      "span",
+      { class: "dx-character", role: "group", "aria-label": joined },
+      dx.el("span", { class: "dx-character-text", "aria-hidden": "true" }, ...dx.token(joined)),
+      dx.el("span", { class: "dx-character-bytes" }, ...parts)
+    );
+  /** A token that was given, not chosen. */
+  const still = (cell) =>
+    dx.el("span", { class: "dx-prompt-token", "data-kind": cell.kind, "data-tip": cell.tip }, ...dx.token(cell.text));
+  /** The nearest token in the line above or below, as in a text. */
+  const neighbour = (buttons, at, up) => {
+    const here = buttons[at]?.getBoundingClientRect();
+    if (!here) return null;
+    let [best, least] = [/** @type {number | null} */ (null), Infinity];
+    buttons.forEach((button, step) => {
+      const box = button.getBoundingClientRect();
+      if (up ? box.bottom > here.top + 2 : box.top < here.bottom - 2) return;
+      const distance = 8 * Math.abs(box.top - here.top) + Math.abs(box.left - here.left);
+      if (distance < least) [best, least] = [step, distance];
+    });
+    return best;
+  };
+
   dx.tokenRow = (element, props, watch, emit) => {
     const part = dx.partsOf(element);
     const [source, prompt, tokens, rowsBar, measures, legend, tail] = [
@@ -69,14 +100,8 @@
         const on = Number(button.dataset.step) === chosen.step;
         button.setAttribute("aria-pressed", String(on));
         button.tabIndex = on ? 0 : -1;
-        if (on) reveal(button);
+        if (on) reveal(box, button);
       }
-    };
-    // Scrolls the row's own box only, never the page.
-    const reveal = (button) => {
-      const [inner, outer] = [button.getBoundingClientRect(), box.getBoundingClientRect()];
-      if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom + 6;
-      else if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top + 6;
     };
 
     const choose = (step, focus) => {
@@ -121,15 +146,6 @@
       tokens.replaceChildren(...nodes);
       focused?.focus({ preventScroll: true });
     };
-    const bracket = (joined, parts) =>
-      dx.el(
-        "span",
-        { class: "dx-character", role: "group", "aria-label": joined },
-        dx.el("span", { class: "dx-character-text", "aria-hidden": "true" }, ...dx.token(joined)),
-        dx.el("span", { class: "dx-character-bytes" }, ...parts)
-      );
-    const still = (cell) =>
-      dx.el("span", { class: "dx-prompt-token", "data-kind": cell.kind, "data-tip": cell.tip }, ...dx.token(cell.text));
     const showSource = (read) => {
       source.hidden = !read;
       source.replaceChildren();
@@ -242,24 +258,11 @@
       if (event.key in KEYS) step = chosen.step + KEYS[event.key];
       else if (event.key === "Home") step = 0;
       else if (event.key === "End") step = cells.length - 1;
-      else if (event.key === "ArrowUp" || event.key === "ArrowDown") step = neighbour(event.key === "ArrowUp");
+      else if (event.key === "ArrowUp" || event.key === "ArrowDown") step = neighbour(buttons, chosen.step, event.key === "ArrowUp");
       if (step === null) return;
       event.preventDefault();
       choose(step, true);
     });
-    // The nearest token in the line above or below, as in a text.
-    const neighbour = (up) => {
-      const here = buttons[chosen.step]?.getBoundingClientRect();
-      if (!here) return null;
-      let [best, least] = [/** @type {number | null} */ (null), Infinity];
-      buttons.forEach((button, step) => {
-        const box = button.getBoundingClientRect();
-        if (up ? box.bottom > here.top + 2 : box.top < here.bottom - 2) return;
-        const distance = 8 * Math.abs(box.top - here.top) + Math.abs(box.left - here.left);
-        if (distance < least) [best, least] = [step, distance];
-      });
-      return best;
-    };
 
     document.addEventListener("dx-marks", (event) => {
       marks = event.detail;

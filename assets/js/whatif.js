@@ -13,6 +13,47 @@
   const colour = (name) => getComputedStyle(document.body).getPropertyValue(`--dx-${name}`).trim();
   const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
+  /** The settings that differ from the recorded ones, as [name, was, now]. */
+  const differences = (frame, form) => {
+    if (!frame || !form) return [];
+    const out = [];
+    if (form.mode !== frame.recorded.mode) out.push(["", frame.modes[frame.recorded.mode], frame.modes[form.mode]]);
+    const names = new Set([...Object.keys(frame.recorded.given), ...Object.keys(form.given)]);
+    for (const name of names) {
+      if (frame.ignored.includes(name)) continue;
+      const [was, now] = [frame.recorded.given[name], form.given[name]];
+      if (!same(was, now)) out.push([name, was ?? frame.labels.unset, now ?? frame.labels.unset]);
+    }
+    return out;
+  };
+
+  /** What the page itself makes of the step: null where it cannot. */
+  const computed = (base, form, frame) => {
+    if (!base.scores.length) return null;
+    const knobs = { min_keep: base.min_keep };
+    if (base.sampling && form.mode === base.mode) {
+      for (const name of IN_PAGE) knobs[name] = form.given[name] ?? frame.defaults[name];
+      if (!(knobs.temperature > 0) || !(knobs.top_p > 0 && knobs.top_p <= 1)) return null;
+    }
+    const out = dx.truncate(base.scores, knobs);
+    return {
+      alive: out.kept, mass: out.mass, entropy: out.entropy, exact: false,
+      unsure: out.unsure || !base.covered || form.mode !== base.mode,
+      p: base.tokens.map((token) => (token.place < 0 ? 0 : out.probability(token.place))),
+    };
+  };
+  /** What Python makes of it. */
+  const answered = (base, answer) => ({
+    alive: answer.alive, mass: answer.mass, entropy: answer.entropy, exact: true, unsure: false,
+    p: base.tokens.map((token) => answer.p[token.id] ?? 0),
+  });
+
+  const changeOf = ([name, was, now]) =>
+    dx.el(
+      "span", { class: "dx-if-change" },
+      name ? dx.el("code", {}, name) : null, name ? " " : null, dx.el("s", {}, String(was)), " → ", dx.el("b", {}, String(now))
+    );
+
   dx.whatif = (element, props, watch, emit) => {
     const part = dx.partsOf(element);
     const [title, changes, state, reading, facts, plot, scroll, notes, ranks, onward, again, back] = [
@@ -36,41 +77,8 @@
     const label = (name, fields = {}) =>
       (frame.labels[name] || "").replace(/\{(\w+)\}/g, (all, field) => (field in fields ? fields[field] : all));
 
-    /** The settings that differ from the recorded ones, as [name, was, now]. */
-    const differences = () => {
-      if (!frame || !form) return [];
-      const out = [];
-      if (form.mode !== frame.recorded.mode) out.push(["", frame.modes[frame.recorded.mode], frame.modes[form.mode]]);
-      const names = new Set([...Object.keys(frame.recorded.given), ...Object.keys(form.given)]);
-      for (const name of names) {
-        if (frame.ignored.includes(name)) continue;
-        const [was, now] = [frame.recorded.given[name], form.given[name]];
-        if (!same(was, now)) out.push([name, was ?? frame.labels.unset, now ?? frame.labels.unset]);
-      }
-      return out;
-    };
     const refused = () => answer && answer.form === JSON.stringify(form) && answer.error;
     const confirmed = () => answer && !answer.error && answer.form === JSON.stringify(form) && base && answer.key === base.at;
-
-    /** What the page itself makes of the step: null where it cannot. */
-    const computed = () => {
-      if (!base || !base.scores.length) return null;
-      const knobs = { min_keep: base.min_keep };
-      if (base.sampling && form.mode === base.mode) {
-        for (const name of IN_PAGE) knobs[name] = form.given[name] ?? frame.defaults[name];
-        if (!(knobs.temperature > 0) || !(knobs.top_p > 0 && knobs.top_p <= 1)) return null;
-      }
-      const out = dx.truncate(base.scores, knobs);
-      return {
-        alive: out.kept, mass: out.mass, entropy: out.entropy, exact: false,
-        unsure: out.unsure || !base.covered || form.mode !== base.mode,
-        p: base.tokens.map((token) => (token.place < 0 ? 0 : out.probability(token.place))),
-      };
-    };
-    const answered = () => ({
-      alive: answer.alive, mass: answer.mass, entropy: answer.entropy, exact: true, unsure: false,
-      p: base.tokens.map((token) => answer.p[token.id] ?? 0),
-    });
 
     const row = (name, was, now, exact, tip) =>
       dx.el(
@@ -99,7 +107,7 @@
     const draw = () => {
       drawn = 0;
       if (!frame || element.hidden || !base || !scroll.clientWidth) return;
-      const now = confirmed() ? answered() : computed();
+      const now = confirmed() ? answered(base, answer) : computed(base, form, frame);
       element.dataset.state = confirmed() ? "confirmed" : now && !now.unsure ? "computed" : "pending";
       state.textContent = label(element.dataset.state);
       state.setAttribute("data-tip", label(`${element.dataset.state}_tip`));
@@ -114,16 +122,6 @@
       if (!drawn) drawn = requestAnimationFrame(draw);
     };
 
-    const fillChanges = (list) => {
-      changes.replaceChildren(
-        ...list.map(([name, was, now]) =>
-          dx.el(
-            "span", { class: "dx-if-change" },
-            name ? dx.el("code", {}, name) : null, name ? " " : null, dx.el("s", {}, String(was)), " → ", dx.el("b", {}, String(now))
-          )
-        )
-      );
-    };
     const fillAnswer = () => {
       const fits = confirmed();
       reading.classList.toggle("dx-stale", !fits && !refused());
@@ -174,12 +172,12 @@
       const before = form;
       form = now;
       if (!frame) return;
-      const list = differences();
+      const list = differences(frame, form);
       const active = list.length > 0;
       const was = !element.hidden;
       element.hidden = !active;
       if (active) {
-        fillChanges(list);
+        changes.replaceChildren(...list.map(changeOf));
         if (!confirmed()) reading.classList.add("dx-stale"); // it speaks of the settings before
         draw();
         if (again || JSON.stringify(before) !== JSON.stringify(form)) askSoon();
