@@ -1,6 +1,7 @@
 # make run    the explorer on http://127.0.0.1:7860 (sets everything up the first time)
 # make test   the linters, the import rule, every test (sets everything up, a browser included)
 # make test-releases  the core of the suite against the oldest and the newest transformers of the range
+# make types-js test-js  the page's scripts: types, and units of what only computes
 # make bench  the benchmarks: cost of recording, memory, feel
 # make docs   the library's reference from its docstrings, in build/docs
 # make coverage  every test, and which lines none of them runs

@@ -50,3 +50,14 @@ def test_where_float32_itself_is_off_the_page_does_not_claim_to_know(truncate, k
 @pytest.mark.parametrize(("n", "kind"), [(1_000, "normal"), (49_152, "steep"), (152_000, "steep")])
 def test_where_few_tokens_hold_the_mass_the_page_knows(truncate, n, kind):
     check_steep(truncate, n, kind)
+
+
+@pytest.mark.parametrize(("kind", "n"), [("normal", 100), ("flat", 1_000), ("ties", 32)])
+@pytest.mark.parametrize("broken", [{"kept": 1}, {"entropy": 0.0}, {"mass": 0.5}, {"probability": [1.0, 0, 0, 0]}])
+def test_the_law_catches_an_arithmetic_that_is_wrong(truncate, kind, n, broken):
+    def wrong(*asked) -> dict:
+        return {**truncate(*asked), "unsure": False, **broken}
+
+    knobs = {"temperature": 0.7, "top_k": 20, "top_p": 0.9, "min_p": 0.0, "min_keep": 1}
+    with pytest.raises(AssertionError):
+        check_survivors(wrong, kind, n, 1, knobs)
