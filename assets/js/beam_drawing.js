@@ -21,7 +21,8 @@
   });
   /** @type {boolean | null} */
   let webGL = null; // asked once: a browser keeps few contexts, and closes a chart's for another question
-  const hasWebGL = () => (webGL ??= ["webgl2", "webgl"].some((kind) => document.createElement("canvas").getContext(kind)));
+  const hasContext = (kind) => Boolean(document.createElement("canvas").getContext(kind));
+  const hasWebGL = () => (webGL ??= ["webgl2", "webgl"].some(hasContext));
 
   /** Runs `fn` in the next frame, once however often it was asked for. */
   const inNextFrame = (fn) => {
@@ -93,15 +94,16 @@
       done();
     };
     const columnsOf = () => {
-      const { tickvals, ticktext } = ticks(state, size().width);
-      return { "xaxis.range": [state.columns.x0, state.columns.x1], "xaxis.tickvals": tickvals, "xaxis.ticktext": ticktext };
+      const { tickvals, ticktext } = ticks(state, size().width), { x0, x1 } = state.columns;
+      return { "xaxis.range": [x0, x1], "xaxis.tickvals": tickvals, "xaxis.ticktext": ticktext };
     };
     /** The texts of the columns in view, with a change of the layout. */
     const redraw = (layout) => {
       state.picture.labelled = [state.columns.x0, state.columns.x1];
       const { x, y, text, textposition, textfont } = labels(state, palette(), size());
-      const changes = { x: [x], y: [y], text: [text], textposition: [textposition], "textfont.color": [textfont.color] };
-      Plotly.update(parts.plot, changes, layout, [parts.plot.data.length - 1]);
+      const changes = { x: [x], y: [y], text: [text], textposition: [textposition] };
+      const last = parts.plot.data.length - 1; // of the traces
+      Plotly.update(parts.plot, { ...changes, "textfont.color": [textfont.color] }, layout, [last]);
     };
     /** Other columns, of our own doing. */
     const recolumn = () => {

@@ -18,7 +18,10 @@
   /** @type {(text: string) => string} */
   const minus = (text) => text.replace("-", "−");
   /** @type {(value?: number | null) => string} */
-  const nats = (value) => (value === null || value === undefined ? "–" : value <= -1e8 ? "−10⁹" : minus(value.toFixed(2)));
+  const nats = (value) => {
+    if (value === null || value === undefined) return "–";
+    return value <= -1e8 ? "−10⁹" : minus(value.toFixed(2));
+  };
   /** @type {(logprob: number | null) => string} */
   const percent = (logprob) => {
     const p = logprob === null ? 0 : Math.exp(Math.min(0, logprob));
@@ -91,7 +94,7 @@
 
   /**
    * An item's text in the chart, {dx, dy} away from it in columns and rows; null where there is no room for one.
-   * @type {(state: SeenTree, id: number, colours: BeamColours, room: Record<"px" | "row" | "lift", number>) => BeamLabel | null}
+   * @type {(state: SeenTree, id: number, colours: BeamColours, room: BeamRoom) => BeamLabel | null}
    */
   const labelOf = ({ tree, picture }, id, colours, { px, row, lift }) => {
     const item = picture.items[id];
@@ -105,7 +108,8 @@
     if (!roomy && !rank) return null;
     if (item.kind === "run") {
       const text = clip(runText(tree, picture, id), Math.floor(((item.length - 0.2) * px) / LETTER) - 5);
-      return { dx: 6 / px, dy: -lift, text: `${escaped(text)} <b>(${item.length})</b>`, position: "top right", tint: colours.muted };
+      const counted = `${escaped(text)} <b>(${item.length})</b>`;
+      return { dx: 6 / px, dy: -lift, text: counted, position: "top right", tint: colours.muted };
     }
     const fate = fateOf(tree, item.node);
     const dead = fate === 1 || fate === 3 || fate === 4;
@@ -201,8 +205,8 @@
       points.push(`L${xOf(item)},${picture.y[id]}`);
       if (tree.step[node] < step) points.push(`L${xOf(item) + RUN},${picture.y[id]}`);
     }
-    if (points.length > 2)
-      out.push({ type: "path", path: points.join(""), layer: "below", line: { color: colours["chosen-fill"], width: 8 } });
+    const casing = { color: colours["chosen-fill"], width: 8 };
+    if (points.length > 2) out.push({ type: "path", path: points.join(""), layer: "below", line: casing });
     const id = picture.of[nodeAt(tree, step, state.rank)];
     out.push({
       type: "circle", xref: "x", yref: "y", xsizemode: "pixel", ysizemode: "pixel", xanchor: xOf(picture.items[id]),
@@ -241,8 +245,8 @@
     }
     if (item.kind === "run") return filled(l.run, { n: item.length });
     const fields = {
-      step: tree.step[i] + 1, rank: tree.rank[i] + 1, fate: tree.fate_labels[FATE[tree.fate[i]]], logprob: nats(tree.logprob[i]),
-      p: percent(tree.logprob[i]), score: nats(tree.score[i]),
+      step: tree.step[i] + 1, rank: tree.rank[i] + 1, fate: tree.fate_labels[FATE[tree.fate[i]]],
+      logprob: nats(tree.logprob[i]), p: percent(tree.logprob[i]), score: nats(tree.score[i]),
     };
     const out = [textOf(tree, i), filled(l.tip, fields)];
     if (tree.n_groups > 1) out.push(filled(l.group, { n: tree.group[i] + 1 }));

@@ -28,7 +28,11 @@
   /** The buttons: for most keys, and to fold, to see all, to keep the chart as an image. */
   dx.beamButtons = (parts, state, act) => {
     const button = (name, label, click, text) =>
-      dx.el("button", { type: "button", class: "dx-tool", "data-tool": name, "aria-label": label, "data-tip": label, on: { click } }, text);
+      dx.el(
+        "button",
+        { type: "button", class: "dx-tool", "data-tool": name, "aria-label": label, "data-tip": label, on: { click } },
+        text
+      );
     const stopAndGo = (step) => {
       act.play(false);
       act.goTo(step);
@@ -109,7 +113,8 @@
     const { plot, scroll, tip } = parts;
     const itemOf = (event) => {
       const point = event.points?.[0];
-      return point && point.data.mode === "markers" ? state.picture.items[state.picture.shown[point.pointNumber]] : null;
+      const { items, shown } = state.picture;
+      return point && point.data.mode === "markers" ? items[shown[point.pointNumber]] : null;
     };
     plot.on("plotly_hover", (event) => {
       const item = itemOf(event);

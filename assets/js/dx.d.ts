@@ -51,7 +51,9 @@ interface Dx {
   walksRuns?: boolean;
 
   // knob_controls.js, knobs.js, arithmetic.js, whatif_figure.js, whatif.js
-  knobControls: Record<Knob["control"], (knob: Knob, id: string, set: (name: string, value: any) => void) => KnobControl>;
+  knobControls: Record<
+    Knob["control"], (knob: Knob, id: string, set: (name: string, value: any) => void) => KnobControl
+  >;
   knobs: Component<void>;
   knobForm?: Form;
   floats(packed: string | PackedScores): Scores;
@@ -59,7 +61,7 @@ interface Dx {
   whatifFigure(
     base: WhatIfStep, now: WhatIfState, label: (name: string, fields?: object) => string, size: Size,
     colour: (name: string) => string, fontFamily: string
-  ): { data: object[]; layout: object };
+  ): Figure;
   whatif: Component;
 
   // token_row.js, forks.js, runs.js, chart.js
@@ -103,7 +105,7 @@ interface Dx {
     labels(state: SeenTree, colours: BeamColours, size: Size): any;
     ticks(state: SeenTree, width: number): { tickvals: number[]; ticktext: string[] };
     shapes(state: SeenTree, colours: BeamColours): object[];
-    figure(state: SeenTree, size: Size, colours: BeamColours, gl: boolean, fontFamily: string): { data: object[]; layout: object };
+    figure(state: SeenTree, size: Size, colours: BeamColours, gl: boolean, fontFamily: string): Figure;
     tipOf(tree: BeamTree, item: BeamItem): string;
     countOf(tree: BeamTree, picture: BeamPicture, gl: boolean): string;
     filled(template: string, fields: Record<string, any>): string;
@@ -135,6 +137,9 @@ interface Element {
   closest(selector: string): HTMLElement | null;
 }
 
+type Size = { width: number; height: number };
+/** As Plotly takes it. */
+type Figure = { data: object[]; layout: object };
 /** What is used of plotly.js. */
 declare const Plotly: {
   react(node: HTMLElement, data: object[], layout: object, config: object): Promise<any>;
@@ -186,7 +191,6 @@ type Truncated = {
 
 // --- the beam tree -----------------------------------------------------------------------------------------------
 
-type Size = { width: number; height: number };
 /** As app/sheets/beam_tree.py sends it; columns by node, by step and rank. */
 type BeamData = {
   key: string; run: number; prompt: number; n_steps: number; n_groups: number; streaming: boolean;
@@ -212,6 +216,8 @@ type BeamPicture = {
 };
 /** An item's text, so far away from it in columns and rows. */
 type BeamLabel = { dx: number; dy: number; text: string; position: string; tint: string };
+/** Pixels of a column and of a row, and two of them in rows. */
+type BeamRoom = { px: number; row: number; lift: number };
 type BeamColumns = { x0: number; x1: number; y?: number[]; mine?: boolean };
 type BeamState = {
   tree: BeamTree | null; picture: BeamPicture | null; step: number; rank: number; path: number[]; folded: boolean;

@@ -23,7 +23,10 @@
   /** What the event happened in: the nearest element that fits, from its target upwards. */
   dx.closest = (event, selector) => (event.target instanceof Element ? event.target.closest(selector) : null);
   /** What has the focus, if it lies in `box`. */
-  dx.focused = (box) => (document.activeElement instanceof HTMLElement && box.contains(document.activeElement) ? document.activeElement : null);
+  dx.focused = (box) => {
+    const node = document.activeElement;
+    return node instanceof HTMLElement && box.contains(node) ? node : null;
+  };
 
   /** A sentence as Python sends it: pieces of text, some of them terms with an explanation. */
   dx.sentence = (pieces) =>

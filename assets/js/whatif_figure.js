@@ -20,8 +20,8 @@
   };
 
   const nameOf = (token) => {
-    const letters = [...token.text];
-    const short = escaped(letters.length > LONGEST_LABEL ? `${letters.slice(0, LONGEST_LABEL - 1).join("")}…` : token.text);
+    const letters = [...token.text], fits = letters.length <= LONGEST_LABEL;
+    const short = escaped(fits ? token.text : `${letters.slice(0, LONGEST_LABEL - 1).join("")}…`);
     return token.chosen ? `<b>${short}</b>` : short;
   };
 
@@ -32,9 +32,10 @@
     const bars = ids.map((i) => now.p[i]);
     const [was, is] = [ghosts, bars].map((values) => Math.max(0, 1 - values.reduce((sum, p) => sum + p, 0)));
     const more = Math.max(0, now.alive - bars.filter((p) => p > 0).length);
-    const hover = tokens.map((token, i) =>
-      label("hover", { token: escaped(token.text), was: dx.percent(token.recorded), now: bars[i] ? dx.percent(bars[i]) : label("gone") })
-    );
+    const hover = tokens.map((token, i) => {
+      const left = bars[i] ? dx.percent(bars[i]) : label("gone");
+      return label("hover", { token: escaped(token.text), was: dx.percent(token.recorded), now: left });
+    });
     return {
       x: [...ids.map((_, i) => i), ids.length + APART],
       ghost: [...ghosts, was],
@@ -69,12 +70,12 @@
       plot_bgcolor: "rgba(0,0,0,0)", font: { family: fontFamily, size: 11, color: ink },
       hoverlabel: { bgcolor: colour("surface"), font: { color: ink } },
       xaxis: {
-        tickvals: bars.x, ticktext: bars.names, tickangle: 0, range: [-EDGE, bars.x.length - 1 + APART + EDGE], fixedrange: true,
-        showgrid: false, zeroline: false,
+        tickvals: bars.x, ticktext: bars.names, tickangle: 0, range: [-EDGE, bars.x.length - 1 + APART + EDGE],
+        fixedrange: true, showgrid: false, zeroline: false,
       },
       yaxis: {
-        range: [0, SCALES.find((top) => top >= Math.max(...tops) * 1.02) ?? 1], nticks: 3, tickformat: ".0~%", fixedrange: true,
-        gridcolor: colour("line"), zeroline: false,
+        range: [0, SCALES.find((top) => top >= Math.max(...tops) * 1.02) ?? 1], nticks: 3, tickformat: ".0~%",
+        fixedrange: true, gridcolor: colour("line"), zeroline: false,
       },
     };
     return { data, layout };

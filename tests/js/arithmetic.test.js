@@ -73,14 +73,15 @@ describe("top_p", () => {
 
 describe("min_p", () => {
   for (const [min_p, kept, what] of [
-    [0, 5, "0 is off"], [0.1, 5, "below all"], [0.2, 3, "an eighth is a quarter of a half"], [0.3, 2, "a quarter is a half of it"],
-    [0.6, 1, "the likeliest alone"], [1, 1, "1: none but the likeliest"],
+    [0, 5, "0 is off"], [0.1, 5, "below all"], [0.2, 3, "an eighth is a quarter of a half"],
+    [0.3, 2, "a quarter is a half of it"], [0.6, 1, "the likeliest alone"], [1, 1, "1: none but the likeliest"],
   ])
     test(`${min_p}: ${what}`, () => {
       const out = dx.truncate(of(HALVES), { min_p });
       assert.deepEqual([out.kept, out.unsure], [kept, false]);
     });
-  test("1 keeps all that are likeliest together", () => assert.equal(dx.truncate(scores(1, 1, 0), { min_p: 1 }).kept, 2));
+  test("1 keeps all that are likeliest together", () =>
+    assert.equal(dx.truncate(scores(1, 1, 0), { min_p: 1 }).kept, 2));
   test("a boundary that a token lies on is left to Python", () => {
     assert.ok(dx.truncate(of(HALVES), { min_p: 0.25 }).unsure);
     assert.ok(!dx.truncate(of(HALVES), { min_p: 0.25 + 1e-4 }).unsure);
@@ -126,7 +127,8 @@ describe("temperature", () => {
 
 describe("scores that no model should give are left to Python", () => {
   for (const [what, given] of [
-    ["none at all", scores()], ["-Infinity everywhere", scores(-Infinity, -Infinity)], ["NaN everywhere", scores(NaN, NaN)],
+    ["none at all", scores()], ["-Infinity everywhere", scores(-Infinity, -Infinity)],
+    ["NaN everywhere", scores(NaN, NaN)],
     ["a NaN first", scores(NaN, 1)], ["a NaN last", scores(1, NaN)], ["+Infinity", scores(Infinity, 0)],
   ])
     for (const knobs of [{}, { top_k: 1 }, { top_p: 0.5 }, { min_p: 0.5 }, { temperature: 0.5 }])

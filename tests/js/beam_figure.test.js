@@ -6,13 +6,14 @@ const { load, beamData, grownData } = require("./page.js");
 
 const { beamState, beamFigure } = load("beam_layout", "beam_state", "beam_figure");
 const COLOURS = {
-  fates: ["kept", "pruned", "finished", "ended", "beaten", "returned"], ink: "ink", muted: "muted", faint: "faint", alive: "alive",
-  removed: "removed", chosen: "chosen", "chosen-fill": "fill", "chosen-band": "band",
+  fates: ["kept", "pruned", "finished", "ended", "beaten", "returned"], ink: "ink", muted: "muted", faint: "faint",
+  alive: "alive", removed: "removed", chosen: "chosen", "chosen-fill": "fill", "chosen-band": "band",
 };
 const SIZE = { width: 820, height: 300 };
 const LABELS = {
-  root: "prompt", crowd: "{n} dropped", run: "{n} tokens", tip: "{step}.{rank} {fate} {logprob} {p} {score}", "tip.margin": "by {margin}",
-  "tip.rival": "{margin} before {rival}", "tip.final": "final {final}", "tip.place": "no. {place}", "tip.evicted": "until {step}",
+  root: "prompt", crowd: "{n} dropped", run: "{n} tokens", tip: "{step}.{rank} {fate} {logprob} {p} {score}",
+  "tip.margin": "by {margin}", "tip.rival": "{margin} before {rival}", "tip.final": "final {final}",
+  "tip.place": "no. {place}", "tip.evicted": "until {step}",
   group: "group {n}", counted: "{all}", folded: "{all}, {hidden} folded", gl: "by WebGL",
 };
 const opened = (data, changes = {}) => {
@@ -26,7 +27,8 @@ const opened = (data, changes = {}) => {
 const figureOf = (state, gl = false) => beamFigure.figure(state, SIZE, COLOURS, gl, "serif");
 const marksOf = (state) => figureOf(state).data.find((trace) => trace.mode === "markers");
 const two = beamData([
-  [{ text: "a" }, { text: "b<" }, { text: "c", fate: 1, logprob: null }], [{ text: "d", parent: 1, logprob: -0.1 }, { text: "e", parent: 0, logprob: -5 }],
+  [{ text: "a" }, { text: "b<" }, { text: "c", fate: 1, logprob: null }],
+  [{ text: "d", parent: 1, logprob: -0.1 }, { text: "e", parent: 0, logprob: -5 }],
 ]);
 
 describe("marks", () => {
@@ -49,7 +51,8 @@ describe("marks", () => {
 
 describe("lines", () => {
   test("lead from each node's parent, one trace for each width and for living and dead", () => {
-    const state = opened(beamData([[{ text: "a" }, { text: "b", logprob: -3 }, { fate: 1, logprob: -0.1 }], [{ parent: 0, logprob: null }]]));
+    const first = [{ text: "a" }, { text: "b", logprob: -3 }, { fate: 1, logprob: -0.1 }];
+    const state = opened(beamData([first, [{ parent: 0, logprob: null }]]));
     const lines = figureOf(state).data.filter((trace) => trace.mode === "lines");
     const points = lines.reduce((sum, line) => sum + line.x.filter((x) => x !== null).length, 0);
     assert.equal(points, 3 + 2 + 2 + 2); // a leaf has no level part behind it
@@ -62,7 +65,8 @@ describe("lines", () => {
 
 describe("labels", () => {
   const textsOf = (state, size = SIZE) => beamFigure.labels(state, COLOURS, size).text;
-  test("are the tokens as text, not as markup", () => assert.deepEqual(textsOf(opened(two)), ["prompt", "a", "b&lt;", "c", "e", "d"]));
+  test("are the tokens as text, not as markup", () =>
+    assert.deepEqual(textsOf(opened(two)), ["prompt", "a", "b&lt;", "c", "e", "d"]));
   test("are left out where there is no room", () => {
     assert.deepEqual(textsOf(opened(two), { width: 100, height: 300 }), []);
     assert.deepEqual(textsOf(opened(two), { width: 820, height: 40 }), ["prompt"]);
@@ -84,7 +88,9 @@ describe("labels", () => {
 });
 
 describe("step numbers", () => {
-  for (const [n_steps, width, first] of [[5, 820, [1, 2, 3, 4, 5]], [100, 820, [5, 10, 15]], [100, 400, [10, 20, 30]], [900, 400, [100, 200, 300]]])
+  for (const [n_steps, width, first] of [
+    [5, 820, [1, 2, 3, 4, 5]], [100, 820, [5, 10, 15]], [100, 400, [10, 20, 30]], [900, 400, [100, 200, 300]],
+  ])
     test(`of ${n_steps} steps in ${width} pixels`, () => {
       const state = opened(grownData(1, n_steps), { whole: true });
       beamState.chooseColumns(state, width);

@@ -65,7 +65,8 @@ describe("unfolded", () => {
     // four tenths are taken back.
     const { y } = laidOut(beamData([[{}, {}], [{ parent: 0 }, { parent: 1 }, { parent: 0, fate: PRUNED }]]));
     const drift = 0.4 / 34;
-    [[2, -33 / 34], [3, 1 / 34], [4, 35 / 34]].forEach(([id, at]) => assert.ok(Math.abs(y[id] - (at - drift)) < 1e-12, `${y}`));
+    for (const [id, at] of [[2, -33 / 34], [3, 1 / 34], [4, 35 / 34]])
+      assert.ok(Math.abs(y[id] - (at - drift)) < 1e-12, `${y}`);
   });
   for (const [width, n_steps, seed] of [[1, 40, 1], [2, 30, 2], [5, 20, 3], [12, 12, 4], [3, 200, 5]])
     test(`${width} beams over ${n_steps} steps do not overlap`, () => {
@@ -96,7 +97,8 @@ describe("unfolded", () => {
 });
 
 describe("folded", () => {
-  const crowded = beamData([[{}], [{ parent: 0 }, { parent: 0 }, { parent: 0, fate: PRUNED }, { parent: 0, fate: PRUNED }]]);
+  const dropped = { parent: 0, fate: PRUNED };
+  const crowded = beamData([[{}], [{ parent: 0 }, { parent: 0 }, dropped, dropped]]);
   test("dropped siblings are one crowd", () => {
     const { items, of } = laidOut(crowded, true);
     const crowd = items.find((item) => item.kind === "crowd");
@@ -119,7 +121,8 @@ describe("folded", () => {
     const { items } = laidOut(straight, true);
     const heads = items.filter((item) => item.head);
     assert.deepEqual(heads.map((item) => [item.kind, item.length]), [["run", 5]]);
-    assert.deepEqual(items.filter((item) => item.kind === "run").map((item) => item.headItem), Array(5).fill(items.indexOf(heads[0])));
+    const inRun = items.filter((item) => item.kind === "run");
+    assert.deepEqual(inRun.map((item) => item.headItem), Array(5).fill(items.indexOf(heads[0])));
   });
   test("a run that was opened is shown", () =>
     assert.ok(laidOut(straight, true, new Set([0])).items.every((item) => item.kind === "node")));

@@ -13,11 +13,15 @@ const opened = (data) => {
 const near = (actual, expected) => assert.ok(Math.abs(actual - expected) < 1e-9, `${actual} is not ${expected}`);
 
 describe("a node", () => {
-  const { tree } = opened(beamData([[{}, {}, {}], [{ rank: 0, parent: 0 }, { rank: 2, parent: 1 }, { rank: 5, parent: 2 }]]));
-  for (const [step, rank, node] of [[0, 0, 0], [0, 2, 2], [0, 9, 2], [1, 0, 3], [1, 1, 3], [1, 2, 4], [1, 4, 4], [1, 5, 5], [1, 99, 5]])
+  const lacking = [{ rank: 0, parent: 0 }, { rank: 2, parent: 1 }, { rank: 5, parent: 2 }];
+  const { tree } = opened(beamData([[{}, {}, {}], lacking]));
+  for (const [step, rank, node] of [
+    [0, 0, 0], [0, 2, 2], [0, 9, 2], [1, 0, 3], [1, 1, 3], [1, 2, 4], [1, 4, 4], [1, 5, 5], [1, 99, 5],
+  ])
     test(`of step ${step} and rank ${rank}`, () => assert.equal(beamState.nodeAt(tree, step, rank), node));
   test("that was returned has a fate of its own", () => {
-    const own = opened(beamData([[{ fate: 2 }, { fate: 2 }]], { sparse: { answer: { 1: 0 }, final_score: {}, evicted_at: {} } }));
+    const sparse = { answer: { 1: 0 }, final_score: {}, evicted_at: {} };
+    const own = opened(beamData([[{ fate: 2 }, { fate: 2 }]], { sparse }));
     assert.deepEqual([0, 1].map((node) => beamState.fateOf(own.tree, node)), [2, beamState.RETURNED]);
   });
 });
@@ -116,8 +120,9 @@ describe("columns", () => {
     for (const step of [80, 20, 99, 0]) {
       state.step = step;
       assert.equal(beamState.follow(state), true);
-      assert.ok(state.columns.x0 <= step + 0.7 + 1e-9 && state.columns.x1 >= step + 1.8 - 1e-9, `${step} in ${JSON.stringify(state.columns)}`);
-      near(state.columns.x1 - state.columns.x0, 10);
+      const { x0: left, x1: right } = state.columns;
+      assert.ok(left <= step + 0.7 + 1e-9 && right >= step + 1.8 - 1e-9, `${step} in ${left} to ${right}`);
+      near(right - left, 10);
     }
   });
   test("show more of where the step is going", () => {

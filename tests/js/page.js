@@ -28,7 +28,8 @@ exports.load = (...names) => {
 
 /** Python's JSON of a tree, from one list per step of its candidates by rank: {parent, fate, …}, parent by rank. */
 exports.beamData = (steps, more = {}) => {
-  const columns = { step: [], rank: [], parent: [], group: [], fate: [], text: [], logprob: [], score: [], margin: [], rival: [] };
+  const names = ["step", "rank", "parent", "group", "fate", "text", "logprob", "score", "margin", "rival"];
+  const columns = Object.fromEntries(names.map((name) => [name, []]));
   const [indexes, texts] = [[], []];
   steps.forEach((candidates, step) => {
     indexes.push({});
@@ -37,13 +38,16 @@ exports.beamData = (steps, more = {}) => {
       indexes[step][rank ?? i] = at;
       if (!texts.includes(text)) texts.push(text);
       if (group !== undefined) columns.group.push(group);
-      const own = { step, rank: rank ?? i, parent: step ? indexes[step - 1][parent] : -1, fate, text: texts.indexOf(text), logprob, score };
-      for (const [name, value] of Object.entries({ ...own, margin: null, rival: -1 })) columns[name].push(value);
+      const node = {
+        step, rank: rank ?? i, parent: step ? indexes[step - 1][parent] : -1, fate, text: texts.indexOf(text), logprob,
+        score, margin: null, rival: -1,
+      };
+      for (const [name, value] of Object.entries(node)) columns[name].push(value);
     });
   });
   return {
-    key: "tree", run: 1, prompt: 0, n_steps: steps.length, n_groups: 1, streaming: false, at: { step: 0, rank: 0 }, texts,
-    prompts: ["1"], labels: {}, fate_labels: {}, fate_tips: {}, sparse: { answer: {}, final_score: {}, evicted_at: {} },
+    key: "tree", run: 1, prompt: 0, n_steps: steps.length, n_groups: 1, streaming: false, at: { step: 0, rank: 0 },
+    texts, prompts: ["1"], labels: {}, fate_labels: {}, fate_tips: {}, sparse: { answer: {}, final_score: {}, evicted_at: {} },
     columns, ...more,
   };
 };
