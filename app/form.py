@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from decoding.trace import Trace
 
 __all__ = [
-    "DEFAULT_NEW_TOKENS", "LONGEST_PROMPT", "MODES_SHOWN", "MODE_NEEDS", "MODE_PINS", "check_stops", "form_of",
-    "modes_of", "prompt_of", "read_value", "settings_of", "with_length",
+    "DEFAULT_NEW_TOKENS", "LONGEST_PROMPT", "MODES_SHOWN", "MODE_NEEDS", "MODE_PINS", "ask_of", "check_stops",
+    "form_as_typed", "form_of", "modes_of", "prompt_of", "read_form", "read_value", "settings_of", "with_length",
 ]  # fmt: skip
 
 MODES_SHOWN = ("greedy", "sample", "contrastive_search", "beam_search", "beam_sample", "group_beam_search")
@@ -91,6 +91,27 @@ def _parted(prompt: str) -> list[str]:
     return texts if len(texts) == 1 else [t for t in texts if t.strip()] or [""]
 
 
+def read_form(form: Any) -> dict[str, Any]:
+    """The knob panel's value, which may be anything, as `{"mode", "given"}`; sampling with nothing given by default."""
+    try:
+        form = json.loads(form) if isinstance(form, str) and form else {}
+    except (ValueError, RecursionError):
+        form = {}
+    mode = form.get("mode") if isinstance(form, dict) else None
+    given = form.get("given") if isinstance(form, dict) else None
+    return {"mode": mode if mode in MODES_SHOWN else "sample", "given": given if isinstance(given, dict) else {}}
+
+
+def form_as_typed(form: Any) -> str | None:
+    """A settings panel's value, which may be anything, where it is one; else None."""
+    try:
+        found = json.loads(form) if isinstance(form, str) else None
+    except (ValueError, RecursionError):
+        return None
+    whole = isinstance(found, dict) and found.get("mode") in MODES_SHOWN and isinstance(found.get("given"), dict)
+    return form if whole else None
+
+
 def settings_of(form: Any, defaults: Mapping[str, Any] = MappingProxyType({})) -> Settings:
     """Settings from the knob panel's value, `{"mode": …, "given": {name: value}}` as JSON.
 
@@ -102,15 +123,10 @@ def settings_of(form: Any, defaults: Mapping[str, Any] = MappingProxyType({})) -
     Raises:
         SettingError: a value cannot be read or used.
     """
-    try:
-        form = json.loads(form) if isinstance(form, str) and form else {}
-    except (ValueError, RecursionError):
-        form = {}
-    mode = form.get("mode") if isinstance(form, dict) else None
-    given = form.get("given") if isinstance(form, dict) else None
-    mode = mode if mode in MODES_SHOWN else "sample"
+    form = read_form(form)
+    mode, given = form["mode"], form["given"]
     values: dict[str, Any] = {"do_sample": mode in ("sample", "beam_sample"), **MODE_NEEDS.get(mode, {})}
-    for name, value in (given if isinstance(given, dict) else {}).items():
+    for name, value in given.items():
         knob = KNOBS.get(name)
         if knob is None or name == "do_sample" or value is None or value == "":
             continue
@@ -134,6 +150,17 @@ def check_stops(stops: Any) -> None:
             "stop_strings", f"{len(stops)} with {sum(len(str(s)) for s in stops):,} characters",
             f"at most {MOST_STOPS} texts with {LONGEST_STOPS} characters in all", "use fewer or shorter ones",
         )  # fmt: skip
+
+
+def ask_of(trace: Trace) -> dict[str, str]:
+    """The form's prompt for a trace: what was asked when it was recorded."""
+    if trace.messages:
+        chat = list(trace.messages[0])
+        system = chat.pop(0)["content"] if chat and chat[0]["role"] == "system" else ""
+        alone = len(chat) == 1 and chat[0]["role"] == "user"
+        prompt = chat[0]["content"] if alone else json.dumps(chat, ensure_ascii=False)
+        return {"kind": "chat", "prompt": prompt, "system": system}
+    return {"kind": "text", "prompt": "\n---\n".join(trace.prompts or ()), "system": ""}
 
 
 def modes_of(knob: Knob) -> frozenset[str]:

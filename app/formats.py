@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, TextIO
 from decoding.display import GET_THE_PAGE
 from decoding.errors import DecodingError
 
+from .export.styles import STYLES
+
 if TYPE_CHECKING:
     from decoding.trace import Trace
 
 __all__ = ["FORMATS", "STYLES", "TABLES", "Choices", "export", "writer_of"]
 
 TABLES = ("steps", "tokens", "ledger")
-STYLES = ("generate", "record")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from decoding.strategies.kept_cache import KeptCache
     from decoding.trace import Trace
-
-    from .text import Text
+    from decoding.verify import Verification
 
 __all__ = ["LONGEST_NAME", "MOST_BYTES", "MOST_RUNS", "Run", "Runs"]
 
@@ -40,7 +39,7 @@ class Run:
             shares with its source counts as decoded.
         form: the settings panel's value that it was recorded from, or None where it was not recorded on the page.
         name: that the visitor gave it, or "".
-        verdict: what Verify found, as the panel's data in a language; None where it was not asked.
+        verdict: what Verify found; None where it was not asked.
     """
 
     trace: Trace
@@ -53,7 +52,7 @@ class Run:
     start: int = 0
     form: str | None = None
     name: str = ""
-    verdict: Callable[[Text], str] | None = None
+    verdict: Verification | None = None
 
     @property
     def nbytes(self) -> int:
@@ -125,7 +124,7 @@ class Runs:
         shown = "".join(c if c.isprintable() or c == JOINER else " " for c in name)
         self._change(number, name=" ".join(shown.split())[:LONGEST_NAME].strip())
 
-    def judge(self, number: object, verdict: Callable[[Text], str]) -> None:
+    def judge(self, number: object, verdict: Verification) -> None:
         """Keeps what Verify found of the run of that number."""
         self._change(number, verdict=verdict)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 
@@ -10,8 +9,9 @@ import plotly.graph_objects as go
 import pytest
 
 from app.figures.contrastive import contrastive_figure
-from app.session.beam_window import BeamWindow
-from app.sheets.beam_step import node_reading, step_reading
+from app.runs import Runs
+from app.sheets.beam_step import node_reading, step_reading, tables, words
+from app.sheets.beam_tree import tree
 from app.sheets.contrastive import contrastive_reading, contrastive_table
 from app.text import Text
 from app.views.beam_reading import beam_reading
@@ -19,6 +19,7 @@ from app.views.beam_tree import beam_tree
 from app.views.contrastive import ContrastiveRow, ContrastiveView, contrastive_view
 from app.views.hypothesis_sum import TERM_DIGITS, agreeing_digits, hypothesis_sums
 from app.views.ledger_table import LedgerRow, ledger_rows
+from app.views.look import Look
 from app.views.pool_table import pool_view
 from decoding import Settings, record
 from tests.tiny_models import tiny_lm
@@ -39,6 +40,10 @@ def trace():
 @pytest.fixture(scope="module")
 def contrastive():
     return record(tiny_lm(), "the cat sat on", Settings(penalty_alpha=0.6, top_k=4, max_new_tokens=5))
+
+
+def opened(trace) -> Look:
+    return Look.opened(trace, Runs(trace, "tiny"), EN)
 
 
 def plain(sentence) -> str:
@@ -123,7 +128,7 @@ def test_the_tree_view_has_a_nodes_parent_before_it(trace):
 
 
 def test_the_trees_json_has_a_column_entry_for_every_node(trace):
-    data = json.loads(BeamWindow(trace).tree_json(EN, 0))
+    data = tree(opened(trace))
     n = len(beam_tree(trace).nodes)
     assert all(len(column) in (0, n) for column in data["columns"].values())
     assert sorted(data["sparse"]["answer"].values()) == [0, 1]
@@ -188,7 +193,7 @@ def test_in_diverse_beams_every_sentence_names_the_group(tiny):
             assert f"第 {row.group + 1} 组" in words[1]
             if row.rival:  # a group competes with itself alone
                 assert next(r for r in reading.rows if r.rank == row.rival_rank).group == row.group
-    caption = json.loads(BeamWindow(trace).tables_json(EN))["ledger"]["caption"]
+    caption = tables(opened(trace))["ledger"]["caption"]
     assert caption.endswith("for 4 places, 2 in each of 2 groups")
     pruned = a_row(group=1)
     assert plain(node_reading(pruned, EN, n_beams=4, n_groups=2)) == (
@@ -197,25 +202,21 @@ def test_in_diverse_beams_every_sentence_names_the_group(tiny):
     )
 
 
-def test_a_window_stays_within_the_trace_whatever_is_asked(trace):
-    window = BeamWindow(trace)
-    wishes = [
-        "", "null", "[]", None, 7, '{"prompt": 9, "step": 99, "rank": 99}', '{"prompt": 0, "step": -3, "rank": -1}',
-        '{"prompt": "x", "step": 0, "rank": 0}', '{"prompt": 1e400, "step": 0, "rank": 0}',
-    ]  # fmt: skip
-    for wish in wishes:
-        window.choose(wish)
-        assert 0 <= window.prompt < 2 and 0 <= window.step < len(trace.steps) and window.candidate
-        json.loads(window.words_json(EN))
-    window.choose_table("<script>", "x")
-    window.choose_table("sum", 99)
-    assert json.loads(window.tables_json(EN))["sum"]["place"] == 1
+@pytest.mark.parametrize("n", [-(10**9), -1, 0, 1, 9, 10**30])
+def test_a_look_stays_within_the_run_whatever_is_asked(trace, n):
+    for prompt, step, rank in ((n, 0, 0), (1, n, 0), (0, n, n)):
+        look = opened(trace).at_node(prompt=prompt, step=step, rank=rank)
+        assert 0 <= look.node.prompt < 2 and 0 <= look.step < len(trace.steps)
+        assert look.candidate.token_id == look.token_id and words(look)
+    look = look.with_table("<script>", "x")
+    assert look.node.table == "ledger"
+    assert tables(look.with_table("sum", 99))["sum"]["place"] == 1
 
 
-def test_a_window_opens_where_the_best_hypothesis_was_completed(trace):
-    window, best = BeamWindow(trace), trace.hypotheses[0]
-    assert (window.step, window.rank) == (best.step, best.rank)
-    assert window.row == window.candidate.parent
+def test_a_look_opens_where_the_best_hypothesis_was_completed(trace):
+    look, best = opened(trace), trace.hypotheses[0]
+    assert (look.node.step, look.node.rank) == (best.step, best.rank)
+    assert look.row == look.candidate.parent
 
 
 def test_contrastive_candidates_and_what_made_the_choice(contrastive):

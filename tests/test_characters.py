@@ -11,12 +11,13 @@ import pytest
 import torch
 from transformers.generation import LogitsProcessor, LogitsProcessorList
 
+from app.components.drawn import as_json
 from app.export.trace_csv import write_ledger_csv, write_steps_csv
 from app.export.trace_json import write_json
 from app.handlers.live_tokens import LiveRow
 from app.runs import Runs
 from app.session.session import Session
-from app.sheets.token_row import prompt_words, source_words
+from app.sheets.token_row import prompt_words, source_words, token_row
 from app.standalone.page import standalone_html
 from app.text import Text
 from app.views.beam_tree import beam_tree
@@ -142,9 +143,8 @@ def test_the_token_row_knows_which_tokens_form_a_character(trace):
     cells = row_view(trace, 0).generated
     assert [cell.group for cell in cells] == [(0, 2)] * 3 + [None] + [(4, 7)] * 4 + [(8, 9)] * 2 + [None]
     assert [cell.text for cell in cells[:3]] == list(BEI) and {cell.joined for cell in cells[:3]} == {"北"}
-    session = Session(trace, EN)
-    line = json.loads(session.token_row()["lines"].split("\n")[1])
-    assert (line["text"], line["group"], line["joined"], line["name"]) == ("‹8C›", [0, 2], "北", "‹8C›, part of 北")
+    line = token_row(Session(trace).look)["lines"][1]
+    assert (line["text"], line["group"], line["joined"], line["name"]) == ("‹8C›", (0, 2), "北", "‹8C›, part of 北")
 
 
 def test_a_prompt_shows_its_characters_and_tells_their_tokens():
@@ -165,7 +165,7 @@ def test_a_character_that_begins_in_the_prompt_is_known_on_both_sides(trace):
 @pytest.mark.parametrize("text", [SAYS * 3, "北京🙂🙃é" * 4])
 def test_while_it_streams_the_row_comes_to_say_what_it_says_afterwards(text):
     trace = saying(text)
-    session = Session(trace, EN)
+    session = Session(trace)
     live = LiveRow(session, lambda: trace)
     for step in trace.steps:
         live.take(step)
@@ -173,8 +173,8 @@ def test_while_it_streams_the_row_comes_to_say_what_it_says_afterwards(text):
     for line in "".join(live._lines).splitlines():
         cell = json.loads(line)
         last[cell["step"]] = cell
-    whole = [json.loads(line) for line in session.token_row()["lines"].splitlines()]
-    assert [last[i] for i in range(len(whole))] == whole
+    whole = token_row(session.look)["lines"]
+    assert [last[i] for i in range(len(whole))] == json.loads(as_json(whole))
 
 
 def test_the_beam_search_s_tables_and_tree_name_the_character_that_a_token_completes(beams):
@@ -237,7 +237,7 @@ def test_the_row_of_an_encoder_decoder_begins_with_its_source(t5, tmp_path):
         assert [cell.text for cell in view.prompt] == ["<pad>"]
         words = source_words(view, EN)
         assert [cell["text"] for cell in words["tokens"]] == [cell.text for cell in view.source]
-        frame = json.loads(Session(run, EN).token_row()["data"])
+        frame = token_row(Session(run).look)["data"]
         assert frame["rows"][0]["source"] == words
 
 

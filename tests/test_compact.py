@@ -15,7 +15,8 @@ import safetensors.torch
 import torch
 from transformers.generation import LogitsProcessorList, RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper
 
-from app.lab.window import TABS
+from app.handlers.shown import run_in_view
+from app.lab.tabs import TABS, lab
 from app.session.session import Session
 from app.text import Text
 from app.views.facts import facts_rows
@@ -378,14 +379,10 @@ def test_only_the_texts_of_tokens_that_occur_are_kept_and_nobody_reads_one_besid
 def test_everything_on_the_page_opens_a_compact_trace(pair, lang):
     _, small = pair
     session = Session(small, "file", lang)
-    for show in (
-        session.token_row, session.beam_tree, session.beam_words, session.beam_step, session.waterfall, session.cutoff,
-        session.fork, session.facts, session.notes, session.run_list,
-    ):  # fmt: skip
-        assert show()
+    assert all(run_in_view(session.look).values())
     for tab in TABS:
-        session.lab_window.choose({"tab": tab})
-        assert json.loads(session.lab())["tab"] == tab
+        session.choose_lab({"tab": tab})
+        assert lab(session.look)["tab"] == tab
 
 
 def test_the_page_shows_the_same_numbers_as_for_the_lossless_trace(pair):

@@ -10,12 +10,14 @@ import pytest
 import torch
 from transformers.generation import RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper, TopKLogitsWarper
 
-from app.lab import Look, compare
+from app.lab import compare
+from app.lab.tabs import lab
 from app.runs import MOST_RUNS, Runs
 from app.session.session import Session
-from app.sheets.forks import runs_json
+from app.sheets.forks import runs_sheet
 from app.text import Text
 from app.views.compare import compare_view
+from app.views.look import Look
 from app.views.run_differences import run_differences
 from app.views.runs import run_lines
 from app.views.token_text import tokens_within
@@ -167,15 +169,15 @@ def test_a_visitors_new_run_stands_beside_the_one_before(tiny):
     session = Session(record(tiny, "the", Settings(max_new_tokens=3)))
     session.take(record(tiny, "the", Settings(do_sample=True, seed=1, max_new_tokens=3)), "tiny")
     assert [(run.number, run.origin) for run in session.runs] == [(0, "example"), (1, "")]
-    session.lab_window.choose({"tab": "compare"})
-    assert json.loads(session.lab())["sheet"]["pick"]["b"]["chosen"] == 1
+    session.choose_lab({"tab": "compare"})
+    assert lab(session.look)["sheet"]["pick"]["b"]["chosen"] == 1
 
 
 # -- what tells runs apart
 
 
 def test_each_run_is_named_by_what_tells_it_from_the_one_before(kept):
-    details = [run["detail"] for run in json.loads(runs_json(run_lines(kept), EN))["runs"]]
+    details = [run["detail"] for run in runs_sheet(run_lines(kept), EN)["runs"]]
     assert details == [
         "recorded example · Sample",
         "Greedy · no repetition_penalty",
@@ -184,7 +186,7 @@ def test_each_run_is_named_by_what_tells_it_from_the_one_before(kept):
         "fork of run 4 at step 3",
         "run 4 from step 4 on · temperature 1.4",
     ]
-    chinese = json.loads(runs_json(run_lines(kept), ZH))["runs"]
+    chinese = runs_sheet(run_lines(kept), ZH)["runs"]
     assert all(run["label"].startswith("运行") and run["detail"] for run in chinese)
 
 

@@ -1,4 +1,4 @@
-"""`Turns`: late events are refused, whatever they say of themselves, and no two are handled at once."""
+"""`EventOrder`: late events are refused, whatever they say of themselves, and no two are handled at once."""
 
 from __future__ import annotations
 
@@ -6,46 +6,46 @@ import threading
 
 import pytest
 
-from app.session.event_order import Turns
+from app.session.event_order import EventOrder
 
 
-def counts(turns: Turns, kind: str, turn: object) -> bool:
-    with turns.in_turn(kind, turn) as it_does:
+def counts(events: EventOrder, kind: str, turn: object) -> bool:
+    with events.in_turn(kind, turn) as it_does:
         return it_does
 
 
 def test_the_later_event_counts_and_the_one_before_it_is_late():
-    turns = Turns()
-    assert counts(turns, "tab", 7)
-    assert not counts(turns, "tab", 6)
-    assert counts(turns, "tab", 7)  # sent again
-    assert turns.last("tab") == 7
+    events = EventOrder()
+    assert counts(events, "tab", 7)
+    assert not counts(events, "tab", 6)
+    assert counts(events, "tab", 7)  # sent again
+    assert events.last("tab") == 7
 
 
 def test_each_kind_counts_for_itself():
-    turns = Turns()
-    assert counts(turns, "tab", 7)
-    assert turns.last("lab") == 0
-    assert counts(turns, "lab", 1)
+    events = EventOrder()
+    assert counts(events, "tab", 7)
+    assert events.last("lab") == 0
+    assert counts(events, "lab", 1)
 
 
 @pytest.mark.parametrize("turn", [None, True, 2.5, "9", [], {}, float("nan")])
 def test_an_event_that_says_nothing_of_its_turn_is_the_next(turn):
-    turns = Turns()
-    counts(turns, "tab", 3)
-    assert counts(turns, "tab", turn)
-    assert turns.last("tab") == 4
+    events = EventOrder()
+    counts(events, "tab", 3)
+    assert counts(events, "tab", turn)
+    assert events.last("tab") == 4
 
 
 def test_no_two_are_handled_at_once_and_an_error_lets_the_next_one_in():
-    turns, order = Turns(), []
+    events, order = EventOrder(), []
 
     def second() -> None:
-        with turns.in_turn("pick", 2):
+        with events.in_turn("pick", 2):
             order.append("second")
 
     thread = threading.Thread(target=second)
-    with pytest.raises(ValueError, match="mine"), turns.in_turn("pick", 1):
+    with pytest.raises(ValueError, match="mine"), events.in_turn("pick", 1):
         thread.start()
         thread.join(0.2)
         order.append("first")

@@ -18,9 +18,9 @@ from transformers.generation import (
     TypicalLogitsWarper,
 )
 
+from app.components.drawn import as_json
 from app.figures.cutoff import cutoff_figure
 from app.figures.escape import escaped
-from app.figures.layout import figure_json
 from app.figures.waterfall import FILL, SAME, STAGE, columns_of, waterfall_figure
 from app.palette import DARK, LIGHT
 from app.sheets.cutoff import cutoff_fields, cutoff_reading, cutoff_sheet, cutoff_table
@@ -142,7 +142,7 @@ def test_min_p_draws_its_threshold():
 def test_every_rule_has_figure_words_and_table(processor, lang):
     view = cutoff_view(hand_made_trace([LOGITS], [0], [processor]), step=0)
     sheet = cutoff_sheet(view, Text(lang))
-    data = json.loads(sheet.to_json())
+    data = json.loads(as_json(sheet.data))
     assert go.Figure(data["figure"]).data[0].x
     assert str(view.cut.n_kept) in words(cutoff_reading(view, Text(lang)))
     width = len(sheet.table.head)
@@ -208,8 +208,8 @@ def test_every_colour_of_a_figure_has_a_dark_counterpart(view):
 
 def test_numbers_that_json_has_no_word_for_are_sent_as_null():
     figure = {"data": [{"type": "bar", "x": [math.nan, math.inf, -math.inf, 0.5]}], "layout": {}}
-    assert json.loads(figure_json(figure))["data"][0]["x"] == [None, None, None, 0.5]
-    assert "NaN" not in figure_json(figure) and "Infinity" not in figure_json(figure)
+    assert json.loads(as_json(figure))["data"][0]["x"] == [None, None, None, 0.5]
+    assert "NaN" not in as_json(figure) and "Infinity" not in as_json(figure)
 
 
 def test_the_dark_palette_is_swapped_in_by_value(view):

@@ -17,7 +17,8 @@ from app.gallery import claims as gallery_claims
 from app.gallery.claims import CLAIMS, NotShownError, claims_of
 from app.gallery.items import GALLERY, gallery_item, gallery_looks, gallery_title, gallery_trace
 from app.gallery.record import LARGEST, record_item
-from app.lab.window import TABS
+from app.handlers.shown import run_in_view
+from app.lab.tabs import TABS, lab
 from app.session.session import Session
 from app.text import Text
 from app.views.numbers import percent
@@ -106,18 +107,16 @@ def test_a_look_is_one_sentence_and_a_number_in_it_is_a_fact_or_a_setting(lang):
 def test_a_run_opens_where_its_item_says(name, traces):
     item = gallery_item(name)
     session = Session(traces[name], "file")
+    session.go_to(row=item.row if item.rank is None else 0, step=item.step, rank=item.rank or 0)
+    look = session.look
     if item.rank is None:
-        session.choose(item.place)
-        assert (session.step, session.row, session.beams) == (item.step, item.row, None)
+        assert (look.step, look.row, look.node) == (item.step, item.row, None)
     else:
-        session.choose_node(item.place)
-        assert (session.step, session.beams.rank) == (item.step, item.rank)
-    session.lab_window.choose({"tab": item.lab})
+        assert (look.step, look.node.rank) == (item.step, item.rank)
+    session.choose_lab({"tab": item.lab})
     assert item.lab in TABS
-    assert json.loads(session.lab())["tab"] == item.lab
-    for show in (session.token_row, session.beam_tree, session.beam_step, session.waterfall, session.cutoff,
-                 session.fork, session.facts, session.notes):  # fmt: skip
-        assert show()
+    assert lab(session.look)["tab"] == item.lab
+    assert all(run_in_view(session.look).values())
 
 
 @pytest.mark.parametrize("name", ITEMS)

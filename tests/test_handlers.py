@@ -8,12 +8,13 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from app.handlers.looking import Handlers
+from app.handlers.handlers import Handlers
 from app.serving import limits
 from app.serving.model_shelf import ModelState
 from app.session.session import Session
 from decoding.parameters.settings import Settings
 from decoding.record import record
+from decoding.recorded.run import Step
 
 JUNK = (
     None, -1, 10**30, float("nan"), "", "x" * 100, "\0", {}, [], [[]], True, {"row": -5, "step": 1e308}, "[" * 5000,
@@ -60,31 +61,31 @@ def trace(request, tiny):
 @pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
 def test_made_up_values_change_nothing_or_stay_within_the_run(handlers, trace, junk):
     session = Session(trace)
-    handlers.choose_step(session, junk)
-    handlers.choose_node(session, junk)
+    handlers.looking.choose_step(session, junk)
+    handlers.looking.choose_node(session, junk)
     fields = {"tab": junk, "place": junk, "number": junk, "lang": junk, "name": junk}
     for data in (junk, fields | {"about": junk}, fields | {"about": {"run": 0, "row": junk, "step": junk}}):
         event = gr.EventData(None, None)
         event._data = data
-        handlers.choose_tab(session, event)
-        handlers.choose_table(session, event)
-        for choose in (handlers.pick, handlers.remove):
+        handlers.looking.choose_rule(session, event)
+        handlers.looking.choose_table(session, event)
+        for choose in (handlers.runs.pick, handlers.runs.remove):
             choose(session, *FORM, event)
-        handlers.rename(session, event)
-        handlers.set_language(session, junk, event)
-    handlers.choose_kind(session, junk)
-    assert 0 <= session.step < len(trace.steps)
-    assert 0 <= session.row < trace.n_rows
+        handlers.runs.rename(session, event)
+        handlers.opening.set_language(session, junk, event)
+    handlers.opening.choose_kind(session, junk)
+    assert 0 <= session.look.step < len(trace.steps)
+    assert 0 <= session.look.row < trace.n_rows
     assert session.text.lang == "en"
 
 
 @pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
 def test_a_made_up_fork_is_refused_and_the_run_stays(handlers, trace, junk):
     session = Session(trace)
-    *_, last = handlers.fork(session, sent(token_id=junk, about={"run": 0, "row": 0, "step": 1}))
-    if session.trace is not trace:  # True is 1, a token
+    *_, last = handlers.decoding.fork(session, sent(token_id=junk, about={"run": 0, "row": 0, "step": 1}))
+    if session.look.trace is not trace:  # True is 1, a token
         assert junk is True
-    assert last[Handlers.RUN.index("run")]["interactive"] is True
+    assert last["run"]["interactive"] is True
     assert session.running is False
 
 
@@ -92,10 +93,10 @@ def test_a_made_up_form_never_breaks_the_page(handlers, tiny):
     session = Session(record(tiny, "ab", Settings(max_new_tokens=1)))
     for junk in JUNK:
         form = json.dumps({"mode": junk, "given": {"max_new_tokens": 1, "num_beams": junk}})
-        *_, last = handlers.run(session, junk, junk, "a", junk, form)
-        assert last[Handlers.RUN.index("run")]["interactive"] is True
+        *_, last = handlers.decoding.run(session, junk, junk, "a", junk, form)
+        assert last["run"]["interactive"] is True
     for form in ("[" * 5000, {"mode": "greedy"}, '{"given": [1]}', None):
-        steps = handlers.run(session, "", "text", "a", "", form)
+        steps = handlers.decoding.run(session, "", "text", "a", "", form)
         assert len([next(steps) for _ in range(3)]) == 3
         steps.close()
 
@@ -103,35 +104,34 @@ def test_a_made_up_form_never_breaks_the_page(handlers, tiny):
 # -- visitors at the same time
 
 
-def chip(out: list, names=Handlers.RUN) -> str:
-    update = out[names.index("status")]
-    return json.loads(update.props["data"])["text"] if hasattr(update, "props") else ""
+def chip(changes: dict) -> str:
+    return json.loads(changes["status"].props["data"])["text"] if "status" in changes else ""
 
 
 def ask(handlers: Handlers, session: Session, **given):
-    return handlers.run(session, "", "text", "ab", "", json.dumps({"mode": "greedy", "given": given}))
+    return handlers.decoding.run(session, "", "text", "ab", "", json.dumps({"mode": "greedy", "given": given}))
 
 
 def test_who_comes_second_is_told_to_wait_and_can_call_it_off(handlers, trace):
     first, second = Session(trace), Session(trace)
     running = ask(handlers, first, max_new_tokens=4)
     next(running)
-    assert chip(handlers.wait(first), Handlers.WAIT) == ""
-    told = handlers.wait(second)
-    assert "waiting for another run" in chip(told, Handlers.WAIT)
-    assert told[Handlers.WAIT.index("stop")]["interactive"] is True
-    assert "waiting" in json.loads(handlers.wait_to_verify(second).props["data"])["text"]
-    handlers.stop(second)
+    assert chip(handlers.decoding.wait(first)) == ""
+    told = handlers.decoding.wait(second)
+    assert "waiting for another run" in chip(told)
+    assert told["stop"]["interactive"] is True
+    assert "waiting" in chip(handlers.verifying.wait(second))
+    handlers.decoding.stop(second)
     for _ in running:
         pass
     outs = list(ask(handlers, second, max_new_tokens=4))
-    assert second.trace is trace
+    assert second.look.trace is trace
     assert "waiting" not in chip(outs[-1])
-    assert outs[-1][Handlers.RUN.index("run")]["interactive"] is True
+    assert outs[-1]["run"]["interactive"] is True
     for _ in ask(handlers, second, max_new_tokens=4):  # asked again, it runs
         pass
-    assert second.trace is not trace
-    assert chip(handlers.wait(first), Handlers.WAIT) == ""
+    assert second.look.trace is not trace
+    assert chip(handlers.decoding.wait(first)) == ""
 
 
 def test_a_visitor_who_leaves_does_not_keep_the_others_waiting(handlers, trace):
@@ -139,7 +139,7 @@ def test_a_visitor_who_leaves_does_not_keep_the_others_waiting(handlers, trace):
     running = ask(handlers, first, max_new_tokens=4)
     next(running)
     running.close()
-    assert chip(handlers.wait(second), Handlers.WAIT) == ""
+    assert chip(handlers.decoding.wait(second)) == ""
 
 
 def test_after_an_error_the_chip_keeps_the_model_that_was_asked_for(tiny, trace):
@@ -155,6 +155,26 @@ def test_after_an_error_the_chip_keeps_the_model_that_was_asked_for(tiny, trace)
 def test_a_question_that_arrives_late_changes_nothing(handlers, trace):
     session = Session(trace)
     now, before = (json.dumps({"mode": "sample", "given": {"top_p": p}}) for p in (0.5, 0.9))
-    handlers.ask_whatif(session, sent(form=now, turn=2, about={"run": 0}))
-    handlers.ask_whatif(session, sent(form=before, turn=1, about={"run": 0}))
-    assert session.trial.form == now
+    handlers.whatif.confirm(session, sent(form=now, turn=2, about={"run": 0}))
+    handlers.whatif.confirm(session, sent(form=before, turn=1, about={"run": 0}))
+    assert session.look.form.form == now
+
+
+# -- what a click costs
+
+
+@pytest.mark.parametrize("tried", [False, True])
+def test_a_click_reads_the_steps_scores_once_for_all_that_is_drawn_of_it(handlers, tiny, monkeypatch, tried):
+    stages = {"do_sample": True, "seed": 1, "temperature": 0.8, "top_k": 9, "top_p": 0.9}
+    trace = record(tiny, "ab", Settings(max_new_tokens=4, **stages))
+    session, read = Session(trace), []
+    whole = Step.all_scores
+    monkeypatch.setattr(Step, "all_scores", lambda step, **which: read.append(step.index) or whole(step, **which))
+    form = json.dumps({"mode": "sample", "given": {"top_p": 0.5}}) if tried else session.look.form.form
+    handlers.whatif.confirm(session, sent(form=form, turn=1, about={"run": 0}))
+    read.clear()
+    step = (session.look.step + 1) % 4
+    handlers.looking.choose_step(session, json.dumps({"run": 0, "row": 0, "step": step}))
+    handlers.looking.look_closer(session)
+    handlers.whatif.need_scores(session, sent(form=form, turn=2, about={"run": 0, "step": step}))
+    assert read == [step]

@@ -20,10 +20,11 @@ from transformers.generation import (
     TopPLogitsWarper,
 )
 
-from app.lab import Look, in_words
+from app.lab import in_words
 from app.runs import Runs
 from app.text import Text
 from app.views.in_words import CLOSE, NEAR, step_reading
+from app.views.look import Look
 from app.views.stage_names import _KNOWN
 from decoding import Settings, record
 from decoding.files.compact import compact

@@ -15,7 +15,7 @@ from transformers import BartForConditionalGeneration
 
 from app.api.endpoints import Api
 from app.cli.main import main
-from app.handlers.looking import Handlers
+from app.handlers.handlers import Handlers
 from app.serving import limits
 from app.serving.model_shelf import ModelState
 from app.session.session import Session
@@ -213,9 +213,8 @@ def test_the_page_tells_it(told):
     lm, prompt, given, message = told
     handlers, session = Handlers(shelf_of(lm)), Session(record(tiny_lm(), "The cat", Settings(max_new_tokens=1)))
     form = json.dumps({"mode": "greedy", "given": given})
-    outs = list(handlers.run(session, "", "text", prompt, "", form))
-    said = [out[Handlers.RUN.index("message")] for out in outs]
-    said = [json.loads(update.props["data"]) for update in said if hasattr(update, "props")]
+    outs = list(handlers.decoding.run(session, "", "text", prompt, "", form))
+    said = [json.loads(out["message"].props["data"]) for out in outs if "message" in out]
     (words,) = [update["text"] for update in said if update]
     assert message in words
 

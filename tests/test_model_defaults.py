@@ -11,8 +11,8 @@ import torch
 from app.form import MODES_SHOWN, form_of, settings_of
 from app.serving.decoder import Decoder
 from app.serving.limits import PUBLIC
-from app.session.whatif import Trial, acting_settings
 from app.views.acting import acting_rows
+from app.whatif import WhatIfForm, acting_settings
 from decoding import Recorder, Settings, load_trace, record, verify
 from decoding.errors import PromptError, SettingError
 from decoding.fork import fork
@@ -209,7 +209,7 @@ def test_the_mode_chosen_on_the_page_is_the_one_that_runs(mode, defaults):
     assert verify(trace, lm).equal
     again = settings_of(form_of(trace.settings, trace), trace.model_defaults)
     assert record(lm, PROMPT, again).sequences.equal(trace.sequences)
-    assert Trial(trace).recorded_form == form_of(trace.settings, trace)
+    assert WhatIfForm.of(trace).recorded_form == form_of(trace.settings, trace)
 
 
 def test_nothing_is_said_to_a_model_whose_defaults_make_no_other_mode_of_it():
@@ -220,7 +220,7 @@ def test_nothing_is_said_to_a_model_whose_defaults_make_no_other_mode_of_it():
 
 def test_a_run_told_nothing_shows_the_mode_that_its_models_defaults_chose():
     lm = lm_with(num_beams=3)
-    form = json.loads(Trial(record(lm, PROMPT, Settings(max_new_tokens=2))).form)
+    form = json.loads(WhatIfForm.of(record(lm, PROMPT, Settings(max_new_tokens=2))).form)
     assert form == {"mode": "beam_search", "given": {"num_beams": 3, "max_new_tokens": 2}}
 
 

@@ -255,13 +255,13 @@ def test_a_run_without_a_step_has_a_page():
 
 
 def test_a_step_that_was_lost_says_so(sampled, monkeypatch):
-    from app.session.session import Session
+    from app.standalone import sheets
     from decoding import NotRecordedError
 
-    def lost(self):
+    def lost(look):
         raise NotRecordedError("step 0 was lost: no room in /planted/spill")
 
-    monkeypatch.setattr(Session, "waterfall", lost)
+    monkeypatch.setattr(sheets, "waterfall", lost)
     chunk = json.loads(unpacked(json.loads(Blocks(standalone_html(sampled)).data["dx-steps"])["0.0"]))
     assert chunk["lost"] == "step 0 was lost: no room in …/spill"
 

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from app.handlers.looking import Handlers
+from app.handlers.handlers import Handlers
 from app.serving import limits
 from app.serving.decoder import Decoder, load_model
 from app.serving.model_shelf import ModelState
@@ -56,11 +56,11 @@ def on_the_page(lm, first: Trace, mode: str, **given) -> list:
     """What a visitor who presses Run, then Verify, has in the end: the text, the message, the verdict."""
     handlers, session = Handlers(Shelf(lm)), Session(first)
     message = verdict = ""
-    for out in handlers.run(session, "", "text", PROMPT, "", json.dumps({"mode": mode, "given": given})):
-        message = getattr(out[Handlers.RUN.index("message")], "props", {}).get("data", message)
-    for out in handlers.verify(session, {"run": session.number}):
-        verdict = getattr(out[0], "props", {}).get("data", verdict)
-    return [session.trace.text(), session.trace.stop_reasons, message, json.loads(verdict)["kind"]]
+    for changes in handlers.decoding.run(session, "", "text", PROMPT, "", json.dumps({"mode": mode, "given": given})):
+        message = changes["message"].props["data"] if "message" in changes else message
+    for changes in handlers.verifying.verify(session, {"run": session.look.number}):
+        verdict = changes["verdict"].props["data"] if "verdict" in changes else verdict
+    return [session.look.trace.text(), session.look.trace.stop_reasons, message, json.loads(verdict)["kind"]]
 
 
 def main(model: str, folder: Path) -> None:

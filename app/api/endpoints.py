@@ -32,13 +32,13 @@ from ..runs import Runs
 from ..serving.decoder import Decoder
 from ..serving.limits import PUBLIC
 from ..serving.model_shelf import ModelShelf
-from ..session.whatif import acting_settings, with_ids
 from ..text import Text
 from ..views.float32 import float32
 from ..views.look import Look
 from ..views.step_head import is_open
 from ..views.token_row import measures_of
 from ..views.token_text import token_text
+from ..whatif import acting_settings, whatif_under
 from .kept_runs import KeptRun, KeptRuns
 
 __all__ = ["Api", "add_api"]
@@ -235,12 +235,7 @@ class Api:
         values = {**then.to_json(), **changes}
         settings = Settings.from_json({name: value for name, value in values.items() if value is not None})
         lm = self._shelf.state(kept.model_name).lm
-        try:
-            return trace.whatif(with_ids(settings, then, None if lm is None else lm.tokenizer))
-        except (TypeError, ValueError) as error:  # transformers' own checks of a combination
-            raise SettingError(
-                "settings", "these", "a combination that transformers accepts", str(error)
-            ) from error
+        return whatif_under(trace, settings, None if lm is None else lm.tokenizer)
 
 
 # --- what was asked for -----------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The page's own components: Gradio `HTML` subclasses whose markup never changes.
 
-Each has a constant template, takes its data as one JSON string and draws it with the function of
+Each has a constant template, sends its data as one JSON string and draws it with the function of
 `assets/js/` named in `js_on_load`, which builds DOM nodes with `textContent`. Text of any origin (tokens,
 prompts, messages) goes through that string only, never through a template: Gradio evaluates templates as
 JavaScript.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .drawn import Drawn, plotly_js
 
 __all__ = ["BeamTree"]
@@ -16,6 +14,7 @@ class BeamTree(Drawn):
     changed. Without data the component hides itself.
     """
 
+    sent_values = ("data", "words")
     libraries = (plotly_js(),)
     scripts = (
         "beam_layout.js", "beam_state.js", "beam_figure.js", "beam_drawing.js", "beam_keys.js", "beam_tree.js",
@@ -34,6 +33,3 @@ class BeamTree(Drawn):
         '<span class="dx-hint" data-part="count"></span></div></section>'
     )
     script = 'dx.beamTree(element.firstElementChild, props, watch, (name, data) => trigger("node", data));'
-
-    def __init__(self, value: Any = None, *, data: str = "null", words: str = "null", **props: Any) -> None:
-        super().__init__(value=value, data=data, words=words, **props)

@@ -10,7 +10,7 @@ __all__ = ["Chart"]
 class Chart(Drawn):
     """One card: title, tabs (if the chart has several sheets), reading, plot, table.
 
-    `data` is the JSON of `app.payload.chart_payload`. The event `tab` tells which sheet was asked for:
+    `data` is that of a `Sheet`. The event `tab` tells which sheet was asked for:
     `{"tab": id}`, untrusted like all event data.
     """
 

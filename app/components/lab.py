@@ -8,7 +8,7 @@ __all__ = ["Lab"]
 
 
 class Lab(Drawn):
-    """`data` is the JSON of `LabWindow.to_json`; the event `ask` carries `{"tab": …, …}`, untrusted.
+    """`data` is `app.lab.tabs.lab`; the event `ask` carries `{"tab": …, …}`, untrusted.
 
     A tab is drawn by its own script: `dx.labTabs[tab](body, sheet, ask)`, where `ask({…})` is a wish within the tab.
     """

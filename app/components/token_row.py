@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .drawn import Drawn
+from .drawn import Drawn, as_line
 
 __all__ = ["TokenRow"]
 
@@ -16,6 +16,7 @@ class TokenRow(Drawn):
     what is in view, `{"row", "step", "measure"}`; the event `step` says that it was changed.
     """
 
+    sent_lines = ("lines",)
     scripts = ("token_row.js",)
     markup = (
         '<section class="dx dx-card dx-token-row">'
@@ -30,5 +31,7 @@ class TokenRow(Drawn):
     )
     script = 'dx.tokenRow(element.firstElementChild, props, watch, (name, data) => trigger("step", data));'
 
-    def __init__(self, value: Any = None, *, data: str = "null", lines: str = "", **props: Any) -> None:
-        super().__init__(value=value, data=data, lines=lines, **props)
+    @staticmethod
+    def line(token: dict[str, Any]) -> str:
+        """A token's line: those of a run that comes in are written once, and sent again with each update."""
+        return as_line(token)

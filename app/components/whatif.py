@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import MappingProxyType
 
 from .drawn import Drawn, plotly_js
 
@@ -18,6 +18,8 @@ class WhatIfPanel(Drawn):
     last question has been answered).
     """
 
+    sent_values = ("data", "scores", "answer")
+    sent_first = MappingProxyType({"at": ""})
     libraries = (plotly_js(),)
     scripts = ("arithmetic.js", "whatif_figure.js", "whatif.js")
     markup = (
@@ -38,15 +40,3 @@ class WhatIfPanel(Drawn):
         "dx.whatif(element.firstElementChild, props, watch,"
         " (name, data) => events.includes(name) && trigger(name, data));"
     )
-
-    def __init__(
-        self,
-        value: Any = None,
-        *,
-        data: str = "null",
-        scores: str = "null",
-        answer: str = "null",
-        at: str = "",
-        **props: Any,
-    ) -> None:
-        super().__init__(value=value, data=data, scores=scores, answer=answer, at=at, **props)

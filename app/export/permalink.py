@@ -128,7 +128,7 @@ def configuration_of(trace: Trace, *, row: int = 0, step: int | None = None, ran
     """
     from decoding.parameters.settings import Settings
 
-    from ..sheets.frame import ask_of
+    from ..form import ask_of
 
     form = json.loads(form_of(trace.settings or Settings(), trace))
     model = trace.model.name if trace.model.source in ("package", "hub") else ""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import plotly.io
-
 from ..palette import FONT, LIGHT
 
-__all__ = ["Figure", "Trace", "axis", "bar", "base_layout", "figure_json", "scatter", "words"]
+__all__ = ["Figure", "Trace", "axis", "bar", "base_layout", "scatter", "words"]
 
 # Plain dicts in plotly's schema: the tests put every figure through `go.Figure`, whose checks would take longer than
 # all else at a step change.
@@ -29,11 +27,6 @@ def scatter(**more: Any) -> Trace:
 def words(**more: Any) -> Trace:
     """Texts at their places, not to be hovered over, and drawn beyond the axes, too."""
     return scatter(mode="text", hoverinfo="skip", cliponaxis=False, **more)
-
-
-def figure_json(figure: Figure) -> str:
-    """The figure for plotly.js; numbers that JSON has no word for become null."""
-    return plotly.io.to_json(figure, validate=False)
 
 
 def base_layout(**more: Any) -> dict[str, Any]:

@@ -52,13 +52,6 @@ class GalleryItem:
         """Its trace."""
         return assets_dir() / "gallery" / f"{self.id}.trace"
 
-    @property
-    def place(self) -> str:
-        """Where to open it, as JSON: the value of the token row, or of the beam tree."""
-        if self.rank is None:
-            return json.dumps({"row": self.row, "step": self.step})
-        return json.dumps({"prompt": 0, "step": self.step, "rank": self.rank})
-
 
 GALLERY: tuple[GalleryItem, ...] = (
     GalleryItem(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from decoding.recorded.run import Step
 from decoding.trace import Trace
 
-from ..components import BeamStep, BeamTree, Chart, Facts
+from ..components import Facts
 from ..session.session import Session
+from ..sheets.run import facts
+from .shown import Changes, charts, tables, tree
 
 __all__ = ["LiveBeams"]
 
@@ -30,16 +31,10 @@ class LiveBeams:
         """Counts a step."""
         self.n_steps += 1
 
-    def changes(self, charts: bool) -> dict[str, Any]:
-        """The components to update; the tree grows as seldom as the charts, since it is sent whole."""
-        if not charts:
+    def changes(self, with_charts: bool) -> Changes:
+        """What changes; the tree grows as seldom as the charts, since it is sent whole."""
+        if not with_charts:
             return {}
-        session = self._session
-        session.watch(self._trace)
-        return {
-            "facts": Facts(data=session.facts()),
-            "beam_tree": BeamTree(**session.beam_tree()),
-            "beam_step": BeamStep(data=session.beam_step()),
-            "waterfall": Chart(data=session.waterfall()),
-            "cutoff": Chart(data=session.cutoff()),
-        }
+        self._session.watch(self._trace)
+        look = self._session.look
+        return {"facts": Facts(data=facts(look)), **tree(look), **tables(look), **charts(look)}

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from decoding.recorded.run import Step
 from decoding.trace import Trace
 
-from ..components import BeamStep, BeamTree, Chart, Facts, TokenRow
+from ..components import BeamStep, BeamTree, Facts, TokenRow
 from ..session.session import Session
+from ..sheets.run import facts
+from ..sheets.token_row import frame, line
 from ..views.token_row import TokenMeasures, measures_of, row_view, token_cells
 from ..views.token_text import LONGEST_CHARACTER
-
-if TYPE_CHECKING:
-    from ..session.at import At
+from .shown import Changes, charts
 
 __all__ = ["LiveRow"]
 
@@ -33,9 +32,9 @@ class LiveRow:
         self._prompts: list[list[int]] = []  # the end of each, which a character may begin in
         self._measures: list[list[TokenMeasures]] = []
         self._lines: list[str] = []
-        self._shown: dict[tuple[int, int], str] = {}
-        self._frame: str | None = None
-        self._charted: At | None = None
+        self._sent: dict[tuple[int, int], str] = {}
+        self._framed = False
+        self._charted: dict[str, int | None] = {}
         self.n_steps = 0
 
     def take(self, step: Step) -> None:
@@ -65,32 +64,31 @@ class LiveRow:
             self._tokens, ids[first:], first_step=first, measures=self._measures[row][first:], before=before
         )
         for cell in cells[-LONGEST_CHARACTER:]:
-            line = self._session.line(row, cell)
-            if self._shown.get((row, cell.step)) != line:
-                self._shown[row, cell.step] = line
-                self._lines.append(line)
+            told = TokenRow.line(line(row, cell, self._session.text))
+            if self._sent.get((row, cell.step)) != told:
+                self._sent[row, cell.step] = told
+                self._lines.append(told)
 
     def token_row(self) -> TokenRow:
         """The row so far: the frame once, then only `lines`, which Gradio sends as what was appended."""
         lines = "".join(self._lines)
-        if self._frame is not None:
+        if self._framed:
             return TokenRow(lines=lines)
-        session = self._session
-        rows = tuple(row_view(session.trace, row, ()) for row in range(session.trace.n_rows))
-        self._frame = session.row_frame(rows, streaming=True)
-        return TokenRow(data=self._frame, lines=lines)
+        look, self._framed = self._session.look, True
+        rows = tuple(row_view(look.trace, row, ()) for row in range(look.trace.n_rows))
+        return TokenRow(data=frame(look, rows, streaming=True), lines=lines)
 
-    def changes(self, charts: bool) -> dict[str, Any]:
-        """The components to update: the row, and if wanted the facts, and the charts of the step in view."""
+    def changes(self, with_charts: bool) -> Changes:
+        """What changes: the row, and if wanted the facts, and the charts of the step in view."""
         session, out = self._session, {}
-        if charts:
+        if with_charts:
             session.watch(self._trace)
-        if self._frame is None:
-            out |= {"beam_tree": BeamTree(data="null"), "beam_step": BeamStep(data="null")}
+        if not self._framed:
+            out |= {"beam_tree": BeamTree(data=None), "beam_step": BeamStep(data=None)}
         out["token_row"] = self.token_row()
-        if charts:
-            out["facts"] = Facts(data=session.facts())
-        if charts and session.here != self._charted:  # a step that the visitor stays at does not change
-            self._charted = session.here
-            out |= {"waterfall": Chart(data=session.waterfall()), "cutoff": Chart(data=session.cutoff())}
+        if with_charts:
+            out["facts"] = Facts(data=facts(session.look))
+        if with_charts and session.look.about != self._charted:  # a step that the visitor stays at does not change
+            self._charted = session.look.about
+            out |= charts(session.look)
         return out

@@ -8,66 +8,74 @@ import gradio as gr
 
 from decoding.errors import DecodingError
 
-from ..components import Chart, Lab, Message, WhatIfPanel
-from ..runs import Run
-from ..serving.model_shelf import ModelShelf
+from ..components import Lab, WhatIfPanel
+from ..lab.tabs import lab
 from ..session.session import Session
-from ..sheets.frame import message_json
-from .updates import field, is_about_the_run_in_view
+from ..sheets import whatif
+from .events import counts, field
+from .shown import Changes, Shown, charts, message
 
-__all__ = ["Trying", "answer_of"]
+__all__ = ["WhatIfHandlers", "answered"]
 
 
-class Trying:
+class WhatIfHandlers:
     """Handlers of the what-if panel."""
 
-    _shelf: ModelShelf
+    def __init__(self, shown: Shown) -> None:
+        self._shown = shown
 
-    def need_scores(self, session: Session, event: gr.EventData) -> Any:
+    def need_scores(self, session: Session, event: gr.EventData) -> Changes:
         """The sorted scores of the step in view, for the page to compute from."""
         if not self._try_out(session, event):
-            return gr.skip()
+            return {}
         try:
-            return WhatIfPanel(**session.whatif_scores(field(event, "have")))
+            return {"whatif": WhatIfPanel(**_scores(session, field(event, "have")))}
         except DecodingError:
-            return gr.skip()
+            return {}
 
-    def ask_whatif(self, session: Session, event: gr.EventData) -> list[Any]:
+    def confirm(self, session: Session, event: gr.EventData) -> Changes:
         """What transformers' processors make of the step and its row under the settings tried."""
         if session.running or not self._try_out(session, event):
-            return [gr.skip(), gr.skip()]
+            return {}
         try:
-            return [answer_of(session, field(event, "have")), gr.skip()]
+            return answered(session, field(event, "have"))
         except DecodingError as error:
-            return [gr.skip(), Message(data=message_json(str(error), session.text))]
+            return message(str(error), session.text)
 
-    def show_whatif(self, session: Session) -> list[Any]:
+    def show(self, session: Session) -> Changes:
         """Both charts and the lab under the settings tried, once the answer to the last of them is there."""
         if session.running:
-            return [gr.skip()] * 3
+            return {}
         try:
-            return [Chart(data=session.waterfall()), Chart(data=session.cutoff()), Lab(data=session.lab())]
+            return charts(session.look) | {"lab": Lab(data=lab(session.look))}
         except DecodingError:  # the answer said so
-            return [gr.skip()] * 3
+            return {}
 
     def _try_out(self, session: Session, event: gr.EventData) -> bool:
-        """Takes the settings that an event carries; False where it is not about the run in view, or late."""
-        if not is_about_the_run_in_view(session, event):
-            return False
-        with session.turns.in_turn("whatif", field(event, "turn")) as counts:
-            if counts:
-                session.trial.try_out(field(event, "form"), self._tokenizer(session.runs.active))
-            return counts
-
-    def _tokenizer(self, run: Run) -> Any:
-        """The tokenizer of a run's model, or None where that is not loaded."""
-        lm = self._shelf.state(run.model_name).lm
-        return None if lm is None else lm.tokenizer
+        """Takes the settings that an event carries; False where it comes too late."""
+        with counts(session, "whatif", event) as it_does:
+            if it_does:
+                session.try_out(field(event, "form"), self._shown.tokenizer(session.runs.active.model_name))
+            return it_does
 
 
-def answer_of(session: Session, have: Any) -> Any:
-    """The panel's update; only the step's name while nothing is being tried."""
-    if session.trial.whatif is None and session.trial.error is None:
-        return WhatIfPanel(at=session.at, answer=f'{{"none": true, "turn": {session.turns.last("whatif")}}}')
-    scores = session.whatif_scores(have) if session.trial.error is None else {"at": session.at}
-    return WhatIfPanel(answer=f'{session.whatif_answer()[:-1]}, "turn": {session.turns.last("whatif")}}}', **scores)
+def answered(session: Session, have: Any) -> Changes:
+    """The panel's update; only the step's name while nothing is being tried.
+
+    Args:
+        have: names the scores that the page has.
+
+    Raises:
+        NotRecordedError: the step was lost.
+    """
+    form, answer = session.look.form, whatif.answer(session.look, session.order.last("whatif"))
+    tried = form.whatif is not None and form.error is None
+    scores = _scores(session, have) if tried else {"at": whatif.place(session.look)}
+    return {"whatif": WhatIfPanel(answer=answer, **scores)}
+
+
+def _scores(session: Session, have: Any) -> Changes:
+    """The panel's `scores` of the step in view; nothing where it has those already."""
+    look = session.look
+    scores = {} if have == whatif.key(look) else {"scores": whatif.scores(look)}
+    return {"at": whatif.place(look), **scores}

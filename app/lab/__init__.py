@@ -3,10 +3,3 @@
 `sheet(look, wish)` returns what the tab's script in `assets/js/lab_<tab>.js` draws, as plain JSON values; `wish` is
 what the visitor asked for in the tab (`{}` at first): event data, which may be anything.
 """
-
-from __future__ import annotations
-
-from ..views.look import Look
-from .window import LabWindow
-
-__all__ = ["LabWindow", "Look"]

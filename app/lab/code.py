@@ -8,7 +8,7 @@ from typing import Any
 from decoding.errors import DecodingError
 
 from ..export.snippet import doubts, snippet_of
-from ..formats import STYLES
+from ..export.styles import STYLES
 from ..text import Text
 from ..views.look import Look
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +14,6 @@ from decoding.reading.draws import draw
 from decoding.recorded.stages import LOG_SOFTMAX
 
 from ..figures.draw import draw_figure, draw_height
-from ..figures.layout import figure_json
 from ..text import Text
 from ..views.draw import DrawRow, DrawView, draw_view
 from ..views.look import Look
@@ -48,7 +46,7 @@ def sheet(look: Look, wish: Mapping[str, Any]) -> dict[str, Any]:
         "seed_tip": text("draw.seed.tip", n=n, seed=again),
         "legend": [text("draw.legend.p"), text("draw.legend.drawn"), text("draw.legend.range")] if n else [],
         "label": label,
-        "figure": json.loads(figure_json(draw_figure(view, text))),
+        "figure": draw_figure(view, text),
         "height": draw_height(view),
         "table": _table(view, text),
         "table_label": text("waterfall.table.show"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from decoding.trace import load_trace
+from decoding.trace import Trace, load_trace
 
 from ..api.endpoints import add_api
 from ..assets import assets_dir
@@ -31,18 +31,22 @@ from ..components import (
     WhatIfPanel,
 )
 from ..components.drawn import file_url, static_routes
-from ..form import LONGEST_PROMPT
+from ..form import LONGEST_PROMPT, ask_of
 from ..gallery.first_page import example_trace
-from ..handlers.looking import Handlers
-from ..handlers.sharing import Sharing, space_address
+from ..handlers.handlers import Handlers
+from ..handlers.sharing import space_address
+from ..lab.tabs import lab
 from ..palette import palette_css, palette_script, theme
 from ..serving.model_shelf import ModelShelf
 from ..serving.passing_files import passing_files
 from ..serving.tidying import Tidying, end_in_order
 from ..session.session import Session
-from ..sheets.frame import ask_of, header_json, knobs_json, model_status
-from ..sheets.gallery import gallery_json
+from ..sheets import beam_step, beam_tree, run, step, whatif
+from ..sheets.frame import header_sheet, knobs_sheet, model_status
+from ..sheets.gallery import gallery_sheet
+from ..sheets.token_row import token_row
 from ..text import Text
+from ..views.look import Look
 from .wiring import wire
 
 __all__ = ["build", "launch"]
@@ -105,14 +109,14 @@ def launch(
 def build(shelf: ModelShelf, first: Session) -> gr.Blocks:
     """The page as Gradio Blocks; every visitor begins with a copy of `first`."""
     text = Text("en")
-    handlers = Handlers(shelf, space_address())
     files = passing_files()  # before any component: each of them asks where Gradio's folder is
+    handlers = Handlers(shelf, space_address(), files)
     with gr.Blocks(title=text("name"), analytics_enabled=False, fill_width=True) as page:
         session = gr.State(first)  # `app.serving.tidying` ends it
         message_at_top, parts = _lay_out(shelf, first, text)
         parts = {"session": session, "message": message_at_top, **parts}
         add_api(shelf)  # before the page's own events, which would take its names
-        wire(page, handlers, Sharing(handlers, files), parts)
+        wire(page, handlers, parts)
     return page
 
 
@@ -122,42 +126,50 @@ def _lay_out(
     """Places everything, filled with the first trace, so that the page is whole before any event."""
     parts: dict[str, gr.components.Component] = {}
     with gr.Row(elem_id="dx-header"):
-        parts["header"] = Header(data=header_json(text), elem_id="dx-title")
+        parts["header"] = Header(data=header_sheet(text), elem_id="dx-title")
         parts["share"] = Share(elem_id="dx-share")
         parts["status"] = Status(data=model_status(shelf.state(shelf.default), text), elem_id="dx-status")
     with gr.Row(elem_id="dx-body"):
         with gr.Column(elem_id="dx-left"):
-            parts |= _ask(shelf, first, text)
+            parts |= _ask(shelf, first.look.trace, text)
             with gr.Column(elem_id="dx-settings", elem_classes="dx-panel"):
-                form = first.trial.recorded_form
-                parts["knobs"] = KnobPanel(value=form, data=knobs_json(text))
+                parts["knobs"] = KnobPanel(value=first.look.form.recorded_form, data=knobs_sheet(text))
         with gr.Column(elem_id="dx-main"):
             message = Message(elem_id="dx-message")
-            parts["gallery"] = Gallery(data=gallery_json(text), elem_id="dx-gallery")
-            parts["facts"] = Facts(data=first.facts(), elem_id="dx-facts")
-            parts["open"] = gr.UploadButton(file_types=[".trace"], elem_id="dx-open")
-            parts["download"] = gr.DownloadButton(elem_id="dx-download")
-            parts["runs"] = RunList(data=first.run_list(), elem_id="dx-runs")
-            parts["token_row"] = TokenRow(**first.token_row(), elem_id="dx-tokens")
-            # In a beam run the tree takes the token row's place, and its tables stand beside the charts.
-            parts["beam_tree"] = BeamTree(**first.beam_tree(), elem_id="dx-beam-tree")
-            parts["whatif"] = WhatIfPanel(**first.whatif_panel(), elem_id="dx-whatif")
-            with gr.Row(elem_id="dx-charts"):
-                parts["beam_step"] = BeamStep(data=first.beam_step(), elem_id="dx-beam-step")
-                parts["waterfall"] = Chart(data=first.waterfall(), elem_id="dx-waterfall")
-                parts["cutoff"] = Chart(data=first.cutoff(), elem_id="dx-cutoff")
-            parts["lab"] = Lab(data=first.lab(), elem_id="dx-lab")
-            with gr.Row(elem_id="dx-below"):
-                parts["fork"] = ForkPanel(data=first.fork(), elem_id="dx-fork")
-                parts["verify"] = gr.Button(text("ask.verify"), size="sm", elem_id="dx-verify-button")
-                parts["verdict"] = Verdict(elem_id="dx-verdict")
-            parts["notes"] = Notes(data=first.notes(), elem_id="dx-notes")
+            parts["gallery"] = Gallery(data=gallery_sheet(text), elem_id="dx-gallery")
+            parts |= _run_in_view(first.look, text)
     return message, parts
 
 
-def _ask(shelf: ModelShelf, first: Session, text: Text) -> dict[str, gr.components.Component]:
+def _run_in_view(look: Look, text: Text) -> dict[str, gr.components.Component]:
+    """Everything that shows the run."""
+    parts: dict[str, gr.components.Component] = {}
+    parts["facts"] = Facts(data=run.facts(look), elem_id="dx-facts")
+    parts["open"] = gr.UploadButton(file_types=[".trace"], elem_id="dx-open")
+    parts["download"] = gr.DownloadButton(elem_id="dx-download")
+    parts["runs"] = RunList(data=run.runs(look), elem_id="dx-runs")
+    parts["token_row"] = TokenRow(**token_row(look), elem_id="dx-tokens")
+    # In a beam run the tree takes the token row's place, and its tables stand beside the charts.
+    parts["beam_tree"] = BeamTree(
+        beam_tree.place(look), data=beam_tree.tree(look), words=beam_step.words(look), elem_id="dx-beam-tree"
+    )
+    parts["whatif"] = WhatIfPanel(data=whatif.panel(look), at=whatif.place(look), elem_id="dx-whatif")
+    with gr.Row(elem_id="dx-charts"):
+        parts["beam_step"] = BeamStep(data=beam_step.tables(look), elem_id="dx-beam-step")
+        parts["waterfall"] = Chart(data=step.waterfall(look), elem_id="dx-waterfall")
+        parts["cutoff"] = Chart(data=step.cutoff(look), elem_id="dx-cutoff")
+    parts["lab"] = Lab(data=lab(look), elem_id="dx-lab")
+    with gr.Row(elem_id="dx-below"):
+        parts["fork"] = ForkPanel(data=step.fork(look), elem_id="dx-fork")
+        parts["verify"] = gr.Button(text("ask.verify"), size="sm", elem_id="dx-verify-button")
+        parts["verdict"] = Verdict(elem_id="dx-verdict")
+    parts["notes"] = Notes(data=run.notes(look), elem_id="dx-notes")
+    return parts
+
+
+def _ask(shelf: ModelShelf, trace: Trace, text: Text) -> dict[str, gr.components.Component]:
     """Model, prompt, Run and Stop."""
-    words = ask_of(first.trace)
+    words = ask_of(trace)
     with gr.Column(elem_id="dx-ask", elem_classes="dx-panel"):
         model = gr.Textbox(
             shelf.default, label=text("ask.model"), info=text("ask.model.info"), max_lines=1, max_length=500,
@@ -177,10 +189,10 @@ def _ask(shelf: ModelShelf, first: Session, text: Text) -> dict[str, gr.componen
         )  # fmt: skip
         draft = Draft(elem_id="dx-draft")
         with gr.Row(elem_id="dx-buttons"):
-            run = gr.Button(text("ask.run"), variant="primary", size="md", min_width=60, elem_id="dx-run")
+            run_it = gr.Button(text("ask.run"), variant="primary", size="md", min_width=60, elem_id="dx-run")
             stop = gr.Button(text("ask.stop"), size="md", min_width=60, interactive=False, elem_id="dx-stop")
     asked = {"model": model, "kind": kind, "prompt": prompt, "system": system}
-    return asked | {"draft": draft, "run": run, "stop": stop}
+    return asked | {"draft": draft, "run": run_it, "stop": stop}
 
 
 def _head() -> str:

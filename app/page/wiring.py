@@ -1,15 +1,22 @@
-"""Which event of the page goes to which handler, and what it changes."""
+"""Which event of the page goes to which handler, and what it may change.
+
+A handler answers with an update for each part of the page that changes, by its name. Which component that is, is known
+here alone.
+"""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
 import gradio as gr
 
-from ..handlers.looking import Handlers
-from ..handlers.sharing import Sharing
+from ..handlers.handlers import Handlers
+from ..handlers.shown import Changes
 
 __all__ = ["wire"]
-
-Parts = dict[str, gr.components.Component]
 
 DOWNLOAD = "() => setTimeout(() => document.querySelector('#dx-download')?.click(), 50)"
 # What Gradio does to send the next question would hold up the picture of this one's answer.
@@ -21,8 +28,9 @@ DRAWN = """() => new Promise((done) => {
 })"""
 # Verify is a plain button: what it is about is what the page shows when it is pressed.
 ABOUT = "(session, meant) => [session, JSON.stringify(window.dx?.about ?? null)]"
-# Two ways of taking quick events. Gradio's `always_last` sends the *first* event again once it has been answered, to
-# all of that event's listeners: right where a handler reads what the page's values are by then, and where it is the
+# Of quick events the last one counts: `app.handlers.events.counts` says which are late. Gradio's `always_last` only
+# keeps the server from work whose answer nobody would see. It sends the *first* event again once it has been answered,
+# to all of that event's listeners: right where a handler reads what the page's values are by then, and where it is the
 # only listener (two of them would set each other off for ever; what follows goes into a `.then`). Handlers that read
 # what the event itself carries, or share it with others, get every event.
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -34,95 +42,163 @@ RUN = {
     "show_progress": "hidden",
     "api_visibility": "private",
 }
-ASKED = ("session", *Handlers.ASKED)
+FORM = ("model", "kind", "prompt", "system", "knobs")
+ASKED = ("session", *FORM)
+# What shows the run in view, what a run changes, and what a run with its form does.
+VIEW = (
+    "token_row", "beam_tree", "beam_step", "whatif", "waterfall", "cutoff", "lab", "fork", "runs", "facts", "notes",
+    "verdict", "gallery", "share",
+)  # fmt: skip
+WAIT = ("status", "run", "stop")
+RUNNING = (*VIEW, "message", *WAIT, "verify")
+WHOLE = (*RUNNING, *FORM, "draft")
+FRAME = (*WHOLE, "header")
 
 
-def wire(page: gr.Blocks, handlers: Handlers, sharing: Sharing, parts: Parts) -> None:
-    """Connects events with handlers; a handler's answers are in the order of the names it is wired to."""
-    opened = _wire_opening(page, handlers, sharing, parts)
-    _wire_looking(handlers, parts)
-    _wire_trying(handlers, parts)
-    _wire_running(handlers, parts)
-    _wire_sharing(opened, handlers, sharing, parts)
+class Wiring:
+    """Connects events with handlers.
+
+    Args:
+        parts: the page's components by name.
+    """
+
+    def __init__(self, parts: dict[str, gr.components.Component]) -> None:
+        self._parts = parts
+
+    def __getitem__(self, name: str) -> gr.components.Component:
+        return self._parts[name]
+
+    def on(
+        self, event: Callable[..., Any], handler: Callable[..., Any], inputs: tuple[str, ...], changes: tuple[str, ...],
+        **how: Any,
+    ) -> gr.events.Dependency:  # fmt: skip
+        """Lets a handler answer an event.
+
+        Args:
+            inputs: the parts whose values it gets.
+            changes: all parts that it may change.
+            how: Gradio's settings of a listener.
+        """
+        return event(self._answering(handler), self._these(inputs), self._these(changes), **how)
+
+    def _these(self, names: tuple[str, ...]) -> list[gr.components.Component]:
+        return [self._parts[name] for name in names]
+
+    def _answering(self, handler: Callable[..., Any]) -> Callable[..., Any]:
+        """The handler, its answers by component; of no change Gradio is told that, since {} would be a value."""
+
+        def by_component(changes: Changes | None) -> Any:
+            if not changes:
+                return None if changes is None else gr.skip()
+            return {self._parts[name]: change for name, change in changes.items()}
+
+        @wraps(handler)
+        def answer(*args: Any) -> Any:
+            return by_component(handler(*args))
+
+        @wraps(handler)
+        def answers(*args: Any) -> Iterator[Any]:
+            coming = handler(*args)
+            try:
+                for changes in coming:
+                    yield by_component(changes)
+            finally:
+                coming.close()  # now: what decodes ends when its visitor has left
+
+        return answers if inspect.isgeneratorfunction(handler) else answer
 
 
-def _these(p: Parts, *names: str) -> list[gr.components.Component]:
-    return [p[name] for name in names]
+def wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Component]) -> None:
+    """Connects the page's events with its handlers."""
+    p = Wiring(parts)
+    opened = _wire_opening(page, handlers, p)
+    _wire_looking(handlers, p)
+    _wire_runs(handlers, p)
+    _wire_whatif(handlers, p)
+    _wire_decoding(handlers, p)
+    _wire_sharing(opened, handlers, p)
 
 
-def _wire_opening(page: gr.Blocks, handlers: Handlers, sharing: Sharing, p: Parts) -> gr.events.Dependency:
+def _wire_opening(page: gr.Blocks, handlers: Handlers, p: Wiring) -> gr.events.Dependency:
     """The page as it opens, and in another language."""
-    session, worded = p["session"], _these(p, *handlers.WORDED)
-    opened = page.load(handlers.open, [session], worded, **LATEST)
+    opening = handlers.opening
+    opened = p.on(page.load, opening.open, ("session",), FRAME, **LATEST)
     drawn = opened.then(None, js=DRAWN, **QUIET)
-    drawn.then(
-        handlers.watch_model, [session, p["model"]], [p["status"]], show_progress="hidden", concurrency_limit=None,
-        api_visibility="private",
+    p.on(
+        drawn.then, opening.watch_model, ("session", "model"), ("status",), show_progress="hidden",
+        concurrency_limit=None, api_visibility="private",
     )  # fmt: skip
-    p["header"].language(handlers.set_language, [session, p["kind"]], worded, **EACH)
-    p["kind"].change(handlers.choose_kind, [session, p["kind"]], _these(p, "prompt", "system"), **LATEST)
+    p.on(p["header"].language, opening.set_language, ("session", "kind"), FRAME, **EACH)
+    p.on(p["kind"].change, opening.choose_kind, ("session", "kind"), ("prompt", "system"), **LATEST)
     return opened
 
 
-def _wire_looking(handlers: Handlers, p: Parts) -> None:
-    """Steps, nodes, tabs, and the runs beside each other."""
-    session, asked, chosen = p["session"], _these(p, *ASKED), _these(p, *handlers.CHOSEN)
-    of_step = _these(p, "waterfall", "cutoff", "fork", "message")
-    moved = p["token_row"].step(handlers.choose_step, [session, p["token_row"]], of_step, **LATEST)
-    of_node = _these(p, "beam_tree", "beam_step", "waterfall", "cutoff", "fork", "message")
-    climbed = p["beam_tree"].node(handlers.choose_node, [session, p["beam_tree"]], of_node, **LATEST)
+def _wire_looking(handlers: Handlers, p: Wiring) -> None:
+    """Steps, nodes, tables, rules, the lab."""
+    looking, of_step = handlers.looking, ("waterfall", "cutoff", "fork", "message")
+    moved = p.on(p["token_row"].step, looking.choose_step, ("session", "token_row"), of_step, **LATEST)
+    of_node = ("beam_tree", "beam_step", *of_step)
+    climbed = p.on(p["beam_tree"].node, looking.choose_node, ("session", "beam_tree"), of_node, **LATEST)
     for done in (moved, climbed):
         painted = done.then(None, js=PAINTED, **QUIET)
-        painted.then(handlers.look_closer, [session], _these(p, "lab", "whatif"), **LATEST)
-    p["lab"].ask(handlers.choose_lab, [session], _these(p, "lab", "message"), **EACH)
-    p["beam_step"].table(handlers.choose_table, [session], [p["beam_step"]], **EACH)
-    p["cutoff"].tab(handlers.choose_tab, [session], [p["cutoff"]], **EACH)
-    p["runs"].pick(handlers.pick, asked, chosen, **EACH)
-    p["runs"].rename(handlers.rename, [session], _these(p, *handlers.LISTED), **EACH)
-    p["runs"].remove(handlers.remove, asked, chosen, **EACH)
-    p["draft"].restore(handlers.restore, asked, chosen, **EACH)
+        p.on(painted.then, looking.look_closer, ("session",), ("lab", "whatif"), **LATEST)
+    p.on(p["lab"].ask, looking.choose_lab, ("session",), ("lab", "message"), **EACH)
+    p.on(p["beam_step"].table, looking.choose_table, ("session",), ("beam_step",), **EACH)
+    p.on(p["cutoff"].tab, looking.choose_rule, ("session",), ("cutoff",), **EACH)
 
 
-def _wire_trying(handlers: Handlers, p: Parts) -> None:
+def _wire_runs(handlers: Handlers, p: Wiring) -> None:
+    """The runs beside each other, and the draft."""
+    runs = handlers.runs
+    p.on(p["runs"].pick, runs.pick, ASKED, WHOLE, **EACH)
+    p.on(p["runs"].rename, runs.rename, ("session",), ("runs", "lab"), **EACH)
+    p.on(p["runs"].remove, runs.remove, ASKED, WHOLE, **EACH)
+    p.on(p["draft"].restore, runs.restore, ASKED, WHOLE, **EACH)
+
+
+def _wire_whatif(handlers: Handlers, p: Wiring) -> None:
     """What if."""
-    session = p["session"]
-    p["whatif"].need(handlers.need_scores, [session], [p["whatif"]], **EACH)
-    p["whatif"].ask(handlers.ask_whatif, [session], _these(p, "whatif", "message"), **EACH)
-    p["whatif"].settled(handlers.show_whatif, [session], _these(p, "waterfall", "cutoff", "lab"), **LATEST)
+    whatif = handlers.whatif
+    p.on(p["whatif"].need, whatif.need_scores, ("session",), ("whatif",), **EACH)
+    p.on(p["whatif"].ask, whatif.confirm, ("session",), ("whatif", "message"), **EACH)
+    p.on(p["whatif"].settled, whatif.show, ("session",), ("waterfall", "cutoff", "lab"), **LATEST)
 
 
-def _wire_running(handlers: Handlers, p: Parts) -> None:
+def _wire_decoding(handlers: Handlers, p: Wiring) -> None:
     """Whatever uses the model."""
-    session, run = p["session"], _these(p, *handlers.RUN)
+    decoding, verifying = handlers.decoding, handlers.verifying
     # First, since the page sends an event's calls one after the other.
     for starts in (p["run"].click, p["model"].submit, p["fork"].fork, p["whatif"].again, p["whatif"].onward):
-        starts(handlers.wait, [session], _these(p, *handlers.WAIT), **EACH)
-    p["verify"].click(handlers.wait_to_verify, [session], [p["status"]], **EACH)
-    verdict = _these(p, "verdict", "message", "status", "verify")
+        p.on(starts, decoding.wait, ("session",), WAIT, **EACH)
+    p.on(p["verify"].click, verifying.wait, ("session",), ("status",), **EACH)
+
+    def started(*args: Any, **how: Any) -> gr.events.Dependency:
+        return gr.on([p["run"].click, p["model"].submit], *args, **how)
+
+    verdict = ("verdict", "message", "status", "verify")
     for asked_for in (
-        gr.on([p["run"].click, p["model"].submit], handlers.run, _these(p, *ASKED), run, **RUN),
-        p["fork"].fork(handlers.fork, [session], run, **RUN),
-        p["whatif"].again(handlers.again, [session], run, **RUN),
-        p["whatif"].onward(handlers.onward, [session], run, **RUN),
-        p["verify"].click(handlers.verify, [session, p["verdict"]], verdict, js=ABOUT, **RUN),
+        p.on(started, decoding.run, ASKED, RUNNING, **RUN),
+        p.on(p["fork"].fork, decoding.fork, ("session",), RUNNING, **RUN),
+        p.on(p["whatif"].again, decoding.again, ("session",), RUNNING, **RUN),
+        p.on(p["whatif"].onward, decoding.onward, ("session",), RUNNING, **RUN),
+        p.on(p["verify"].click, verifying.verify, ("session", "verdict"), verdict, js=ABOUT, **RUN),
     ):
         _wire_refusal(asked_for, handlers, p)
-    p["stop"].click(handlers.stop, [session], None, **EACH)
+    p.on(p["stop"].click, decoding.stop, ("session",), (), **EACH)
 
 
-def _wire_refusal(asked_for: gr.events.Dependency, handlers: Handlers, p: Parts) -> None:
+def _wire_refusal(asked_for: gr.events.Dependency, handlers: Handlers, p: Wiring) -> None:
     """What is to be done where Gradio's queue is full: the handler is never called then, and says nothing."""
-    asked_for.failure(handlers.refused, [p["session"]], _these(p, *handlers.REFUSED), **QUIET)
+    p.on(asked_for.failure, handlers.decoding.refused, ("session",), (*WAIT, "verify", "message"), **QUIET)
 
 
-def _wire_sharing(opened: gr.events.Dependency, handlers: Handlers, sharing: Sharing, p: Parts) -> None:
+def _wire_sharing(opened: gr.events.Dependency, handlers: Handlers, p: Wiring) -> None:
     """Links, recorded examples and files."""
-    session, shown = p["session"], _these(p, *sharing.SHOWN)
-    followed = opened.then(sharing.follow, [session], shown, **QUIET)
-    linked = followed.then(sharing.run_link, _these(p, *ASKED), shown, **RUN)
-    _wire_refusal(linked, handlers, p)
-    p["gallery"].pick(sharing.pick_example, _these(p, *ASKED), shown, **EACH)
-    p["open"].upload(sharing.open_file, _these(p, *ASKED, "open"), shown, **EACH)
-    saved = p["share"].export(sharing.export, [session], _these(p, "download", "message"), **EACH)
+    sharing = handlers.sharing
+    followed = p.on(opened.then, sharing.follow, ("session",), WHOLE, **QUIET)
+    _wire_refusal(p.on(followed.then, sharing.run_link, ASKED, WHOLE, **RUN), handlers, p)
+    p.on(p["gallery"].pick, sharing.pick_example, ASKED, WHOLE, **EACH)
+    p.on(p["open"].upload, sharing.open_file, (*ASKED, "open"), WHOLE, **EACH)
+    saved = p.on(p["share"].export, sharing.export, ("session",), ("download", "message"), **EACH)
     # The browser takes a file only from a click.
     saved.success(None, None, None, js=DOWNLOAD, api_visibility="private")

@@ -1,1 +1,1 @@
-"""One visitor: the runs beside each other, what is looked at, what is tried."""
+"""One visitor: the runs beside each other, what is looked at, what was typed; nothing is drawn here."""

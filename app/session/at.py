@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 __all__ = ["At"]
+
+NAMES = ("run", "row", "step", "rank", "prompt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,12 +19,14 @@ class At:
         run: the run's number.
         row, step: of its rows and steps.
         rank: of the candidate in view, in a beam run; else None.
+        prompt: the one whose tree it is in.
     """
 
     run: int
     row: int = 0
     step: int = 0
     rank: int | None = None
+    prompt: int = 0
 
     @classmethod
     def read(cls, data: Any) -> At | None:
@@ -34,9 +38,5 @@ class At:
                 return None
         if not isinstance(data, dict):
             return None
-        found = {name: value for name in ("run", "row", "step", "rank") if type(value := data.get(name)) is int}
+        found = {name: value for name in NAMES if type(value := data.get(name)) is int}
         return cls(**found) if "run" in found and min(found.values()) >= 0 else None
-
-    def told(self, data: str) -> str:
-        """A panel's data, a JSON object, with this in it as `about`; `null` stays as it is."""
-        return data if data == "null" else f'{{"about": {json.dumps(asdict(self))}, {data[1:]}'

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..form import MODES_SHOWN
-from ..sheets.frame import ask_of
-from .whatif import Trial
+from ..form import ask_of
+from ..whatif import WhatIfForm
 
 if TYPE_CHECKING:
     from ..runs import Run
 
-__all__ = ["Asked", "Drafts", "asked_of", "form_as_typed"]
+__all__ = ["Asked", "Drafts", "asked_of"]
 
 MOST_DRAFTS = 5
 LONGEST_DRAFT = 400_000  # characters; ten times what a run takes, so that one who pasted too much can cut it down
@@ -56,18 +54,8 @@ def asked_of(run: Run) -> Asked:
     words = ask_of(run.trace)
     return Asked(
         model="" if run.trace.model.source == "caller" else run.model_name, kind=words["kind"], prompt=words["prompt"],
-        system=words["system"], form=Trial(run.trace, run.form).recorded_form,
+        system=words["system"], form=WhatIfForm.of(run.trace, run.form).recorded_form,
     )  # fmt: skip
-
-
-def form_as_typed(form: Any) -> str | None:
-    """A settings panel's value, which may be anything, where it is one; else None."""
-    try:
-        found = json.loads(form) if isinstance(form, str) else None
-    except (ValueError, RecursionError):
-        return None
-    whole = isinstance(found, dict) and found.get("mode") in MODES_SHOWN and isinstance(found.get("given"), dict)
-    return form if whole else None
 
 
 class Drafts:

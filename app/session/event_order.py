@@ -1,4 +1,4 @@
-"""`Turns`: which of a visitor's quick events is the last one."""
+"""`EventOrder`: which of a visitor's quick events is the last one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Turns"]
+__all__ = ["EventOrder"]
 
 
-class Turns:
+class EventOrder:
     """The page numbers its events, which may arrive, and be answered, in another order than they were made."""
 
     def __init__(self) -> None:

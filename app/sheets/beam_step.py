@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -10,10 +9,12 @@ from ..text import Sentence, Text
 from ..views.beam_reading import BeamReading
 from ..views.hypothesis_sum import TERM_DIGITS, HypothesisSum
 from ..views.ledger_table import LedgerRow
+from ..views.look import Look
 from ..views.numbers import nats, percent, setting
 from ..views.pool_table import PoolRow
+from .sheet import about
 
-__all__ = ["node_reading", "step_json", "step_reading", "words_json"]
+__all__ = ["node_reading", "step_reading", "sum_table", "tables", "tables_sheet", "words"]
 
 LONGEST_LIST = 3
 MOST_GROUPS = 4  # named in a sentence
@@ -21,19 +22,23 @@ POOL_DIGITS = 4
 IMPOSSIBLE = -1.0e8  # transformers' −1e9 and what is added to it
 
 
-def words_json(reading: BeamReading, row: LedgerRow, text: Text, *, prompt: int, evicted_at: int | None) -> str:
-    """What the tree's card says of the step and of the candidate in view."""
-    return _json(
-        {
-            "prompt": prompt,
-            "step": reading.step,
-            "rank": row.rank,
-            "reading": step_reading(reading, text),
-            "node": node_reading(
-                row, text, n_beams=n_places(reading), n_groups=reading.n_groups, evicted_at=evicted_at
-            ),
-        }
-    )
+def words(look: Look) -> dict[str, Any] | None:
+    """What the tree's card says of the step and of the candidate in view; None in other modes."""
+    if look.node is None:
+        return None
+    text, prompt = look.text, look.node.prompt
+    reading = look.readings.beam_step(look.node.step, prompt)
+    row = next(row for row in reading.rows if row.rank == look.node.rank)
+    evicted_at = look.readings.tree(prompt).node(look.node.step, look.node.rank).evicted_at
+    return {
+        "prompt": prompt,
+        "step": reading.step,
+        "rank": row.rank,
+        "reading": step_reading(reading, text),
+        "node": node_reading(
+            row, text, n_beams=n_places(reading), n_groups=reading.n_groups, evicted_at=evicted_at
+        ),
+    }
 
 
 def n_places(reading: BeamReading) -> int:
@@ -120,7 +125,20 @@ def _probability(row: LedgerRow) -> float:
     return math.exp(min(0.0, row.logprob))
 
 
-def step_json(
+def tables(look: Look) -> dict[str, Any] | None:
+    """Ledger, pool and sum; None in other modes."""
+    node = look.node
+    if node is None:
+        return None
+    summed = () if look.growing or node.table != "sum" else look.readings.sums(node.prompt)
+    data = tables_sheet(
+        look.readings.beam_step(node.step, node.prompt), node.rank, summed, look.text,
+        n_groups=look.readings.tree(node.prompt).n_groups, place=node.place, tab=node.table,
+    )  # fmt: skip
+    return about(look, data)
+
+
+def tables_sheet(
     reading: BeamReading,
     chosen: int,
     sums: tuple[HypothesisSum, ...],
@@ -129,7 +147,7 @@ def step_json(
     n_groups: int,
     place: int = 0,
     tab: str = "ledger",
-) -> str:
+) -> dict[str, Any]:
     """The tables' `data`.
 
     Args:
@@ -140,21 +158,19 @@ def step_json(
     """
     names = ("ledger", "pool", "sum")
     tabs = [{"id": name, "label": text(f"beam.tab.{name}"), "tip": text(f"beam.tab.{name}.tip")} for name in names]
-    return _json(
-        {
-            "label": text("beam.views"),
-            "tabs": tabs,
-            "tab": tab,
-            "step": reading.step,
-            "chosen": chosen,
-            "ledger": ledger_json(reading, text, n_groups=n_groups),
-            "pool": pool_json(reading, text, n_groups=n_groups),
-            "sum": sum_json(sums, text, place=place),
-        }
-    )
+    return {
+        "label": text("beam.views"),
+        "tabs": tabs,
+        "tab": tab,
+        "step": reading.step,
+        "chosen": chosen,
+        "ledger": ledger_table(reading, text, n_groups=n_groups),
+        "pool": pool_table(reading, text, n_groups=n_groups),
+        "sum": sum_table(sums, text, place=place),
+    }
 
 
-def ledger_json(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str, Any]:
+def ledger_table(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str, Any]:
     """The ledger: a row per candidate, each a node of the tree."""
     with_group = n_groups > 1
     keys = ("rank", "token", "fate", "logprob", "score", "margin", "rival", "beam", "after")
@@ -180,7 +196,7 @@ def ledger_json(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str,
     return {"caption": caption, "heads": heads, "rows": rows, "tips": tips, "button": 1, "fate": 2}
 
 
-def pool_json(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str, Any]:
+def pool_table(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str, Any]:
     """The pool: hypotheses best first, then those driven out at this step."""
     pool = reading.pool
     with_group = n_groups > 1
@@ -210,7 +226,7 @@ def _change(row: PoolRow, text: Text) -> str:
     return text("pool.out", text=row.against) if row.change == "out" else ""
 
 
-def sum_json(sums: tuple[HypothesisSum, ...], text: Text, *, place: int) -> dict[str, Any]:
+def sum_table(sums: tuple[HypothesisSum, ...], text: Text, *, place: int) -> dict[str, Any]:
     """A hypothesis' addition and division, to the digits that a reader can check."""
     if not sums:
         return {"none": text("sum.none"), "rows": [], "places": []}
@@ -260,7 +276,3 @@ def _signed(margin: float) -> str:
     if 0 < abs(margin) < 0.005:
         return "−<0.01" if margin < 0 else "+<0.01"
     return nats(margin) if margin < 0 else f"+{nats(margin)}"
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

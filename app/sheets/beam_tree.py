@@ -1,16 +1,18 @@
-"""The beam tree's JSON: the topology once, by columns; the page lays it out and walks through it."""
+"""The beam tree's values: the topology once, by columns; the page lays it out and walks through it."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from decoding.recorded.ledger import FATES
 
 from ..text import Text
 from ..views.beam_tree import BeamTree
+from ..views.look import Look
 
-__all__ = ["tree_json"]
+__all__ = ["place", "tree", "tree_sheet"]
+
+Json = dict[str, Any]
 
 DIGITS = 4
 LABELS = (
@@ -20,8 +22,27 @@ LABELS = (
 )  # fmt: skip
 
 
-def tree_json(view: BeamTree, text: Text, *, run: int, step: int, rank: int, streaming: bool = False) -> str:
-    """One string for the component's `data`.
+def tree(look: Look) -> Json | None:
+    """The tree's `data`; None, which hides it, in other modes."""
+    node = look.node
+    if node is None:
+        return None
+    return tree_sheet(
+        look.readings.tree(node.prompt), look.text, run=look.number, step=node.step, rank=node.rank,
+        streaming=look.growing,
+    )  # fmt: skip
+
+
+def place(look: Look) -> Json | None:
+    """The tree's `value`: the node in view."""
+    node = look.node
+    return None if node is None else {
+        "run": look.number, "prompt": node.prompt, "step": node.step, "rank": node.rank
+    }  # fmt: skip
+
+
+def tree_sheet(view: BeamTree, text: Text, *, run: int, step: int, rank: int, streaming: bool = False) -> Json:
+    """The topology with its words.
 
     Args:
         run: its number: while it and the prompt are the same, what was unfolded and zoomed stays.
@@ -47,29 +68,24 @@ def tree_json(view: BeamTree, text: Text, *, run: int, step: int, rank: int, str
     }
     sparse["final_score"] = {i: round(n.final_score, DIGITS) for i, n in enumerate(nodes) if n.final_score is not None}
     columns["rival"] = [-1 if n.rival is None else n.rival for n in nodes]
-    return json.dumps(
-        {
-            "run": run,
-            "key": f"{run}.{view.prompt}",
-            "streaming": streaming,
-            "at": {"step": step, "rank": rank},
-            "prompt": view.prompt,
-            "prompts": [text("beam.prompt", n=i + 1) for i in range(view.n_prompts)],
-            "n_steps": view.n_steps,
-            "n_beams": view.n_beams,
-            "n_groups": view.n_groups,
-            "texts": texts,
-            "columns": columns,
-            "sparse": sparse,
-            "fates": [*FATES, "returned"],
-            "labels": {name: _template(text, f"beam.{name}") for name in LABELS},
-            "fate_labels": {name: text(f"fate.{name}") for name in (*FATES, "returned")},
-            "fate_tips": {name: text(f"fate.{name}.help") for name in (*FATES, "returned")},
-        },
-        ensure_ascii=False,
-        allow_nan=False,
-        separators=(",", ":"),
-    )
+    return {
+        "run": run,
+        "key": f"{run}.{view.prompt}",
+        "streaming": streaming,
+        "at": {"step": step, "rank": rank},
+        "prompt": view.prompt,
+        "prompts": [text("beam.prompt", n=i + 1) for i in range(view.n_prompts)],
+        "n_steps": view.n_steps,
+        "n_beams": view.n_beams,
+        "n_groups": view.n_groups,
+        "texts": texts,
+        "columns": columns,
+        "sparse": sparse,
+        "fates": [*FATES, "returned"],
+        "labels": {name: _template(text, f"beam.{name}") for name in LABELS},
+        "fate_labels": {name: text(f"fate.{name}") for name in (*FATES, "returned")},
+        "fate_tips": {name: text(f"fate.{name}.help") for name in (*FATES, "returned")},
+    }
 
 
 def _rounded(nodes, name: str) -> list[float | None]:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..text import Text
 
-if TYPE_CHECKING:
-    from ..session.drafts import Asked
-
-__all__ = ["draft_json"]
+__all__ = ["draft_sheet"]
 
 LONGEST = 80  # characters of a draft that are shown
 
 
-def draft_json(draft: Asked | None, text: Text) -> str:
-    """The line's `data`: how a draft begins; `null` hides it."""
-    if draft is None:
-        return "null"
-    words = " ".join(draft.prompt[: 10 * LONGEST].split())
+def draft_sheet(prompt: str | None, text: Text) -> dict[str, Any] | None:
+    """The line's `data`: how a draft's prompt begins; None hides it."""
+    if prompt is None:
+        return None
+    words = " ".join(prompt[: 10 * LONGEST].split())
     words = words[: LONGEST - 1] + "…" if len(words) > LONGEST else words
-    return json.dumps(
-        {"label": text("draft.label"), "text": words, "button": text("draft.button"), "tip": text("draft.tip")},
-        ensure_ascii=False,
-    )
+    return {"label": text("draft.label"), "text": words, "button": text("draft.button"), "tip": text("draft.tip")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from decoding.parameters.knobs import KNOBS
@@ -18,22 +17,20 @@ if TYPE_CHECKING:
 
     from ..views.run_differences import Difference
 
-__all__ = ["fork_json", "run_detail", "run_label", "runs_json"]
+__all__ = ["fork_sheet", "run_detail", "run_label", "runs_sheet"]
 
 WORDS = ("rename", "name.label", "remove", "remove.sure", "remove.sure_tip")
 MOST_DETAILS = 3  # settings that a run's line has room for
 
 
-def fork_json(view: Waterfall | None, text: Text, *, candidate: Candidate | None = None, n_left: int = 1) -> str:
+def fork_sheet(view: Waterfall, text: Text, *, candidate: Candidate | None = None, n_left: int = 1) -> dict[str, Any]:
     """The fork chooser's `data`: the waterfall's tokens but the one that came.
 
     Args:
-        view: the step in view; None hides the chooser.
+        view: the step in view.
         candidate: the beam candidate in view, which is offered first.
         n_left: new tokens that the run's length limit leaves after this step; with none there is nothing to decode.
     """
-    if view is None:
-        return "null"
     options = [_option(token, view, text) for token in view.tokens if not token.chosen]
     if candidate is not None:
         line = next((t for t in view.tokens if t.token_id == candidate.token_id), None)
@@ -43,16 +40,13 @@ def fork_json(view: Waterfall | None, text: Text, *, candidate: Candidate | None
             options.insert(0, {"id": line.token_id, "text": words})
     for option in options[:1]:
         option["chosen"] = True
-    return json.dumps(
-        {
-            "label": text("fork.label", step=view.step + 1),
-            "button": text("fork.button"),
-            "tip": text("fork.tip") if n_left > 0 else text("fork.nothing_left"),
-            "options": options,
-            "disabled": n_left <= 0,
-        },
-        ensure_ascii=False,
-    )
+    return {
+        "label": text("fork.label", step=view.step + 1),
+        "button": text("fork.button"),
+        "tip": text("fork.tip") if n_left > 0 else text("fork.nothing_left"),
+        "options": options,
+        "disabled": n_left <= 0,
+    }
 
 
 def _option(token: TokenLine, view: Waterfall, text: Text) -> dict[str, Any]:
@@ -63,7 +57,7 @@ def _option(token: TokenLine, view: Waterfall, text: Text) -> dict[str, Any]:
     return {"id": token.token_id, "text": words}
 
 
-def runs_json(lines: tuple[RunLine, ...], text: Text) -> str:
+def runs_sheet(lines: tuple[RunLine, ...], text: Text) -> dict[str, Any]:
     """The list's `data`."""
     runs = [
         {
@@ -81,12 +75,7 @@ def runs_json(lines: tuple[RunLine, ...], text: Text) -> str:
         }
         for line in lines
     ]
-    return json.dumps(
-        {
-            "title": text("runs.title"), "hint": text("runs.hint"), "runs": runs, "longest": LONGEST_NAME,
-        },
-        ensure_ascii=False,
-    )  # fmt: skip
+    return {"title": text("runs.title"), "hint": text("runs.hint"), "runs": runs, "longest": LONGEST_NAME}
 
 
 def run_label(line: RunLine, text: Text) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from decoding.parameters.knobs import KNOBS, Knob
@@ -12,11 +11,13 @@ from ..text import LANGUAGES, Text
 from ..views.numbers import setting
 
 if TYPE_CHECKING:
-    from decoding.trace import Trace
-
     from ..serving.model_shelf import ModelState
 
-__all__ = ["ask_of", "header_json", "knobs_json", "message_json", "model_status", "running_status", "waiting_status"]
+__all__ = [
+    "header_sheet", "knobs_sheet", "message_sheet", "model_status", "running_status", "waiting_status",
+]  # fmt: skip
+
+Json = dict[str, Any]
 
 GROUPS = ("mode", "beams", "sampling", "penalties", "length", "constraints", "other")
 OPEN_GROUPS = ("mode", "beams", "beams", "sampling", "length")
@@ -25,23 +26,21 @@ CHOICES = {"early_stopping": (True, False, "never")}
 CONTROL_OF_KIND = {"int": "number", "float": "number", "bool": "checkbox", "early_stopping": "select"}
 
 
-def header_json(text: Text) -> str:
+def header_sheet(text: Text) -> Json:
     """The header's `data`."""
-    return _json(
-        {
-            "name": text("name"),
-            "tagline": text("tagline"),
-            "lang": text.lang,
-            "language_label": text("language"),
-            "languages": [{"id": lang, "label": label} for lang, label in LANGUAGES.items()],
-            "scheme_label": text("scheme"),
-            "skip": text("skip"),
-            "verify_tip": text("ask.verify.tip"),
-        }
-    )
+    return {
+        "name": text("name"),
+        "tagline": text("tagline"),
+        "lang": text.lang,
+        "language_label": text("language"),
+        "languages": [{"id": lang, "label": label} for lang, label in LANGUAGES.items()],
+        "scheme_label": text("scheme"),
+        "skip": text("skip"),
+        "verify_tip": text("ask.verify.tip"),
+    }
 
 
-def knobs_json(text: Text) -> str:
+def knobs_sheet(text: Text) -> Json:
     """The knob panel's `data`: every knob that can act in a mode the page offers, by group."""
     groups = []
     for group in GROUPS:
@@ -55,7 +54,7 @@ def knobs_json(text: Text) -> str:
         for m in MODES_SHOWN
     ]
     labels = {name: text(f"settings.{name}") for name in ("mode", "unset", "zero", "use_greedy")}
-    return _json({"labels": labels, "modes": modes, "groups": groups})
+    return {"labels": labels, "modes": modes, "groups": groups}
 
 
 def _offered(knob: Knob) -> bool:
@@ -79,53 +78,34 @@ def _knob(knob: Knob, text: Text) -> dict[str, Any]:
     }
 
 
-def model_status(state: ModelState, text: Text) -> str:
+def model_status(state: ModelState, text: Text) -> Json:
     """The status chip's `data` for a model that is not decoding."""
     doing = {"downloading": "downloading", "converting": "converting"}.get(state.doing, "opening")
     fields = {"name": state.name, "what": text(f"state.{doing}"), "device": "", "dtype": ""}
     if state.lm is not None:
         fields |= {"device": str(state.lm.device), "dtype": str(state.lm.dtype)}
-    return _json(
-        {
-            "state": state.phase,
-            "text": text(f"state.{state.phase}", **fields),
-            "tip": str(state.error) if state.error is not None else text("state.tip"),
-            "busy": state.phase == "loading",
-            "fraction": state.fraction if state.phase == "loading" else None,
-        }
-    )
+    return {
+        "state": state.phase,
+        "text": text(f"state.{state.phase}", **fields),
+        "tip": str(state.error) if state.error is not None else text("state.tip"),
+        "busy": state.phase == "loading",
+        "fraction": state.fraction if state.phase == "loading" else None,
+    }
 
 
-def waiting_status(name: str, text: Text, *, device: str = "") -> str:
+def waiting_status(name: str, text: Text, *, device: str = "") -> Json:
     """The status chip's `data` while another visitor's run goes on, or, on a device, before the first token."""
     words = text("state.reading", name=name, device=device) if device else text("state.waiting", name=name)
-    return _json({"state": "loading", "text": words, "tip": text("state.tip"), "busy": True, "fraction": None})
+    return {"state": "loading", "text": words, "tip": text("state.tip"), "busy": True, "fraction": None}
 
 
-def running_status(name: str, device: str, done: int, of: int | None, text: Text) -> str:
+def running_status(name: str, device: str, done: int, of: int | None, text: Text) -> Json:
     """The status chip's `data` while tokens come in."""
     words = text("state.running", name=name, device=device, done=done)
     fraction = min(1.0, done / of) if of else None
-    return _json(
-        {"state": "running", "text": words, "tip": text("state.tip"), "busy": True, "fraction": fraction}
-    )
+    return {"state": "running", "text": words, "tip": text("state.tip"), "busy": True, "fraction": fraction}
 
 
-def message_json(message: str, text: Text, kind: str = "error") -> str:
+def message_sheet(message: str, text: Text, kind: str = "error") -> Json:
     """The message box's `data`; an empty message hides it."""
-    return _json({"text": message, "kind": kind, "close": text("close")})
-
-
-def ask_of(trace: Trace) -> dict[str, str]:
-    """The form's prompt for a trace: what was asked when it was recorded."""
-    if trace.messages:
-        chat = list(trace.messages[0])
-        system = chat.pop(0)["content"] if chat and chat[0]["role"] == "system" else ""
-        alone = len(chat) == 1 and chat[0]["role"] == "user"
-        prompt = chat[0]["content"] if alone else json.dumps(chat, ensure_ascii=False)
-        return {"kind": "chat", "prompt": prompt, "system": system}
-    return {"kind": "text", "prompt": "\n---\n".join(trace.prompts or ()), "system": ""}
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return {"text": message, "kind": kind, "close": text("close")}

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
 from ..gallery.items import GALLERY, gallery_looks, gallery_title
 from ..text import Text
 
-__all__ = ["gallery_json"]
+__all__ = ["gallery_sheet"]
 
 
-def gallery_json(text: Text, opened: str = "") -> str:
+def gallery_sheet(text: Text, opened: str = "") -> dict[str, Any] | None:
     """The gallery's `data`; `opened` is the id of the item in view, which says what to look at."""
     items = [{"id": item.id, "title": gallery_title(item, text)} for item in GALLERY if item.file.exists()]
     if not items:
-        return "null"
+        return None
     current = next((item for item in GALLERY if item.id == opened), None)
     looks = [] if current is None else [*gallery_looks(current, text)[0], " ", *gallery_looks(current, text)[1]]
-    return json.dumps(
-        {"title": text("gallery.title"), "open": opened, "items": items, "looks": looks}, ensure_ascii=False
-    )
+    return {"title": text("gallery.title"), "open": opened, "items": items, "looks": looks}

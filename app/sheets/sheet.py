@@ -1,20 +1,26 @@
-"""`Sheet` and its JSON."""
+"""`Sheet` and its values."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
+from typing import Any
 
-from ..figures.layout import Figure, figure_json
+from ..figures.layout import Figure
 from ..text import Sentence, Text
+from ..views.look import Look
 from ..views.table import Table
 
-__all__ = ["Sheet", "Tab", "images_of"]
+__all__ = ["Sheet", "Tab", "about", "images_of"]
 
 
 def images_of(text: Text) -> dict[str, str]:
     """The kinds of picture that every chart can be saved as."""
     return {kind: text("chart.image", kind=kind.upper()) for kind in ("png", "svg")}
+
+
+def about(look: Look, data: dict[str, Any]) -> dict[str, Any]:
+    """A panel's data with the place that it is about; what the visitor does there says it, too."""
+    return {"about": look.about, **data}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +59,10 @@ class Sheet:
     images: dict[str, str] = field(default_factory=dict)
     extra_tables: tuple[Table, ...] = field(default=())
 
-    def to_json(self) -> str:
-        """One string for the component's `data`."""
-        figure = "null" if self.figure is None else figure_json(self.figure)
-        words = {
+    @property
+    def data(self) -> dict[str, Any]:
+        """The component's `data`."""
+        return {
             "key": self.key,
             "title": self.title,
             "reading": self.reading,
@@ -68,8 +74,8 @@ class Sheet:
             "tabs": [{"id": t.id, "label": t.label, "tip": t.tip, "colour": t.colour} for t in self.tabs],
             "tab": self.tab,
             "images": self.images,
+            "figure": self.figure,
         }
-        return f'{json.dumps(words, ensure_ascii=False)[:-1]}, "figure": {figure}}}'
 
 
 def _table(table: Table) -> dict[str, object]:

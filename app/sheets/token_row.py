@@ -1,19 +1,89 @@
-"""What the token row's cells say: those of a prompt, of what an encoder read, and generated ones."""
+"""What the token row says: its frame, and its cells: those of a prompt, of what an encoder read, and generated ones."""
 
 from __future__ import annotations
 
+import math
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ..text import Text
+from ..views.look import Look
 from ..views.numbers import nats, percent
+from ..views.token_row import row_view
 
 if TYPE_CHECKING:
     from ..views.token_row import RowView, TokenCell
 
-__all__ = ["cell_words", "prompt_words", "source_words"]
+__all__ = ["frame", "line", "prompt_words", "source_words", "token_row"]
 
 Json = dict[str, Any]
+
+
+def token_row(look: Look) -> Json:
+    """The component's properties for a whole run: `data`, and a line per token; of a beam run nothing, its tree shows
+    the tokens."""
+    if look.node is not None:
+        return {"data": None, "lines": []}
+    rows = tuple(row_view(look.trace, row, look.readings.measures(row)) for row in range(look.trace.n_rows))
+    lines = [line(row, cell, look.text) for row, view in enumerate(rows) for cell in view.generated]
+    return {"data": frame(look, rows), "lines": lines}
+
+
+def frame(look: Look, rows: tuple[RowView, ...], *, streaming: bool = False) -> Json:
+    """The token row's `data`: words, prompts and scales."""
+    text = look.text
+    return {
+        "run": look.number,  # another run makes other data, also where all else is the same
+        "row": look.row,
+        "step": look.step,
+        "streaming": streaming,
+        "labels": {
+            "title": text("row.title"),
+            "hint": text("row.hint"),
+            "rows": text("row.rows"),
+            "colour": text("row.colour"),
+            "step": text("row.step"),
+        },
+        "rows": [_row(i, view, text) for i, view in enumerate(rows)],
+        "scales": {
+            "probability": _scale("probability", 1.0, 0.0, "100%", "0", text),
+            "surprisal": _scale("surprisal", 0.0, 6.0, "0", "≥ 6 nats", text),
+            "entropy": _scale("entropy", 0.0, 6.0, "0", "≥ 6 nats", text),
+        },
+    }
+
+
+def _scale(name: str, sure: float, unsure: float, start: str, end: str, text: Text) -> Json:
+    label, tip = text(f"row.{name}"), text(f"term.{name}")
+    return {"label": label, "tip": tip, "sure": sure, "unsure": unsure, "from": start, "to": end}
+
+
+def _row(index: int, view: RowView, text: Text) -> Json:
+    stop = text.or_else(f"stop.{view.stop_reason}", view.stop_reason)
+    return {
+        "source": source_words(view, text),
+        "prompt": prompt_words(view.prompt, text),
+        "length": len(view.generated),
+        "label": text("row.row", n=index + 1),
+        "tip": text("row.row.tip", prompt=view.prompt_index + 1, answer=view.answer_index + 1),
+        "tail": f"← {stop}" if stop else "",
+    }
+
+
+def line(row: int, cell: TokenCell, text: Text) -> Json:
+    """A generated token with its measures; it is sent once, while a run comes in."""
+    m = cell.measures
+    return {
+        "row": row,
+        **_cell_words(cell, text),
+        "probability": _finite(m.probability, 0.0),
+        "surprisal": _finite(m.surprisal_nats, 1e9),
+        "entropy": _finite(m.entropy_nats, 0.0),
+    }
+
+
+def _finite(value: float, otherwise: float) -> float:
+    return value if math.isfinite(value) else otherwise
 
 
 def prompt_words(cells: tuple[TokenCell, ...], text: Text) -> list[Json]:
@@ -44,7 +114,7 @@ def source_words(view: RowView, text: Text) -> Json | None:
     }
 
 
-def cell_words(cell: TokenCell, text: Text) -> Json:
+def _cell_words(cell: TokenCell, text: Text) -> Json:
     """A generated token without its measures."""
     m = cell.measures
     tip = text(

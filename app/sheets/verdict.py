@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from ..text import Text
@@ -10,15 +9,15 @@ from ..text import Text
 if TYPE_CHECKING:
     from decoding.verify import Verification
 
-__all__ = ["busy_json", "verdict_json"]
+__all__ = ["busy_sheet", "verdict_sheet"]
 
 
-def busy_json(text: Text) -> str:
+def busy_sheet(text: Text) -> dict[str, Any]:
     """The verdict's `data` while generate() runs."""
-    return json.dumps({"text": text("verify.busy"), "kind": "busy"}, ensure_ascii=False)
+    return {"text": text("verify.busy"), "kind": "busy"}
 
 
-def verdict_json(report: Verification, text: Text) -> str:
+def verdict_sheet(report: Verification, text: Text) -> dict[str, Any]:
     """The verdict's `data`: `good` for the same bits, `close` where a reason explains what differs, else `bad`."""
     said = [_verdict(report, text)]
     if report.grade != "bits" and report.because:
@@ -28,8 +27,7 @@ def verdict_json(report: Verification, text: Text) -> str:
     rows = [(check.name, text("verify.yes" if check.equal else "verify.no"), check.detail) for check in report.checks]
     head = (text("verify.table.what"), text("verify.table.equal"), text("verify.table.detail"))
     table = {"caption": text("verify.table"), "head": head, "rows": rows}
-    data = {"text": " ".join(said), "kind": kind, "table": table, "table_label": text("verify.table")}
-    return json.dumps(data, ensure_ascii=False)
+    return {"text": " ".join(said), "kind": kind, "table": table, "table_label": text("verify.table")}
 
 
 def _verdict(report: Verification, text: Text) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from decoding.display import Renderer, set_renderer
 
 from ..assets import assets_dir
 from ..components import BeamStep, BeamTree, Chart, Facts, Header, KnobPanel, Notes, TokenRow, WhatIfPanel
-from ..components.drawn import plotly_js
+from ..components.drawn import as_json, plotly_js
 from ..palette import DARK, LIGHT, palette_css
 from ..text import Text
 from .sheets import Contents, contents_of, packed_text
@@ -48,7 +47,7 @@ def standalone_html(trace: Trace, lang: str = "en", *, most_bytes: int = MOST_BY
     text = Text(lang)
     contents = contents_of(trace, text.lang, most_bytes)
     script, plotly = _script(), plotly_js().read_text(encoding="utf-8")
-    many = any(len(json.loads(tree)["columns"]["step"]) > WEBGL_NODES for tree in contents.base.get("trees", ()))
+    many = contents.n_nodes > WEBGL_NODES
     words = {name: text(f"standalone.{name}", **({"why": "{why}"} if name != "old_browser" else {})) for name in WORDS}
     return "".join(
         [
@@ -60,7 +59,7 @@ def standalone_html(trace: Trace, lang: str = "en", *, most_bytes: int = MOST_BY
             _body(contents, text),
             _data("dx-words", words),
             _data("dx-steps", contents.chunks),
-            _data("dx-base", packed_text(json.dumps(contents.base)), plain=True),
+            _data("dx-base", packed_text(as_json(contents.base)), plain=True),
             _data("dx-plotly", _packed_plotly(), plain=True),
             f"<script>{script}</script></body></html>\n",
         ]
@@ -84,7 +83,7 @@ def notebook_html(trace: Trace) -> str:
 def _script() -> str:
     """The page's own scripts, as one."""
     files = [(assets_dir() / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
-    swap = json.dumps({LIGHT[name]: DARK[name] for name in LIGHT})
+    swap = as_json({LIGHT[name]: DARK[name] for name in LIGHT})
     script = "\n;\n".join([f"window.dxDark = {swap}", *files])
     for end in ("</script", "<!--", "<script"):  # a script of ours must not end or hide itself
         if end in script.lower():
@@ -115,14 +114,14 @@ def _policy(*scripts: str, evaluates: bool) -> str:
 
 def _data(name: str, value: Any, *, plain: bool = False) -> str:
     """A block of data that no browser runs; without `<`, so that nothing in it can end it."""
-    text = value if plain else json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    text = value if plain else as_json(value).replace("<", "\\u003c")
     return f'<script type="application/json" id="{name}">{text}</script>'
 
 
 def _body(contents: Contents, text: Text) -> str:
     """The page's frame: the components' own markup, without a word of the run."""
     sliders = html.escape(text("standalone.sliders"))
-    one_mode = " dx-one-mode" if len(json.loads(contents.base.get("knobs", '{"modes": []}'))["modes"]) < 2 else ""
+    one_mode = " dx-one-mode" if contents.n_modes < 2 else ""
     knobs = KnobPanel.markup.replace(' onsubmit="return false"', "") if "frame" in contents.base else ""
     whatif = _part("dx-whatif", WhatIfPanel.markup) if knobs else ""
     return "".join(

@@ -12,6 +12,8 @@ from .stage_names import stage_label
 from .token_text import token_text
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from decoding.trace import Trace
     from decoding.whatif.whatif import WhatIf
 
@@ -100,12 +102,14 @@ def cutoff_view(
     stage: str = "",
     token_id: int | None = None,
     whatif: WhatIf | None = None,
+    scores: list[Tensor] | None = None,
 ) -> CutoffView:
     """The rule of the stage with this id at a step; of the last rule that ran where there is no such stage.
 
     Args:
         token_id: the token to follow; None for the one that the row went on with. A beam's row has several.
         whatif: other settings, under which the step is shown instead.
+        scores: the row's before the first stage and after each, where they are at hand.
 
     Raises:
         NotRecordedError: there is no such step or row.
@@ -120,7 +124,8 @@ def cutoff_view(
     if not tabs:
         return CutoffView(step=step, mode=mode)
     tab = stage if any(t.id == stage for t in tabs) else tabs[-1].id
-    scores = recorded.all_scores(row=row, upto=int(tab)) if whatif is None else whatif.all_scores(step=step, row=row)
+    if scores is None:
+        scores = recorded.all_scores(row=row) if whatif is None else whatif.all_scores(step=step, row=row)
     scores = scores[: int(tab) + 1]
     which = stages[int(tab) - 1]
     chosen = token_id

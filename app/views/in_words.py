@@ -15,7 +15,7 @@ from decoding.recorded.given import defaults_known
 from decoding.recorded.silent import PROCESSORS, SilentKnob, silent_knobs
 
 from .beam_reading import BeamReading, beam_reading
-from .contrastive import ContrastiveView, contrastive_view
+from .contrastive import ContrastiveView
 from .ledger_table import LedgerRow
 from .stage_names import stage_label
 from .token_text import token_text
@@ -385,7 +385,7 @@ def _why(look: Look, states: list[_State], stages: tuple[StageReading, ...]) -> 
         first=Share(text=token_text(trace, first[0]), probability=last.p(first[0])) if first else None,
         recorded=_recorded(look, last),
         removed_by=_removed_by(look, states),
-        contrastive=contrastive_view(trace, step=look.step, row=look.row) if look.whatif is None else None,
+        contrastive=look.at.contrastive if look.whatif is None else None,
         beam=_beam_fate(look) if trace.ledger is not None else None,
     )
 
@@ -410,7 +410,7 @@ def _kind(look: Look, last: _State, stages: tuple[StageReading, ...]) -> str:
 def _recorded(look: Look, last: _State) -> float:
     if look.whatif is None:
         return last.p(look.token_id)
-    return _State(look.trace.steps[look.step].scores(row=look.row), None).p(look.token_id)
+    return _State(look.at.scores[-1], None).p(look.token_id)
 
 
 def _removed_by(look: Look, states: list[_State]) -> str:

@@ -103,20 +103,22 @@ def waterfall_view(
     token_id: int | None = None,
     n_tokens: int = N_TOKENS,
     whatif: WhatIf | None = None,
+    scores: list[Tensor] | None = None,
 ) -> Waterfall:
     """The waterfall of a step.
 
     Args:
         token_id: the token to follow; None for the one that the row went on with. A beam's row has several.
         whatif: other settings, under which the step is shown instead.
+        scores: the row's before the first stage and after each, where they are at hand: n_stages + 1 of [vocab].
 
     Raises:
         NotRecordedError: there is no such step or row.
     """
     recorded = trace.steps[step]
     stages = recorded.stages if whatif is None else whatif.stages
-    # n_stages + 1 of [vocab]
-    scores = recorded.all_scores(row=row) if whatif is None else whatif.all_scores(step=step, row=row)
+    if scores is None:
+        scores = recorded.all_scores(row=row) if whatif is None else whatif.all_scores(step=step, row=row)
     probs = [stats.probs(s) for s in scores]
     chosen = token_id
     if chosen is None and not recorded.ended[row]:

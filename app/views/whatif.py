@@ -130,8 +130,13 @@ class ReplayView:
     decided: bool
 
 
-def sorted_scores(trace: Trace, whatif: WhatIf, *, step: int, row: int, chosen: int | None) -> SortedScores:
+def sorted_scores(
+    trace: Trace, whatif: WhatIf, *, step: int, row: int, chosen: int | None, recorded: list[Tensor] | None = None
+) -> SortedScores:
     """What the page computes a step from, under the settings of `whatif`.
+
+    Args:
+        recorded: the row's scores before the first stage and after each, where they are at hand.
 
     Raises:
         NotRecordedError: the step was lost.
@@ -139,7 +144,7 @@ def sorted_scores(trace: Trace, whatif: WhatIf, *, step: int, row: int, chosen: 
     before = page_scores(whatif, step=step, row=row)
     values = before.numpy()
     alive = np.sort(values[values > -math.inf])[::-1]
-    recorded = trace.steps[step].all_scores(row=row)
+    recorded = trace.steps[step].all_scores(row=row) if recorded is None else recorded
     p = stats.probs(recorded[-1])
     cut = _cut(trace.steps[step].stages, recorded)
     following = {stage.name for stage in whatif.stages[_first_of_page(whatif) :]}

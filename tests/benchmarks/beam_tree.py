@@ -125,10 +125,13 @@ def _of_ten_thousand(browser: Any) -> list[Row]:
 
 
 def _tree_data(trace: Any) -> str:
-    from app.session.beam_window import BeamWindow
+    from app.components.drawn import as_json
+    from app.runs import Runs
+    from app.sheets.beam_tree import tree
     from app.text import Text
+    from app.views.look import Look
 
-    return BeamWindow(trace).tree_json(Text("en"), 0)
+    return as_json(tree(Look.opened(trace, Runs(trace, ""), Text("en"))))
 
 
 def _steps(page: Any) -> list[float]:

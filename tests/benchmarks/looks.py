@@ -50,18 +50,20 @@ def _run_of(n_steps: int, first: int = 0) -> Any:
 
 
 def _words(trace: Any) -> None:
-    from app.lab import Look, in_words
+    from app.lab import in_words
     from app.runs import Runs
     from app.text import Text
+    from app.views.look import Look
 
     look = Look(trace=trace, row=0, step=3, token_id=None, runs=Runs(trace, "one"), text=Text("en"))
     in_words.sheet(look, {})
 
 
 def _compared() -> Callable[[], Any]:
-    from app.lab import Look, compare
+    from app.lab import compare
     from app.runs import Runs
     from app.text import Text
+    from app.views.look import Look
 
     runs = Runs(_run_of(20), "one")
     runs.add(_run_of(20, first=1), "one")

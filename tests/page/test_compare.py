@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.lab import Look, in_words
+from app.lab import in_words
 from app.runs import Runs
 from app.text import Text
+from app.views.look import Look
 from decoding import Settings
 from tests.page.test_accessibility import grave_findings
 from tests.page.test_running import run_to_the_end

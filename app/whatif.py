@@ -1,8 +1,9 @@
-"""`Trial`: the other settings that a visitor tries on the run in view."""
+"""What if, from raw settings: what the page's sliders, the API and the lab ask for becomes a `WhatIf` here."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from decoding.errors import DecodingError, SettingError
@@ -10,72 +11,95 @@ from decoding.parameters.knobs import KNOBS
 from decoding.parameters.settings import Settings
 from decoding.recorded.given import defaults_known, given_to
 
-from ..form import form_of, settings_of
-from ..views.whatif import head_of
+from .form import form_of, settings_of
 
 if TYPE_CHECKING:
     from decoding.trace import Trace
     from decoding.whatif.whatif import WhatIf
 
-__all__ = ["NOT_SCORES", "Trial", "acting_settings", "with_ids"]
+__all__ = ["NOT_SCORES", "ROWS_ONLY", "WhatIfForm", "acting_settings", "whatif_under", "with_ids"]
 
 # What does not change any score of the recorded steps: moving it is no what-if.
 NOT_SCORES = frozenset({"seed", "max_new_tokens", "max_length", "max_time", "stop_strings"})
 # Nor this, without beams: more draws from the same distributions.
-WORDED = ("token_list", "sequence_list", "sequence_bias")
 ROWS_ONLY = frozenset({"num_return_sequences"})
+WORDED = ("token_list", "sequence_list", "sequence_bias")
 
 
-class Trial:
-    """The run under the settings of the page's panel: a what-if as soon as they differ from the recorded ones.
+def whatif_under(trace: Trace, settings: Settings, tokenizer: Any = None) -> WhatIf:
+    """The run under other settings.
 
     Args:
-        form: the panel's value that the run was recorded from, where that is known: a list may be written in several
-            ways, and what does not act stands there, too.
+        tokenizer: of the run's model, where it is at hand: turns new words among the settings into token ids.
+
+    Raises:
+        DecodingError: they are no settings, or none that go together.
+    """
+    then = trace.settings or acting_settings(trace)
+    try:
+        return trace.whatif(with_ids(settings, then, tokenizer))
+    except (TypeError, ValueError) as error:  # transformers' own checks of a combination
+        raise SettingError("settings", "these", "a combination that transformers accepts", str(error)) from error
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class WhatIfForm:
+    """The run under the settings of the page's panel: a what-if as soon as they differ from the recorded ones.
 
     Attributes:
-        trace: the run in view, with the settings that acted on it, also where none were given.
+        trace: the run, with the settings that acted on it, also where none were given.
         recorded_form: the settings panel's value for the recorded run.
         form: the panel's value under which `whatif` was made.
         whatif: the run under the settings in `form`; None while they are the recorded ones.
         error: what is wrong with the settings in `form`; `whatif` is then the last that could be made.
     """
 
-    def __init__(self, trace: Trace, form: str | None = None) -> None:
-        self.trace = trace if trace.settings is not None else replace(trace, settings=acting_settings(trace))
-        self.recorded_form = self.form = form_of(self.trace.settings, self.trace) if form is None else form
-        self.whatif: WhatIf | None = None
-        self.error: DecodingError | None = None
-        self._recorded: WhatIf | None = None
+    trace: Trace
+    recorded_form: str
+    form: str
+    whatif: WhatIf | None = None
+    error: DecodingError | None = None
+    first: WhatIfForm | None = None
 
-    @property
-    def recorded(self) -> WhatIf:
-        """The run under its own settings."""
-        if self._recorded is None:
-            self._recorded = self.trace.whatif(self.trace.settings)
-        return self._recorded
-
-    def try_out(self, form: Any, tokenizer: Any = None) -> None:
-        """Takes the panel's value, which may be anything, as the settings to try.
+    @classmethod
+    def of(cls, trace: Trace, form: str | None = None) -> WhatIfForm:
+        """The run as it was recorded.
 
         Args:
-            tokenizer: of the run's model, where it is at hand: turns new words among the settings into token ids.
+            form: the panel's value that it was recorded from, where that is known: a list may be written in several
+                ways, and what does not act stands there, too.
+        """
+        trace = trace if trace.settings is not None else replace(trace, settings=acting_settings(trace))
+        form = form_of(trace.settings, trace) if form is None else form
+        return cls(trace=trace, recorded_form=form, form=form)
+
+    @cached_property
+    def recorded(self) -> WhatIf:
+        """The run under its own settings."""
+        return self.trace.whatif(self.trace.settings) if self.first is None else self.first.recorded
+
+    @property
+    def acting(self) -> WhatIf:
+        """The run under the settings tried, or else its own."""
+        return self.whatif or self.recorded
+
+    def under(self, form: Any, tokenizer: Any = None) -> WhatIfForm:
+        """The same with the panel's value, which may be anything, as the settings to try.
+
+        Args:
+            tokenizer: see `whatif_under`.
         """
         if not isinstance(form, str) or form == self.form:
-            return
-        self.form, self.error = form, None
+            return self
+        tried = replace(self, form=form, error=None, first=self.first or self)
         try:
-            settings = settings_of(form, defaults_known(self.trace) or {})
-            tried = self.trace.whatif(with_ids(settings, self.trace.settings, tokenizer))
-            self.whatif = None if _shaping(tried) == _shaping(self.recorded) else tried
+            found = whatif_under(self.trace, settings_of(form, defaults_known(self.trace) or {}), tokenizer)
+            return replace(tried, whatif=None if _shaping(found) == _shaping(self.recorded) else found)
         except DecodingError as error:
-            self.error = error
+            return replace(tried, error=error)
         except (TypeError, ValueError) as error:  # transformers' own checks of a combination
-            self.error = SettingError("settings", "these", "a combination that transformers accepts", str(error))
-
-    def head(self) -> str:
-        """Tells apart the settings that shape the scores before temperature and truncation."""
-        return head_of(self.whatif or self.recorded)
+            return replace(tried, error=SettingError("settings", "these", "a combination that transformers accepts",
+                                                     str(error)))  # fmt: skip
 
 
 def acting_settings(trace: Trace) -> Settings:

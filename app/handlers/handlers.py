@@ -1,0 +1,36 @@
+"""`Handlers`: the page's handlers, one object a feature."""
+
+from __future__ import annotations
+
+from ..serving.decoder import Decoder
+from ..serving.model_shelf import ModelShelf
+from ..serving.passing_files import PassingFiles
+from .decoding import Decoding, ModelInUse
+from .looking import Looking
+from .opening import Opening
+from .runs import ChoosingRuns
+from .sharing import Sharing
+from .shown import Shown
+from .verifying import Verifying
+from .whatif import WhatIfHandlers
+
+__all__ = ["Handlers"]
+
+
+class Handlers:
+    """All of them; the models are shared by all visitors, a `Session` is one visitor's.
+
+    Args:
+        space: the address of the Space that the page runs in, or "".
+        files: where an export waits for the browser to fetch it; None where there are no exports.
+    """
+
+    def __init__(self, shelf: ModelShelf, space: str = "", files: PassingFiles | None = None) -> None:
+        shown, decoder, in_use = Shown(shelf, space), Decoder(shelf.limits), ModelInUse()
+        self.opening = Opening(shown)
+        self.looking = Looking()
+        self.whatif = WhatIfHandlers(shown)
+        self.runs = ChoosingRuns(shown)
+        self.decoding = Decoding(shown, decoder, in_use)
+        self.verifying = Verifying(shown, decoder, in_use)
+        self.sharing = Sharing(shown, self.decoding, files)

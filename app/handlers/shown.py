@@ -1,0 +1,148 @@
+"""`Shown`: what the page shows of a visitor's session, by the names of its parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from ..components import (
+    BeamStep,
+    BeamTree,
+    Chart,
+    Draft,
+    Facts,
+    ForkPanel,
+    Gallery,
+    KnobPanel,
+    Lab,
+    Message,
+    Notes,
+    RunList,
+    Share,
+    Status,
+    TokenRow,
+    Verdict,
+    WhatIfPanel,
+)
+from ..lab.tabs import lab
+from ..serving.model_shelf import ModelShelf
+from ..session.drafts import Asked, asked_of
+from ..session.session import Session
+from ..sheets import beam_step, beam_tree, run, step, whatif
+from ..sheets.draft import draft_sheet
+from ..sheets.frame import message_sheet, model_status
+from ..sheets.gallery import gallery_sheet
+from ..sheets.share import share_sheet
+from ..sheets.token_row import token_row
+from ..text import Text
+from ..views.look import Look
+
+__all__ = ["Changes", "Shown", "charts", "message", "run_in_view", "tables", "tree"]
+
+Changes = dict[str, Any]
+"""What changes on the page: an update by the name of a part; `app.page.wiring` knows which component that is."""
+
+
+def message(words: str, text: Text, kind: str = "error") -> Changes:
+    """A message in the page's box."""
+    return {"message": Message(data=message_sheet(words, text, kind))}
+
+
+def charts(look: Look) -> Changes:
+    """Both charts of the step in view.
+
+    Raises:
+        NotRecordedError: the step was lost.
+    """
+    return {"waterfall": Chart(data=step.waterfall(look)), "cutoff": Chart(data=step.cutoff(look))}
+
+
+def tree(look: Look) -> Changes:
+    """The beam tree; without data, which hides it, in other modes."""
+    place = {} if look.node is None else {"value": beam_tree.place(look)}
+    return {"beam_tree": BeamTree(data=beam_tree.tree(look), words=beam_step.words(look), **place)}
+
+
+def tables(look: Look) -> Changes:
+    """Ledger, pool and sum of the beam step in view."""
+    return {"beam_step": BeamStep(data=beam_step.tables(look))}
+
+
+def run_in_view(look: Look) -> Changes:
+    """Everything that shows the run."""
+    panel = whatif.panel(look)
+    at = {} if panel is None else {"at": whatif.place(look)}
+    return {
+        "token_row": TokenRow(**token_row(look)),
+        **tree(look),
+        **tables(look),
+        "whatif": WhatIfPanel(data=panel, answer=None, **at),
+        **charts(look),
+        "lab": Lab(data=lab(look)),
+        "fork": ForkPanel(data=step.fork(look)),
+        "runs": RunList(data=run.runs(look)),
+        "facts": Facts(data=run.facts(look)),
+        "notes": Notes(data=run.notes(look)),
+        "verdict": Verdict(data=run.verdict(look)),
+        "gallery": Gallery(data=gallery_sheet(look.text, look.example)),
+    }
+
+
+class Shown:
+    """What of a session needs to know the server, too: the model's state, and links.
+
+    Args:
+        shelf: the models, shared by all visitors.
+        space: the address of the Space that the page runs in, or "".
+    """
+
+    def __init__(self, shelf: ModelShelf, space: str = "") -> None:
+        self.shelf, self._space = shelf, space
+
+    def in_view(self, session: Session) -> Changes:
+        """Everything that shows the run in view, and the link to it."""
+        return run_in_view(session.look) | self.share(session)
+
+    def whole(self, session: Session) -> Changes:
+        """The whole page for the run in view: all that shows it, and the form that gives it."""
+        asked = asked_of(session.runs.active)
+        return self.in_view(session) | self.form(session, asked) | {"message": Message(data=None)}
+
+    def share(self, session: Session) -> Changes:
+        """The share bar for the run in view."""
+        data = share_sheet(
+            session.look, default_model=self.shelf.default, space=self._space, chosen_lang=session.chosen_lang
+        )
+        return {"share": Share(data=data)}
+
+    def status(self, session: Session) -> Changes:
+        """The chip: the model that the visitor last asked for."""
+        state = self.shelf.state(session.model_name or self.shelf.default)
+        return {"status": Status(data=model_status(state, session.text))}
+
+    def form(self, session: Session, asked: Asked) -> Changes:
+        """The form, filled in, and the draft that is offered beside it."""
+        return {
+            "model": asked.model or gr.skip(),
+            "kind": asked.kind,
+            "prompt": gr.update(value=asked.prompt, info=session.text(f"ask.prompt.{asked.kind}")),
+            "system": gr.update(value=asked.system, visible=asked.kind == "chat"),
+            "knobs": KnobPanel(value=asked.form),
+            **self.draft(session),
+        }
+
+    @staticmethod
+    def draft(session: Session) -> Changes:
+        """The newest draft, to bring back."""
+        newest = session.drafts.newest
+        return {"draft": Draft(data=draft_sheet(None if newest is None else newest.prompt, session.text))}
+
+    def at_hand(self, name: str) -> bool:
+        """Whether the model of this name is the default one, or loaded already."""
+        return name == self.shelf.default or self.shelf.state(name).phase == "ready"
+
+    def tokenizer(self, model_name: str) -> Any:
+        """The tokenizer of a model, or None where that is not loaded."""
+        lm = self.shelf.state(model_name).lm
+        return None if lm is None else lm.tokenizer
