@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
 PAGE_ONLY = ("gradio", "gradio_client", "plotly", "spaces", "gguf", "platformdirs", "accelerate", "app")
 
@@ -46,9 +44,9 @@ def test_a_run_is_recorded_saved_and_verified_without_the_page(tmp_path: Path) -
     assert done.stdout == "steps 5\n"
 
 
-@pytest.mark.parametrize("module", ["decoding.models.load", "decoding.models.prompts", "decoding.parameters.knobs"])
-def test_importing_what_the_command_line_needs_first_does_not_import_gradio(module: str) -> None:
-    script = f"import sys, {module}; print('gradio' in sys.modules, 'plotly' in sys.modules)"
+def test_importing_what_the_command_line_needs_first_does_not_import_gradio() -> None:
+    modules = "decoding.models.load, decoding.models.prompts, decoding.parameters.knobs"
+    script = f"import sys, {modules}; print('gradio' in sys.modules, 'plotly' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
