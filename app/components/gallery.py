@@ -10,7 +10,7 @@ __all__ = ["Gallery"]
 class Gallery(Drawn):
     """`data`: `{"title", "open", "items": [{"id", "title", "text"}]}`. The event `pick` carries an untrusted `id`."""
 
-    scripts = ("share.js",)
+    scripts = ("gallery.js",)
     markup = (
         '<section class="dx dx-gallery" hidden><h2 data-part="title"></h2>'
         '<div class="dx-tabs" role="group" data-part="items"></div>'

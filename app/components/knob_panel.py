@@ -10,6 +10,6 @@ __all__ = ["KnobPanel"]
 class KnobPanel(Drawn):
     """`data` describes the controls; `value` is the JSON of what was given: `{"mode": …, "given": {…}}`."""
 
-    scripts = ("knobs.js",)
+    scripts = ("knob_controls.js", "knobs.js")
     markup = '<div class="dx dx-knobs"><form data-part="form" onsubmit="return false"></form></div>'
     script = "dx.knobs(element.firstElementChild, props, watch);"

@@ -19,7 +19,7 @@ class WhatIfPanel(Drawn):
     """
 
     libraries = (plotly_js(),)
-    scripts = ("arithmetic.js", "whatif.js")
+    scripts = ("arithmetic.js", "whatif_figure.js", "whatif.js")
     markup = (
         '<section class="dx dx-card dx-whatif" hidden><div class="dx-card-head"><h2 data-part="title"></h2>'
         '<span data-part="changes"></span><span class="dx-chip" data-part="state"></span>'

@@ -10,7 +10,7 @@
 
   /** The scores that base64 text holds: float32, little-endian, likeliest first. */
   dx.floats = (text) => {
-    const raw = atob(text);
+    const raw = atob(/** @type {string} */ (text));
     const bytes = new Uint8Array(raw.length);
     for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
     return new Float32Array(bytes.buffer);

@@ -7,7 +7,10 @@
   const CENTRING = 0.4; // how much of a step's distance from the middle is taken back: lines would drift away
   const KEPT_WEIGHT = 8; // how much more a running beam resists being pushed aside than a leaf
 
-  /** The tree with what is needed to walk it: children by index, and where each step begins. */
+  /**
+   * The tree with what is needed to walk it: children by index, and where each step begins.
+   * @type {Dx["beamLayout"]["grow"]}
+   */
   const grow = (data) => {
     const { step, rank, parent, group } = data.columns;
     const n = step.length;
@@ -28,12 +31,14 @@
     return { ...data, n, first, children, ...data.columns };
   };
 
+  /** @type {(tree: BeamTree, node: number) => boolean} */
   const goesOn = (tree, i) => tree.fate[i] === KEPT || tree.fate[i] === FINISHED;
 
   /**
    * What is drawn: items by step. An item is a node, or a crowd of dropped siblings, or an inner node of a run
    * (a stretch in which only one candidate goes on at each step), which only carries the line.
    * Returns {items, of}: `of[i]` is the item that stands for node i.
+   * @type {Dx["beamLayout"]["fold"]}
    */
   const fold = (tree, folded, opened) => {
     const items = [];
@@ -85,7 +90,10 @@
     return { items, of };
   };
 
-  /** For each node its place in a run that is folded, from 1; 0 outside of runs. */
+  /**
+   * For each node its place in a run that is folded, from 1; 0 outside of runs.
+   * @type {(tree: BeamTree, opened: Set<number>) => Int32Array}
+   */
   const runs = (tree, opened) => {
     const place = new Int32Array(tree.n);
     const only = new Int32Array(tree.n).fill(-1); // the one child that goes on
@@ -112,11 +120,13 @@
    * rank, so no lines cross; each wants to be level with its parent (running beams) or just below it (the rest),
    * and they give way to each other so that none is nearer than one row: isotonic regression, O(n). What comes
    * later never moves what came before, so the picture stands still while a run grows.
+   * @type {Dx["beamLayout"]["layout"]}
    */
   const layout = (tree, items) => {
     const y = new Float64Array(items.length);
-    const bySteps = Array.from({ length: tree.n_steps }, () => []);
+    const bySteps = Array.from({ length: tree.n_steps }, () => /** @type {number[]} */ ([]));
     items.forEach((item, id) => bySteps[item.step]?.push(id));
+    /** @type {number[]} */
     let order = []; // items of the step before, from top to bottom
     for (const ids of bySteps) {
       const kids = new Map();
@@ -147,7 +157,10 @@
     return y;
   };
 
-  /** The nearest values to `wish` (by weighted squares) that rise by at least 1 from each to the next. */
+  /**
+   * The nearest values to `wish` (by weighted squares) that rise by at least 1 from each to the next.
+   * @type {Dx["beamLayout"]["spread"]}
+   */
   const spread = (wish, weight) => {
     const mean = [], mass = [], size = [];
     wish.forEach((value, k) => {
@@ -169,7 +182,10 @@
     return out;
   };
 
-  /** The nodes from the first step through `node`, and on along the best of what came of it. */
+  /**
+   * The nodes from the first step through `node`, and on along the best of what came of it.
+   * @type {Dx["beamLayout"]["lineage"]}
+   */
   const lineage = (tree, node) => {
     const path = [];
     for (let at = node; at >= 0; at = tree.parent[at]) path.unshift(at);
@@ -183,7 +199,10 @@
     return path;
   };
 
-  /** For each node the best place that any of its descendants was returned in; else how far its line got, as a loss. */
+  /**
+   * For each node the best place that any of its descendants was returned in; else how far its line got, as a loss.
+   * @type {(tree: BeamTree) => Float64Array}
+   */
   const bestEnd = (tree) => {
     if (tree.bestEnd) return tree.bestEnd;
     const best = new Float64Array(tree.n).fill(Infinity);

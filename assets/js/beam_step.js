@@ -2,7 +2,8 @@
 "use strict";
 (() => {
   dx.beamStep = (element, props, watch, emit) => {
-    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const part = dx.partsOf(element);
+    /** @type {any} */
     let data = null;
     const pick = (step, rank) => document.dispatchEvent(new CustomEvent("dx-beam-pick", { detail: { step, rank } }));
 
@@ -48,7 +49,7 @@
       for (const row of element.querySelectorAll(".dx-ledger tbody tr")) {
         const chosen = data && step === data.step && Number(row.dataset.rank) === rank;
         row.classList.toggle("dx-marked", chosen);
-        row.querySelector("button").setAttribute("aria-pressed", String(chosen));
+        row.querySelector("button")?.setAttribute("aria-pressed", String(chosen));
       }
     };
 
@@ -56,7 +57,7 @@
       data = dx.parse(props.data, null);
       element.hidden = !data;
       if (!data) return;
-      const focused = element.contains(document.activeElement) ? document.activeElement : null;
+      const focused = dx.focused(element);
       const { rank, step, tab, place } = focused?.dataset || {};
       part("tabs").setAttribute("aria-label", data.label);
       part("tabs").replaceChildren(...data.tabs.map((t) =>
@@ -77,7 +78,8 @@
     element.addEventListener("keydown", (event) => {
       if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
       const all = [...element.querySelectorAll(".dx-node")];
-      const at = all.indexOf(document.activeElement);
+      const focused = dx.focused(element);
+      const at = focused ? all.indexOf(focused) : -1;
       if (at < 0) return;
       event.preventDefault();
       all[Math.min(all.length - 1, Math.max(0, at + (event.key === "ArrowDown" ? 1 : -1)))].focus();

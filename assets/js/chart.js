@@ -30,9 +30,10 @@
   };
 
   dx.chart = (element, props, watch, emit) => {
-    const node = (name) => element.querySelector(`[data-part="${name}"]`);
+    const part = dx.partsOf(element);
     const parts = {};
-    for (const name of ["title", "tabs", "scroll", "plot", "reading", "summary", "table", "images"]) parts[name] = node(name);
+    for (const name of ["title", "tabs", "scroll", "plot", "reading", "summary", "table", "images"]) parts[name] = part(name);
+    /** @type {any} */
     let payload = null;
     let frame = 0;
     let drawnWidth = 0;

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   if (window.dx) return;
-  const dx = (window.dx = {});
+  const dx = (window.dx = /** @type {Dx} */ ({})); // what is in it: dx.d.ts
 
   /** An element; string children become text nodes, so token text is never parsed as markup. */
   dx.el = (tag, attributes, ...children) => {
@@ -15,6 +15,17 @@
     }
     node.append(...children.filter((child) => child !== null && child !== undefined));
     return node;
+  };
+
+  /** The parts of a component's fixed markup, by name. */
+  dx.partsOf = (element) => (name) => element.querySelector(`[data-part="${name}"]`);
+
+  /** What the event happened in: the nearest element that fits, from its target upwards. */
+  dx.closest = (event, selector) => (event.target instanceof Element ? event.target.closest(selector) : null);
+  /** What has the focus, if it lies in `box`. */
+  dx.focused = (box) => {
+    const node = document.activeElement;
+    return node instanceof HTMLElement && box.contains(node) ? node : null;
   };
 
   /** A sentence as Python sends it: pieces of text, some of them terms with an explanation. */
@@ -31,7 +42,7 @@
 
   dx.parse = (json, fallback) => {
     try {
-      return JSON.parse(json) ?? fallback;
+      return JSON.parse(json ?? "null") ?? fallback;
     } catch {
       return fallback;
     }
@@ -93,6 +104,7 @@
 
   // One tooltip for the page. It describes what has the focus or the pointer, and Escape puts it away.
   const tip = dx.el("div", { id: "dx-tip", role: "tooltip", hidden: true });
+  /** @type {HTMLElement | null} */
   let owner = null;
   let byPointer = false; // a click's focus, also on a button drawn anew, explains nothing: the hand is there already
   const hide = () => {
@@ -115,7 +127,7 @@
     tip.style.left = `${Math.max(8, left)}px`;
     tip.style.top = `${below ? box.bottom + 8 : Math.max(8, box.top - height - 8)}px`;
   };
-  const target = (event) => event.target instanceof Element && event.target.closest("[data-tip]");
+  const target = (event) => dx.closest(event, "[data-tip]");
   const start = () => {
     document.body.append(tip);
     watchScheme();

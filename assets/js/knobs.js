@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   dx.knobs = (element, props, watch, emit) => {
+    /** @type {any} */
     let spec = null;
     let form = { mode: "sample", given: {} };
     const open = {}; // groups that the visitor opened or closed; the others are open where something in them acts
@@ -18,88 +19,38 @@
       mark();
     };
 
+    /** The rows of the settings, each with its knob and with what shows a value. @returns {Row[]} */
+    const rowsOf = () => /** @type {any} */ ([...element.querySelectorAll(".dx-knob")]);
+    /** The groups of rows, each with what Python said of it. @returns {Group[]} */
+    const groupsOf = () => /** @type {any} */ ([...element.querySelectorAll(".dx-group")]);
+
     /** Enables what acts in the mode, marks what was given, explains temperature 0. */
     const mark = () => {
-      for (const row of element.querySelectorAll(".dx-knob")) {
+      for (const row of rowsOf()) {
         const knob = row.knob;
         const acts = knob.modes.includes(form.mode);
         row.classList.toggle("dx-given", knob.name in form.given);
         row.classList.toggle("dx-off", !acts);
-        for (const control of row.querySelectorAll("input, select, textarea")) control.disabled = !acts;
+        for (const control of row.querySelectorAll("input, select, textarea")) control.toggleAttribute("disabled", !acts);
         const tip = acts ? knob.help : `${knob.help} ${knob.not_here}`;
         row.querySelectorAll("[data-tip-help]").forEach((node) => node.setAttribute("data-tip", tip));
         const unset = row.querySelector(".dx-unset");
-        unset.hidden = !(knob.name in form.given);
+        unset?.toggleAttribute("hidden", !(knob.name in form.given));
         row.querySelector(".dx-zero")?.toggleAttribute("hidden", !(acts && Number(form.given[knob.name]) === 0));
       }
-      for (const radio of element.querySelectorAll('input[type="radio"]')) radio.checked = radio.value === form.mode;
+      for (const radio of element.querySelectorAll("input")) if (radio.type === "radio") radio.checked = radio.value === form.mode;
     };
 
     const unfold = () => {
-      for (const box of element.querySelectorAll(".dx-group")) {
+      for (const box of groupsOf()) {
         const { id, open: offered, knobs } = box.group;
         box.open = box.expected = open[id] ?? (offered && knobs.some((knob) => knob.modes.includes(form.mode)));
       }
     };
 
-    const number = (knob, id) => {
-      const field = dx.el("input", {
-        id, type: "number", class: "dx-number", step: "any", placeholder: knob.placeholder, "data-tip-help": true,
-        inputmode: "decimal", autocomplete: "off",
-      });
-      let range = null;
-      const show = (value) => {
-        field.value = value ?? "";
-        if (range) range.value = value ?? knob.neutral ?? knob.slider[0];
-      };
-      field.addEventListener("input", () => {
-        const value = field.value === "" ? null : Number(field.value);
-        set(knob.name, value);
-        if (range) range.value = value ?? knob.neutral ?? knob.slider[0];
-      });
-      const controls = [field];
-      if (knob.slider) {
-        const [low, high, step] = knob.slider;
-        range = dx.el("input", {
-          type: "range", min: low, max: high, step, class: "dx-range", "aria-label": knob.name,
-        });
-        range.addEventListener("input", () => {
-          field.value = range.value;
-          set(knob.name, Number(range.value));
-        });
-        controls.unshift(range);
-      }
-      return { controls, show };
-    };
-    const checkbox = (knob, id) => {
-      const box = dx.el("input", { id, type: "checkbox", class: "dx-check", "data-tip-help": true });
-      box.addEventListener("change", () => set(knob.name, box.checked ? true : null));
-      return { controls: [box], show: (value) => (box.checked = Boolean(value)) };
-    };
-    const select = (knob, id) => {
-      const list = dx.el(
-        "select", { id, class: "dx-choice", "data-tip-help": true }, dx.el("option", { value: "" }, knob.placeholder),
-        ...knob.choices.map(({ value, text }) => dx.el("option", { value: JSON.stringify(value) }, text))
-      );
-      list.addEventListener("change", () => set(knob.name, list.value ? JSON.parse(list.value) : null));
-      /** A value may also be written as it is shown: links of earlier versions have it so. */
-      const optionOf = (value) => knob.choices.find((choice) => choice.value === value || choice.text === value);
-      const show = (value) => (list.value = optionOf(value) ? JSON.stringify(optionOf(value).value) : "");
-      return { controls: [list], show };
-    };
-    const text = (knob, id) => {
-      const field = dx.el("input", {
-        id, type: "text", class: "dx-text", placeholder: knob.placeholder, maxlength: 2000, "data-tip-help": true,
-        autocomplete: "off", spellcheck: "false",
-      });
-      field.addEventListener("input", () => set(knob.name, field.value));
-      return { controls: [field], show: (value) => (field.value = value ?? "") };
-    };
-    const MAKERS = { number, checkbox, select, text };
-
     const knobRow = (knob) => {
       const id = `dx-knob-${knob.name}`;
-      const { controls, show } = MAKERS[knob.control](knob, id);
+      const { controls, show } = dx.knobControls[knob.control](knob, id, set);
       const unset = dx.el(
         "button",
         {
@@ -116,10 +67,9 @@
         "×"
       );
       const label = dx.el("label", { for: id, "data-tip-help": true }, knob.name);
-      const row = dx.el("div", { class: `dx-knob dx-${knob.control}${knob.slider ? " dx-with-range" : ""}` });
-      row.append(dx.el("span", { class: "dx-knob-name" }, label, unset), ...controls);
-      row.knob = knob;
-      row.show = show;
+      const box = dx.el("div", { class: `dx-knob dx-${knob.control}${knob.slider ? " dx-with-range" : ""}` });
+      box.append(dx.el("span", { class: "dx-knob-name" }, label, unset), ...controls);
+      const row = Object.assign(box, { knob, show });
       if (knob.name === "temperature") row.append(zeroNote(row));
       show(form.given[knob.name]);
       return row;
@@ -150,7 +100,7 @@
     // What the mode cannot be without is filled in, and taken back with the mode unless it was changed meanwhile.
     let filled = {};
     const fillIn = (needs) => {
-      const show = (name) => element.querySelectorAll(".dx-knob").forEach((row) => row.knob.name === name && row.show(form.given[name]));
+      const show = (name) => rowsOf().forEach((row) => row.knob.name === name && row.show(form.given[name]));
       for (const [name, value] of Object.entries(filled)) {
         if (form.given[name] === value && !(name in needs)) delete form.given[name];
         show(name);
@@ -193,16 +143,16 @@
       form = dx.parse(props.value, null) || form;
       form.given = form.given || {};
       const groups = spec.groups.map((group) => {
-        const box = dx.el(
+        const details = dx.el(
           "details", { class: "dx-group" },
           dx.el("summary", {}, group.label),
           ...group.knobs.map(knobRow)
         );
-        box.group = group;
+        const box = Object.assign(details, { group, expected: false });
         box.addEventListener("toggle", () => box.open !== box.expected && (open[group.id] = box.expected = box.open));
         return box;
       });
-      element.querySelector("[data-part=form]").replaceChildren(modeChoice(), ...groups);
+      dx.partsOf(element)("form").replaceChildren(modeChoice(), ...groups);
       mark();
       unfold();
       send();
@@ -212,7 +162,7 @@
       if (!spec || !other || JSON.stringify(other) === JSON.stringify(form)) return;
       form = { mode: other.mode, given: { ...other.given } };
       filled = {};
-      for (const row of element.querySelectorAll(".dx-knob")) row.show(form.given[row.knob.name]);
+      for (const row of rowsOf()) row.show(form.given[row.knob.name]);
       send();
       mark();
       unfold();

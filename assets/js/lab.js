@@ -2,8 +2,9 @@
 "use strict";
 (() => {
   dx.lab = (element, props, watch, emit) => {
-    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const part = dx.partsOf(element);
     const [title, tabs, body] = ["title", "tabs", "body"].map(part);
+    /** @type {any} */
     let data = null;
     let drawn = null; // the tab whose content the body holds
 

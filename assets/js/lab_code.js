@@ -12,9 +12,9 @@
         setTimeout(() => (button.textContent = sheet.copy), 1600);
       } catch {
         const range = document.createRange(); // no clipboard without a secure address: select it instead
-        range.selectNodeContents(button.closest("figure").querySelector("code"));
-        getSelection().removeAllRanges();
-        getSelection().addRange(range);
+        range.selectNodeContents(button.closest("figure")?.querySelector("code") ?? button);
+        getSelection()?.removeAllRanges();
+        getSelection()?.addRange(range);
       }
     });
     return button;

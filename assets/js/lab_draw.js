@@ -3,6 +3,7 @@
 (() => {
   dx.labTabs = dx.labTabs || {};
 
+  /** @type {any} */
   let open = null; // the frame in the page, and its sheet
   const plot = () => {
     const { parts, sheet } = open;
@@ -36,7 +37,7 @@
       table: dx.el("div", { class: "dx-table-box", tabindex: "0" }),
     };
     parts.buttons.addEventListener("click", (event) => {
-      const n = Number(event.target.closest("button")?.dataset.n);
+      const n = Number(dx.closest(event, "button")?.dataset.n);
       if (n) ask({ n, again: open.sheet.again + 1, at: open.sheet.at });
     });
     const details = dx.el("details", {}, parts.summary, parts.table);

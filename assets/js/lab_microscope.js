@@ -189,21 +189,21 @@
 
   /** What had the focus, so that it can have it again: a chip by its number, or the digits' button. */
   const focused = (root) => {
-    const node = document.activeElement;
-    if (!root || !root.contains(node)) return null;
+    const node = dx.focused(root);
+    if (!node) return null;
     if (node.dataset.stage) return `[data-stage="${node.dataset.stage}"]`;
     return node.classList.contains("dx-scope-digits") ? ".dx-scope-digits" : null;
   };
 
   dx.labTabs.microscope = (body, sheet, ask) => {
-    let root = body.firstElementChild;
+    let root = /** @type {any} */ (body.firstElementChild);
     if (!root || !root.classList.contains("dx-scope")) {
       root = dx.el("div", { class: "dx-scope" });
       body.replaceChildren(root);
       root.addEventListener("click", (event) => {
-        const stage = event.target.closest("[data-stage]");
+        const stage = dx.closest(event, "[data-stage]");
         if (stage) root.dxAsk({ stage: Number(stage.dataset.stage), name: stage.dataset.name });
-        if (event.target.closest(".dx-scope-digits")) {
+        if (dx.closest(event, ".dx-scope-digits")) {
           inFull = !inFull;
           root.dxDraw();
         }

@@ -103,6 +103,7 @@
       move(item, ORDER_KEYS[event.key]);
     });
 
+    /** @type {HTMLElement | null} */
     let dragged = null;
     let before = "";
     lanes.addEventListener("dragstart", (event) => {

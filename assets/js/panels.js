@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   dx.header = (element, props, watch, emit) => {
-    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const part = dx.partsOf(element);
     const update = () => {
       const data = dx.parse(props.data, null);
       if (!data) return;
@@ -41,14 +41,15 @@
   };
 
   dx.status = (element, props, watch) => {
+    const part = dx.partsOf(element);
     const update = () => {
       const data = dx.parse(props.data, null);
       if (!data) return;
       element.dataset.state = data.state;
-      const text = element.querySelector("[data-part=text]");
+      const text = part("text");
       if (text.textContent !== data.text) text.textContent = data.text;
-      element.querySelector("[data-part=chip]").setAttribute("data-tip", data.tip);
-      const bar = element.querySelector("progress");
+      part("chip").setAttribute("data-tip", data.tip);
+      const bar = /** @type {HTMLProgressElement} */ (element.querySelector("progress"));
       bar.hidden = !data.busy;
       bar.setAttribute("aria-label", data.text);
       if (data.fraction === null) bar.removeAttribute("value");
@@ -59,9 +60,10 @@
   };
 
   dx.message = (element, props, watch) => {
+    const part = dx.partsOf(element);
     const update = () => {
       const data = dx.parse(props.data, null);
-      const box = element.querySelector("[data-part=box]");
+      const box = part("box");
       box.hidden = !data || !data.text;
       if (box.hidden) return box.replaceChildren();
       box.dataset.kind = data.kind;
@@ -81,10 +83,11 @@
   const term = (item) => dx.el("dt", item.tip ? { class: "dx-term", tabindex: "0", "data-tip": item.tip } : {}, item.label);
 
   dx.facts = (element, props, watch) => {
+    const part = dx.partsOf(element);
     const update = () => {
       const data = dx.parse(props.data, null);
       if (!data) return;
-      const list = element.querySelector("[data-part=list]");
+      const list = part("list");
       list.replaceChildren(
         ...data.facts.map((fact) => dx.el("div", {}, term(fact), dx.el("dd", { title: fact.value }, fact.value)))
       );
@@ -94,6 +97,7 @@
   };
 
   dx.notes = (element, props, watch) => {
+    const part = dx.partsOf(element);
     const update = () => {
       const data = dx.parse(props.data, null);
       element.hidden = !data;
@@ -112,22 +116,23 @@
             : dx.el("p", {}, section.empty)
         )
       );
-      element.querySelector("[data-part=sections]").replaceChildren(...sections);
+      part("sections").replaceChildren(...sections);
     };
     watch(["data"], update);
     update();
   };
 
   dx.verdict = (element, props, watch) => {
+    const part = dx.partsOf(element);
     const update = () => {
       const data = dx.parse(props.data, null);
-      const box = element.querySelector("[data-part=box]");
+      const box = part("box");
       box.hidden = !data || !data.text;
       if (box.hidden) return;
       box.dataset.kind = data.kind;
       box.replaceChildren(
         dx.el("p", { class: "dx-verdict" }, data.text),
-        data.table ? dx.el("details", {}, dx.el("summary", {}, data.table_label), dx.table(data.table)) : null ?? ""
+        data.table ? dx.el("details", {}, dx.el("summary", {}, data.table_label), dx.table(data.table)) : ""
       );
     };
     watch(["data"], update);

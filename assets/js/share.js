@@ -24,44 +24,98 @@
     return small.length < plain.length ? small : plain;
   };
 
+  const field = (selector) => /** @type {HTMLInputElement | null} */ (document.querySelector(selector));
+  const value = (selector) => field(selector)?.value ?? "";
+  /** What the link holds: all that differs from the page as it opens. */
+  const configurationOf = (data, at, gallery) => {
+    const out = {};
+    const form = dx.knobForm || { mode: "sample", given: {} };
+    if (gallery) out.view = `gallery:${gallery}`;
+    if (data.chosen_lang) out.lang = data.lang;
+    const model = value("#dx-model textarea, #dx-model input");
+    // A folder of this machine is nobody else's business.
+    if (model && model !== data.default_model && !/^([./~\\]|[a-z]:)/i.test(model)) out.model = model;
+    if (form.mode !== "sample") out.mode = form.mode;
+    if (Object.keys(form.given).length) out.knobs = form.given;
+    for (const name of ["row", "step", "rank"]) if (Number.isInteger(at[name]) && (at[name] || name !== "row")) out[name] = at[name];
+    const tab = document.querySelector(".dx-lab [data-part=tabs] [aria-pressed=true]")?.dataset.tab;
+    if (tab && tab !== "words") out.tab = tab;
+    if (value("#dx-ask input[type=radio]:checked") === "chat") {
+      out.kind = "chat";
+      const system = value("#dx-system textarea");
+      if (system) out.system = system;
+    }
+    const prompt = value("#dx-prompt textarea");
+    if (prompt) out.prompt = prompt;
+    return out;
+  };
+
+  /** A trace file may be dropped anywhere on the page. */
+  const acceptFiles = () => {
+    const input = () => {
+      const button = document.querySelector("#dx-open"); // Gradio sets the field beside it
+      const inside = button?.querySelector("input[type=file]") ?? button?.parentElement?.querySelector(":scope > input[type=file]");
+      return /** @type {HTMLInputElement | null | undefined} */ (inside);
+    };
+    const hasFiles = (event) => [...(event.dataTransfer?.types || [])].includes("Files");
+    document.addEventListener("dragover", (event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      document.body.classList.add("dx-dropping");
+    });
+    document.addEventListener("dragleave", (event) => !event.relatedTarget && document.body.classList.remove("dx-dropping"));
+    document.addEventListener("drop", (event) => {
+      document.body.classList.remove("dx-dropping");
+      if (!hasFiles(event) || dx.closest(event, "input, textarea")) return;
+      event.preventDefault();
+      const target = input(), file = event.dataTransfer?.files[0];
+      if (!target || !file) return;
+      const files = new DataTransfer();
+      files.items.add(file);
+      target.files = files.files;
+      target.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+  };
+
+  /** The list of the keys: `?` opens and closes it, as what is given back does. */
+  const keyList = (dialog) => {
+    const show = () => (dialog.open ? dialog.close() : dialog.showModal());
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (dx.closest(event, "input:not([type=range]):not([type=radio]):not([type=checkbox]), textarea, select")) return;
+      event.preventDefault();
+      show();
+    });
+    return show;
+  };
+
+  /** A menu closes when something else is clicked, and with Escape. */
+  const closing = (menu, summary) => {
+    document.addEventListener("click", (event) => !menu.contains(event.target) && (menu.open = false));
+    menu.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !menu.open) return;
+      menu.open = false;
+      summary.focus();
+    });
+  };
+
   dx.share = (element, props, watch, emit) => {
-    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const part = dx.partsOf(element);
     const [copy, open, menu, save, kinds, large, keys, dialog] = [
       "copy", "open", "menu", "save", "kinds", "large", "keys", "dialog",
     ].map(part);
+    /** @type {any} */
     let data = null;
     let at = {}; // row, step, rank in view
     let gallery = ""; // the recorded example in view, while nothing of it was changed
     let timer = 0;
 
-    const value = (selector) => document.querySelector(selector)?.value ?? "";
-    const configuration = () => {
-      const out = {};
-      const form = dx.knobForm || { mode: "sample", given: {} };
-      if (gallery) out.view = `gallery:${gallery}`;
-      if (data.chosen_lang) out.lang = data.lang;
-      const model = value("#dx-model textarea, #dx-model input");
-      // A folder of this machine is nobody else's business.
-      if (model && model !== data.default_model && !/^([./~\\]|[a-z]:)/i.test(model)) out.model = model;
-      if (form.mode !== "sample") out.mode = form.mode;
-      if (Object.keys(form.given).length) out.knobs = form.given;
-      for (const name of ["row", "step", "rank"]) if (Number.isInteger(at[name]) && (at[name] || name !== "row")) out[name] = at[name];
-      const tab = document.querySelector(".dx-lab [data-part=tabs] [aria-pressed=true]")?.dataset.tab;
-      if (tab && tab !== "words") out.tab = tab;
-      if (document.querySelector("#dx-ask input[type=radio]:checked")?.value === "chat") {
-        out.kind = "chat";
-        const system = value("#dx-system textarea");
-        if (system) out.system = system;
-      }
-      const prompt = value("#dx-prompt textarea");
-      if (prompt) out.prompt = prompt;
-      return out;
-    };
     const write = async () => {
       timer = 0;
       if (!data || !dx.touched) return; // nobody's address is rewritten before they have done something
       const query = new URLSearchParams(location.search);
-      query.set("c", await dx.linkOf(configuration()));
+      query.set("c", await dx.linkOf(configurationOf(data, at, gallery)));
       if (data.chosen_lang) query.delete("lang");
       history.replaceState(history.state, "", `${location.pathname}?${query}${location.hash}`);
       if (data.space && window.parent !== window) window.parent.postMessage({ queryString: `c=${query.get("c")}` }, HUB);
@@ -82,11 +136,11 @@
       at = event.detail;
       writeSoon();
     });
-    document.addEventListener("input", (event) => event.target.closest?.("#dx-ask") && changed());
-    document.addEventListener("click", (event) => event.target.closest?.(".dx-lab [data-tab]") && writeSoon());
+    document.addEventListener("input", (event) => dx.closest(event, "#dx-ask") && changed());
+    document.addEventListener("click", (event) => dx.closest(event, ".dx-lab [data-tab]") && writeSoon());
 
     const link = async () => {
-      const query = `c=${await dx.linkOf(configuration())}`;
+      const query = `c=${await dx.linkOf(configurationOf(data, at, gallery))}`;
       return data.space ? `${data.space}?${query}` : `${location.origin}${location.pathname}?${query}`;
     };
     copy.addEventListener("click", async () => {
@@ -101,50 +155,14 @@
       copy.dataset.link = url;
     });
 
-    // A trace file: chosen, or dropped anywhere on the page.
-    const input = () => {
-      const button = document.querySelector("#dx-open"); // Gradio sets the field beside it
-      return button?.querySelector("input[type=file]") ?? button?.parentElement?.querySelector(":scope > input[type=file]");
-    };
     open.addEventListener("click", () => document.querySelector("#dx-open")?.click());
-    const hasFiles = (event) => [...(event.dataTransfer?.types || [])].includes("Files");
-    document.addEventListener("dragover", (event) => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      document.body.classList.add("dx-dropping");
-    });
-    document.addEventListener("dragleave", (event) => !event.relatedTarget && document.body.classList.remove("dx-dropping"));
-    document.addEventListener("drop", (event) => {
-      document.body.classList.remove("dx-dropping");
-      if (!hasFiles(event) || event.target.closest?.("input, textarea")) return;
-      event.preventDefault();
-      const target = input();
-      if (!target || !event.dataTransfer.files.length) return;
-      const files = new DataTransfer();
-      files.items.add(event.dataTransfer.files[0]);
-      target.files = files.files;
-      target.dispatchEvent(new Event("change", { bubbles: true }));
-    });
-
+    acceptFiles();
+    keys.addEventListener("click", keyList(dialog));
+    closing(menu, save);
     large.addEventListener("click", () => {
       const on = document.body.classList.toggle("dx-large");
       large.setAttribute("aria-pressed", String(on));
       window.dispatchEvent(new Event("resize"));
-    });
-    const showKeys = () => (dialog.open ? dialog.close() : dialog.showModal());
-    keys.addEventListener("click", showKeys);
-    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-    document.addEventListener("keydown", (event) => {
-      if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.target.closest?.("input:not([type=range]):not([type=radio]):not([type=checkbox]), textarea, select")) return;
-      event.preventDefault();
-      showKeys();
-    });
-    document.addEventListener("click", (event) => !menu.contains(event.target) && (menu.open = false));
-    menu.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !menu.open) return;
-      menu.open = false;
-      save.focus();
     });
 
     const update = () => {
@@ -180,36 +198,6 @@
         dx.el("button", { type: "button", class: "dx-plain", on: { click: () => dialog.close() } }, labels.close)
       );
       writeSoon();
-    };
-    watch(["data"], update);
-    update();
-  };
-
-  /** Recorded examples to start from. */
-  dx.gallery = (element, props, watch, emit) => {
-    const part = (name) => element.querySelector(`[data-part="${name}"]`);
-    const update = () => {
-      const data = dx.parse(props.data, null);
-      element.hidden = !data;
-      if (!data) return;
-      part("title").textContent = data.title;
-      part("items").setAttribute("aria-label", data.title);
-      const focused = part("items").contains(document.activeElement) ? document.activeElement.dataset.item : null;
-      part("items").replaceChildren(
-        ...data.items.map((item) =>
-          dx.el(
-            "button",
-            {
-              type: "button", class: "dx-tab", "data-item": item.id, "aria-pressed": String(item.id === data.open),
-              on: { click: () => emit({ id: item.id }) },
-            },
-            item.title
-          )
-        )
-      );
-      if (focused) part("items").querySelector(`[data-item="${CSS.escape(focused)}"]`)?.focus();
-      part("text").hidden = !data.looks.length;
-      part("text").replaceChildren(...dx.sentence(data.looks));
     };
     watch(["data"], update);
     update();

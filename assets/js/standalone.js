@@ -1,10 +1,12 @@
 // A page without a server: the page's own components, fed from the data in this file instead of by Python.
 "use strict";
 (() => {
-  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  /** What is in the file for certain. */
+  const node = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+  const read = (id) => JSON.parse(node(id).textContent);
   const words = read("dx-words");
   const say = (text) => {
-    const box = document.getElementById("dx-opening");
+    const box = node("dx-opening");
     box.textContent = text;
     box.hidden = !text;
   };
@@ -40,7 +42,7 @@
     if (typeof packed === "string") return plainFloats(packed);
     const { head, gaps, counts, step, width } = packed;
     const n = counts.reduce((sum, count) => sum + count, head.length);
-    const scores = new Float32Array(n);
+    const scores = /** @type {Scores} */ (new Float32Array(n));
     let key = 0;
     head.forEach((below, i) => {
       key = i ? key - below : below;
@@ -88,8 +90,8 @@
 
   const parts = {};
   /** Sets up one of the page's components; afterwards `give` is what a message from Python would be. */
-  const mount = (id, component, props, emit = () => {}) => {
-    const box = document.getElementById(id);
+  const mount = (id, component, props, emit = /** @type {(...told: any[]) => any} */ (() => {})) => {
+    const box = node(id);
     const watchers = [];
     const watch = (names, fn) => watchers.push({ names, fn });
     const give = (changes) => {
@@ -100,9 +102,13 @@
     component(box.firstElementChild, props, watch, emit);
   };
 
+  /** @type {any} */
   let base = null;
+  /** @type {any} */
   let steps = null;
+  /** @type {any} */
   let at = null; // {row, step, rank}: in view
+  /** @type {any} */
   let chunk = null; // of the step in view
   let asked = 0;
   let cutTab = "";
@@ -141,8 +147,8 @@
   const giveScores = () => {
     const found = charts();
     const ready = found && found.scores;
-    document.getElementById("dx-sliders").classList.toggle("dx-off", !ready);
-    const header = ready && (found.scores[(dx.knobForm || {}).mode] || Object.values(found.scores)[0]);
+    node("dx-sliders").classList.toggle("dx-off", !ready);
+    const header = ready && (found.scores[dx.knobForm?.mode ?? ""] || Object.values(found.scores)[0]);
     parts["dx-whatif"].box.hidden = !header;
     if (!header) return;
     const scores = { ...header, at: address(), key: address(), scores: chunk.packed[header.scores] };
@@ -166,7 +172,7 @@
   };
 
   /** Another prompt's tree opens where its best hypothesis ends. */
-  const node = (where) => {
+  const goTo = (where) => {
     const row = Math.min(base.trees.length - 1, Math.max(0, where.prompt));
     if (row === at.row) return show({ row, step: where.step, rank: where.rank });
     const tree = dx.parse(base.trees[row], null);
@@ -177,15 +183,15 @@
 
   const mountFrame = () => {
     mount("dx-title", dx.header, { data: base.header });
-    document.querySelector("[data-part=scheme]").addEventListener("click", () => prefersDark.removeEventListener("change", follow));
+    document.querySelector("[data-part=scheme]")?.addEventListener("click", () => prefersDark.removeEventListener("change", follow));
     mount("dx-facts", dx.facts, { data: base.facts });
     mount("dx-notes", dx.notes, { data: base.notes });
     mount("dx-tokens", dx.tokenRow, base.row, (name, where) => show({ row: where.row, step: where.step }));
-    document.getElementById("dx-carried").textContent = base.carried;
+    node("dx-carried").textContent = base.carried;
   };
   const mountCharts = () => {
     const trees = base.trees || ["null"];
-    mount("dx-beam-tree", dx.beamTree, { data: trees[base.at.row], words: JSON.stringify(beamWords()) }, (name, where) => node(where));
+    mount("dx-beam-tree", dx.beamTree, { data: trees[base.at.row], words: JSON.stringify(beamWords()) }, (name, where) => goTo(where));
     mount("dx-beam-step", dx.beamStep, { data: "null" }, (name, wish) => {
       table = { tab: wish.tab, place: wish.place || 0 };
       showTables();
@@ -196,7 +202,7 @@
       showCut();
     });
     if (!base.frame) return;
-    document.getElementById("dx-sliders").addEventListener("submit", (event) => event.preventDefault());
+    node("dx-sliders").addEventListener("submit", (event) => event.preventDefault());
     mount("dx-sliders", dx.knobs, { data: base.knobs, value: base.form });
     mount("dx-whatif", dx.whatif, { data: base.frame, scores: "null", answer: "null", at: "" }, (name) => {
       if (name === "need" || name === "ask") giveScores();
@@ -206,16 +212,16 @@
   const open = async () => {
     if (!window.DecompressionStream) return say(words.old_browser);
     steps = read("dx-steps");
-    base = await unpackedJson(document.getElementById("dx-base").textContent);
+    base = await unpackedJson(node("dx-base").textContent);
     at = base.at;
     mountFrame();
     const [plotly, first] = await Promise.all([
-      unpacked(document.getElementById("dx-plotly").textContent),
+      unpacked(node("dx-plotly").textContent),
       steps[`${at.row}.${at.step}`] ? unpackedJson(steps[`${at.row}.${at.step}`]) : null,
     ]);
     run(plotly);
     chunk = first;
-    document.getElementById("dx-main").classList.add("dx-open"); // before the charts, which need their width
+    node("dx-main").classList.add("dx-open"); // before the charts, which need their width
     mountCharts();
     if (base.frame || base.trees) await show(at);
     say("");

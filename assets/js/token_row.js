@@ -9,12 +9,44 @@
     return Math.round(position * 100);
   };
 
+  /** Scrolls the row's own box only, never the page. */
+  const reveal = (box, button) => {
+    const [inner, outer] = [button.getBoundingClientRect(), box.getBoundingClientRect()];
+    if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom + 6;
+    else if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top + 6;
+  };
+  /** The tokens of one character, under it. */
+  const bracket = (joined, parts) =>
+    dx.el(
+      "span",
+      { class: "dx-character", role: "group", "aria-label": joined },
+      dx.el("span", { class: "dx-character-text", "aria-hidden": "true" }, ...dx.token(joined)),
+      dx.el("span", { class: "dx-character-bytes" }, ...parts)
+    );
+  /** A token that was given, not chosen. */
+  const still = (cell) =>
+    dx.el("span", { class: "dx-prompt-token", "data-kind": cell.kind, "data-tip": cell.tip }, ...dx.token(cell.text));
+  /** The nearest token in the line above or below, as in a text. */
+  const neighbour = (buttons, at, up) => {
+    const here = buttons[at]?.getBoundingClientRect();
+    if (!here) return null;
+    let [best, least] = [/** @type {number | null} */ (null), Infinity];
+    buttons.forEach((button, step) => {
+      const box = button.getBoundingClientRect();
+      if (up ? box.bottom > here.top + 2 : box.top < here.bottom - 2) return;
+      const distance = 8 * Math.abs(box.top - here.top) + Math.abs(box.left - here.left);
+      if (distance < least) [best, least] = [step, distance];
+    });
+    return best;
+  };
+
   dx.tokenRow = (element, props, watch, emit) => {
-    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const part = dx.partsOf(element);
     const [source, prompt, tokens, rowsBar, measures, legend, tail] = [
       "source", "prompt", "tokens", "rows", "measures", "legend", "tail",
     ].map(part);
     const box = part("scroll");
+    /** @type {any} */
     let frameData = null; // labels, prompt and rows: changes with the run
     let lines = ""; // one JSON line per generated token; grows while the run streams
     let cells = []; // of the row in view, by step
@@ -22,6 +54,7 @@
     let chosen = { row: 0, step: 0 };
     let measure = "probability";
     let follow = true;
+    /** @type {any} */
     let marks = null; // of a what-if
 
     const send = () => {
@@ -67,14 +100,8 @@
         const on = Number(button.dataset.step) === chosen.step;
         button.setAttribute("aria-pressed", String(on));
         button.tabIndex = on ? 0 : -1;
-        if (on) reveal(button);
+        if (on) reveal(box, button);
       }
-    };
-    // Scrolls the row's own box only, never the page.
-    const reveal = (button) => {
-      const [inner, outer] = [button.getBoundingClientRect(), box.getBoundingClientRect()];
-      if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom + 6;
-      else if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top + 6;
     };
 
     const choose = (step, focus) => {
@@ -106,7 +133,7 @@
     };
     /** The buttons in order, those of one character in a bracket under it. */
     const layOut = () => {
-      const focused = tokens.contains(document.activeElement) ? document.activeElement : null;
+      const focused = dx.focused(tokens);
       const nodes = [];
       for (let step = 0; step < buttons.length; step++) {
         const { group, joined } = cells[step];
@@ -119,15 +146,6 @@
       tokens.replaceChildren(...nodes);
       focused?.focus({ preventScroll: true });
     };
-    const bracket = (joined, parts) =>
-      dx.el(
-        "span",
-        { class: "dx-character", role: "group", "aria-label": joined },
-        dx.el("span", { class: "dx-character-text", "aria-hidden": "true" }, ...dx.token(joined)),
-        dx.el("span", { class: "dx-character-bytes" }, ...parts)
-      );
-    const still = (cell) =>
-      dx.el("span", { class: "dx-prompt-token", "data-kind": cell.kind, "data-tip": cell.tip }, ...dx.token(cell.text));
     const showSource = (read) => {
       source.hidden = !read;
       source.replaceChildren();
@@ -235,28 +253,16 @@
     const KEYS = { ArrowLeft: -1, ArrowRight: 1 };
     tokens.addEventListener("keydown", (event) => {
       if (event.altKey || event.ctrlKey || event.metaKey) return;
+      /** @type {number | null} */
       let step = null;
       if (event.key in KEYS) step = chosen.step + KEYS[event.key];
       else if (event.key === "Home") step = 0;
       else if (event.key === "End") step = cells.length - 1;
-      else if (event.key === "ArrowUp" || event.key === "ArrowDown") step = neighbour(event.key === "ArrowUp");
+      else if (event.key === "ArrowUp" || event.key === "ArrowDown") step = neighbour(buttons, chosen.step, event.key === "ArrowUp");
       if (step === null) return;
       event.preventDefault();
       choose(step, true);
     });
-    // The nearest token in the line above or below, as in a text.
-    const neighbour = (up) => {
-      const here = buttons[chosen.step]?.getBoundingClientRect();
-      if (!here) return null;
-      let best = null;
-      buttons.forEach((button, step) => {
-        const box = button.getBoundingClientRect();
-        if (up ? box.bottom > here.top + 2 : box.top < here.bottom - 2) return;
-        const distance = 8 * Math.abs(box.top - here.top) + Math.abs(box.left - here.left);
-        if (best === null || distance < best.distance) best = { step, distance };
-      });
-      return best ? best.step : null;
-    };
 
     document.addEventListener("dx-marks", (event) => {
       marks = event.detail;

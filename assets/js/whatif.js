@@ -6,32 +6,70 @@
   const ASK_AT_LEAST = 150; // ms between questions while a slider keeps moving
   const PATIENCE = 5000; // ms until a question counts as lost
   const SETTLED_AFTER = 300; // ms that a new run's settings may come after its scores
-  const BAR_WIDTH = 54; // px a token needs
-  const APART = 0.3; // of it, before the bar of the rest: its label, a count, is longer than a token's
-  const EDGE = 0.6; // of it, before the first bar's middle and behind the last one's
-  const MARGIN = { l: 36, r: 10, t: 18, b: 22 }; // px
-  const LONGEST_LABEL = 7; // characters that fit under a bar
   const IN_PAGE = ["temperature", "top_k", "top_p", "min_p"];
   const CONFIG = { displayModeBar: false, responsive: false, doubleClick: false, scrollZoom: false };
 
   const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
   const colour = (name) => getComputedStyle(document.body).getPropertyValue(`--dx-${name}`).trim();
-  const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
+  /** The settings that differ from the recorded ones, as [name, was, now]. */
+  const differences = (frame, form) => {
+    if (!frame || !form) return [];
+    const out = [];
+    if (form.mode !== frame.recorded.mode) out.push(["", frame.modes[frame.recorded.mode], frame.modes[form.mode]]);
+    const names = new Set([...Object.keys(frame.recorded.given), ...Object.keys(form.given)]);
+    for (const name of names) {
+      if (frame.ignored.includes(name)) continue;
+      const [was, now] = [frame.recorded.given[name], form.given[name]];
+      if (!same(was, now)) out.push([name, was ?? frame.labels.unset, now ?? frame.labels.unset]);
+    }
+    return out;
+  };
+
+  /** What the page itself makes of the step: null where it cannot. */
+  const computed = (base, form, frame) => {
+    if (!base.scores.length) return null;
+    const knobs = { min_keep: base.min_keep };
+    if (base.sampling && form.mode === base.mode) {
+      for (const name of IN_PAGE) knobs[name] = form.given[name] ?? frame.defaults[name];
+      if (!(knobs.temperature > 0) || !(knobs.top_p > 0 && knobs.top_p <= 1)) return null;
+    }
+    const out = dx.truncate(base.scores, knobs);
+    return {
+      alive: out.kept, mass: out.mass, entropy: out.entropy, exact: false,
+      unsure: out.unsure || !base.covered || form.mode !== base.mode,
+      p: base.tokens.map((token) => (token.place < 0 ? 0 : out.probability(token.place))),
+    };
+  };
+  /** What Python makes of it. */
+  const answered = (base, answer) => ({
+    alive: answer.alive, mass: answer.mass, entropy: answer.entropy, exact: true, unsure: false,
+    p: base.tokens.map((token) => answer.p[token.id] ?? 0),
+  });
+
+  const changeOf = ([name, was, now]) =>
+    dx.el(
+      "span", { class: "dx-if-change" },
+      name ? dx.el("code", {}, name) : null, name ? " " : null, dx.el("s", {}, String(was)), " → ", dx.el("b", {}, String(now))
+    );
+
   dx.whatif = (element, props, watch, emit) => {
-    const part = (name) => element.querySelector(`[data-part="${name}"]`);
+    const part = dx.partsOf(element);
     const [title, changes, state, reading, facts, plot, scroll, notes, ranks, onward, again, back] = [
       "title", "changes", "state", "reading", "facts", "plot", "scroll", "notes", "ranks", "onward", "again", "back",
     ].map(part);
+    /** @type {any} */
     let frame = null; // labels, recorded settings
+    /** @type {any} */
     let base = null; // the step's sorted scores
+    /** @type {any} */
     let answer = null; // Python's
+    /** @type {any} */
     let form = null; // the panel's value now
     let timer = 0;
     let asked = 0; // when
     let drawn = 0; // pending animation frame
-    let range = 0;
     let waiting = 0; // for the answer to this turn
     let queued = false;
     let retry = 0;
@@ -39,41 +77,8 @@
     const label = (name, fields = {}) =>
       (frame.labels[name] || "").replace(/\{(\w+)\}/g, (all, field) => (field in fields ? fields[field] : all));
 
-    /** The settings that differ from the recorded ones, as [name, was, now]. */
-    const differences = () => {
-      if (!frame || !form) return [];
-      const out = [];
-      if (form.mode !== frame.recorded.mode) out.push(["", frame.modes[frame.recorded.mode], frame.modes[form.mode]]);
-      const names = new Set([...Object.keys(frame.recorded.given), ...Object.keys(form.given)]);
-      for (const name of names) {
-        if (frame.ignored.includes(name)) continue;
-        const [was, now] = [frame.recorded.given[name], form.given[name]];
-        if (!same(was, now)) out.push([name, was ?? frame.labels.unset, now ?? frame.labels.unset]);
-      }
-      return out;
-    };
     const refused = () => answer && answer.form === JSON.stringify(form) && answer.error;
     const confirmed = () => answer && !answer.error && answer.form === JSON.stringify(form) && base && answer.key === base.at;
-
-    /** What the page itself makes of the step: null where it cannot. */
-    const computed = () => {
-      if (!base || !base.scores.length) return null;
-      const knobs = { min_keep: base.min_keep };
-      if (base.sampling && form.mode === base.mode) {
-        for (const name of IN_PAGE) knobs[name] = form.given[name] ?? frame.defaults[name];
-        if (!(knobs.temperature > 0) || !(knobs.top_p > 0 && knobs.top_p <= 1)) return null;
-      }
-      const out = dx.truncate(base.scores, knobs);
-      return {
-        alive: out.kept, mass: out.mass, entropy: out.entropy, exact: false,
-        unsure: out.unsure || !base.covered || form.mode !== base.mode,
-        p: base.tokens.map((token) => (token.place < 0 ? 0 : out.probability(token.place))),
-      };
-    };
-    const answered = () => ({
-      alive: answer.alive, mass: answer.mass, entropy: answer.entropy, exact: true, unsure: false,
-      p: base.tokens.map((token) => answer.p[token.id] ?? 0),
-    });
 
     const row = (name, was, now, exact, tip) =>
       dx.el(
@@ -92,81 +97,24 @@
       if (chosen >= 0) {
         const name = dx.el("span", { class: "dx-if-token" }, ...dx.token(base.tokens[chosen].text));
         const line = row("chosen", dx.percent(base.tokens[chosen].recorded), now.p[chosen] ? dx.percent(now.p[chosen]) : label("gone"), now.exact);
-        line.querySelector("dt").replaceChildren(name);
+        line.firstElementChild?.replaceChildren(name); // the term
         line.classList.toggle("dx-if-gone", !now.p[chosen]);
         rows.push(line);
       }
       facts.replaceChildren(...rows);
     };
 
-    /** The tokens drawn: the likeliest that fit, and the chosen one. */
-    const picked = () => {
-      const n = Math.max(3, Math.min(16, Math.floor((scroll.clientWidth - MARGIN.l - MARGIN.r) / BAR_WIDTH - APART - 2 * EDGE)));
-      const chosen = base.tokens.findIndex((token) => token.chosen);
-      const out = base.tokens.map((_, i) => i).slice(0, n);
-      if (chosen >= n) out[n - 1] = chosen;
-      return out;
-    };
-    const SCALES = [0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1];
-
     const draw = () => {
       drawn = 0;
       if (!frame || element.hidden || !base || !scroll.clientWidth) return;
-      const now = confirmed() ? answered() : computed();
+      const now = confirmed() ? answered(base, answer) : computed(base, form, frame);
       element.dataset.state = confirmed() ? "confirmed" : now && !now.unsure ? "computed" : "pending";
       state.textContent = label(element.dataset.state);
       state.setAttribute("data-tip", label(`${element.dataset.state}_tip`));
       if (!now) return;
       fillFacts(now);
-      const ids = picked();
-      const [ink, muted] = [colour("ink"), colour("muted")];
-      const x = ids.map((_, i) => i);
-      const ghosts = ids.map((i) => base.tokens[i].recorded);
-      const bars = ids.map((i) => now.p[i]);
-      const rest = [ghosts, bars].map((values) => Math.max(0, 1 - values.reduce((sum, p) => sum + p, 0)));
-      const shown = ids.length;
-      const more = Math.max(0, now.alive - bars.filter((p) => p > 0).length);
-      const names = ids.map((i) => {
-        const text = [...base.tokens[i].text];
-        const short = escaped(text.length > LONGEST_LABEL ? `${text.slice(0, LONGEST_LABEL - 1).join("")}…` : text.join(""));
-        return base.tokens[i].chosen ? `<b>${short}</b>` : short;
-      });
-      const percents = bars.map((p) => (p ? dx.percent(p) : "✕"));
-      const fills = ids.map((i) => colour(base.tokens[i].chosen ? "chosen-fill" : "alive"));
-      const hover = ids.map((i) =>
-        label("hover", { token: escaped(base.tokens[i].text), was: dx.percent(base.tokens[i].recorded), now: now.p[i] ? dx.percent(now.p[i]) : label("gone") })
-      );
-      const highest = Math.max(...ghosts, ...bars, ...rest.map((p) => Math.min(p, 1)));
-      range = SCALES.find((top) => top >= highest * 1.02) ?? 1;
-      const all = {
-        x: [...x, shown + APART], ghost: [...ghosts, rest[0]], bar: [...bars, rest[1]],
-        names: [...names, more ? `<i>${label("more", { n: more.toLocaleString("en-US") })}</i>` : "…"],
-        text: [...percents, rest[1] > 5e-7 ? dx.percent(rest[1]) : ""],
-        fill: [...fills, colour("removed")],
-        hover: [...hover, label("hover", { token: label("rest"), was: dx.percent(rest[0]), now: dx.percent(rest[1]) })],
-      };
-      const data = [
-        {
-          type: "bar", x: all.x, y: all.ghost, width: 0.86, hoverinfo: "skip",
-          marker: { color: colour("raised"), line: { color: muted, width: 1 } },
-        },
-        {
-          type: "bar", x: all.x, y: all.bar, width: 0.56, marker: { color: all.fill, line: { width: 0 } },
-          hovertext: all.hover, hovertemplate: "%{hovertext}<extra></extra>",
-        },
-        {
-          type: "scatter", mode: "text", x: all.x, y: all.x.map((_, i) => Math.max(all.ghost[i], all.bar[i])), text: all.text,
-          textposition: "top center", textfont: { size: 11, color: ink }, hoverinfo: "skip", cliponaxis: false,
-        },
-      ];
-      const layout = {
-        width: scroll.clientWidth, height: scroll.clientHeight, autosize: false, barmode: "overlay", showlegend: false,
-        margin: MARGIN, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-        font: { family: getComputedStyle(element).fontFamily, size: 11, color: ink },
-        hoverlabel: { bgcolor: colour("surface"), font: { color: ink } },
-        xaxis: { tickvals: all.x, ticktext: all.names, tickangle: 0, range: [-EDGE, shown + APART + EDGE], fixedrange: true, showgrid: false, zeroline: false },
-        yaxis: { range: [0, range], nticks: 3, tickformat: ".0~%", fixedrange: true, gridcolor: colour("line"), zeroline: false },
-      };
+      const size = { width: scroll.clientWidth, height: scroll.clientHeight };
+      const { data, layout } = dx.whatifFigure(base, now, label, size, colour, getComputedStyle(element).fontFamily);
       Plotly.react(plot, data, layout, CONFIG);
       plot.dataset.drawn = `${base.at}|${JSON.stringify(form)}|${element.dataset.state}`;
     };
@@ -174,16 +122,6 @@
       if (!drawn) drawn = requestAnimationFrame(draw);
     };
 
-    const fillChanges = (list) => {
-      changes.replaceChildren(
-        ...list.map(([name, was, now]) =>
-          dx.el(
-            "span", { class: "dx-if-change" },
-            name ? dx.el("code", {}, name) : null, name ? " " : null, dx.el("s", {}, String(was)), " → ", dx.el("b", {}, String(now))
-          )
-        )
-      );
-    };
     const fillAnswer = () => {
       const fits = confirmed();
       reading.classList.toggle("dx-stale", !fits && !refused());
@@ -234,12 +172,12 @@
       const before = form;
       form = now;
       if (!frame) return;
-      const list = differences();
+      const list = differences(frame, form);
       const active = list.length > 0;
       const was = !element.hidden;
       element.hidden = !active;
       if (active) {
-        fillChanges(list);
+        changes.replaceChildren(...list.map(changeOf));
         if (!confirmed()) reading.classList.add("dx-stale"); // it speaks of the settings before
         draw();
         if (again || JSON.stringify(before) !== JSON.stringify(form)) askSoon();

@@ -1,0 +1,32 @@
+// Recorded examples to start from.
+"use strict";
+(() => {
+  dx.gallery = (element, props, watch, emit) => {
+    const part = dx.partsOf(element);
+    const update = () => {
+      const data = dx.parse(props.data, null);
+      element.hidden = !data;
+      if (!data) return;
+      part("title").textContent = data.title;
+      part("items").setAttribute("aria-label", data.title);
+      const focused = dx.focused(part("items"))?.dataset.item;
+      part("items").replaceChildren(
+        ...data.items.map((item) =>
+          dx.el(
+            "button",
+            {
+              type: "button", class: "dx-tab", "data-item": item.id, "aria-pressed": String(item.id === data.open),
+              on: { click: () => emit({ id: item.id }) },
+            },
+            item.title
+          )
+        )
+      );
+      if (focused) part("items").querySelector(`[data-item="${CSS.escape(focused)}"]`)?.focus();
+      part("text").hidden = !data.looks.length;
+      part("text").replaceChildren(...dx.sentence(data.looks));
+    };
+    watch(["data"], update);
+    update();
+  };
+})();
