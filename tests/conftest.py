@@ -1,4 +1,4 @@
-"""Fixtures for all tests. Heavy imports stay inside them: tests/gpu also runs where there is no browser."""
+"""Fixtures for all tests, and who runs which. Heavy imports stay inside: tests/gpu also runs where no browser is."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
     from transformers import PreTrainedModel
+    from xdist.scheduler import Scheduling
 
     from decoding.models.load import LanguageModel
 
@@ -27,15 +29,67 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 ROOT = Path(__file__).parent.parent
+OUTCOME = "what came of the call"
 KINDS = ("llama", "qwen2", "mistral", "gemma2", "gpt_neox", "opt", "gpt2", "t5", "bart")
 
 
+def random_cases(n: int, quick: int = 6) -> list[Any]:
+    """The numbers of so many random cases, all but the first few of them `slow`."""
+    return [pytest.param(case, marks=[pytest.mark.slow] if case >= quick else []) for case in range(n)]
+
+
+def pytest_configure() -> None:
+    """One thread of torch in every process, the workers and the servers that tests start among them.
+
+    With more, the last bits of a sum depend on how many there are, and two workers are in each other's way.
+    """
+    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+
+
+@pytest.hookimpl(optionalhook=True)  # tests/gpu runs where there is no xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    """Ours under `pytest -n 2`, xdist's own where another --dist is asked for."""
+    if config.getoption("dist") != "load":
+        return None
+    from tests.schedule import Schedule
+
+    return Schedule(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What came of the calls that were made plainly and with a Recorder, if they were."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for what, value in report.user_properties if report.when == "call" else ():
+                if what == OUTCOME:
+                    counts[value[0]][value[1]] += 1
+    if not counts:
+        return
+    terminalreporter.write_line(f"{len(counts)} calls, in {_counted(sum(counts.values(), Counter()))}")
+    for name, by in sorted(counts.items()):
+        if set(by) != {"equal"}:
+            terminalreporter.write_line(f"  {name}: {_counted(by)}")
+
+
+def _counted(outcomes: Counter[str]) -> str:
+    """How often a call was made, and how often it came out how."""
+    each = ", ".join(f"{n} {what}" for what, n in sorted(outcomes.items()))
+    return f"{outcomes.total()} modes: {each}"
+
+
 @pytest.fixture(scope="session")
-def lm() -> LanguageModel:
+def lm(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
     """The offline default model, in float32 on the CPU."""
+    from filelock import FileLock
+
     from decoding.models.load import load_model
 
-    return load_model(device="cpu")
+    # One worker converts it, the others find it in the cache.
+    with FileLock(tmp_path_factory.getbasetemp().parent / "offline-model.lock"):
+        return load_model(device="cpu")
 
 
 @pytest.fixture(scope="session")

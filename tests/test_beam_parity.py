@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from decoding import Recorder
-from tests.conftest import KINDS
+from tests.conftest import KINDS, random_cases
 from tests.test_parity import ASK_FOR, assert_same_bits, assert_same_tensors, inputs_of, model_of, random_settings
 from tests.tiny_models import EOS
 
@@ -101,7 +101,7 @@ def assert_pool_gives_the_answer(trace, expected):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("case", range(N_COMBINATIONS))
+@pytest.mark.parametrize("case", random_cases(N_COMBINATIONS))
 def test_random_beams_give_what_generate_gives(kind: str, case: int):
     rng = random.Random(f"beams-{kind}-{case}")
     model = model_of(kind)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import importlib.util
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
 
 from app.formats import export
-from decoding import NotRecordedError, RecordingError, VerifyError, load_trace, verify
+from decoding import NotRecordedError, RecordingError, Trace, VerifyError, load_trace, verify
 from decoding.models.load import LanguageModel
+from tests.conftest import OUTCOME
 from tests.drop_in import arguments, criteria, defaults, models, packages, processors
 from tests.drop_in.call import Call, compare, record_call
 from tests.drop_in.inputs import TOKENIZER
@@ -37,44 +39,54 @@ def marks_of(call: Call) -> list[pytest.MarkDecorator]:
     return [*([pytest.mark.slow] if call.slow else []), *(skipped if absent else [])]
 
 
-def cases(calls: tuple[Call, ...]):
-    return [pytest.param(c, mode, id=f"{c.name}-{mode}", marks=marks_of(c)) for c in calls for mode in c.modes]
+def cases(calls: tuple[Call, ...]) -> list[Any]:
+    """Each call in each of its modes; all but one of them, another one from call to call, are `slow`."""
+    return [
+        pytest.param(
+            call, mode, id=f"{call.name}-{mode}",
+            marks=[*marks_of(call), *([pytest.mark.slow] if i != n % len(call.modes) else [])],
+        )
+        for n, call in enumerate(calls)
+        for i, mode in enumerate(call.modes)
+    ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def outcomes(request):
-    """What came of each call; shown when all have been made, whatever pytest captures."""
-    counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
-    yield counts
-    lines = [f"{len(counts)} calls, in {counted(sum(counts.values(), collections.Counter()))}"]
-    lines += [f"  {name}: {counted(by)}" for name, by in counts.items() if set(by) != {"equal"}]
-    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        print("", *lines, sep="\n")
-
-
-def counted(outcomes: collections.Counter[str]) -> str:
-    """How often a call was made, and how often it came out how."""
-    each = ", ".join(f"{n} {what}" for what, n in outcomes.items())
-    return f"{outcomes.total()} modes: {each}"
+@pytest.fixture
+def outcome_of(record_property, call: Call) -> Callable[[str], None]:
+    """Tells what came of the call: the counts are shown when all have been made, by whichever worker."""
+    return lambda what: record_property(OUTCOME, (call.name, what))
 
 
 @pytest.mark.parametrize(("call", "mode"), cases(CALLS))
-def test_a_call_gives_the_same_bits_or_is_refused_with_a_reason(call: Call, mode: str, outcomes, tmp_path: Path):
-    outcomes[call.name]["different"] += 1
+def test_a_call_gives_the_same_bits_or_is_refused_with_a_reason(call: Call, mode: str, outcome_of, tmp_path: Path):
     outcome = compare(call, mode)
     if outcome.trace is not None:
-        assert_it_can_be_kept_and_shown(outcome.trace, tmp_path)
-    outcomes[call.name].update({"different": -1, outcome.what: 1})
-    outcomes[call.name] = +outcomes[call.name]
+        assert_it_can_be_kept_and_shown(outcome.trace, mode, tmp_path)
+    outcome_of(outcome.what)
 
 
-def assert_it_can_be_kept_and_shown(trace, folder: Path) -> None:
-    """It is saved and opened, whole and compact, and exported in every form."""
+SHOWN: set[tuple[str, ...]] = set()
+"""What a page of its own has been made of, see `traits`: one takes as long as all else that is asked of a call."""
+
+
+def traits(trace: Trace, mode: str) -> set[tuple[str, ...]]:
+    """What decides how a run is shown: each of these, in each mode."""
+    return {
+        (mode, "class", trace.model.class_name, trace.model.dtype),
+        (mode, "rows", str(trace.n_rows), str(len(trace.sequences)), str(len(trace.prompts or ()))),
+        (mode, "steps", str(len(trace.steps)), trace.prefill),
+        (mode, "texts", str(trace.tokens is None)),
+        (mode, "encoder", str(trace.encoder_ids is not None)),
+        *((mode, "stage", stage.name) for step in trace.steps for stage in step.stages),
+        *((mode, "silent", silent.name) for silent in trace.silent),
+        *((mode, "stopped by", reason) for reason in trace.stop_reasons),
+        *((mode, "from the caller", name) for name in trace.from_caller),
+        *((mode, "warned of", re.sub(r"[^a-z ]", "", warning)) for warning in trace.warnings),
+    }
+
+
+def assert_it_can_be_kept_and_shown(trace: Trace, mode: str, folder: Path) -> None:
+    """It is saved and opened, whole and compact, and exported in every form; as a page if it has a trait of its own."""
     trace.save(folder / "run.trace")
     opened = load_trace(folder / "run.trace")
     for step in range(len(trace.steps)):
@@ -83,7 +95,9 @@ def assert_it_can_be_kept_and_shown(trace, folder: Path) -> None:
     with contextlib.suppress(RecordingError):  # it says that this run has no compact form
         trace.save(folder / "compact.trace", compact=True)
         load_trace(folder / "compact.trace")
-    for name in ("run.html", "run.json", "run.csv"):
+    new = traits(trace, mode) - SHOWN
+    SHOWN.update(new)
+    for name in ("run.json", "run.csv", *(["run.html"] if new else [])):
         export(opened, folder / name)
         assert (folder / name).stat().st_size > 0
     with contextlib.suppress(NotRecordedError):  # it says what no code can be written for

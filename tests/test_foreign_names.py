@@ -48,10 +48,11 @@ def shown(folder: Path, trace: Path, before: str = "") -> dict[str, str]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("planted", ["app.py", "app/__init__.py", "standalone.py", "page.py"])
+@pytest.mark.parametrize("planted", [("app.py", "standalone.py", "page.py"), ("app/__init__.py",)], ids=len)
 def test_a_users_own_modules_are_not_run_and_the_page_comes(tmp_path, trace, planted):
-    (tmp_path / planted).parent.mkdir(exist_ok=True)
-    (tmp_path / planted).write_text(PLANTED)
+    for name in planted:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(PLANTED)
     made = shown(tmp_path, trace)
     assert made["repr"].startswith("Trace of ") and len(made["repr"].splitlines()) == 3
     assert made["notebook"].startswith("<iframe") and made["page"].startswith("<!doctype html>")

@@ -133,7 +133,10 @@ def test_many_threads_read_while_one_appends():
     assert_same(store.load(23), step_arrays(23))
 
 
-@pytest.mark.parametrize("blob", [b"", b"{}", b"\xff" * 8, b"\x02\0\0\0\0\0\0\0{}x", os.urandom(64)])
+RANDOM = pytest.param(os.urandom(64), id="random")  # every worker must call the test by the same name
+
+
+@pytest.mark.parametrize("blob", [b"", b"{}", b"\xff" * 8, b"\x02\0\0\0\0\0\0\0{}x", RANDOM])
 def test_bytes_that_are_no_arrays_are_refused(blob: bytes):
     with pytest.raises(TraceFileError, match="^step 3 cannot be read"):
         arrays_from_bytes(blob, "step 3")

@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.page.conftest import quiet
 from tests.page.test_running import run_to_the_end
 
 pytestmark = pytest.mark.browser
@@ -97,7 +98,7 @@ def test_the_keyboard_runs_and_stops_a_beam_search_and_walks_the_tree(app_url, o
     tab_to(page, "#dx-stop", 3)
     page.keyboard.press("Enter")
     expect(page.locator("#dx-run")).to_be_enabled()
-    page.wait_for_timeout(300)
+    quiet(page)
     page.locator(".dx-skip").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Home")

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from decoding import Settings, record
 from tests.hand_made import HOSTILE, token_table
-from tests.page.conftest import PATIENCE, served, settle
+from tests.page.conftest import PATIENCE, quiet, served_here, settle
 from tests.tiny_models import tiny_lm
 
 pytestmark = pytest.mark.browser
@@ -30,20 +30,19 @@ def trace():
 
 
 @pytest.fixture(scope="module")
-def url(trace, tmp_path_factory) -> Iterator[str]:
-    with served(trace, tmp_path_factory.mktemp("beams")) as address:
+def url(trace, tmp_path_factory, lm) -> Iterator[str]:
+    with served_here(trace, tmp_path_factory.mktemp("beams"), lm) as address:
         yield address
 
 
 @pytest.fixture
-def open_tree(browser) -> Iterator[Callable[..., Page]]:
+def open_tree(contexts) -> Iterator[Callable[..., Page]]:
     """Opens an address whose page shows a tree; the test fails on any error of a script."""
-    contexts, troubles = [], []
+    origins, troubles = set(), []
 
     def open_it(url: str, *, width: int = 1280, height: int = 800, locale: str = "en-US", tree: bool = True) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, locale=locale)
-        contexts.append(context)
-        page = context.new_page()
+        origins.add(url)
+        page = contexts.take(viewport={"width": width, "height": height}, locale=locale).new_page()
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.goto(url)
@@ -53,8 +52,7 @@ def open_tree(browser) -> Iterator[Callable[..., Page]]:
         return page
 
     yield open_it
-    for context in contexts:
-        context.close()
+    contexts.give_back(origins)
     assert not troubles
 
 
@@ -218,16 +216,16 @@ def test_the_sum_adds_up_to_the_digits_shown(url, open_tree, trace):
     assert number(score) == pytest.approx(trace.hypotheses[0].score, abs=1e-3)
 
 
-def test_hostile_token_texts_are_shown_as_text(trace, open_tree, tmp_path):
+def test_hostile_token_texts_are_shown_as_text(trace, open_tree, tmp_path, lm):
     shown = [HOSTILE[i % len(HOSTILE)] for i in range(320)]
-    with served(replace(trace, tokens=token_table(shown)), tmp_path) as address:
+    with served_here(replace(trace, tokens=token_table(shown)), tmp_path, lm) as address:
         page = open_tree(address)
         page.locator("[data-tool=whole]").click()
         page.locator("[data-tool=fold]").click()
         page.locator("[data-tool=fold]").click()
         for tab in ("pool", "sum", "ledger"):
             page.locator(f".dx-beam-step [data-tab={tab}]").click()
-            page.wait_for_timeout(200)
+            quiet(page)
         node = marks_at(page, 4)[1]
         page.mouse.move(node["x"], node["y"])
         expect(page.locator(".dx-beam-tree [data-part=tip]")).to_be_visible()

@@ -6,7 +6,7 @@ import pytest
 
 from app.standalone.page import standalone_html
 from decoding import Settings, record
-from tests.page.conftest import served
+from tests.page.conftest import served_here
 from tests.page.test_accessibility import grave_findings
 from tests.page.test_standalone import open_file  # noqa: F401
 from tests.test_characters import SAYS, saying
@@ -18,8 +18,8 @@ BUTTONS = ".dx-token-row [data-part=tokens] button.dx-token"
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    with served(saying(SAYS, prompt="北a"), tmp_path_factory.mktemp("characters")) as address:
+def url(tmp_path_factory, lm):
+    with served_here(saying(SAYS, prompt="北a"), tmp_path_factory.mktemp("characters"), lm) as address:
         yield address
 
 
@@ -57,9 +57,9 @@ def test_no_bracket_is_wider_than_the_page(url, open_page, width):
     assert not grave_findings(page)
 
 
-def test_the_row_begins_with_what_the_encoder_read(tmp_path, open_page, open_file):  # noqa: F811
+def test_the_row_begins_with_what_the_encoder_read(tmp_path, open_page, open_file, lm):  # noqa: F811
     trace = record(tiny_lm_of("t5", "t5"), "the Ж cat", Settings(max_new_tokens=4))
-    with served(trace, tmp_path) as address:
+    with served_here(trace, tmp_path, lm) as address:
         page = open_page(address)
         source = page.locator(".dx-token-row [data-part=source]")
         assert source.locator(".dx-prompt-token").all_inner_texts() == ["␣the", "␣", "<unk>", "␣cat", "</s>"]

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from tests.page.conftest import quiet
+
+pytestmark = pytest.mark.browser
+
 
 def fork_options(page) -> list[str]:
     return page.locator(".dx-fork option").all_inner_texts()
@@ -58,5 +64,5 @@ def test_at_the_length_limit_the_chooser_says_that_nothing_is_left(open_page, ap
     page.wait_for_selector(".dx-fork-go[aria-disabled=true]")
     assert "max_new_tokens" in page.locator(".dx-fork-go").get_attribute("data-tip")
     page.click(".dx-fork-go", force=True)  # a person can click it; Playwright waits for aria-disabled to go
-    page.wait_for_timeout(500)
+    quiet(page)
     assert page.locator(".dx-message-box:visible").count() == 0

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from transformers.generation import TopKLogitsWarper, TopPLogitsWarper
 
 from tests.hand_made import HOSTILE, hand_made_trace
-from tests.page.conftest import served
+from tests.page.conftest import quiet, served_here
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +17,7 @@ def url(tmp_path_factory, lm):
     n = len(HOSTILE)
     logits = [[float((i * 3 + j * 5) % n) / 3 for j in range(n)] for i in range(n)]
     trace = hand_made_trace(logits, list(range(n)), [TopKLogitsWarper(n - 1), TopPLogitsWarper(0.9)], texts=HOSTILE)
-    with served(trace, tmp_path_factory.mktemp("hostile")) as url:
+    with served_here(trace, tmp_path_factory.mktemp("hostile"), lm) as url:
         yield url
 
 
@@ -30,7 +30,7 @@ def test_every_token_is_text_wherever_it_is_shown(url, open_page):
     for step in range(len(HOSTILE)):
         page.locator(".dx-token").nth(step).click()
         expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text(f"step {step + 1}")
-        page.wait_for_timeout(150)
+        quiet(page)
         cells = page.locator("#dx-waterfall table").first.locator("tbody th").all_inner_texts()
         assert {cell.replace("␣", " ") for cell in cells} == set(HOSTILE)
     hover_over_everything(page)
@@ -50,7 +50,7 @@ def test_the_charts_show_the_exact_characters(url, open_page):
     page = open_page(url)
     page.locator(".dx-token").nth(6).click()
     expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text("“<s>”")
-    page.wait_for_timeout(200)
+    quiet(page)
     labels = page.locator("#dx-waterfall svg text").all_text_contents()
     assert "▸ <s>" in labels
     assert "<b>&amp;</b>" in labels

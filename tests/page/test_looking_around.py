@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.page.conftest import quiet
+
 pytestmark = pytest.mark.browser
 
 CHOSEN = ".dx-token[aria-pressed=true]"
@@ -140,7 +142,7 @@ def test_the_language_keeps_the_step_and_the_settings(app_url, open_page):
     page.locator("#dx-knob-temperature").fill("1.3")
     page.get_by_role("button", name="中文", exact=True).click()
     expect(page.locator("#dx-run")).to_have_text("运行")
-    page.wait_for_timeout(300)
+    quiet(page)
     assert step_in_view(page) == 2
     expect(page.locator("#dx-knob-temperature")).to_have_value("1.3")
 
@@ -158,7 +160,7 @@ def test_charts_follow_the_colour_scheme(app_url, open_page):
 
     assert bar() == rgb(LIGHT["alive"])
     page.locator("[data-part=scheme]").click()
-    page.wait_for_timeout(300)
+    quiet(page)
     assert bar() == rgb(DARK["alive"])
 
 

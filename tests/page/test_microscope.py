@@ -13,7 +13,7 @@ from transformers.generation import (
 )
 
 from tests.hand_made import HOSTILE, hand_made_trace
-from tests.page.conftest import served
+from tests.page.conftest import served_here
 from tests.page.test_accessibility import grave_findings
 
 pytestmark = pytest.mark.browser
@@ -31,7 +31,7 @@ def url(tmp_path_factory, lm):
     n = len(HOSTILE)
     logits = [[float((i * 3 + j * 5) % n) / 3 for j in range(n)] for i in range(n)]
     trace = hand_made_trace(logits, list(range(n)), PROCESSORS, texts=HOSTILE)
-    with served(trace, tmp_path_factory.mktemp("microscope")) as url:
+    with served_here(trace, tmp_path_factory.mktemp("microscope"), lm) as url:
         yield url
 
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from transformers.generation import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from tests.hand_made import HOSTILE, hand_made_trace
-from tests.page.conftest import served
+from tests.page.conftest import quiet, served_here
 from tests.page.test_accessibility import grave_findings
 
 pytestmark = pytest.mark.browser
@@ -29,7 +29,7 @@ def wait_for_order(page: Page, *keys: str) -> None:
     """Waits until Python has answered: the chips' numbers are those of this order."""
     shown = f"[...document.querySelectorAll('{OWN} .dx-sampler')].map(chip => chip.dataset.key).join()"
     page.wait_for_function(f"{shown} === '{','.join(keys)}' && !document.querySelector('.dx-dragged')")
-    page.wait_for_timeout(300)
+    quiet(page)
 
 
 def focused(page: Page) -> str:
@@ -50,7 +50,7 @@ def test_the_own_order_is_moved_with_buttons_and_with_alt_and_arrows(app_url, op
     assert focused(page) == "top_p: earlier"
     expect(page.locator(f'{OWN} [data-key=top_p] [data-by="-1"]')).to_have_attribute("aria-disabled", "true")
     page.keyboard.press("Enter")  # it is the first already
-    page.wait_for_timeout(300)
+    quiet(page)
     assert order_of(page) == ["top_p", "temperature", "top_k"]
     expect(page.locator(f"{OWN} .dx-lane-sum b")).not_to_have_text(before)
     expect(page.locator(OWN)).to_have_attribute("data-mark", "differs")
@@ -138,7 +138,8 @@ def hostile_url(tmp_path_factory, lm):
     n = len(HOSTILE)
     logits = [[float((i * 3 + j * 5) % n) / 3 for j in range(n)] for i in range(n)]
     cut = [TemperatureLogitsWarper(3.0), TopKLogitsWarper(n - 1), TopPLogitsWarper(0.8)]
-    with served(hand_made_trace(logits, list(range(n)), cut, texts=HOSTILE), tmp_path_factory.mktemp("lab")) as url:
+    trace = hand_made_trace(logits, list(range(n)), cut, texts=HOSTILE)
+    with served_here(trace, tmp_path_factory.mktemp("lab"), lm) as url:
         yield url
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.page.conftest import quiet
 from tests.page.test_whatif import MOVE, confirmed, facts
 
 pytestmark = pytest.mark.browser
@@ -19,9 +20,9 @@ def counted(page: Page) -> list[str]:
 
 def is_quiet(page: Page, calls: list[str]) -> bool:
     """Whether nothing is asked any more once everything has been answered."""
-    page.wait_for_timeout(1500)
+    quiet(page, 350)
     before = len(calls)
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(500)
     return len(calls) == before
 
 
@@ -63,9 +64,8 @@ def test_the_last_of_two_recorded_examples_is_the_one_in_view(app_url, open_page
     expect(page.locator("[data-item=greedy-loop]")).to_have_attribute("aria-pressed", "true")
 
 
-def test_an_example_picked_while_the_page_still_opens_stays_in_view(app_url, browser):
-    context = browser.new_context()
-    page = context.new_page()
+def test_an_example_picked_while_the_page_still_opens_stays_in_view(app_url, contexts):
+    page = contexts.take().new_page()
     page.goto(app_url)
     page.evaluate(
         """async () => {
@@ -78,7 +78,7 @@ def test_an_example_picked_while_the_page_still_opens_stays_in_view(app_url, bro
     assert is_quiet(page, counted(page))
     expect(page.locator("[data-item=greedy-loop]")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#dx-gallery p")).to_contain_text("She smiled at him")
-    context.close()
+    contexts.give_back({app_url})
 
 
 @pytest.mark.parametrize("pause", [0, 15, 60])

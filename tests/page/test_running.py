@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from app.views.token_row import row_view
 from decoding import record
+from tests.page.conftest import quiet
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +18,7 @@ def run_to_the_end(page: Page) -> None:
     page.locator("#dx-run").click()
     expect(page.locator("#dx-run")).to_be_disabled()
     expect(page.locator("#dx-run")).to_be_enabled()
-    page.wait_for_timeout(200)
+    quiet(page)
 
 
 def prompt(page: Page):
@@ -158,7 +159,7 @@ def test_hostile_messages_are_shown_as_text(app_url, open_page):
     page.locator("#dx-model textarea, #dx-model input").fill("<img src=x onerror=window.owned=1>${window.owned=2}")
     page.locator("#dx-run").click()
     expect(page.locator(".dx-message-box")).to_contain_text("<img src=x")
-    page.wait_for_timeout(300)
+    quiet(page)
     assert page.evaluate("window.owned") is None
 
 
@@ -169,7 +170,7 @@ def test_made_up_events_do_no_harm(app_url, open_page):
         """() => { const b = document.querySelector('.dx-token'); b.dataset.step = '999999'; b.click();
                    for (const c of document.querySelectorAll('#dx-cutoff .dx-tab')) c.click(); }"""
     )
-    page.wait_for_timeout(500)
+    quiet(page)
     page.locator(".dx-token").nth(2).click()
     expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text("step 3")
 

@@ -13,7 +13,7 @@ from app.runs import LONGEST_NAME
 from decoding.parameters.knobs import KNOBS
 from decoding.parameters.settings import Settings
 from tests.hand_made import HOSTILE
-from tests.page.conftest import served, settle
+from tests.page.conftest import quiet, served, settle
 from tests.test_form import every_value
 
 pytestmark = pytest.mark.browser
@@ -29,7 +29,7 @@ def prompt(page: Page):
 def in_view(page: Page, number: int) -> None:
     """Waits until the run of this number is in view, with its form."""
     page.wait_for_function("(number) => dx.about?.run === number && !dx.about.streaming", arg=number)
-    page.wait_for_timeout(300)
+    quiet(page)
 
 
 def run(page: Page, number: int, text: str, **given: str) -> None:
@@ -46,7 +46,7 @@ def run(page: Page, number: int, text: str, **given: str) -> None:
 def show(page: Page, name: str) -> None:
     page.locator(f"[data-item={name}]").click()
     page.wait_for_selector(f"[data-item={name}][aria-pressed=true]")
-    page.wait_for_timeout(300)
+    quiet(page)
 
 
 def pick(page: Page, number: int) -> None:
@@ -109,7 +109,7 @@ def test_the_link_of_a_run_made_from_an_example_is_the_runs(app_url, open_page):
     page.locator("#dx-knob-max_new_tokens").fill("48")  # as the example has it: nothing is changed
     page.locator("#dx-run").click()
     in_view(page, 2)
-    page.wait_for_timeout(400)
+    quiet(page, 250)
     assert decode(page.url.partition("c=")[2])[0].view == ""
 
 
@@ -179,12 +179,12 @@ def test_choosing_early_stopping_by_hand_is_the_same_as_getting_it_from_a_run(ap
 def test_a_list_as_it_was_typed_is_no_what_if(app_url, open_page):
     page = open_page(app_url)
     run(page, 1, MINE, bad_words_ids="cat, dog", max_new_tokens="3")
-    page.wait_for_timeout(800)
+    quiet(page, 350)
     expect(page.locator(".dx-whatif")).to_be_hidden()
     show(page, "greedy-loop")
     pick(page, 1)
     expect(page.locator("#dx-knob-bad_words_ids")).to_have_value("cat, dog")
-    page.wait_for_timeout(800)
+    quiet(page, 350)
     expect(page.locator(".dx-whatif")).to_be_hidden()
 
 
@@ -199,7 +199,7 @@ def test_back_and_forward_walk_the_runs_and_sliders_make_no_entries(app_url, ope
     for value in ("0.5", "0.6", "0.7"):
         page.locator("#dx-knob-temperature").fill(value)
     page.locator(".dx-token").nth(1).click()
-    page.wait_for_timeout(500)
+    quiet(page, 250)
     assert page.evaluate("history.length") == n_entries + 2
     assert decode(page.url.partition("c=")[2])[0].prompt == "Another one"
     page.go_back()
@@ -214,7 +214,7 @@ def test_back_and_forward_walk_the_runs_and_sliders_make_no_entries(app_url, ope
     page.go_forward()
     in_view(page, 2)
     assert prompt(page).input_value() == "Another one"
-    page.wait_for_timeout(400)
+    quiet(page, 250)
     assert decode(page.url.partition("c=")[2])[0].prompt == "Another one"
     assert page.evaluate("history.length") == n_entries + 2
 
@@ -225,7 +225,7 @@ def test_quick_hands_on_back_end_at_the_run_of_the_entry(app_url, open_page):
         show(page, name)
     page.evaluate("history.back(); setTimeout(() => history.back(), 30); setTimeout(() => history.back(), 60)")
     in_view(page, 0)
-    page.wait_for_timeout(700)
+    quiet(page, 250)
     in_view(page, 0)
     assert page.evaluate("[history.state.dx.run, history.state.dx.index]") == [0, 0]
     page.go_forward()
@@ -236,7 +236,7 @@ def test_back_after_a_reload_opens_what_the_address_says(app_url, open_page):
     page = open_page(app_url)
     run(page, 1, MINE, max_new_tokens="3")
     pick(page, 0)
-    page.wait_for_timeout(400)
+    quiet(page, 250)
     page.reload()
     settle(page)
     page.go_back()
@@ -283,7 +283,7 @@ def test_a_run_is_named_by_the_keyboard_and_escape_leaves_its_name(app_url, open
     page.keyboard.press("Enter")
     page.keyboard.type(" no longer")
     page.keyboard.press("Escape")
-    page.wait_for_timeout(300)
+    quiet(page)
     expect(page.locator("[data-act=pick][data-number='1']")).to_have_text("Run 2: the loop")
     page.locator(".dx-lab [data-tab=compare]").click()
     expect(page.locator("[data-pick=a]")).to_contain_text("Run 2: the loop")
@@ -392,7 +392,9 @@ def test_a_fork_that_waits_is_of_the_step_where_it_was_asked_for(app_url, open_p
     long_run(other)
     page.click(".dx-fork-go")
     expect(page.locator(".dx-status")).to_contain_text("waiting for another run")
-    show(page, "greedy-loop")  # a visitor who waits looks at something else
+    page.locator("[data-item=greedy-loop]").click()  # a visitor who waits looks at something else
+    page.wait_for_selector("[data-item=greedy-loop][aria-pressed=true]")
+    page.wait_for_timeout(300)
     other.locator("#dx-stop").click()
     in_view(page, 2)
     expect(page.locator("#dx-run")).to_be_enabled()

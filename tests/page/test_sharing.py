@@ -14,6 +14,7 @@ from app.gallery.items import GALLERY
 from decoding import load_trace
 from decoding.parameters.knobs import KNOBS
 from tests.hand_made import HOSTILE
+from tests.page.conftest import quiet
 
 pytestmark = pytest.mark.browser
 
@@ -89,7 +90,7 @@ def test_the_address_follows_what_is_chosen(app_url, open_page):
     page.wait_for_function("location.search.includes('c=')")
     assert decode(page.url.partition("?c=")[2])[0].step == 5
     page.locator("#dx-knob-top_k").fill("17")
-    page.wait_for_timeout(500)
+    quiet(page, 250)
     assert decode(page.url.partition("?c=")[2])[0].given["top_k"] == 17
 
 
@@ -203,7 +204,7 @@ def test_every_recorded_example_is_shown_in_both_languages_and_its_link_opens_it
         for item in GALLERY:
             page.locator(f"[data-item={item.id}]").click()
             page.wait_for_selector(f"[data-item={item.id}][aria-pressed=true]")
-            page.wait_for_timeout(300)
+            quiet(page)
             expect(page.locator(".dx-message-box")).to_be_hidden()
             looks = page.locator(".dx-gallery p").inner_text()
             assert len(looks) > 30 and "{" not in looks
@@ -224,7 +225,7 @@ def test_the_keys_and_the_larger_type(app_url, open_page):
     expect(page.locator(".dx-share dialog")).to_be_hidden()  # a question mark in a prompt is one
     before = page.locator(".dx-token").first.bounding_box()["height"]
     page.locator(".dx-share [data-part=large]").click()
-    page.wait_for_timeout(300)
+    quiet(page)
     assert page.locator(".dx-token").first.bounding_box()["height"] > 1.2 * before
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from decoding import Settings, record
 from decoding.parameters.knobs import KNOBS
 from tests.hand_made import hand_made_trace
-from tests.page.conftest import served
+from tests.page.conftest import quiet, served_here
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +35,7 @@ def confirmed(page: Page) -> None:
         "(document.querySelector('.dx-whatif [data-part=plot]').dataset.drawn || '')"
         ".endsWith(`|${JSON.stringify(dx.knobForm)}|confirmed`)"
     )
-    page.wait_for_timeout(400)  # the charts follow
+    quiet(page)  # the charts follow
 
 
 def facts(page: Page) -> dict[str, str]:
@@ -47,7 +47,7 @@ def facts(page: Page) -> dict[str, str]:
 def test_a_slider_is_answered_at_once_and_then_confirmed_by_transformers_processors(app_url, open_page, example):
     page = open_page(app_url)
     page.focus("#dx-knob-temperature")
-    page.wait_for_timeout(800)  # the step's scores come with the hand
+    quiet(page)  # the step's scores come with the hand
     at_once = page.evaluate(
         f"({MOVE})(['temperature', 1.5]), "
         "[document.querySelector('.dx-whatif').dataset.state, document.querySelector('[data-fact=alive] b').innerText]"
@@ -106,7 +106,7 @@ def test_from_the_parting_and_from_the_start_the_model_decodes_again(app_url, op
     page.locator(".dx-whatif [data-part=onward]").click()
     expect(page.locator("#dx-run")).to_be_disabled()
     expect(page.locator("#dx-run")).to_be_enabled()
-    page.wait_for_timeout(500)
+    quiet(page, 350)
     expect(page.locator(".dx-whatif")).to_be_hidden()  # these are the settings of the run in view now
     assert page.locator(".dx-prompt-token").count() >= parting
     assert page.locator(".dx-token").count() == len(before) - parting
@@ -148,10 +148,10 @@ def test_words_become_tokens_of_the_runs_model(app_url, open_page):
     assert 3 in page.evaluate("[...document.querySelectorAll('.dx-if-cut')].map(b => Number(b.dataset.step))")
 
 
-def test_a_recording_that_names_no_model_answers_everything_but_a_re_run(open_page, tmp_path):
+def test_a_recording_that_names_no_model_answers_everything_but_a_re_run(open_page, tmp_path, lm):
     torch.manual_seed(0)
     trace = hand_made_trace(torch.randn(5, 8).mul(2).tolist(), [1, 2, 3, 4, 5])
-    with served(trace, tmp_path) as url:
+    with served_here(trace, tmp_path, lm) as url:
         page = open_page(url)
         page.locator("#dx-settings").get_by_text("Sample", exact=True).click()
         confirmed(page)
@@ -159,14 +159,14 @@ def test_a_recording_that_names_no_model_answers_everything_but_a_re_run(open_pa
         assert again.get_attribute("aria-disabled") == "true"
         assert "cannot be run again" in again.get_attribute("data-tip")
         again.click(force=True)
-        page.wait_for_timeout(400)
+        quiet(page, 250)
         expect(page.locator("#dx-run")).to_be_enabled()
 
 
 def test_another_length_penalty_ranks_the_hypotheses_of_a_beam_run_again(open_page, tmp_path, lm):
     settings = Settings(num_beams=3, num_return_sequences=3, max_new_tokens=6)
     trace = record(lm, "The capital of France is", settings)
-    with served(trace, tmp_path) as url:
+    with served_here(trace, tmp_path, lm) as url:
         page = open_page_with_beams(open_page, url)
         move(page, length_penalty=-1.0)
         confirmed(page)
