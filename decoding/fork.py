@@ -89,14 +89,8 @@ def stream_fork(
     values = acting(model_defaults(lm.model), kwargs)
     recorder.tokenizer, recorder.seed = lm.tokenizer, (settings or trace.settings or Settings()).seed
     recorder.identity = {k: v for k, v in lm.identity().items() if k in ("name", "source", "revision")}
-    recorder.facts = {
-        "settings": settings or trace.settings,
-        "prompts": None if trace.prompts is None else (trace.prompts[row // trace.rows_per_prompt],),
-        "messages": None if trace.messages is None else (trace.messages[row // trace.rows_per_prompt],),
-        "tokens": trace.tokens,
-        "warnings": _left_out(trace),
-        "fork": Fork(step=step, row=row, token_id=token_id, rank=rank, prompt_length=trace.prompt_ids.shape[1]),
-    }
+    where = Fork(step=step, row=row, token_id=token_id, rank=rank, prompt_length=trace.prompt_ids.shape[1])
+    recorder.facts = _facts(trace, where, settings)
     if trace.model.is_encoder_decoder:
         recorder.facts |= {"encoder_ids": inputs["input_ids"], "encoder_mask": inputs["attention_mask"]}
     elif mode_of(values) == "contrastive_search":
@@ -107,6 +101,19 @@ def stream_fork(
     inputs = {name: value.to(lm.model.device) if isinstance(value, Tensor) else value for name, value in inputs.items()}
     with refusals_as_settings(kwargs):
         return recorder.stream(lm.model, **inputs, **kwargs)
+
+
+def _facts(trace: Trace, where: Fork, settings: Settings | None) -> dict[str, Any]:
+    """What the new run's trace takes over from the first one's."""
+    prompt = where.row // trace.rows_per_prompt
+    return {
+        "settings": settings or trace.settings,
+        "prompts": None if trace.prompts is None else (trace.prompts[prompt],),
+        "messages": None if trace.messages is None else (trace.messages[prompt],),
+        "tokens": trace.tokens,
+        "warnings": _left_out(trace),
+        "fork": where,
+    }
 
 
 def _left_out(trace: Trace) -> tuple[str, ...]:

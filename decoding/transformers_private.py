@@ -15,11 +15,14 @@ from torch import Tensor
 from transformers.generation import GenerationConfig, GenerationMixin, LogitsProcessorList
 
 __all__ = [
-    "BEAM_SEARCH_METHODS", "SAMPLE_METHODS", "SORTS_THE_ARGUMENTS", "can_compile", "default_parameters",
+    "BEAM_SEARCH_METHODS", "LAST_SEEN", "SAMPLE_METHODS", "SORTS_THE_ARGUMENTS", "can_compile", "default_parameters",
     "eos_token_tensor", "expand_inputs", "has_own_reorder", "is_stateful", "logits_processors",
     "optimized_for_decoding", "pad_token_tensor", "prefill", "reorder_cache_of", "set_special_tokens",
     "update_model_kwargs",
 ]  # fmt: skip
+
+# The last release whose loops were read beside ours. A run of a later one says so: verify tells whether it is the same.
+LAST_SEEN = (5, 24)
 
 # The methods that our sampling stands for; a model with its own decodes in another way. 5.17, 5.23, 5.24.
 SAMPLE_METHODS = ("_sample", "_has_unfinished_sequences")

@@ -204,12 +204,9 @@ def verify(
         given = {**_inputs(trace), **given}
     place = lm.model.device
     given = {name: value.to(place) if isinstance(value, Tensor) else value for name, value in given.items()}
-    criteria = StoppingCriteriaList(stopping_criteria or [])
-    if set(trace.stop_reasons) & {"user", "error", "max_time", "running"}:
-        criteria.append(_StopAt(trace.prompt_ids.shape[1] + len(trace.steps)))
+    criteria = _criteria(trace, stopping_criteria)
     beams = trace.ledger is not None
-    wanted = _stages_to_compare(trace, logits_processor)
-    comparison = RunComparison(trace, wanted)
+    comparison = RunComparison(trace, _stages_to_compare(trace, logits_processor))
     own_loop = trace.mode in RETIRED
     loop = Recorder(tokenizer=lm.tokenizer) if own_loop else ObservedRun(lm.tokenizer, comparison.look)
     with ONE_AT_A_TIME, _recorded_random_state(trace, place), _callers_errors(logits_processor, stopping_criteria):
@@ -225,18 +222,28 @@ def verify(
         )
     if isinstance(loop, Recorder):
         _look_at(loop.trace, comparison)
-        names = [stage.name for stage in loop.trace.stages]
-    else:
-        if beams:
-            comparison.compare_logits(out.logits)
-        names = list(loop.names)
+    elif beams:
+        comparison.compare_logits(out.logits)
     return Verification(
-        checks=_checks(trace, comparison, out, names),
+        checks=_checks(trace, comparison, out, _names_of(loop)),
         notes=_notes(trace, lm),
         against=OUR_LOOP if own_loop else "generate()",
         because=_because(trace, lm),
         dtype=trace.model.dtype,
     )
+
+
+def _criteria(trace: Trace, own: Any) -> StoppingCriteriaList:
+    """The caller's criteria, and for a run that was broken off one that ends the second run there, too."""
+    criteria = StoppingCriteriaList(own or [])
+    if set(trace.stop_reasons) & {"user", "error", "max_time", "running"}:
+        criteria.append(_StopAt(trace.prompt_ids.shape[1] + len(trace.steps)))
+    return criteria
+
+
+def _names_of(loop: Recorder | ObservedRun) -> list[str]:
+    """The processors that ran."""
+    return [stage.name for stage in loop.trace.stages] if isinstance(loop, Recorder) else list(loop.names)
 
 
 @contextmanager

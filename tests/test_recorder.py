@@ -25,7 +25,7 @@ from decoding import (
 from decoding.verifying.comparison import with_width
 from tests.laws import NEVER, same_bits
 from tests.test_parity import ASK_FOR, assert_same_run, inputs_of, random_settings
-from tests.tiny_models import EOS, PAD, tiny_model, tiny_tokenizer
+from tests.tiny_models import EOS, PAD, tiny_lm, tiny_model, tiny_tokenizer
 
 IDS = torch.tensor([[5, 6, 7]])
 SAMPLE = {"do_sample": True, "top_k": 20, "temperature": 0.8}
@@ -575,3 +575,10 @@ def test_asking_beyond_the_trace_names_the_range(tiny):
             trace.scores(**given)
         assert str(caught.value) == says
     assert same_bits(trace.scores(step=-1, stage=-2), trace.scores(step=1, stage=0))
+
+
+@pytest.mark.parametrize(("version", "warned"), [("5.17.0", 0), ("5.24.1", 0), ("5.25.0.dev0", 1), ("6.0.0", 1)])
+def test_a_release_later_than_those_that_were_read_is_told(monkeypatch, version, warned):
+    monkeypatch.setattr("decoding.strategies.recording.transformers.__version__", version)
+    told = [w for w in record(tiny_lm(), "the cat", Settings(max_new_tokens=1)).warnings if version in w]
+    assert len(told) == warned and all("verify" in warning for warning in told)

@@ -13,9 +13,7 @@ from torch import Tensor
 from decoding.reading.stats import (
     STATISTICS,
     entropy_nats,
-    kl_nats,
     logprobs,
-    margin_nats,
     mass_removed,
     n_alive,
     perplexity,
@@ -48,9 +46,7 @@ TABLE = [
     ("surprisal of the best", lambda s: surprisal_nats(s, 0), LOG2, NAN),
     ("surprisal of the second", lambda s: surprisal_nats(s, 1), 2 * LOG2, NAN),
     ("surprisal of a removed token", lambda s: surprisal_nats(s, 3), INF, NAN),
-    ("margin", margin_nats, LOG2, NAN),
     ("mass removed by nothing", lambda s: mass_removed(s, s), 0.0, NAN),
-    ("KL to itself", lambda s: kl_nats(s, s), 0.0, NAN),
 ]
 
 
@@ -85,25 +81,6 @@ def test_mass_removed_is_probability_before():
     assert close(mass_removed(SCORES, DEAD), 1.0)
 
 
-def test_kl_of_a_stage_that_only_removes_is_the_log_of_what_is_left():
-    after = torch.where(torch.tensor([True, False, False, False]), SCORES, -INF)
-    assert close(kl_nats(after, SCORES), LOG2)  # -log(1 - 0.5)
-    assert float(kl_nats(scores_of(0.5, 0.25, 0.125, 0.125), SCORES)) == INF
-    assert close(
-        kl_nats(scores_of(0.25, 0.75), scores_of(0.5, 0.5)), 0.25 * math.log(0.5) + 0.75 * math.log(1.5)
-    )
-
-
-def test_margin_over_nothing_is_infinite():
-    assert float(margin_nats(scores_of(1.0, 0.0))) == INF
-    assert float(margin_nats(torch.tensor([3.0]))) == INF
-    assert math.isnan(margin_nats(torch.tensor([-INF])))
-
-
-def test_margin_is_the_difference_of_logits():
-    assert float(margin_nats(torch.tensor([1.0, 4.0, 2.5]))) == 1.5
-
-
 def test_perplexity_of_a_fair_coin_is_two():
     assert close(perplexity(torch.tensor([LOG2] * 3, dtype=torch.float64)), 2.0)
     assert close(perplexity(torch.tensor([[0.0, 2 * LOG2], [0.0, 0.0]], dtype=torch.float64)), [2.0, 1.0])
@@ -114,7 +91,7 @@ def test_perplexity_of_a_fair_coin_is_two():
 def test_nan_and_plus_infinity_are_not_hidden():
     for bad in (NAN, INF):
         scores = torch.tensor([0.0, bad])
-        for statistic in (probs, entropy_nats, lambda s: surprisal_nats(s, 0), lambda s: kl_nats(s, s)):
+        for statistic in (probs, entropy_nats, lambda s: surprisal_nats(s, 0)):
             assert statistic(scores).isnan().any()
 
 
@@ -165,7 +142,7 @@ def test_entropy_is_between_zero_and_that_of_equal_chances(scores):
 @given(some_scores, st.integers(-1000, 1000))
 def test_a_shift_of_all_scores_changes_nothing(scores, shift):
     moved = scores.double() + shift
-    for statistic in (probs, entropy_nats, margin_nats, lambda s: surprisal_nats(s, 0)):
+    for statistic in (probs, entropy_nats, lambda s: surprisal_nats(s, 0)):
         assert torch.allclose(statistic(scores), statistic(moved), rtol=0, atol=1e-9, equal_nan=True)
 
 
@@ -177,9 +154,6 @@ def test_removing_tokens_loses_their_mass_and_its_logarithm(scores, data):
     after[kept] = scores[kept]
     gone = float(mass_removed(scores, after))
     assert abs(gone + float(probs(scores)[kept].sum()) - 1) < 1e-12
-    left = float(probs(scores)[kept].sum())
-    if left > 1e-9:
-        assert abs(float(kl_nats(after, scores)) + math.log(left)) < 1e-9
 
 
 @given(some_scores, st.data())
@@ -187,10 +161,3 @@ def test_surprisal_rises_with_rank(scores, data):
     a, b = (data.draw(st.integers(0, len(scores) - 1)) for _ in range(2))
     if int(rank(scores, a)) < int(rank(scores, b)):
         assert float(surprisal_nats(scores, a)) <= float(surprisal_nats(scores, b))
-
-
-@given(some_scores, some_scores)
-def test_kl_is_never_negative(one, other):
-    n = min(len(one), len(other))
-    value = kl_nats(one[:n], other[:n])
-    assert value.isnan() or float(value) >= 0

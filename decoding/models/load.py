@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["DEFAULT_MODEL", "LanguageModel", "available_models", "load_model"]
+__all__ = ["DEFAULT_MODEL", "LanguageModel", "load_model"]
 
 DEFAULT_MODEL = "smollm2-135m"
 HUB_ID_OF_DEFAULT = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -89,11 +89,6 @@ class _Files:
     folder: Path
     source: Source
     revision: str | None
-
-
-def available_models() -> tuple[str, ...]:
-    """The names that load without a network: the default, where its package is installed."""
-    return (DEFAULT_MODEL,) if offline_model.find_gguf() else ()
 
 
 def load_model(

@@ -22,9 +22,7 @@ __all__ = [
     "STATISTICS",
     "Statistic",
     "entropy_nats",
-    "kl_nats",
     "logprobs",
-    "margin_nats",
     "mass_removed",
     "n_alive",
     "perplexity",
@@ -94,17 +92,6 @@ def mass_removed(before: Tensor, after: Tensor) -> Tensor:
     return (probs(before) * (after == -math.inf)).sum(-1).clamp(max=1.0)
 
 
-def margin_nats(scores: Tensor) -> Tensor:
-    """How far the best token leads the second: difference of their log-probabilities, in nats, in [0, inf].
-
-    The same number as the difference of their logits. inf when only one token is left; float64 [...].
-    """
-    if scores.shape[-1] == 1:
-        return torch.where(scores[..., 0] > -math.inf, math.inf, math.nan).double()
-    best, second = torch.topk(scores.double(), 2, dim=-1).values.unbind(-1)
-    return best - second
-
-
 def perplexity(surprisals: Tensor) -> Tensor:
     """exp of the mean surprisal: among how many equally likely tokens the model chose; in [1, inf].
 
@@ -115,23 +102,6 @@ def perplexity(surprisals: Tensor) -> Tensor:
         float64 [...]; NaN for an empty sequence.
     """
     return surprisals.double().mean(-1).exp()
-
-
-def kl_nats(after: Tensor, before: Tensor) -> Tensor:
-    """KL(after‖before) in nats, in [0, inf]: what is lost by taking `before` for `after`.
-
-    Finite when the stage only removes tokens, and then -log(1 - mass_removed). inf when `after` allows a
-    token that `before` had removed. A token impossible after counts nothing.
-
-    Args:
-        after, before: float [..., vocab].
-
-    Returns:
-        float64 [...].
-    """
-    p, log_p, log_q = probs(after), logprobs(after), logprobs(before)
-    terms = torch.where(p == 0, 0.0, p * (log_p - log_q))
-    return terms.sum(-1).clamp(min=0.0)
 
 
 def _score_of(scores: Tensor, token_id: int | Tensor) -> Tensor:

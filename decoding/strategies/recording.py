@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 import transformers
+from packaging.version import Version
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 from transformers.generation import (
@@ -33,6 +34,7 @@ from decoding.recorded.step_store import REMEDY, MemoryStore
 from decoding.strategies.cache import CACHE_NAME, is_empty, named_here
 from decoding.strategies.generate_call import GIVEN_NOTHING, GivenToGenerate
 from decoding.trace import Trace
+from decoding.transformers_private import LAST_SEEN
 
 __all__ = ["Recording"]
 
@@ -99,7 +101,7 @@ class Recording:
         self._reasons: list[str | None] = [None] * n_searches
         self._pending: Observed | None = None
         self._acted = [False] * len(self.stages)
-        self._warnings: list[str] = list(facts.pop("warnings", ()))
+        self._warnings: list[str] = [*facts.pop("warnings", ()), *_of_a_later_release()]
         self.cache: Any = None
         self._cached_ids: Tensor | None = None
         self._dtype, self._vocab_size, self.device = "", 0, str(input_ids.device)
@@ -334,6 +336,17 @@ class Recording:
             torch_version=torch.__version__,
             arithmetic=arithmetic_of(self.device),
         )
+
+
+def _of_a_later_release() -> list[str]:
+    """What a reader must know where transformers may decode otherwise than the loops here."""
+    if Version(transformers.__version__).release[:2] <= LAST_SEEN:
+        return []
+    last = ".".join(map(str, LAST_SEEN))
+    return [
+        f"recorded with transformers {transformers.__version__}, and the loops here were last read beside {last}: "
+        "verify tells whether generate() still gives the same"
+    ]
 
 
 def in_trace(facts: dict[str, Any]) -> set[str]:
