@@ -32,6 +32,12 @@ def record(
 ) -> Trace:
     """The trace of a whole run: what `lm.model.generate` does with these inputs and parameters.
 
+    Example:
+        >>> from decoding import Settings, load_model, record
+        >>> trace = record(load_model(), "The capital of France is", Settings(max_new_tokens=3))
+        >>> trace.mode, len(trace.steps), trace.text()
+        ('greedy', 3, ' Paris.\\n')
+
     Args:
         lm: from `load_model`.
         prompt: a text, a list of texts (a batch), chat messages, or a list of chats.

@@ -32,8 +32,14 @@ LESS_MEMORY = "Use a shorter prompt, fewer beams or return sequences, a smaller 
 class Recorder(CustomLoop):
     """Records a `generate()` call completely, and returns exactly what it would have returned.
 
-        out = model.generate(**inputs, top_p=0.9, do_sample=True, custom_generate=(rec := Recorder()))
-        rec.trace
+    Example:
+        >>> from decoding import Recorder, load_model
+        >>> lm = load_model()
+        >>> inputs = lm.tokenizer("The capital of France is", return_tensors="pt")
+        >>> rec = Recorder(tokenizer=lm.tokenizer)
+        >>> out = lm.model.generate(**inputs, num_beams=2, max_new_tokens=3, custom_generate=rec)
+        >>> rec.trace.mode, [candidate.fate for candidate in rec.trace.steps[0].candidates]
+        ('beam_search', ['kept', 'kept', 'pruned', 'pruned'])
 
     One Recorder records one call at a time; `trace` is the last one's. A call that breaks off leaves the steps
     before it in `trace`. `streamer` and `stop_strings` with a `tokenizer` work as in plain `generate()`. What has no

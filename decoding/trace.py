@@ -39,7 +39,14 @@ class Trace(RecordedRun):
         save_run(compact_form(self) if compact else self, path)
 
     def whatif(self, settings: Settings) -> WhatIf:
-        """The same run under other settings, without the model; see `decoding.whatif.whatif`."""
+        """The same run under other settings, without the model; see `decoding.whatif.whatif`.
+
+        Example:
+            >>> from decoding import Settings, load_model, record
+            >>> trace = record(load_model(), "My favourite animal is", Settings(max_new_tokens=2))
+            >>> trace.whatif(Settings(do_sample=True, top_k=1)).chosen_survives
+            ((True,), (True,))
+        """
         return WhatIf(self, settings)
 
     def to_html(self, path: str | PathLike[str] | None = None, *, lang: str = "en") -> str:

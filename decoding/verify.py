@@ -182,6 +182,13 @@ def verify(
 ) -> Verification:
     """Runs plain `generate()` with the recorded inputs, parameters and random state, and compares everything.
 
+    Example:
+        >>> from decoding import Settings, load_model, record, verify
+        >>> lm = load_model()
+        >>> report = verify(record(lm, "The capital of France is", Settings(max_new_tokens=2)), lm)
+        >>> report.equal
+        True
+
     Tokens, logits, the scores after every processor and the final ones are compared. Diverse beam search and
     contrastive search, which `generate()` no longer has, are compared with a second run of our own loop; a note says
     so.

@@ -25,6 +25,13 @@ class Settings:
     A field left at None is not passed to `generate()`: the model's `generation_config` or transformers'
     default acts then (`top_k` is 50 there, for instance). Sequences are kept as tuples.
 
+    Example:
+        >>> Settings(do_sample=True, top_p=0.9).mode
+        'sample'
+        >>> Settings(do_sample=True, top_p=1.7)
+        Traceback (most recent call last):
+        decoding.errors.SettingError: top_p must be in (0, 1], got 1.7; use 1 to switch it off
+
     Raises:
         SettingError: a value is out of range, or those given cannot go together whatever a model's own defaults are;
             with these they are looked at once more before a run, see `decoding.parameters.combinations`.

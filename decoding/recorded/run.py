@@ -159,6 +159,15 @@ class Step:
     def scores(self, *, row: int = 0, stage: int = -1) -> Tensor:
         """The scores of one row after a stage: float32, shape [vocab].
 
+        Example:
+            >>> from decoding import Settings, load_model, record
+            >>> settings = Settings(do_sample=True, top_k=5, seed=0, max_new_tokens=1)
+            >>> step = record(load_model(), "My favourite animal is", settings).steps[0]
+            >>> [stage.name for stage in step.stages]
+            ['TopKLogitsWarper']
+            >>> step.scores(stage=0).isfinite().sum().item(), step.scores(stage=-1).isfinite().sum().item()
+            (49152, 5)
+
         Args:
             row: a row of `generate`.
             stage: 0 for the logits as the model gave them, i for after the i-th stage, -1 for what the
