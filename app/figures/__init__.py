@@ -10,6 +10,5 @@ How to add a chart:
    them for the dark ones. Start from `app.figures.layout`. Test the numbers in `go.Figure(figure).data`, which
    checks the schema as well.
 3. `app/sheets/<chart>.py`: title, sentence, table and figure together, as one `Sheet`; texts in `app/text/`.
-4. `app/page/layout.py`: place a `Chart` component; `app/session/session.py`: return its sheet's JSON where a step is
-   shown.
+4. `app/page/layout.py`: place a `Chart` component; `app/handlers/shown.py`: say when it is drawn.
 """
