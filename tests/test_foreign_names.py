@@ -14,6 +14,8 @@ import pytest
 from decoding import Settings, record
 from tests.tiny_models import tiny_lm
 
+pytestmark = pytest.mark.slow  # processes of their own, which import everything anew
+
 ROOT = Path(__file__).parent.parent
 PLANTED = "import pathlib; pathlib.Path(__file__).with_suffix('.ran').touch(); raise SystemExit('foreign code ran')\n"
 SHOW = """

@@ -311,6 +311,7 @@ def test_every_knob_at_its_ends_runs_or_is_refused_in_words(kind, name):
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(kind=st.sampled_from(KINDS), run=asked())
+@pytest.mark.slow
 def test_any_settings_at_their_ends_on_any_prompt_run_or_are_refused_in_words(kind, run):
     try:
         run_and_look(kind, *run)

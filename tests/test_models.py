@@ -117,6 +117,7 @@ def test_the_chat_template_puts_the_models_own_system_prompt_first(lm: LanguageM
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_conversion_changes_no_bit_of_the_logits_and_no_token(lm: LanguageModel) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
@@ -385,6 +386,7 @@ def ask(home: Path, *names: str, **environment: str) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_a_model_comes_from_the_hub_and_then_from_the_cache(folder: Path, tmp_path: Path) -> None:
     with_others = tmp_path / "repo"
     save(with_others)

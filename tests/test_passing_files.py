@@ -16,6 +16,8 @@ from app.serving import passing_files
 from app.serving.passing_files import FORGOTTEN, LIVES, PREFIX, PassingFiles
 from tests.conftest import ROOT, _free_port, _wait_until_it_answers
 
+pytestmark = pytest.mark.slow  # processes of their own, which import everything anew
+
 SECRET = b"a prompt that nobody else may read"
 
 

@@ -26,6 +26,8 @@ from tests.conftest import ROOT, _free_port, _wait_until_it_answers
 from tests.fake_zero import Scheduler, scheduler
 from tests.zero_runs import FORK_AT, FORK_TOKEN, PROMPT, RUNS
 
+pytestmark = pytest.mark.slow  # processes of their own, which import everything anew
+
 A_SPACE = {"SPACE_ID": "someone/decoding-explorer", "SYSTEM": "spaces", "GRADIO_SERVER_NAME": "127.0.0.1"}
 ASKED = {"do_sample": True, "top_p": 0.9, "seed": 0, "max_new_tokens": 5}
 

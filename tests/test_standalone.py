@@ -139,6 +139,7 @@ def test_an_unknown_language_is_english(sampled):
 # --- what must not get out -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_page_is_the_same_on_another_machine(sampled, tmp_path):
     """Another user, home, folder and environment; both of them carry what must not be found."""
     path = tmp_path / "planted-folder" / "run.trace"

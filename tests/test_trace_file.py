@@ -633,6 +633,7 @@ OPEN_ALL = """
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="measures memory through /proc")
+@pytest.mark.slow
 def test_bombs_are_refused_before_they_take_the_memory(saved, tmp_path):
     set_of = bombs(saved, tmp_path)
     assert all(path.stat().st_size < 2**20 for name, (path, _) in set_of.items() if "entries" not in name)
