@@ -76,7 +76,7 @@ class WhatIfForm:
     @cached_property
     def recorded(self) -> WhatIf:
         """The run under its own settings."""
-        return self.trace.whatif(self.trace.settings) if self.first is None else self.first.recorded
+        return whatif_under(self.trace, self.trace.settings) if self.first is None else self.first.recorded
 
     @property
     def acting(self) -> WhatIf:
@@ -97,9 +97,6 @@ class WhatIfForm:
             return replace(tried, whatif=None if _shaping(found) == _shaping(self.recorded) else found)
         except DecodingError as error:
             return replace(tried, error=error)
-        except (TypeError, ValueError) as error:  # transformers' own checks of a combination
-            return replace(tried, error=SettingError("settings", "these", "a combination that transformers accepts",
-                                                     str(error)))  # fmt: skip
 
 
 def acting_settings(trace: Trace) -> Settings:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -61,32 +60,12 @@ def outcome_of(record_property, call: Call) -> Callable[[str], None]:
 def test_a_call_gives_the_same_bits_or_is_refused_with_a_reason(call: Call, mode: str, outcome_of, tmp_path: Path):
     outcome = compare(call, mode)
     if outcome.trace is not None:
-        assert_it_can_be_kept_and_shown(outcome.trace, mode, tmp_path)
+        assert_it_can_be_kept_and_shown(outcome.trace, tmp_path)
     outcome_of(outcome.what)
 
 
-SHOWN: set[tuple[str, ...]] = set()
-"""What a page of its own has been made of, see `traits`: one takes as long as all else that is asked of a call."""
-
-
-def traits(trace: Trace, mode: str) -> set[tuple[str, ...]]:
-    """What decides how a run is shown: each of these, in each mode."""
-    return {
-        (mode, "class", trace.model.class_name, trace.model.dtype),
-        (mode, "rows", str(trace.n_rows), str(len(trace.sequences)), str(len(trace.prompts or ()))),
-        (mode, "steps", str(len(trace.steps)), trace.prefill),
-        (mode, "texts", str(trace.tokens is None)),
-        (mode, "encoder", str(trace.encoder_ids is not None)),
-        *((mode, "stage", stage.name) for step in trace.steps for stage in step.stages),
-        *((mode, "silent", silent.name) for silent in trace.silent),
-        *((mode, "stopped by", reason) for reason in trace.stop_reasons),
-        *((mode, "from the caller", name) for name in trace.from_caller),
-        *((mode, "warned of", re.sub(r"[^a-z ]", "", warning)) for warning in trace.warnings),
-    }
-
-
-def assert_it_can_be_kept_and_shown(trace: Trace, mode: str, folder: Path) -> None:
-    """It is saved and opened, whole and compact, and exported in every form; as a page if it has a trait of its own."""
+def assert_it_can_be_kept_and_shown(trace: Trace, folder: Path) -> None:
+    """It is saved and opened, whole and compact, and exported in every form."""
     trace.save(folder / "run.trace")
     opened = load_trace(folder / "run.trace")
     for step in range(len(trace.steps)):
@@ -95,9 +74,7 @@ def assert_it_can_be_kept_and_shown(trace: Trace, mode: str, folder: Path) -> No
     with contextlib.suppress(RecordingError):  # it says that this run has no compact form
         trace.save(folder / "compact.trace", compact=True)
         load_trace(folder / "compact.trace")
-    new = traits(trace, mode) - SHOWN
-    SHOWN.update(new)
-    for name in ("run.json", "run.csv", *(["run.html"] if new else [])):
+    for name in ("run.html", "run.json", "run.csv"):
         export(opened, folder / name)
         assert (folder / name).stat().st_size > 0
     with contextlib.suppress(NotRecordedError):  # it says what no code can be written for
@@ -107,6 +84,7 @@ def assert_it_can_be_kept_and_shown(trace: Trace, mode: str, folder: Path) -> No
         assert trace.tree().number_of_nodes() > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("call", "mode"), cases(tuple(c for c in CALLS if c.refused is None and not c.slow)))
 def test_verify_accuses_no_call(call: Call, mode: str):
     if mode in call.plain_fails:

@@ -115,6 +115,7 @@ def test_as_many_tokens_are_alive_as_were_and_the_facts_say_what_was_true(pair):
                 assert int(lost.sum()) == fact.n_removed
 
 
+@pytest.mark.slow
 def test_a_token_that_the_run_mentions_has_its_score_and_its_rank(pair):
     run, small = pair
     for t, row in each_row(run):

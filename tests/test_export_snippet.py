@@ -115,6 +115,7 @@ WITH_THE_REAL_MODEL = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_THE_REAL_MODEL)
 def test_the_code_gives_the_runs_tokens(lm, offline_folder, name):
     prompt, given = RUNS[name]

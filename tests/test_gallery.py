@@ -242,6 +242,7 @@ def test_recording_again_gives_the_same_tokens_and_the_same_claims(lm, traces):
         assert torch.allclose(ours.scores(stage=0)[exact], theirs.scores(stage=0)[exact], rtol=0, atol=SAME_SCORES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["penalty-hits-prompt", "fork-point", "early-stopping"])  # greedy, drawn, beams
 def test_recording_twice_on_one_machine_gives_the_same_bytes(name, lm, traces, tmp_path):
     paths = tmp_path / "one.trace", tmp_path / "two.trace"

@@ -298,7 +298,7 @@ def run_and_look(kind, prompt, given):
     return w.chosen_survives, w.chosen_rank, w.statements, w.replay, w.diverges_at, trace.origins, trace.text()
 
 
-@pytest.mark.parametrize("kind", ["llama", "bart"])
+@pytest.mark.parametrize("kind", ["llama", pytest.param("bart", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", list(KNOBS))
 def test_every_knob_at_its_ends_runs_or_is_refused_in_words(kind, name):
     for value in ends_of(KNOBS[name]):

@@ -17,6 +17,12 @@ from decoding.tokens.token_bytes import byte_rule
 from tests.tiny_tokenizers import CORPUS, LOSSLESS, TOKENIZERS, tiny_lm_of, tiny_tokenizer_of
 
 tokenizer_of = cache(tiny_tokenizer_of)
+QUICK = ("gpt2", "llama2", "t5")  # one of each family of tokenizers
+
+
+def quick_first(kinds):
+    """All the kinds; those that are not among the quick ones `slow`."""
+    return [pytest.param(kind, marks=[] if kind in QUICK else [pytest.mark.slow]) for kind in kinds]
 
 
 def written(kind: str, word: str) -> set[tuple[str, ...]]:
@@ -93,7 +99,7 @@ PIECES = st.builds(
 ) | st.text(st.sampled_from("catdog'lsx7. (\n一北é🙂"), min_size=1, max_size=6)  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", LOSSLESS)
+@pytest.mark.parametrize("kind", quick_first(LOSSLESS))
 @settings(max_examples=120, deadline=None)
 @given(context=PIECES, space=st.sampled_from(["", " "]), word=PIECES)
 @example(context=" cat = 12", space="", word="12")  # digits are written in threes, counted from the first
@@ -109,7 +115,7 @@ def test_however_a_word_is_written_it_is_one_of_its_spellings(kind, context, spa
         assert any(run[-len(spelling) :] == spelling for spelling in found), (run, found)
 
 
-@pytest.mark.parametrize("kind", sorted(TOKENIZERS))
+@pytest.mark.parametrize("kind", quick_first(sorted(TOKENIZERS)))
 @settings(max_examples=40, deadline=None)
 @given(word=PIECES)
 def test_no_spelling_begins_or_ends_with_another(kind, word):
@@ -183,6 +189,7 @@ def test_a_banned_word_of_one_token_does_not_come_after_a_bracket(kind):
     assert verify(trace, lm).equal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bytes alone", "byt5"])
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 1000))

@@ -22,7 +22,7 @@ def is_quiet(page: Page, calls: list[str]) -> bool:
     """Whether nothing is asked any more once everything has been answered."""
     quiet(page, 350)
     before = len(calls)
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(1000)
     return len(calls) == before
 
 

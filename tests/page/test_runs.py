@@ -179,12 +179,12 @@ def test_choosing_early_stopping_by_hand_is_the_same_as_getting_it_from_a_run(ap
 def test_a_list_as_it_was_typed_is_no_what_if(app_url, open_page):
     page = open_page(app_url)
     run(page, 1, MINE, bad_words_ids="cat, dog", max_new_tokens="3")
-    quiet(page, 350)
+    quiet(page, 800)
     expect(page.locator(".dx-whatif")).to_be_hidden()
     show(page, "greedy-loop")
     pick(page, 1)
     expect(page.locator("#dx-knob-bad_words_ids")).to_have_value("cat, dog")
-    quiet(page, 350)
+    quiet(page, 800)
     expect(page.locator(".dx-whatif")).to_be_hidden()
 
 
