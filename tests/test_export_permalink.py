@@ -23,16 +23,13 @@ from app.export.permalink import (
     MOST_PROBLEMS,
     Configuration,
     Problem,
-    configuration_of,
     decode,
     encode,
 )
-from app.form import LONGEST_PROMPT, MODES_SHOWN, settings_of
+from app.form import LONGEST_PROMPT, MODES_SHOWN
 from app.text import _TABLES, Text
 from app.text.en.link import LINK_EN
 from decoding.parameters.knobs import KNOBS, Knob
-from decoding.parameters.settings import Settings
-from decoding.record import record
 from tests.counted_work import lines_of
 
 EVERYTHING = Configuration(
@@ -125,20 +122,6 @@ def test_a_plus_and_a_slash_of_other_programs_are_read_and_padding_is_ignored():
 def test_what_a_chat_program_hangs_on_a_link_is_ignored():
     for tail in (")", ".", "%22", "\u200b"):
         assert decode(encode(EVERYTHING) + tail) == (EVERYTHING, ())
-
-
-def test_a_trace_has_a_link_that_asks_for_it_again(tiny):
-    asked = Settings(do_sample=True, temperature=0.8, top_k=5, seed=3, max_new_tokens=3, stop_strings=["END"])
-    configuration = configuration_of(record(tiny, ["the cat", "a dog"], asked), row=1, step=2)
-    again, problems = decode(encode(configuration))
-    assert (problems, settings_of(again.form)) == ((), asked)
-    assert (again.prompt, again.row, again.step, again.model) == ("the cat\n---\na dog", 1, 2, "")
-
-
-def test_a_path_of_this_machine_is_not_in_a_traces_link(tiny):
-    trace = record(tiny, "the cat", Settings(max_new_tokens=1))
-    trace = replace(trace, model=replace(trace.model, name="/home/someone/models/x", source="directory"))
-    assert configuration_of(trace).model == ""
 
 
 def typed(knob: Knob) -> st.SearchStrategy:

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from transformers import LogitsProcessorList, TemperatureLogitsWarper
 
-from app.export.recipe import recipe_for, recipe_of
+from app.export.recipe import recipe_of
 from app.export.snippet import DOUBTS, doubts, generate_snippet, literal, record_snippet, snippet_of
 from decoding.errors import NotRecordedError
 from decoding.fork import fork
@@ -200,15 +200,6 @@ def test_a_run_without_a_seed_has_the_seed_that_the_global_state_had(tiny_folder
     assert "torch.manual_seed(12)" in code
     assert run(code)["output"].tolist() == trace.sequences.tolist()
     assert "manual_seed" not in generate_snippet(later) and "without a seed" in generate_snippet(later)
-
-
-def test_code_can_be_written_before_anything_has_run(tiny_folder):
-    lm, folder = tiny_lm(), tiny_folder("llama")
-    asked = Settings(do_sample=True, seed=4, bad_words_ids=["the"], max_new_tokens=5)
-    recipe = recipe_for(lm, CHAT, asked)
-    output = run(generate_snippet(recipe, model=folder))["output"]
-    assert output.tolist() == record(lm, CHAT, asked).sequences.tolist()
-    assert run(record_snippet(recipe, model=folder))["trace"].sequences.tolist() == output.tolist()
 
 
 # --- and says where it may not -----------------------------------------------------------------------------

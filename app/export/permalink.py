@@ -46,14 +46,14 @@ from typing import TYPE_CHECKING, Any
 from decoding.errors import DecodingError, SettingError, shown
 from decoding.parameters.knobs import KNOBS
 
-from ..form import LONGEST_PROMPT, MODES_SHOWN, form_of, modes_of, read_value
+from ..form import LONGEST_PROMPT, MODES_SHOWN, modes_of, read_value
 from ..text import LANGUAGES, Text
 from .broken_json import read_json
 
 if TYPE_CHECKING:
-    from decoding.trace import Trace
+    pass
 
-__all__ = ["LONGEST_LINK", "Configuration", "Problem", "configuration_of", "decode", "encode"]
+__all__ = ["LONGEST_LINK", "Configuration", "Problem", "decode", "encode"]
 
 VERSION = 1
 PACKED = "z."
@@ -119,22 +119,6 @@ class Problem:
     def words(self, text: Text) -> str:
         """It in the language of `text`."""
         return text(self.key, **self.fields)
-
-
-def configuration_of(trace: Trace, *, row: int = 0, step: int | None = None, rank: int | None = None) -> Configuration:
-    """The configuration that records a trace once more, as far as a link can hold it.
-
-    A fork goes on from its prefix, a drop-in recording from what only its caller knows: these are not in a link.
-    """
-    from decoding.parameters.settings import Settings
-
-    from ..form import ask_of
-
-    form = json.loads(form_of(trace.settings or Settings(), trace))
-    model = trace.model.name if trace.model.source in ("package", "hub") else ""
-    return Configuration(
-        **ask_of(trace), model=model, mode=form["mode"], given=form["given"], row=row, step=step, rank=rank
-    )
 
 
 def encode(configuration: Configuration) -> str:

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from decoding.errors import NotRecordedError
 from decoding.parameters.knobs import KNOBS
-from decoding.parameters.settings import Settings, mode_of
+from decoding.parameters.settings import Settings
 
 if TYPE_CHECKING:
     import torch
 
-    from decoding.models.load import LanguageModel
-    from decoding.models.prompts import Prompt
     from decoding.recorded.run import ModelInfo
     from decoding.trace import Trace
 
-__all__ = ["Recipe", "recipe_for", "recipe_of"]
+__all__ = ["Recipe", "recipe_of"]
 
 # Reasons for which a parameter cannot have had any effect, whatever the model's own configuration says.
 WITHOUT_EFFECT = frozenset({
@@ -106,33 +104,6 @@ def recipe_of(trace: Trace) -> Recipe:
         interrupted=next((reason for reason in INTERRUPTIONS if reason in trace.stop_reasons), None),
         n_steps=len(trace.steps),
         reuses_prefix=trace.prefill == "reused",
-    )
-
-
-def recipe_for(lm: LanguageModel, prompt: Prompt, settings: Settings) -> Recipe:
-    """The recipe of a run that is yet to be made, as `decoding.record.record` would make it.
-
-    Raises:
-        PromptError: the prompt cannot be used.
-        SettingError: a parameter cannot be used with this tokenizer.
-    """
-    from decoding.models.prompts import encode_prompt
-    from decoding.parameters.acting import acting, model_defaults
-    from decoding.recorded.run import ModelInfo
-
-    encoded = encode_prompt(lm, prompt, settings.negative_prompt)
-    parameters = {n: v for n, v in settings.generate_kwargs(lm.tokenizer).items() if n != "watermarking_config"}
-    if settings.watermarking_config:
-        parameters["watermarking_config"] = dict(settings.watermarking_config)
-    return Recipe(
-        model=ModelInfo(**lm.identity(), is_encoder_decoder=lm.is_encoder_decoder),
-        mode=mode_of(acting(model_defaults(lm.model), settings.given())),
-        texts=encoded.texts if encoded.messages is None else None,
-        chats=encoded.messages,
-        parameters=_beyond_defaults(parameters, lm.source),
-        settings=settings,
-        seed=settings.seed,
-        negative_prompt=settings.negative_prompt,
     )
 
 
