@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from .beam_step import BeamStep
 from .beam_tree import BeamTree
+from .candidate import CandidateCard
 from .chart import Chart
 from .draft import Draft
-from .forks import ForkPanel, RunList
 from .gallery import Gallery
 from .knob_panel import KnobPanel
 from .lab import Lab
 from .panels import Facts, Header, Message, Notes, Status, Verdict
+from .runs import RunList
 from .share import Share
 from .token_row import TokenRow
 from .whatif import WhatIfPanel
 
 __all__ = [
-    "BeamStep", "BeamTree", "Chart", "Draft", "Facts", "ForkPanel", "Gallery", "Header", "KnobPanel", "Lab", "Message",
-    "Notes", "RunList", "Share", "Status", "TokenRow", "Verdict", "WhatIfPanel",
+    "BeamStep", "BeamTree", "CandidateCard", "Chart", "Draft", "Facts", "Gallery", "Header", "KnobPanel", "Lab",
+    "Message", "Notes", "RunList", "Share", "Status", "TokenRow", "Verdict", "WhatIfPanel",
 ]  # fmt: skip

@@ -60,8 +60,18 @@ def waterfall_figure(view: Waterfall, text: Text) -> Figure:
         shapes=_shapes(view, columns),
         uirevision="waterfall",
         barmode="overlay",
+        meta=_meta(view, columns),
     )
     return {"data": data, "layout": layout}
+
+
+def _meta(view: Waterfall, columns: Columns) -> dict:
+    """What the page has to know of the figure: each row's token, the column that removed it, and where columns end."""
+    return {
+        "rows": [[line, token.token_id, token.text] for line, token in enumerate(view.tokens)],
+        "gone": [token.removed_at for token in view.tokens],
+        "edges": [left + width for left, width in zip(columns.left, columns.width, strict=True)],
+    }
 
 
 def _bars(view: Waterfall, columns: Columns, text: Text) -> Trace:

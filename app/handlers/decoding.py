@@ -17,7 +17,7 @@ from decoding.recorded.run import Step
 from decoding.recorder import Recorder
 from decoding.trace import Trace
 
-from ..components import ForkPanel, Gallery, Lab, Message, Notes, Status, Verdict, WhatIfPanel
+from ..components import CandidateCard, Chart, Gallery, Lab, Message, Notes, Status, Verdict, WhatIfPanel
 from ..form import form_as_typed, prompt_of, settings_of, with_length
 from ..runs import Run
 from ..serving.decoder import Decoder
@@ -135,8 +135,8 @@ class Decoding:
         try:
             yield {
                 "run": gr.update(interactive=False), "stop": gr.update(interactive=True),
-                "verify": gr.update(interactive=False), "fork": ForkPanel(data=None), "whatif": WhatIfPanel(data=None),
-                "message": Message(data=None),
+                "verify": gr.update(interactive=False), "candidate": CandidateCard(data=None),
+                "everywhere": Chart(data=None), "whatif": WhatIfPanel(data=None), "message": Message(data=None),
             }  # fmt: skip
             yield from body
         except DecodingError as error:

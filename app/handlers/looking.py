@@ -8,14 +8,15 @@ import gradio as gr
 
 from decoding.errors import DecodingError
 
-from ..components import BeamTree, Chart, ForkPanel, Lab
+from ..components import BeamTree, Chart, Lab
 from ..lab.tabs import lab
 from ..session.at import At
 from ..session.session import Session
 from ..sheets import beam_step, step
+from ..sheets.everywhere import everywhere
 from ..views.look import Look
 from .events import counts, field
-from .shown import Changes, charts, message, tables, tree
+from .shown import Changes, card, charts, message, tables, tree
 from .whatif import answered
 
 __all__ = ["Looking"]
@@ -59,9 +60,11 @@ class Looking:
             return {"cutoff": Chart(data=step.cutoff(session.look))}
 
     def look_closer(self, session: Session) -> Changes:
-        """The lab at the step in view; on its own, so that the charts need not wait for it."""
+        """The lab at the step in view, and that step among all; on its own, so that the charts need not wait for it."""
         try:
-            return {"lab": Lab(data=lab(session.look)), **answered(session, None)}
+            followed = everywhere(session.look)  # only where a token was asked about
+            steps = {} if followed is None else {"everywhere": Chart(data=followed)}
+            return {"lab": Lab(data=lab(session.look)), **answered(session, None), **steps}
         except DecodingError:  # a lost step: the charts say so
             return {}
 
@@ -79,6 +82,6 @@ class Looking:
 
 def _of_step(look: Look) -> Changes:
     try:
-        return charts(look) | {"fork": ForkPanel(data=step.fork(look))}
+        return charts(look) | card(look)
     except DecodingError as error:  # a step that was lost, because the disk was full
         return message(str(error), look.text)

@@ -9,10 +9,10 @@ import gradio as gr
 from ..components import (
     BeamStep,
     BeamTree,
+    CandidateCard,
     Chart,
     Draft,
     Facts,
-    ForkPanel,
     Gallery,
     KnobPanel,
     Lab,
@@ -31,6 +31,7 @@ from ..session.drafts import Asked, asked_of
 from ..session.session import Session
 from ..sheets import beam_step, beam_tree, run, step, whatif
 from ..sheets.draft import draft_sheet
+from ..sheets.everywhere import everywhere
 from ..sheets.frame import message_sheet, model_status
 from ..sheets.gallery import gallery_sheet
 from ..sheets.share import share_sheet
@@ -38,7 +39,7 @@ from ..sheets.token_row import token_row
 from ..text import Text
 from ..views.look import Look
 
-__all__ = ["Changes", "Shown", "charts", "message", "run_in_view", "tables", "tree"]
+__all__ = ["Changes", "Shown", "asked_about", "card", "charts", "message", "run_in_view", "tables", "tree"]
 
 Changes = dict[str, Any]
 """What changes on the page: an update by the name of a part; `app.page.wiring` knows which component that is."""
@@ -69,6 +70,24 @@ def tables(look: Look) -> Changes:
     return {"beam_step": BeamStep(data=beam_step.tables(look))}
 
 
+def card(look: Look) -> Changes:
+    """The card of another token at the step in view.
+
+    Raises:
+        NotRecordedError: the step was lost.
+    """
+    return {"candidate": CandidateCard(data=step.candidate(look))}
+
+
+def asked_about(look: Look) -> Changes:
+    """The token that was asked about: its card, and its way through all steps.
+
+    Raises:
+        NotRecordedError: the step was lost.
+    """
+    return card(look) | {"everywhere": Chart(data=everywhere(look))}
+
+
 def run_in_view(look: Look) -> Changes:
     """Everything that shows the run."""
     panel = whatif.panel(look)
@@ -80,7 +99,7 @@ def run_in_view(look: Look) -> Changes:
         "whatif": WhatIfPanel(data=panel, answer=None, **at),
         **charts(look),
         "lab": Lab(data=lab(look)),
-        "fork": ForkPanel(data=step.fork(look)),
+        **asked_about(look),
         "runs": RunList(data=run.runs(look)),
         "facts": Facts(data=run.facts(look)),
         "notes": Notes(data=run.notes(look)),

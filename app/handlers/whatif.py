@@ -13,7 +13,7 @@ from ..lab.tabs import lab
 from ..session.session import Session
 from ..sheets import whatif
 from .events import counts, field
-from .shown import Changes, Shown, charts, message
+from .shown import Changes, Shown, card, charts, message
 
 __all__ = ["WhatIfHandlers", "answered"]
 
@@ -43,11 +43,11 @@ class WhatIfHandlers:
             return message(str(error), session.text)
 
     def show(self, session: Session) -> Changes:
-        """Both charts and the lab under the settings tried, once the answer to the last of them is there."""
+        """Both charts, the card and the lab under the settings tried, once the answer to the last of them is there."""
         if session.running:
             return {}
         try:
-            return charts(session.look) | {"lab": Lab(data=lab(session.look))}
+            return charts(session.look) | card(session.look) | {"lab": Lab(data=lab(session.look))}
         except DecodingError:  # the answer said so
             return {}
 

@@ -13,10 +13,10 @@ from ..assets import assets_dir
 from ..components import (
     BeamStep,
     BeamTree,
+    CandidateCard,
     Chart,
     Draft,
     Facts,
-    ForkPanel,
     Gallery,
     Header,
     KnobPanel,
@@ -42,6 +42,7 @@ from ..serving.passing_files import passing_files
 from ..serving.tidying import Tidying, end_in_order
 from ..session.session import Session
 from ..sheets import beam_step, beam_tree, run, step, whatif
+from ..sheets.everywhere import everywhere
 from ..sheets.frame import header_sheet, knobs_sheet, model_status
 from ..sheets.gallery import gallery_sheet
 from ..sheets.token_row import token_row
@@ -52,7 +53,7 @@ from .wiring import wire
 __all__ = ["build", "launch"]
 
 STYLE_SHEETS = (
-    "page", "beam", "forks", "whatif", "lab", "share",
+    "page", "beam", "runs", "candidate", "lecture", "whatif", "lab", "share",
     "lab_in_words", "lab_microscope", "lab_orders", "lab_draw", "lab_compare", "lab_code",
 )  # fmt: skip
 # A model that is being loaded keeps Python busy for seconds: a page that is just being opened comes first.
@@ -153,6 +154,9 @@ def _run_in_view(look: Look, text: Text) -> dict[str, gr.components.Component]:
     parts["beam_tree"] = BeamTree(
         beam_tree.place(look), data=beam_tree.tree(look), words=beam_step.words(look), elem_id="dx-beam-tree"
     )
+    with gr.Row(elem_id="dx-asked"):
+        parts["candidate"] = CandidateCard(data=step.candidate(look), elem_id="dx-candidate")
+        parts["everywhere"] = Chart(data=everywhere(look), elem_id="dx-everywhere")
     parts["whatif"] = WhatIfPanel(data=whatif.panel(look), at=whatif.place(look), elem_id="dx-whatif")
     with gr.Row(elem_id="dx-charts"):
         parts["beam_step"] = BeamStep(data=beam_step.tables(look), elem_id="dx-beam-step")
@@ -160,7 +164,6 @@ def _run_in_view(look: Look, text: Text) -> dict[str, gr.components.Component]:
         parts["cutoff"] = Chart(data=step.cutoff(look), elem_id="dx-cutoff")
     parts["lab"] = Lab(data=lab(look), elem_id="dx-lab")
     with gr.Row(elem_id="dx-below"):
-        parts["fork"] = ForkPanel(data=step.fork(look), elem_id="dx-fork")
         parts["verify"] = gr.Button(text("ask.verify"), size="sm", elem_id="dx-verify-button")
         parts["verdict"] = Verdict(elem_id="dx-verdict")
     parts["notes"] = Notes(data=run.notes(look), elem_id="dx-notes")

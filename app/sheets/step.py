@@ -1,4 +1,4 @@
-"""The step in view: waterfall, cut-off and the chooser of another token, all from one reading of its scores."""
+"""The step in view: waterfall, cut-off and the card of another token, all from one reading of its scores."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 from ..views.cutoff import cutoff_view
 from ..views.look import Look
 from ..views.waterfall import Waterfall, waterfall_view
+from .candidate import candidate_sheet
 from .contrastive import contrastive_sheet
 from .cutoff import cutoff_sheet
-from .forks import fork_sheet
 from .sheet import about
 from .waterfall import waterfall_sheet
 
-__all__ = ["cutoff", "fork", "waterfall"]
+__all__ = ["candidate", "cutoff", "waterfall"]
 
 Json = dict[str, Any]
 
@@ -26,7 +26,7 @@ def waterfall(look: Look) -> Json:
     """
     tried = look.whatif is not None
     view = _under_others(look) if tried else look.at.once("waterfall", look.followed, make=lambda: _as_recorded(look))
-    return waterfall_sheet(view, look.text, row=look.row, whatif=tried).data
+    return about(look, waterfall_sheet(view, look.text, row=look.row, whatif=tried).data)
 
 
 def cutoff(look: Look) -> Json:
@@ -45,17 +45,16 @@ def cutoff(look: Look) -> Json:
     return about(look, cutoff_sheet(view, look.text, row=look.row).data)
 
 
-def fork(look: Look) -> Json | None:
-    """The fork chooser; None where no run can be taken on from here.
+def candidate(look: Look) -> Json | None:
+    """The card of another token; None where there is no step, or the run still goes on.
 
     Raises:
         NotRecordedError: the step was lost.
     """
-    if not look.trace.steps or look.trace.model.source == "caller" or look.growing:
+    if not look.trace.steps or look.growing:
         return None
     view = look.at.once("waterfall", look.followed, make=lambda: _as_recorded(look))
-    n_left = look.trace.most_new_tokens - look.step - 1
-    return about(look, fork_sheet(view, look.text, candidate=look.candidate, n_left=n_left))
+    return candidate_sheet(look, view)
 
 
 def _as_recorded(look: Look) -> Waterfall:

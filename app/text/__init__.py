@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from .en.beam import BEAM_EN
+from .en.candidate import CANDIDATE_EN
 from .en.compare import COMPARE_EN
 from .en.draw import DRAW_EN
 from .en.fork import FORK_EN
@@ -17,6 +18,7 @@ from .en.frame import EN
 from .en.gallery import GALLERY_EN
 from .en.in_words import IN_WORDS_EN
 from .en.lab import LAB_EN
+from .en.lecture import LECTURE_EN
 from .en.link import LINK_EN
 from .en.microscope import MICROSCOPE_EN
 from .en.orders import ORDERS_EN
@@ -24,6 +26,7 @@ from .en.share import SHARE_EN
 from .en.standalone import STANDALONE_EN
 from .en.whatif import WHATIF_EN
 from .zh.beam import BEAM_ZH
+from .zh.candidate import CANDIDATE_ZH
 from .zh.compare import COMPARE_ZH
 from .zh.draw import DRAW_ZH
 from .zh.fork import FORK_ZH
@@ -31,6 +34,7 @@ from .zh.frame import ZH
 from .zh.gallery import GALLERY_ZH
 from .zh.in_words import IN_WORDS_ZH
 from .zh.lab import LAB_ZH
+from .zh.lecture import LECTURE_ZH
 from .zh.link import LINK_ZH
 from .zh.microscope import MICROSCOPE_ZH
 from .zh.orders import ORDERS_ZH
@@ -43,9 +47,9 @@ __all__ = ["LANGUAGES", "Sentence", "Text", "language_of"]
 LANGUAGES = {"en": "EN", "zh": "中文"}
 _TABLES = {
     "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | IN_WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN
-    | GALLERY_EN | LINK_EN | SHARE_EN | STANDALONE_EN,
+    | GALLERY_EN | LINK_EN | SHARE_EN | STANDALONE_EN | CANDIDATE_EN | LECTURE_EN,
     "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | IN_WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH
-    | GALLERY_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH,
+    | GALLERY_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH | CANDIDATE_ZH | LECTURE_ZH,
 }
 _TERM = re.compile(r"\[\[(\w+)\|([^\]]*)\]\]")
 

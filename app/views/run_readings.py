@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .beam_reading import BeamReading, beam_reading
 from .beam_tree import BeamTree, beam_tree
+from .everywhere import Everywhere, everywhere
 from .hypothesis_sum import HypothesisSum, hypothesis_sums
 from .token_row import TokenMeasures, measures_of
 
@@ -16,13 +17,15 @@ __all__ = ["RunReadings"]
 
 
 class RunReadings:
-    """Measures of its rows' tokens; of a beam run its trees, the sums behind its answers, and the last step read."""
+    """Measures of its rows' tokens, and the last token that was followed through all steps; of a beam run its trees,
+    the sums behind its answers, and the last step read."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self._measures: dict[int, tuple[TokenMeasures, ...]] = {}
         self._trees: dict[int, BeamTree] = {}
         self._sums: dict[int, tuple[HypothesisSum, ...]] = {}
+        self._everywhere: tuple[tuple[object, ...], Everywhere] | None = None
         self._step: tuple[tuple[int, int], BeamReading] | None = None
 
     def measures(self, row: int) -> tuple[TokenMeasures, ...]:
@@ -43,6 +46,13 @@ class RunReadings:
         if prompt not in self._sums:
             self._sums[prompt] = hypothesis_sums(self.trace, prompt)
         return self._sums[prompt]
+
+    def everywhere(self, token_id: int, row: int, node: tuple[int, int] | None) -> Everywhere:
+        """A token at every step of a row, or of a beam's path; the last that was asked for is kept."""
+        read, what = self._everywhere, (token_id, row, node)
+        if read is None or read[0] != what:
+            self._everywhere = read = what, everywhere(self.trace, token_id, row=row, node=node)
+        return read[1]
 
     def beam_step(self, step: int, prompt: int) -> BeamReading:
         """The facts of a beam step."""

@@ -44,7 +44,8 @@
       drawnWidth = parts.scroll.clientWidth;
       const width = Math.max(drawnWidth, payload.min_width || 0);
       parts.plot.style.width = `${width}px`;
-      dx.plot(parts.plot, payload.figure, width, parts.scroll.clientHeight);
+      const figure = dx.staged ? dx.staged(element, payload) : payload.figure;
+      dx.plot(parts.plot, figure, width, parts.scroll.clientHeight);
       parts.plot.dataset.drawn = payload.key || "";
       requestAnimationFrame(showMore); // it measures: once, when all of the page has been changed
     };
@@ -59,7 +60,8 @@
 
     const fillTable = () => {
       if (parts.table.parentElement.open && payload) {
-        parts.table.replaceChildren(...[payload.table, ...(payload.extra_tables || [])].map(dx.table));
+        const tables = [{ ...payload.table, pick: dx.candidate && pick }, ...(payload.extra_tables || [])];
+        parts.table.replaceChildren(...tables.map(dx.table));
       }
     };
     const fillTabs = () => {
@@ -100,7 +102,9 @@
 
     const update = () => {
       payload = dx.parse(props.data, null);
+      element.hidden = !payload;
       if (!payload) return;
+      document.dispatchEvent(new CustomEvent("dx-chart", { detail: { element, payload } }));
       parts.title.replaceChildren(...dx.sentence(payload.title));
       parts.reading.replaceChildren(...dx.sentence(payload.reading));
       parts.summary.textContent = payload.table_label;
@@ -112,10 +116,12 @@
       draw(); // at once: the browser paints when we return
     };
 
+    const pick = dx.picking(element, parts, () => payload);
     parts.table.parentElement.addEventListener("toggle", fillTable);
     parts.scroll.addEventListener("scroll", showMore, { passive: true });
     watch(["data"], update);
     dx.onScheme(schedule);
+    document.addEventListener("dx-redraw", schedule);
     new ResizeObserver(() => parts.scroll.clientWidth !== drawnWidth && schedule()).observe(parts.scroll);
     new ResizeObserver(schedule).observe(element);
     update();

@@ -12,7 +12,12 @@ type OneEvent = Component<(data: any) => void>;
 type Child = string | Node | null | undefined;
 /** Text with explained terms in it, as Python sends it. */
 type Sentence = (string | { text: string; tip: string })[];
-type Table = { caption: string; head: string[]; rows: string[][]; marked?: number | null };
+type Table = {
+  caption: string; head: string[]; rows: string[][]; marked?: number | null;
+  token_ids?: (number | null)[]; places?: [number, number | null][]; pick?: (picked: Picked) => void;
+};
+/** What a row of a chart or table is: a token's id, or a step with the rank of a beam candidate. */
+type Picked = number | [number, number | null];
 
 interface Dx {
   // dx.js
@@ -64,11 +69,19 @@ interface Dx {
   ): Figure;
   whatif: Component;
 
-  // token_row.js, forks.js, runs.js, chart.js
+  // token_row.js, candidate.js, runs.js, picking.js, chart.js
   tokenRow: Component;
-  fork: OneEvent;
+  /** Not on a page that stands alone: there nothing can be asked about. */
+  candidate?: Component;
   runs: Component;
+  picking(element: HTMLElement, parts: Record<string, any>, payload: () => any): (picked: Picked) => void;
+  pickingPlaces: {
+    nearest(places: any[][], at: number): number;
+    placesOf(payload: any): { places: any[][]; upright: boolean };
+  };
   chart: OneEvent;
+  /** In lecture mode: as much of a chart's figure as has been shown. */
+  staged?(element: HTMLElement, payload: any): any;
   plot(node: HTMLElement, figure: any, width: number, height: number): Promise<any>;
 
   // lab.js and one file for each of its tabs
@@ -156,6 +169,11 @@ interface DocumentEventMap {
   "dx-knobs": CustomEvent<Form>;
   "dx-set-knobs": CustomEvent<Form>;
   "dx-marks": CustomEvent<any>;
+  "dx-go": CustomEvent<{ row: number; step: number }>;
+  "dx-candidate": CustomEvent<{ run: number; row: number; step: number; rank?: number | null; token_id: number }>;
+  /** A chart has new data. */
+  "dx-chart": CustomEvent<{ element: HTMLElement; payload: any }>;
+  "dx-redraw": CustomEvent<void>;
   "dx-visit": CustomEvent<{ number: number }>;
   "dx-beam-pick": CustomEvent<{ step: number; rank: number }>;
   "dx-beam-shown": CustomEvent<{ step: number; rank: number }>;

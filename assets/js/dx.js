@@ -48,14 +48,21 @@
     }
   };
 
-  /** A real table: the twin of a chart. */
+  /** A row's head; a button where its token, or its step, can be asked about. */
+  const pickable = (data, i, cell) => {
+    const picked = data.token_ids?.[i] ?? data.places?.[i];
+    if (!data.pick || picked === null || picked === undefined) return cell;
+    return dx.el("button", { type: "button", class: "dx-pick", on: { click: () => data.pick(picked) } }, cell);
+  };
+
+  /** A real table: the twin of a chart. `pick` is told a row's token, or its step and rank. */
   dx.table = (data) => {
     const head = dx.el("tr", {}, ...data.head.map((cell) => dx.el("th", { scope: "col" }, cell)));
     const body = data.rows.map((row, i) =>
       dx.el(
         "tr",
         { class: data.marked === i ? "dx-marked" : null },
-        ...row.map((cell, j) => dx.el(j ? "td" : "th", j ? {} : { scope: "row" }, cell))
+        ...row.map((cell, j) => (j ? dx.el("td", {}, cell) : dx.el("th", { scope: "row" }, pickable(data, i, cell))))
       )
     );
     return dx.el(

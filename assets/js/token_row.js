@@ -264,6 +264,19 @@
       choose(step, true);
     });
 
+    /** Another step or row, as a click there would. */
+    const goTo = (row, step) => {
+      if (row !== chosen.row && frameData.rows[row]) {
+        chosen = { row, step: chosen.step };
+        showBars();
+        showRow();
+      }
+      choose(step, false);
+    };
+    document.addEventListener("dx-go", (event) => {
+      const { row, step } = event.detail;
+      if (frameData && element.isConnected && Number.isInteger(row) && Number.isInteger(step)) goTo(row, step);
+    });
     document.addEventListener("dx-marks", (event) => {
       marks = event.detail;
       buttons.forEach((button, step) => restyle(button, cells[step]));
