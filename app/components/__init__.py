@@ -16,6 +16,7 @@ from .draft import Draft
 from .gallery import Gallery
 from .knob_panel import KnobPanel
 from .lab import Lab
+from .lecture import Lecture
 from .panels import Facts, Header, Message, Notes, Status, Verdict
 from .runs import RunList
 from .share import Share
@@ -24,5 +25,5 @@ from .whatif import WhatIfPanel
 
 __all__ = [
     "BeamStep", "BeamTree", "CandidateCard", "Chart", "Draft", "Facts", "Gallery", "Header", "KnobPanel", "Lab",
-    "Message", "Notes", "RunList", "Share", "Status", "TokenRow", "Verdict", "WhatIfPanel",
+    "Lecture", "Message", "Notes", "RunList", "Share", "Status", "TokenRow", "Verdict", "WhatIfPanel",
 ]  # fmt: skip

@@ -66,10 +66,13 @@ def waterfall_figure(view: Waterfall, text: Text) -> Figure:
 
 
 def _meta(view: Waterfall, columns: Columns) -> dict:
-    """What the page has to know of the figure: each row's token, the column that removed it, and where columns end."""
+    """What the page has to know of the figure: each row's token, the column that removed it, where columns end, and
+    what tells the token that came from the others, which a lecture keeps back at first."""
     return {
         "rows": [[line, token.token_id, token.text] for line, token in enumerate(view.tokens)],
         "gone": [token.removed_at for token in view.tokens],
+        "chosen": next((line for line, token in enumerate(view.tokens) if token.chosen), None),
+        "colours": {name: LIGHT[name] for name in ("alive", "removed", "ink", "faint")},
         "edges": [left + width for left, width in zip(columns.left, columns.width, strict=True)],
     }
 

@@ -16,6 +16,7 @@ from ..components import (
     Gallery,
     KnobPanel,
     Lab,
+    Lecture,
     Message,
     Notes,
     RunList,
@@ -51,12 +52,15 @@ def message(words: str, text: Text, kind: str = "error") -> Changes:
 
 
 def charts(look: Look) -> Changes:
-    """Both charts of the step in view.
+    """Both charts of the step in view, and how it is told.
 
     Raises:
         NotRecordedError: the step was lost.
     """
-    return {"waterfall": Chart(data=step.waterfall(look)), "cutoff": Chart(data=step.cutoff(look))}
+    return {
+        "waterfall": Chart(data=step.waterfall(look)), "cutoff": Chart(data=step.cutoff(look)),
+        "lecture": Lecture(data=step.lecture(look)),
+    }  # fmt: skip
 
 
 def tree(look: Look) -> Changes:

@@ -21,6 +21,7 @@ from ..components import (
     Header,
     KnobPanel,
     Lab,
+    Lecture,
     Message,
     Notes,
     RunList,
@@ -129,6 +130,7 @@ def _lay_out(
     with gr.Row(elem_id="dx-header"):
         parts["header"] = Header(data=header_sheet(text), elem_id="dx-title")
         parts["share"] = Share(elem_id="dx-share")
+        parts["lecture"] = Lecture(data=step.lecture(first.look), elem_id="dx-lecture")
         parts["status"] = Status(data=model_status(shelf.state(shelf.default), text), elem_id="dx-status")
     with gr.Row(elem_id="dx-body"):
         with gr.Column(elem_id="dx-left"):

@@ -44,11 +44,12 @@ RUN = {
 }
 FORM = ("model", "kind", "prompt", "system", "knobs")
 ASKED = ("session", *FORM)
-# What shows the run in view, what a run changes, and what a run with its form does.
+# What shows the run in view, what of it shows the step, what a run changes, and what a run with its form does.
 VIEW = (
     "token_row", "beam_tree", "beam_step", "whatif", "waterfall", "cutoff", "lab", "candidate", "everywhere",
-    "runs", "facts", "notes", "verdict", "gallery", "share",
+    "lecture", "runs", "facts", "notes", "verdict", "gallery", "share",
 )  # fmt: skip
+OF_STEP = ("waterfall", "cutoff", "candidate", "lecture")
 WAIT = ("status", "run", "stop")
 RUNNING = (*VIEW, "message", *WAIT, "verify")
 WHOLE = (*RUNNING, *FORM, "draft")
@@ -135,7 +136,7 @@ def _wire_opening(page: gr.Blocks, handlers: Handlers, p: Wiring) -> gr.events.D
 
 def _wire_looking(handlers: Handlers, p: Wiring) -> None:
     """Steps, nodes, tables, rules, the lab."""
-    looking, of_step = handlers.looking, ("waterfall", "cutoff", "candidate", "message")
+    looking, of_step = handlers.looking, (*OF_STEP, "message")
     moved = p.on(p["token_row"].step, looking.choose_step, ("session", "token_row"), of_step, **LATEST)
     of_node = ("beam_tree", "beam_step", *of_step)
     climbed = p.on(p["beam_tree"].node, looking.choose_node, ("session", "beam_tree"), of_node, **LATEST)
@@ -164,7 +165,7 @@ def _wire_whatif(handlers: Handlers, p: Wiring) -> None:
     whatif = handlers.whatif
     p.on(p["whatif"].need, whatif.need_scores, ("session",), ("whatif",), **EACH)
     p.on(p["whatif"].ask, whatif.confirm, ("session",), ("whatif", "message"), **EACH)
-    p.on(p["whatif"].settled, whatif.show, ("session",), ("waterfall", "cutoff", "candidate", "lab"), **LATEST)
+    p.on(p["whatif"].settled, whatif.show, ("session",), (*OF_STEP, "lab"), **LATEST)
 
 
 def _wire_decoding(handlers: Handlers, p: Wiring) -> None:

@@ -23,7 +23,7 @@ def candidate_sheet(look: Look, view: Waterfall) -> Json:
     """The card's `data`: a line to choose a token or type a word, and what is to be said of the one asked about.
 
     Args:
-        view: the waterfall of the step in view, as it was recorded.
+        view: the waterfall of the step in view.
     """
     text, card = look.text, look.card
     options = _options(look, view)

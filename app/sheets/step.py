@@ -10,10 +10,11 @@ from ..views.waterfall import Waterfall, waterfall_view
 from .candidate import candidate_sheet
 from .contrastive import contrastive_sheet
 from .cutoff import cutoff_sheet
+from .lecture import lecture_sheet
 from .sheet import about
 from .waterfall import waterfall_sheet
 
-__all__ = ["candidate", "cutoff", "waterfall"]
+__all__ = ["candidate", "cutoff", "lecture", "waterfall"]
 
 Json = dict[str, Any]
 
@@ -24,9 +25,17 @@ def waterfall(look: Look) -> Json:
     Raises:
         NotRecordedError: the step was lost.
     """
-    tried = look.whatif is not None
-    view = _under_others(look) if tried else look.at.once("waterfall", look.followed, make=lambda: _as_recorded(look))
-    return about(look, waterfall_sheet(view, look.text, row=look.row, whatif=tried).data)
+    view = _in_view(look)
+    return about(look, waterfall_sheet(view, look.text, row=look.row, whatif=look.whatif is not None).data)
+
+
+def lecture(look: Look) -> Json | None:
+    """The step as it is told in a lecture; None where there is none.
+
+    Raises:
+        NotRecordedError: the step was lost.
+    """
+    return lecture_sheet(look, _in_view(look), look.scores) if look.trace.steps else None
 
 
 def cutoff(look: Look) -> Json:
@@ -53,8 +62,13 @@ def candidate(look: Look) -> Json | None:
     """
     if not look.trace.steps or look.growing:
         return None
-    view = look.at.once("waterfall", look.followed, make=lambda: _as_recorded(look))
-    return candidate_sheet(look, view)
+    return candidate_sheet(look, _in_view(look))
+
+
+def _in_view(look: Look) -> Waterfall:
+    if look.whatif is not None:
+        return _under_others(look)
+    return look.at.once("waterfall", look.followed, make=lambda: _as_recorded(look))
 
 
 def _as_recorded(look: Look) -> Waterfall:

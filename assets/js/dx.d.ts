@@ -82,6 +82,14 @@ interface Dx {
   chart: OneEvent;
   /** In lecture mode: as much of a chart's figure as has been shown. */
   staged?(element: HTMLElement, payload: any): any;
+
+  // playing.js, lecture_figure.js, lecture_keys.js, lecture.js
+  player(forward: () => boolean, shown: (plays: boolean) => void): {
+    start(milliseconds: number): void; stop(): void; plays(): boolean;
+  };
+  lectureFigure(figure: any, stage: number): any;
+  lectureAct(event: KeyboardEvent, on: boolean): string | number | null;
+  lecture: (element: HTMLElement, props: Props, watch: Watch) => void;
   plot(node: HTMLElement, figure: any, width: number, height: number): Promise<any>;
 
   // lab.js and one file for each of its tabs
