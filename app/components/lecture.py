@@ -15,12 +15,13 @@ class Lecture(Drawn):
     markup = (
         '<div class="dx dx-lecture"><button type="button" class="dx-plain dx-lecture-open" data-part="open"></button>'
         '<section class="dx-lecture-bar" data-part="bar" tabindex="-1" hidden>'
-        '<p class="dx-lecture-text"><span data-part="before"></span><mark data-part="token"></mark></p>'
+        '<div class="dx-lecture-head"><p class="dx-lecture-text"><span><span data-part="before"></span>'
+        '<mark data-part="token"></mark></span></p><div class="dx-tabs" role="group" data-part="charts"></div>'
+        '<details class="dx-lecture-keys"><summary data-part="summary"></summary><dl data-part="keys"></dl></details>'
+        '<button type="button" class="dx-plain" data-part="close"></button></div>'
         '<p class="dx-lecture-sentence" data-part="sentence" aria-live="polite"></p>'
         '<div class="dx-lecture-tools"><div class="dx-lecture-stages" role="group" data-part="stages"></div>'
         '<span class="dx-spacer"></span><span data-part="at"></span><div role="group" data-part="steps"></div>'
-        '<button type="button" class="dx-plain" data-part="predict"></button>'
-        '<div class="dx-tabs" role="group" data-part="charts"></div>'
-        '<button type="button" class="dx-plain" data-part="close"></button></div></section></div>'
+        '<button type="button" class="dx-plain" data-part="predict"></button></div></section></div>'
     )
     script = "dx.lecture(element.firstElementChild, props, watch);"

@@ -32,6 +32,8 @@ class Candidates:
         word = _typed(field(event, "word"))
         trace = session.look.trace
         starts = word_starts(trace.tokens, word, trace.model.vocab_size)
+        if trace.compact is not None:  # it names some of the tokens: what a word begins with it cannot know
+            starts = tuple(start for start in starts if start.whole)
         first = starts[0].token_id if starts else None
         return self._asked(session, event, Card(token_id=first, word=word, starts=starts) if word else None)
 

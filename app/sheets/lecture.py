@@ -63,6 +63,8 @@ def _stage(stage: StageTold, i: int, text: Text) -> dict[str, Any]:
         "before": nats(stage.entropy_before),
     }  # fmt: skip
     key = "model" if i == 0 else "same" if not column.changed else "cuts" if column.n_removed else "shapes"
+    if key == "shapes" and not stage.reshapes:
+        key = "shifts"
     return {"name": name, "sentence": text.pieces(f"lecture.says.{key}", **fields)}
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["LectureView", "StageTold", "lecture_view"]
 
 MOST_BEFORE = 60  # tokens of the text before the step
+ROUNDING = 1e-6  # of probabilities, by scores in float32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +29,15 @@ class StageTold:
 
     Attributes:
         column: its effect on the whole vocabulary.
-        likeliest, probability: of the distribution after it; "" and NaN where it left none.
-        entropy_before: of the distribution before it; NaN for the model's own logits.
+        likeliest, probability: of the distribution after it.
+        reshapes: it changed some token's probability by more than rounding does.
+        entropy_before: of the distribution before it; the model's own where it is the first.
     """
 
     column: StageColumn
     likeliest: str
     probability: float
+    reshapes: bool
     entropy_before: float
 
 
@@ -63,6 +66,7 @@ def lecture_view(
     trace: Trace, view: Waterfall, scores: list[Tensor], *, row: int, n_steps: int
 ) -> LectureView:
     """A step of a row; `view` is its waterfall, `scores` what that was made of."""
+    probs = [stats.probs(s).numpy() for s in scores]
     real = trace.prefix(view.step, row).tolist()
     mask = trace.prompt_mask[row].tolist()
     ids = [token for i, token in enumerate(real) if i >= len(mask) or mask[i]]
@@ -73,7 +77,7 @@ def lecture_view(
         before=whole_text(trace, ids[-MOST_BEFORE:]),
         cut=len(ids) > MOST_BEFORE,
         stages=tuple(
-            _told(trace, column, scores[i], columns[i - 1].entropy_nats if i else float("nan"))
+            _told(trace, column, probs[max(0, i - 1)], probs[i], columns[max(0, i - 1)].entropy_nats)
             for i, column in enumerate(columns)
         ),
         token="" if chosen is None else chosen.text,
@@ -82,9 +86,11 @@ def lecture_view(
     )
 
 
-def _told(trace: Trace, column: StageColumn, scores: Tensor, entropy_before: float) -> StageTold:
-    best = int(np.argmax(scores.numpy()))
-    p = float(stats.probs(scores)[best])
+def _told(
+    trace: Trace, column: StageColumn, before: np.ndarray, after: np.ndarray, entropy_before: float
+) -> StageTold:
+    best = int(np.argmax(after))
     return StageTold(
-        column=column, likeliest=token_text(trace, best), probability=p, entropy_before=entropy_before
-    )
+        column=column, likeliest=token_text(trace, best), probability=float(after[best]),
+        reshapes=not bool(np.max(np.abs(after - before)) <= ROUNDING), entropy_before=entropy_before,
+    )  # fmt: skip

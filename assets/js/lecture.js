@@ -9,7 +9,9 @@
 
   dx.lecture = (element, props, watch) => {
     const part = dx.partsOf(element);
-    const names = ["open", "bar", "before", "token", "sentence", "stages", "at", "steps", "predict", "charts", "close"];
+    const names = [
+      "open", "bar", "before", "token", "sentence", "stages", "at", "steps", "predict", "charts", "close", "summary", "keys",
+    ];
     const parts = Object.fromEntries(names.map((name) => [name, part(name)]));
     /** @type {any} */
     let data = null;
@@ -211,6 +213,10 @@
       parts.open.textContent = data.words.open;
       parts.open.setAttribute("data-tip", data.words["open.tip"]);
       parts.bar.setAttribute("aria-label", data.words.title);
+      parts.summary.textContent = data.words.keys;
+      parts.keys.replaceChildren(
+        ...data.keys.map(([key, what]) => dx.el("div", {}, dx.el("dt", {}, key), dx.el("dd", {}, what)))
+      );
       state.waits = false;
       if (JSON.stringify(before) !== JSON.stringify(data.about))
         state.stage = state.predict ? -1 : state.whole ? last() : 0;

@@ -36,6 +36,7 @@ LECTURE_EN: dict[str, str] = {
     "“{token}” now has {p}.",
     "lecture.says.shapes": "{stage} reshapes the distribution and cuts nothing: the [[entropy|entropy]] goes from "
     "{before} to {entropy} nats, “{token}” now has {p}.",
+    "lecture.says.shifts": "{stage} changes the scores, but no probability: it shifts all of them alike.",
     "lecture.says.sample": "One token is drawn at random, by these probabilities: “{token}”, which had {p}.",
     "lecture.says.greedy": "The likeliest token is taken: “{token}”, with {p}.",
     "lecture.says.chosen": "The token that comes is “{token}”, with {p}.",

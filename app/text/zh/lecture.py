@@ -35,6 +35,7 @@ LECTURE_ZH: dict[str, str] = {
     "lecture.says.cuts": "{stage} 去掉 {n} 个词元，占[[mass|概率]]的 {mass}；剩下 {alive} 个，“{token}”现在有 {p}。",
     "lecture.says.shapes": "{stage} 改变分布的形状，没有去掉任何词元：[[entropy|熵]]从 {before} 变为 {entropy} 奈特，"
     "“{token}”现在有 {p}。",
+    "lecture.says.shifts": "{stage} 改变了分数，但没有改变概率：所有分数一同平移。",
     "lecture.says.sample": "按这些概率随机抽取一个词元：“{token}”，它有 {p}。",
     "lecture.says.greedy": "取最可能的词元：“{token}”，概率 {p}。",
     "lecture.says.chosen": "出现的词元是“{token}”，概率 {p}。",
