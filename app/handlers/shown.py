@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from ..components import (
+    Answer,
     BeamStep,
     BeamTree,
     Chart,
@@ -30,6 +31,7 @@ from ..serving.model_shelf import ModelShelf
 from ..session.drafts import Asked, asked_of
 from ..session.session import Session
 from ..sheets import beam_step, beam_tree, run, step, whatif
+from ..sheets.answer import answer
 from ..sheets.draft import draft_sheet
 from ..sheets.frame import message_sheet, model_status
 from ..sheets.gallery import gallery_sheet
@@ -74,6 +76,7 @@ def run_in_view(look: Look) -> Changes:
     panel = whatif.panel(look)
     at = {} if panel is None else {"at": whatif.place(look)}
     return {
+        "answer": Answer(**answer(look)),
         "token_row": TokenRow(**token_row(look)),
         **tree(look),
         **tables(look),

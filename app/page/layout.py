@@ -11,6 +11,7 @@ from decoding.trace import Trace, load_trace
 from ..api.endpoints import add_api
 from ..assets import assets_dir
 from ..components import (
+    Answer,
     BeamStep,
     BeamTree,
     Chart,
@@ -42,6 +43,7 @@ from ..serving.passing_files import passing_files
 from ..serving.tidying import Tidying, end_in_order
 from ..session.session import Session
 from ..sheets import beam_step, beam_tree, run, step, whatif
+from ..sheets.answer import answer
 from ..sheets.frame import header_sheet, knobs_sheet, model_status
 from ..sheets.gallery import gallery_sheet
 from ..sheets.token_row import token_row
@@ -52,7 +54,7 @@ from .wiring import wire
 __all__ = ["build", "launch"]
 
 STYLE_SHEETS = (
-    "page", "beam", "forks", "whatif", "lab", "share",
+    "page", "answer", "beam", "forks", "whatif", "lab", "share",
     "lab_in_words", "lab_microscope", "lab_orders", "lab_draw", "lab_compare", "lab_code",
 )  # fmt: skip
 # A model that is being loaded keeps Python busy for seconds: a page that is just being opened comes first.
@@ -148,6 +150,7 @@ def _run_in_view(look: Look, text: Text) -> dict[str, gr.components.Component]:
     parts["open"] = gr.UploadButton(file_types=[".trace"], elem_id="dx-open")
     parts["download"] = gr.DownloadButton(elem_id="dx-download")
     parts["runs"] = RunList(data=run.runs(look), elem_id="dx-runs")
+    parts["answer"] = Answer(**answer(look), elem_id="dx-answer")
     parts["token_row"] = TokenRow(**token_row(look), elem_id="dx-tokens")
     # In a beam run the tree takes the token row's place, and its tables stand beside the charts.
     parts["beam_tree"] = BeamTree(

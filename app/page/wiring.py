@@ -47,7 +47,7 @@ ASKED = ("session", *FORM)
 # What shows the run in view, what a run changes, and what a run with its form does.
 VIEW = (
     "token_row", "beam_tree", "beam_step", "whatif", "waterfall", "cutoff", "lab", "fork", "runs", "facts", "notes",
-    "verdict", "gallery", "share",
+    "verdict", "gallery", "share", "answer",
 )  # fmt: skip
 WAIT = ("status", "run", "stop")
 RUNNING = (*VIEW, "message", *WAIT, "verify")

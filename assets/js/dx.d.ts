@@ -31,6 +31,9 @@ interface Dx {
   nextTurn(): number;
   numbered(emit: (data: any) => void): (data: any) => void;
   addressed(props: Props, emit: (data: any) => void): (data: any) => void;
+  /** What a component's events go through, and what its answers do: see `Drawn`. */
+  asking(trigger: (name: string, data: any) => void): (name: string, data: any) => void;
+  answering(watch: Watch): Watch;
   /** The step in view. */
   about?: At;
   touched: boolean;
@@ -63,6 +66,11 @@ interface Dx {
     colour: (name: string) => string, fontFamily: string
   ): Figure;
   whatif: Component;
+
+  // answer.js
+  answer: Component<void>;
+  answerTexts(texts: string[], lines: string): string[];
+  answerAll(data: any, texts: string[]): string;
 
   // token_row.js, forks.js, runs.js, chart.js
   tokenRow: Component;
