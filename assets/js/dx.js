@@ -90,6 +90,18 @@
   for (const event of ["pointerdown", "keydown"])
     document.addEventListener(event, () => (dx.touched = true), { capture: true, passive: true });
 
+  /** Shows the page, which was kept from sight while its parts came: once they have been drawn. */
+  dx.whole = () =>
+    new Promise((done) =>
+      requestAnimationFrame(() =>
+        requestAnimationFrame(() => {
+          document.documentElement.classList.remove("dx-opening");
+          document.dispatchEvent(new CustomEvent("dx-whole"));
+          done(undefined);
+        })
+      )
+    );
+
   dx.dark = () => document.body.classList.contains("dark");
   const schemeListeners = new Set();
   dx.onScheme = (fn) => schemeListeners.add(fn);
