@@ -25,6 +25,6 @@ from .tour import Tour
 from .whatif import WhatIfPanel
 
 __all__ = [
-    "Answer", "BeamStep", "BeamTree", "Chart", "Draft", "Estimate", "Facts", "ForkPanel", "Gallery", "Header", "KnobPanel",
-    "Lab", "Message", "Notes", "RunList", "Share", "Status", "TokenRow", "Tour", "Verdict", "WhatIfPanel",
+    "Answer", "BeamStep", "BeamTree", "Chart", "Draft", "Estimate", "Facts", "ForkPanel", "Gallery", "Header",
+    "KnobPanel", "Lab", "Message", "Notes", "RunList", "Share", "Status", "TokenRow", "Tour", "Verdict", "WhatIfPanel",
 ]  # fmt: skip

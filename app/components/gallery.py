@@ -8,7 +8,10 @@ __all__ = ["Gallery"]
 
 
 class Gallery(Drawn):
-    """`data`: `{"title", "intro", "open", "items": [{"id", "title", "tip"}], "looks"}`. The event `pick` carries an untrusted `id`."""
+    """`data`: `{"title", "intro", "open", "items": [{"id", "title", "tip"}], "looks"}`.
+
+    The event `pick` carries an untrusted `id`.
+    """
 
     scripts = ("gallery.js",)
     markup = (

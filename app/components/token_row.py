@@ -23,6 +23,7 @@ class TokenRow(Drawn):
         '<div class="dx-card-head"><h2 data-part="title"></h2>'
         '<div class="dx-tabs" role="group" data-part="rows" hidden></div>'
         '<span class="dx-hint" data-part="hint"></span><span class="dx-spacer"></span>'
+        '<span class="dx-hint" data-part="colour" aria-hidden="true"></span>'
         '<div class="dx-tabs" role="group" data-part="measures"></div>'
         '<span class="dx-legend" data-part="legend"></span></div>'
         '<div data-part="scroll"><div data-part="source" hidden></div><span data-part="prompt"></span>'

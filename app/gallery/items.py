@@ -17,7 +17,9 @@ from decoding.trace import Trace, load_trace
 from ..assets import assets_dir
 from ..text import Sentence, Text
 
-__all__ = ["GALLERY", "GalleryItem", "gallery_item", "gallery_looks", "gallery_question", "gallery_title", "gallery_trace"]
+__all__ = [
+    "GALLERY", "GalleryItem", "gallery_item", "gallery_looks", "gallery_question", "gallery_title", "gallery_trace",
+]  # fmt: skip
 
 FACTS = "facts.json"  # beside the traces: what the sentences quote
 

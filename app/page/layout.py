@@ -37,8 +37,8 @@ from ..components.drawn import file_url, static_routes
 from ..form import LONGEST_PROMPT, ask_of
 from ..gallery.first_page import example_trace
 from ..handlers.handlers import Handlers
-from ..handlers.shown import estimate
 from ..handlers.sharing import space_address
+from ..handlers.shown import estimate
 from ..lab.tabs import lab
 from ..palette import palette_css, palette_script, theme
 from ..serving.model_shelf import ModelShelf
