@@ -18,7 +18,7 @@ from .layout import Figure, Trace, bar, base_layout, words
 __all__ = ["Columns", "columns_of", "deciding_column", "minimal_width", "waterfall_figure"]
 
 # Widths are pixels at the figure's smallest; a wider card stretches all of them alike.
-LABEL, STAGE, SAME, TAIL = 104.0, 78.0, 26.0, 48.0
+LABEL, STAGE, SAME, TAIL = 104.0, 78.0, 26.0, 60.0
 FILL = 0.94  # the longest bar's part of a column
 UNSEEN = "rgba(0,0,0,0)"
 HEAD = 5.6  # rows that the column heads take

@@ -11,6 +11,7 @@ from ..views.estimate import Known
 __all__ = ["estimate_sheet"]
 
 WORDS = ("takes", "rows", "row", "memory", "disk", "time", "unknown", "tip")
+FILLED_IN = {name: f"{{{name}}}" for name in ("tokens", "rows", "vocab", "size", "n", "kept", "time")}  # by the page
 
 
 def estimate_sheet(known: Known | None, text: Text, *, model: str, in_memory: int) -> dict[str, Any]:
@@ -32,5 +33,5 @@ def estimate_sheet(known: Known | None, text: Text, *, model: str, in_memory: in
         "in_memory": in_memory,
         "new_tokens": DEFAULT_NEW_TOKENS,
         "needs": MODE_NEEDS,
-        "words": {word: text(f"estimate.{word}") for word in WORDS},
+        "words": {word: text(f"estimate.{word}", **FILLED_IN) for word in WORDS},
     }

@@ -37,7 +37,7 @@ interface Dx {
   /** The step in view. */
   about?: At;
   touched: boolean;
-  whole(): Promise<any>;
+  whole(): void;
   dark(): boolean;
   onScheme(fn: () => void): void;
 

@@ -90,17 +90,22 @@
   for (const event of ["pointerdown", "keydown"])
     document.addEventListener(event, () => (dx.touched = true), { capture: true, passive: true });
 
-  /** Shows the page, which was kept from sight while its parts came: once they have been drawn. */
-  dx.whole = () =>
-    new Promise((done) =>
-      requestAnimationFrame(() =>
-        requestAnimationFrame(() => {
-          document.documentElement.classList.remove("dx-opening");
-          document.dispatchEvent(new CustomEvent("dx-whole"));
-          done(undefined);
-        })
-      )
-    );
+  /** Shows the page, which was kept from sight while its parts came: once they stand still. */
+  dx.whole = () => {
+    const STILL = 100, LONGEST = 3000; // ms
+    const began = performance.now();
+    let [before, since] = ["", began];
+    const places = () => [...document.querySelectorAll("#dx-header > *, #dx-main > *, #dx-left > *")].map((node) => node.getBoundingClientRect());
+    const look = () => {
+      const now = performance.now();
+      const after = JSON.stringify(places());
+      if (after !== before) [before, since] = [after, now];
+      if (now - since < STILL && now - began < LONGEST) return requestAnimationFrame(look);
+      document.documentElement.classList.remove("dx-opening");
+      document.dispatchEvent(new CustomEvent("dx-whole"));
+    };
+    requestAnimationFrame(look);
+  };
 
   dx.dark = () => document.body.classList.contains("dark");
   const schemeListeners = new Set();

@@ -3,8 +3,7 @@
 (() => {
   dx.gallery = (element, props, watch, emit) => {
     const part = dx.partsOf(element);
-    const narrow = matchMedia("(max-width: 760px)");
-    part("menu").open = !narrow.matches; // on a phone all questions would stand before the answer
+    part("menu").open = !matchMedia("(max-width: 760px)").matches; // on a phone they would stand before the answer
     const update = () => {
       const data = dx.parse(props.data, null);
       element.hidden = !data;

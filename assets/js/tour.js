@@ -21,15 +21,15 @@
     },
     waterfall: () => {
       const at = box("#dx-waterfall [data-part=scroll]");
-      return at && { x: at.left + at.width * 0.72, y: at.top + at.height * 0.52 };
+      return at && { x: at.left + at.width * 0.42, y: at.top + at.height * 0.3 };
     },
     cutoff: () => {
-      const lines = [...document.querySelectorAll("#dx-cutoff .shapelayer path")];
+      const lines = [...document.querySelectorAll("#dx-cutoff :is(.shapelayer path, path.js-line)")];
       const line = lines.find((path) => /** @type {any} */ (path).style.strokeDasharray)?.getBoundingClientRect();
       const plot = box("#dx-cutoff [data-part=scroll]");
       if (!plot) return null;
       const x = line ? line.left + line.width / 2 : plot.left + plot.width / 2;
-      return { x, y: plot.top + plot.height * 0.3 };
+      return { x, y: plot.top + plot.height * 0.26 };
     },
   };
   /** The left edge of a callout that points at x, within the page; where its arrow is then. */

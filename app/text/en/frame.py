@@ -7,7 +7,7 @@ from decoding.parameters.knobs import KNOBS
 EN: dict[str, str] = {
     # -- frame
     "name": "Decoding Explorer",
-    "tagline": "from a model's scores (logits) to text, choice by choice",
+    "tagline": "from a model's scores to text, choice by choice",
     "language": "Language",
     "scheme": "Light or dark",
     "skip": "Skip to the run",

@@ -5,7 +5,7 @@ from __future__ import annotations
 ZH: dict[str, str] = {
     # -- frame
     "name": "Decoding Explorer",
-    "tagline": "从模型的分数（logits）到文字：逐步看每一次选择",
+    "tagline": "从模型的分数到文字：逐步看每一次选择",
     "language": "语言",
     "scheme": "浅色或深色",
     "skip": "跳到这次运行",

@@ -8,8 +8,7 @@ TOUR_ZH: dict[str, str] = {
     "tour.tree": "束搜索权衡过的全部续写。选一个，看它为什么被保留，或为什么被丢弃。",
     "tour.waterfall": "每一列是一项设置，按起作用的先后排列：每个词元在它之后有多大可能；✕ 表示它排除了这个词元。",
     "tour.cutoff": "最后一条规则画的线：线内的词元仍可能被抽中，灰色的不能。",
-    "page.what": "看语言模型怎样选出每一个词：本页精确记录真实的 generate() 运行，并显示每项设置对每次选择做了什么。"
-    "现在显示的是录制好的示例；可以从一个问题开始，也可以按“运行”。",
+    "page.what": "看语言模型怎样选出每一个词：精确记录真实的 generate() 运行，并显示每项设置对每次选择做了什么。",
     "gallery.fork-point.question": "如果来的是另一个词呢？",
     "gallery.greedy-loop.question": "它为什么会重复？",
     "gallery.contrastive-escape.question": "怎样才能跳出循环？",
