@@ -19,7 +19,7 @@ from decoding.trace import Trace
 
 from ..components import ForkPanel, Gallery, Lab, Message, Notes, Status, Verdict, WhatIfPanel
 from ..form import form_as_typed, prompt_of, settings_of, with_length
-from ..runs import Run
+from ..runs import MEMORY_BUDGET, Run
 from ..serving.decoder import Decoder
 from ..serving.model_shelf import ModelState
 from ..session.at import At
@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 
 UPDATES_A_SECOND = 30  # Gradio has no back-pressure
 CHARTS_A_SECOND = 3
-MEMORY_BUDGET = 512 * 2**20  # of one visitor's trace; the rest goes to disk
 
 
 @dataclass

@@ -47,12 +47,12 @@ ASKED = ("session", *FORM)
 # What shows the run in view, what a run changes, and what a run with its form does.
 VIEW = (
     "token_row", "beam_tree", "beam_step", "whatif", "waterfall", "cutoff", "lab", "fork", "runs", "facts", "notes",
-    "verdict", "gallery", "share",
+    "verdict", "gallery", "share", "answer", "estimate",
 )  # fmt: skip
 WAIT = ("status", "run", "stop")
 RUNNING = (*VIEW, "message", *WAIT, "verify")
 WHOLE = (*RUNNING, *FORM, "draft")
-FRAME = (*WHOLE, "header")
+FRAME = (*WHOLE, "header", "tour")
 
 
 class Wiring:
@@ -125,7 +125,7 @@ def _wire_opening(page: gr.Blocks, handlers: Handlers, p: Wiring) -> gr.events.D
     opened = p.on(page.load, opening.open, ("session",), FRAME, **LATEST)
     drawn = opened.then(None, js=DRAWN, **QUIET)
     p.on(
-        drawn.then, opening.watch_model, ("session", "model"), ("status",), show_progress="hidden",
+        drawn.then, opening.watch_model, ("session", "model"), ("status", "estimate"), show_progress="hidden",
         concurrency_limit=None, api_visibility="private",
     )  # fmt: skip
     p.on(p["header"].language, opening.set_language, ("session", "kind"), FRAME, **EACH)
@@ -196,6 +196,7 @@ def _wire_sharing(opened: gr.events.Dependency, handlers: Handlers, p: Wiring) -
     """Links, recorded examples and files."""
     sharing = handlers.sharing
     followed = p.on(opened.then, sharing.follow, ("session",), WHOLE, **QUIET)
+    followed.then(None, js="() => dx.whole()", **QUIET)  # until then the page is kept from sight
     _wire_refusal(p.on(followed.then, sharing.run_link, ASKED, WHOLE, **RUN), handlers, p)
     p.on(p["gallery"].pick, sharing.pick_example, ASKED, WHOLE, **EACH)
     p.on(p["open"].upload, sharing.open_file, (*ASKED, "open"), WHOLE, **EACH)

@@ -31,9 +31,13 @@ interface Dx {
   nextTurn(): number;
   numbered(emit: (data: any) => void): (data: any) => void;
   addressed(props: Props, emit: (data: any) => void): (data: any) => void;
+  /** What a component's events go through, and what its answers do: see `Drawn`. */
+  asking(trigger: (name: string, data: any) => void): (name: string, data: any) => void;
+  answering(watch: Watch): Watch;
   /** The step in view. */
   about?: At;
   touched: boolean;
+  whole(): void;
   dark(): boolean;
   onScheme(fn: () => void): void;
 
@@ -63,6 +67,20 @@ interface Dx {
     colour: (name: string) => string, fontFamily: string
   ): Figure;
   whatif: Component;
+
+  // answer.js
+  answer: Component<void>;
+  answerTexts(texts: string[], lines: string): string[];
+  answerAll(data: any, texts: string[]): string;
+
+  // tour.js, estimate.js
+  tour: Component<void>;
+  calloutAt(x: number, width: number, page: number): { left: number; arrow: number };
+  estimate: Component<void>;
+  promptsIn(kind: string, prompt: string): number;
+  runTakes(known: any, form: Form, prompts: number):
+    { tokens: number; rows: number; bytes: number; kept: number; seconds: number | null };
+  estimateWords(known: any, form: Form, prompts: number): string;
 
   // token_row.js, forks.js, runs.js, chart.js
   tokenRow: Component;
@@ -156,6 +174,8 @@ interface DocumentEventMap {
   "dx-knobs": CustomEvent<Form>;
   "dx-set-knobs": CustomEvent<Form>;
   "dx-marks": CustomEvent<any>;
+  "dx-tour": CustomEvent;
+  "dx-whole": CustomEvent;
   "dx-visit": CustomEvent<{ number: number }>;
   "dx-beam-pick": CustomEvent<{ step: number; rank: number }>;
   "dx-beam-shown": CustomEvent<{ step: number; rank: number }>;
