@@ -14,6 +14,7 @@ from .chart import Chart
 from .draft import Draft
 from .forks import ForkPanel, RunList
 from .gallery import Gallery
+from .heat_map import HeatMap
 from .knob_panel import KnobPanel
 from .lab import Lab
 from .panels import Facts, Header, Message, Notes, Status, Verdict
@@ -22,6 +23,6 @@ from .token_row import TokenRow
 from .whatif import WhatIfPanel
 
 __all__ = [
-    "BeamStep", "BeamTree", "Chart", "Draft", "Facts", "ForkPanel", "Gallery", "Header", "KnobPanel", "Lab", "Message",
-    "Notes", "RunList", "Share", "Status", "TokenRow", "Verdict", "WhatIfPanel",
+    "BeamStep", "BeamTree", "Chart", "Draft", "Facts", "ForkPanel", "Gallery", "Header", "HeatMap", "KnobPanel", "Lab",
+    "Message", "Notes", "RunList", "Share", "Status", "TokenRow", "Verdict", "WhatIfPanel",
 ]  # fmt: skip

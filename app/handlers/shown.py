@@ -14,6 +14,7 @@ from ..components import (
     Facts,
     ForkPanel,
     Gallery,
+    HeatMap,
     KnobPanel,
     Lab,
     Message,
@@ -29,7 +30,7 @@ from ..lab.tabs import lab
 from ..serving.model_shelf import ModelShelf
 from ..session.drafts import Asked, asked_of
 from ..session.session import Session
-from ..sheets import beam_step, beam_tree, run, step, whatif
+from ..sheets import beam_step, beam_tree, heat_map, run, step, whatif
 from ..sheets.draft import draft_sheet
 from ..sheets.frame import message_sheet, model_status
 from ..sheets.gallery import gallery_sheet
@@ -77,6 +78,7 @@ def run_in_view(look: Look) -> Changes:
         "token_row": TokenRow(**token_row(look)),
         **tree(look),
         **tables(look),
+        "heat_map": HeatMap(data=heat_map.frame(look)),
         "whatif": WhatIfPanel(data=panel, answer=None, **at),
         **charts(look),
         "lab": Lab(data=lab(look)),

@@ -15,6 +15,7 @@ from .en.draw import DRAW_EN
 from .en.fork import FORK_EN
 from .en.frame import EN
 from .en.gallery import GALLERY_EN
+from .en.heat_map import HEAT_MAP_EN
 from .en.in_words import IN_WORDS_EN
 from .en.lab import LAB_EN
 from .en.link import LINK_EN
@@ -29,6 +30,7 @@ from .zh.draw import DRAW_ZH
 from .zh.fork import FORK_ZH
 from .zh.frame import ZH
 from .zh.gallery import GALLERY_ZH
+from .zh.heat_map import HEAT_MAP_ZH
 from .zh.in_words import IN_WORDS_ZH
 from .zh.lab import LAB_ZH
 from .zh.link import LINK_ZH
@@ -43,9 +45,9 @@ __all__ = ["LANGUAGES", "Sentence", "Text", "language_of"]
 LANGUAGES = {"en": "EN", "zh": "中文"}
 _TABLES = {
     "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | IN_WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN
-    | GALLERY_EN | LINK_EN | SHARE_EN | STANDALONE_EN,
+    | GALLERY_EN | HEAT_MAP_EN | LINK_EN | SHARE_EN | STANDALONE_EN,
     "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | IN_WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH
-    | GALLERY_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH,
+    | GALLERY_ZH | HEAT_MAP_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH,
 }
 _TERM = re.compile(r"\[\[(\w+)\|([^\]]*)\]\]")
 

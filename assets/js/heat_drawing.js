@@ -1,0 +1,277 @@
+// The heat map on two canvases: the window with its cells, and the whole run in small below.
+"use strict";
+(() => {
+  const [LEFT, RIGHT] = [52, 6];
+  const [STRIP, GAP, ROW, FOOT, AXIS] = [30, 4, 16, 14, 16];
+  const SMALL = 2; // pixels of a row in small
+  const ROOM = 27; // pixels between numbers below the map
+  const SHADES = 64;
+
+  const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+  /** Colours from one to another, as many as there are shades. */
+  const ramp = (from, to) => {
+    const [a, b] = [rgb(from), rgb(to)];
+    return Array.from({ length: SHADES + 1 }, (_, i) =>
+      `rgb(${a.map((c, k) => Math.round(c + ((b[k] - c) * i) / SHADES)).join(" ")})`);
+  };
+  /** The root of a probability, so that small ones are seen, too; as a place in a ramp. */
+  const shade = (p) => Math.round(Math.sqrt(Math.min(1, Math.max(0, p || 0))) * SHADES);
+
+  const colours = (element) => {
+    const style = getComputedStyle(element);
+    const of = (name) => style.getPropertyValue(`--dx-${name}`).trim();
+    const named = {};
+    for (const name of ["surface", "ink", "muted", "faint", "line", "alive-line", "chosen", "accent", "bad", "raised"]) named[name] = of(name);
+    return { ...named, kept: ramp(of("raised"), of("alive-line")), gone: ramp(of("raised"), of("faint")), font: style.fontFamily };
+  };
+
+  const rowsOf = (state) => state.beams ? Math.max(1, ...state.columns.map((column) => column.ids.length)) : state.ranks;
+  const topOf = (state) => (state.beams ? 4 : STRIP + GAP);
+  const bottomOf = (state) => topOf(state) + rowsOf(state) * ROW;
+  const footOf = (state) => (state.cuts ? FOOT : 0);
+  const height = (state) => bottomOf(state) + footOf(state) + AXIS;
+  const smallHeight = (state) => rowsOf(state) * SMALL + 4;
+  /** Whether a token's cell was cut off. */
+  const isGone = (state, column, i) => !state.beams && column.q[i] === 0;
+  /** The row of the token that came; past the last one where it is not shown. */
+  const chosenRow = (state, column) => state.beams ? column.best : column.at.rank - 1;
+
+  /** A canvas of this size in CSS pixels, sharp on the screen at hand. */
+  const sized = (canvas, width, tall) => {
+    const scale = window.devicePixelRatio || 1;
+    if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(tall * scale)) {
+      [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(tall * scale)];
+      [canvas.style.width, canvas.style.height] = [`${width}px`, `${tall}px`];
+    }
+    const ctx = canvas.getContext("2d");
+    ctx.setTransform(scale, 0, 0, scale, 0, 0);
+    ctx.clearRect(0, 0, width, tall);
+    return ctx;
+  };
+
+  /** As much of a text as has room. */
+  const fitted = (ctx, text, room) => {
+    if (ctx.measureText(text).width <= room) return text;
+    let n = Math.max(0, Math.floor((text.length * room) / ctx.measureText(text).width) - 1);
+    while (n > 0 && ctx.measureText(`${text.slice(0, n)}…`).width > room) n -= 1;
+    return n ? `${text.slice(0, n)}…` : "";
+  };
+
+  const cells = (ctx, state, c, place, [from, to]) => {
+    const top = topOf(state);
+    ctx.textBaseline = "middle";
+    ctx.font = `11px ${c.font}`;
+    for (let step = from; step < to; step++) {
+      const column = state.columns[step];
+      if (!column) continue;
+      const { x, w } = place(step);
+      const line = w > 6 ? 1 : 0;
+      for (let i = 0; i < column.ids.length; i++) {
+        const [y, at] = [top + i * ROW, shade(column.p[i])];
+        const gone = isGone(state, column, i);
+        ctx.fillStyle = (gone ? c.gone : c.kept)[at];
+        ctx.fillRect(x, y, w - line, ROW - 1);
+        if (w < 30) continue;
+        ctx.fillStyle = at > SHADES * 0.62 ? c.surface : c.ink;
+        const words = fitted(ctx, `${column.texts[i]}${column.ended?.[i] ? " ■" : ""}`, w - 8);
+        ctx.fillText(words, x + 4, y + ROW / 2);
+        if (gone) ctx.fillRect(x + 4, y + ROW / 2, Math.min(ctx.measureText(words).width, w - 8), 1);
+      }
+    }
+  };
+
+  /** The line below the tokens that were left, and how many they were where that is beyond the map. */
+  const cutLine = (ctx, state, c, place, [from, to]) => {
+    const [top, bottom, rows] = [topOf(state), bottomOf(state), rowsOf(state)];
+    let [pen, written] = [false, -Infinity];
+    ctx.beginPath();
+    for (let step = from; step < to; step++) {
+      const column = state.columns[step];
+      if (!column || !column.ids.length || !column.line) {
+        pen = false;
+        continue;
+      }
+      const { x, w } = place(step);
+      const y = top + Math.min(column.left, rows) * ROW - 0.5;
+      if (pen) ctx.lineTo(x, y);
+      else ctx.moveTo(x, y);
+      ctx.lineTo(x + w, y);
+      pen = true;
+    }
+    for (const [colour, width] of [[c.surface, 4], [c.ink, 2]]) {
+      [ctx.strokeStyle, ctx.lineWidth] = [colour, width];
+      ctx.stroke();
+    }
+    [ctx.font, ctx.textBaseline, ctx.textAlign, ctx.fillStyle] = [`10px ${c.font}`, "middle", "center", c.muted];
+    for (let step = from; step < to; step++) {
+      const column = state.columns[step];
+      if (!column?.ids.length) continue;
+      const middle = place(step).x + place(step).w / 2;
+      if (middle - written < ROOM) continue;
+      written = middle;
+      ctx.fillText(`${column.left > rows ? "↓" : ""}${short(column.left)}`, middle, bottom + FOOT / 2 + 1);
+    }
+    ctx.textAlign = "left";
+  };
+  const short = (n) => n < 1000 ? String(n) : n < 9950 ? `${(n / 1000).toFixed(1)}k` : `${Math.round(n / 1000)}k`;
+
+  /** The path of what came: its cells outlined, and at the edge where it is beyond the map. */
+  const path = (ctx, state, c, place, [from, to]) => {
+    const [top, bottom, rows] = [topOf(state), bottomOf(state), rowsOf(state)];
+    if (state.beams || place(from).w < 18) {
+      ctx.beginPath();
+      for (let step = Math.max(0, from - 1); step < Math.min(state.columns.length, to + 1); step++) {
+        const row = chosenRow(state, state.columns[step]);
+        if (row < 0) continue;
+        const { x, w } = place(step);
+        ctx.lineTo(x + w / 2, top + (Math.min(row, rows - 0.5) + 0.5) * ROW);
+      }
+      [ctx.strokeStyle, ctx.lineWidth, ctx.globalAlpha] = [c.chosen, 1.5, 0.7];
+      ctx.stroke();
+      ctx.globalAlpha = 1;
+    }
+    for (let step = from; step < to; step++) {
+      const column = state.columns[step];
+      const row = column ? chosenRow(state, column) : -1;
+      if (row < 0) continue;
+      const { x, w } = place(step);
+      const gone = !state.beams && column.at.q === 0;
+      [ctx.strokeStyle, ctx.fillStyle, ctx.lineWidth] = [c.chosen, c.chosen, w > 12 ? 2 : 1.5];
+      if (row < rows) {
+        ctx.setLineDash(gone ? [3, 2] : []);
+        ctx.strokeRect(x + 0.5, top + row * ROW - 0.5, Math.max(2, w - 2), ROW);
+        ctx.setLineDash([]);
+      } else {
+        const middle = x + w / 2;
+        ctx.beginPath();
+        ctx.moveTo(middle - 4, bottom - 7);
+        ctx.lineTo(middle + 4, bottom - 7);
+        ctx.lineTo(middle, bottom - 1);
+        ctx.fill();
+      }
+    }
+  };
+
+  /** Entropy above the map: what was left of it as an area, the model's own as a line. */
+  const strip = (ctx, state, c, place, [from, to]) => {
+    const most = Math.max(1, ...state.columns.map((column) => Math.max(column.own || 0, column.final || 0)));
+    const y = (value) => STRIP - (Math.max(0, value) / most) * (STRIP - 3);
+    ctx.fillStyle = c.kept[Math.round(SHADES * 0.42)];
+    ctx.strokeStyle = c.muted;
+    ctx.lineWidth = 1.25;
+    ctx.beginPath();
+    for (let step = from; step < to; step++) {
+      const column = state.columns[step];
+      if (!column?.ids.length || column.own === null) continue;
+      const { x, w } = place(step);
+      ctx.fillRect(x, y(column.final), w - (w > 6 ? 1 : 0), STRIP - y(column.final));
+      ctx.moveTo(x, y(column.own));
+      ctx.lineTo(x + w - (w > 6 ? 1 : 0), y(column.own));
+    }
+    ctx.stroke();
+    ctx.fillStyle = c.line;
+    ctx.fillRect(0, STRIP, state.width, 1);
+    return most;
+  };
+
+  const labels = (ctx, state, c, most) => {
+    const [top, rows] = [topOf(state), rowsOf(state)];
+    [ctx.font, ctx.textBaseline, ctx.textAlign, ctx.fillStyle] = [`10px ${c.font}`, "middle", "right", c.muted];
+    for (let i = 0; i < rows; i++) if (rows <= 8 || i % 2 === 0 || i === rows - 1) ctx.fillText(String(i + 1), LEFT - 6, top + (i + 0.5) * ROW);
+    if (state.cuts) ctx.fillText(state.labels.left, LEFT - 6, bottomOf(state) + FOOT / 2 + 1);
+    ctx.fillText(state.labels.step, LEFT - 6, height(state) - AXIS / 2 + 1);
+    if (!state.beams) {
+      ctx.fillText(state.labels.entropy, LEFT - 6, STRIP - 5);
+      ctx.fillText(most.toFixed(1), LEFT - 6, 7);
+    }
+    ctx.textAlign = "left";
+  };
+
+  const axis = (ctx, state, c, place, [from, to]) => {
+    let written = -Infinity;
+    [ctx.font, ctx.textBaseline, ctx.textAlign] = [`10px ${c.font}`, "middle", "center"];
+    const write = (step) => {
+      const middle = place(step).x + place(step).w / 2;
+      const here = step === state.step;
+      ctx.fillStyle = here ? c.accent : c.muted;
+      if (here) ctx.font = `bold 11px ${c.font}`;
+      ctx.fillText(String(step + 1), middle, height(state) - AXIS / 2 + 1);
+      if (here) ctx.font = `10px ${c.font}`;
+      return middle;
+    };
+    const own = state.step >= from && state.step < to ? write(state.step) : -Infinity;
+    for (let step = from; step < to; step++) {
+      const middle = place(step).x + place(step).w / 2;
+      if (middle - written < ROOM || Math.abs(middle - own) < ROOM) continue;
+      written = write(step);
+    }
+    ctx.textAlign = "left";
+  };
+
+  /** The step in view as a frame around its column, and the cell that the keys are at. */
+  const frames = (ctx, state, c, place, [from, to]) => {
+    if (state.step < from || state.step >= to) return;
+    const [{ x, w }, top] = [place(state.step), topOf(state)];
+    [ctx.strokeStyle, ctx.lineWidth] = [c.accent, 1.5];
+    ctx.strokeRect(x - 0.5, 1, Math.max(3, w), bottomOf(state) - 1);
+    if (state.row < 0) return;
+    ctx.lineWidth = 2.5;
+    ctx.strokeRect(x + 1, top + state.row * ROW + 0.5, Math.max(3, w - 3), ROW - 2);
+  };
+
+  /** The window. */
+  const draw = (canvas, state, c) => {
+    const ctx = sized(canvas, state.width + LEFT + RIGHT, height(state));
+    const seen = dx.heatWindow.seen(state.win);
+    const place = (step) => dx.heatWindow.column(state.win, state.width, step);
+    let most = 0;
+    ctx.save();
+    ctx.translate(LEFT, 0);
+    ctx.beginPath();
+    ctx.rect(-1, 0, state.width + 2, height(state));
+    ctx.clip();
+    if (!state.beams) most = strip(ctx, state, c, place, seen);
+    cells(ctx, state, c, place, seen);
+    if (state.cuts) cutLine(ctx, state, c, place, seen);
+    path(ctx, state, c, place, seen);
+    axis(ctx, state, c, place, seen);
+    frames(ctx, state, c, place, seen);
+    ctx.restore();
+    labels(ctx, state, c, most);
+  };
+
+  /** The whole run in small, the window framed. */
+  const overview = (canvas, state, c) => {
+    const tall = smallHeight(state);
+    const ctx = sized(canvas, state.width + LEFT + RIGHT, tall);
+    ctx.translate(LEFT, 2);
+    const w = state.width / state.win.n;
+    state.columns.forEach((column, step) => {
+      const x = step * w;
+      for (let i = 0; i < column.ids.length; i++) {
+        ctx.fillStyle = (isGone(state, column, i) ? c.gone : c.kept)[shade(column.p[i])];
+        ctx.fillRect(x, i * SMALL, Math.max(w, 0.75), SMALL);
+      }
+      const row = chosenRow(state, column);
+      if (row < 0) return;
+      ctx.fillStyle = c.chosen;
+      ctx.fillRect(x, Math.min(row, rowsOf(state) - 1) * SMALL, Math.max(w - 0.5, 1), SMALL);
+    });
+    ctx.fillStyle = c.accent;
+    ctx.fillRect((state.step + 0.5) * w - 0.75, -2, 1.5, tall);
+    const [x, wide] = [state.win.first * w, state.win.count * w];
+    [ctx.fillStyle, ctx.globalAlpha] = [c.surface, 0.55];
+    ctx.fillRect(0, -2, x, tall);
+    ctx.fillRect(x + wide, -2, state.width - x - wide, tall);
+    [ctx.globalAlpha, ctx.strokeStyle, ctx.lineWidth] = [1, c.accent, 2];
+    ctx.strokeRect(x + 1, -1, wide - 2, tall - 2);
+  };
+
+  /** The row of cells at a height of the canvas; -1 above and below. */
+  const rowAt = (state, y) => {
+    const row = Math.floor((y - topOf(state)) / ROW);
+    return row >= 0 && row < rowsOf(state) ? row : -1;
+  };
+
+  dx.heatDrawing = { LEFT, RIGHT, colours, draw, overview, rowAt, rowsOf, chosenRow, isGone };
+})();
