@@ -54,7 +54,7 @@ __all__ = ["build", "launch"]
 
 STYLE_SHEETS = (
     "page", "beam", "heat_map", "forks", "whatif", "lab", "share",
-    "lab_in_words", "lab_microscope", "lab_orders", "lab_draw", "lab_compare", "lab_code",
+    "lab_in_words", "lab_microscope", "lab_orders", "lab_draw", "lab_settings_map", "lab_compare", "lab_code",
 )  # fmt: skip
 # A model that is being loaded keeps Python busy for seconds: a page that is just being opened comes first.
 PAGE_FIRST = 8  # seconds after the start, unless a page has been drawn before

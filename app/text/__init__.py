@@ -21,6 +21,7 @@ from .en.lab import LAB_EN
 from .en.link import LINK_EN
 from .en.microscope import MICROSCOPE_EN
 from .en.orders import ORDERS_EN
+from .en.settings_map import SETTINGS_MAP_EN
 from .en.share import SHARE_EN
 from .en.standalone import STANDALONE_EN
 from .en.whatif import WHATIF_EN
@@ -36,6 +37,7 @@ from .zh.lab import LAB_ZH
 from .zh.link import LINK_ZH
 from .zh.microscope import MICROSCOPE_ZH
 from .zh.orders import ORDERS_ZH
+from .zh.settings_map import SETTINGS_MAP_ZH
 from .zh.share import SHARE_ZH
 from .zh.standalone import STANDALONE_ZH
 from .zh.whatif import WHATIF_ZH
@@ -45,9 +47,9 @@ __all__ = ["LANGUAGES", "Sentence", "Text", "language_of"]
 LANGUAGES = {"en": "EN", "zh": "中文"}
 _TABLES = {
     "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | IN_WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN
-    | GALLERY_EN | HEAT_MAP_EN | LINK_EN | SHARE_EN | STANDALONE_EN,
+    | SETTINGS_MAP_EN | GALLERY_EN | HEAT_MAP_EN | LINK_EN | SHARE_EN | STANDALONE_EN,
     "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | IN_WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH
-    | GALLERY_ZH | HEAT_MAP_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH,
+    | SETTINGS_MAP_ZH | GALLERY_ZH | HEAT_MAP_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH,
 }
 _TERM = re.compile(r"\[\[(\w+)\|([^\]]*)\]\]")
 

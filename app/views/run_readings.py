@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from .beam_map import BeamColumn, beam_map
@@ -9,6 +10,7 @@ from .beam_reading import BeamReading, beam_reading
 from .beam_tree import BeamTree, beam_tree
 from .heat_map import HeatMap
 from .hypothesis_sum import HypothesisSum, hypothesis_sums
+from .settings_map import MapReading, others
 from .token_row import TokenMeasures, measures_of
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class RunReadings:
         self._step: tuple[tuple[int, int], BeamReading] | None = None
         self._heat: dict[int, HeatMap] = {}
         self._tried: HeatMap | None = None
+        self._maps: dict[bool, tuple[Hashable, MapReading]] = {}
 
     def measures(self, row: int) -> tuple[TokenMeasures, ...]:
         """The measures of a row's tokens."""
@@ -49,6 +52,13 @@ class RunReadings:
     def beam_map(self, prompt: int, whatif: WhatIf | None) -> tuple[BeamColumn, ...]:
         """What a prompt's beams kept, step by step."""
         return beam_map(self.trace, self.tree(prompt), whatif)
+
+    def settings_map(self, row: int, acting: WhatIf, step: int | None) -> MapReading:
+        """The map of a step, or of the row's whole run; of either, the last one asked for is kept."""
+        of, whole = (row, step, others(acting)), step is None
+        if whole not in self._maps or self._maps[whole][0] != of:
+            self._maps[whole] = of, MapReading(self.trace, row, acting, step)
+        return self._maps[whole][1]
 
     def tree(self, prompt: int) -> BeamTree:
         """A prompt's beam tree."""

@@ -230,7 +230,7 @@ type HeatWindow = { n: number; first: number; count: number };
 type HeatColumn = { ids: number[]; texts: string[]; p: any[]; [name: string]: any };
 type HeatState = {
   key: string; run: number; place: number; n: number; columns: HeatColumn[]; whole: boolean; beams: boolean;
-  cuts: boolean; approximate: boolean; ranks: number; labels: Record<string, string>; win: HeatWindow; width: number;
+  cuts: boolean; approximate: boolean; folded: boolean; ranks: number; labels: Record<string, string>; win: HeatWindow; width: number;
   /** In view; the row of cells that the keys are at, or -1; of a beam run the candidate's rank. */
   step: number; row: number; rank: number | null;
 };

@@ -2,8 +2,10 @@
 "use strict";
 (() => {
   const [LEFT, RIGHT] = [52, 6];
-  const [STRIP, GAP, ROW, FOOT, AXIS] = [30, 4, 16, 14, 16];
-  const SMALL = 2; // pixels of a row in small
+  const [GAP, FOOT, AXIS] = [4, 14, 16];
+  const TALL = { row: 16, strip: 30 }; // with the tokens in the cells
+  const FLAT = { row: 5, strip: 20 }; // folded: the colours alone
+  const SMALL = 24; // pixels of all rows in small, at least one each
   const ROOM = 27; // pixels between numbers below the map
   const SHADES = 64;
 
@@ -26,11 +28,13 @@
   };
 
   const rowsOf = (state) => state.beams ? Math.max(1, ...state.columns.map((column) => column.ids.length)) : state.ranks;
-  const topOf = (state) => (state.beams ? 4 : STRIP + GAP);
-  const bottomOf = (state) => topOf(state) + rowsOf(state) * ROW;
+  const sizes = (state) => (state.folded ? FLAT : TALL);
+  const topOf = (state) => (state.beams ? 4 : sizes(state).strip + GAP);
+  const bottomOf = (state) => topOf(state) + rowsOf(state) * sizes(state).row;
   const footOf = (state) => (state.cuts ? FOOT : 0);
   const height = (state) => bottomOf(state) + footOf(state) + AXIS;
-  const smallHeight = (state) => rowsOf(state) * SMALL + 4;
+  const smallRow = (state) => Math.max(1, Math.floor(SMALL / rowsOf(state)));
+  const smallHeight = (state) => rowsOf(state) * smallRow(state) + 4;
   /** Whether a token's cell was cut off. */
   const isGone = (state, column, i) => !state.beams && column.q[i] === 0;
   /** The row of the token that came; past the last one where it is not shown. */
@@ -58,7 +62,7 @@
   };
 
   const cells = (ctx, state, c, place, [from, to]) => {
-    const top = topOf(state);
+    const [top, ROW] = [topOf(state), sizes(state).row];
     ctx.textBaseline = "middle";
     ctx.font = `11px ${c.font}`;
     for (let step = from; step < to; step++) {
@@ -70,19 +74,18 @@
         const [y, at] = [top + i * ROW, shade(column.p[i])];
         const gone = isGone(state, column, i);
         ctx.fillStyle = (gone ? c.gone : c.kept)[at];
-        ctx.fillRect(x, y, w - line, ROW - 1);
-        if (w < 30) continue;
-        ctx.fillStyle = at > SHADES * 0.62 ? c.surface : c.ink;
+        ctx.fillRect(x, y, w - line, state.folded ? ROW : ROW - 1);
+        if (w < 30 || state.folded) continue;
+        ctx.fillStyle = at > SHADES * 0.62 ? c.surface : gone && at < SHADES * 0.3 ? c.faint : c.ink;
         const words = fitted(ctx, `${column.texts[i]}${column.ended?.[i] ? " ■" : ""}`, w - 8);
         ctx.fillText(words, x + 4, y + ROW / 2);
-        if (gone) ctx.fillRect(x + 4, y + ROW / 2, Math.min(ctx.measureText(words).width, w - 8), 1);
       }
     }
   };
 
   /** The line below the tokens that were left, and how many they were where that is beyond the map. */
   const cutLine = (ctx, state, c, place, [from, to]) => {
-    const [top, bottom, rows] = [topOf(state), bottomOf(state), rowsOf(state)];
+    const [top, bottom, rows, ROW] = [topOf(state), bottomOf(state), rowsOf(state), sizes(state).row];
     let [pen, written] = [false, -Infinity];
     ctx.beginPath();
     for (let step = from; step < to; step++) {
@@ -98,7 +101,7 @@
       ctx.lineTo(x + w, y);
       pen = true;
     }
-    for (const [colour, width] of [[c.surface, 4], [c.ink, 2]]) {
+    for (const [colour, width] of state.folded ? [[c.ink, 1.25]] : [[c.surface, 4], [c.ink, 2]]) {
       [ctx.strokeStyle, ctx.lineWidth] = [colour, width];
       ctx.stroke();
     }
@@ -109,27 +112,38 @@
       const middle = place(step).x + place(step).w / 2;
       if (middle - written < ROOM) continue;
       written = middle;
-      ctx.fillText(`${column.left > rows ? "↓" : ""}${short(column.left)}`, middle, bottom + FOOT / 2 + 1);
+      write(ctx, state, `${column.left > rows ? "↓" : ""}${short(column.left)}`, middle, bottom + FOOT / 2 + 1);
     }
     ctx.textAlign = "left";
   };
+  /** A number around a place, within the map. */
+  const write = (ctx, state, words, middle, y) => {
+    const half = ctx.measureText(words).width / 2;
+    ctx.fillText(words, Math.min(Math.max(middle, half), state.width - half), y);
+  };
   const short = (n) => n < 1000 ? String(n) : n < 9950 ? `${(n / 1000).toFixed(1)}k` : `${Math.round(n / 1000)}k`;
+
+  /** From one cell of the path to the next, where that is in another row. */
+  const links = (ctx, state, c, place, [from, to]) => {
+    const [top, rows, ROW] = [topOf(state), rowsOf(state), sizes(state).row];
+    const middle = (row) => top + (Math.min(row, rows - 1) + 0.5) * ROW;
+    ctx.beginPath();
+    for (let step = Math.max(1, from); step < Math.min(state.columns.length, to + 1); step++) {
+      const [before, row] = [step - 1, step].map((at) => chosenRow(state, state.columns[at]));
+      if (before < 0 || row < 0 || Math.min(before, rows - 1) === Math.min(row, rows - 1)) continue;
+      const { x, w } = place(step);
+      ctx.moveTo(x - Math.min(12, w / 2), middle(before));
+      ctx.lineTo(x + Math.min(8, w / 2), middle(row));
+    }
+    [ctx.strokeStyle, ctx.lineWidth, ctx.globalAlpha] = [c.chosen, 1.5, 0.55];
+    ctx.stroke();
+    ctx.globalAlpha = 1;
+  };
 
   /** The path of what came: its cells outlined, and at the edge where it is beyond the map. */
   const path = (ctx, state, c, place, [from, to]) => {
-    const [top, bottom, rows] = [topOf(state), bottomOf(state), rowsOf(state)];
-    if (state.beams || place(from).w < 18) {
-      ctx.beginPath();
-      for (let step = Math.max(0, from - 1); step < Math.min(state.columns.length, to + 1); step++) {
-        const row = chosenRow(state, state.columns[step]);
-        if (row < 0) continue;
-        const { x, w } = place(step);
-        ctx.lineTo(x + w / 2, top + (Math.min(row, rows - 0.5) + 0.5) * ROW);
-      }
-      [ctx.strokeStyle, ctx.lineWidth, ctx.globalAlpha] = [c.chosen, 1.5, 0.7];
-      ctx.stroke();
-      ctx.globalAlpha = 1;
-    }
+    const [top, bottom, rows, ROW] = [topOf(state), bottomOf(state), rowsOf(state), sizes(state).row];
+    if (!state.folded) links(ctx, state, c, place, [from, to]);
     for (let step = from; step < to; step++) {
       const column = state.columns[step];
       const row = column ? chosenRow(state, column) : -1;
@@ -137,7 +151,8 @@
       const { x, w } = place(step);
       const gone = !state.beams && column.at.q === 0;
       [ctx.strokeStyle, ctx.fillStyle, ctx.lineWidth] = [c.chosen, c.chosen, w > 12 ? 2 : 1.5];
-      if (row < rows) {
+      if (state.folded) ctx.fillRect(x, top + Math.min(row, rows - 1) * ROW + 1, Math.max(1.5, w - 1), ROW - 2);
+      else if (row < rows) {
         ctx.setLineDash(gone ? [3, 2] : []);
         ctx.strokeRect(x + 0.5, top + row * ROW - 0.5, Math.max(2, w - 2), ROW);
         ctx.setLineDash([]);
@@ -155,6 +170,7 @@
   /** Entropy above the map: what was left of it as an area, the model's own as a line. */
   const strip = (ctx, state, c, place, [from, to]) => {
     const most = Math.max(1, ...state.columns.map((column) => Math.max(column.own || 0, column.final || 0)));
+    const STRIP = sizes(state).strip;
     const y = (value) => STRIP - (Math.max(0, value) / most) * (STRIP - 3);
     ctx.fillStyle = c.kept[Math.round(SHADES * 0.42)];
     ctx.strokeStyle = c.muted;
@@ -175,14 +191,15 @@
   };
 
   const labels = (ctx, state, c, most) => {
-    const [top, rows] = [topOf(state), rowsOf(state)];
+    const [top, rows, { row: ROW, strip: STRIP }] = [topOf(state), rowsOf(state), sizes(state)];
+    const every = state.folded ? 11 : rows <= 8 ? 1 : 2;
     [ctx.font, ctx.textBaseline, ctx.textAlign, ctx.fillStyle] = [`10px ${c.font}`, "middle", "right", c.muted];
-    for (let i = 0; i < rows; i++) if (rows <= 8 || i % 2 === 0 || i === rows - 1) ctx.fillText(String(i + 1), LEFT - 6, top + (i + 0.5) * ROW);
+    for (let i = 0; i < rows; i++) if (i % every === 0 || (i === rows - 1 && rows > 3)) ctx.fillText(String(i + 1), LEFT - 6, top + (i + 0.5) * ROW);
     if (state.cuts) ctx.fillText(state.labels.left, LEFT - 6, bottomOf(state) + FOOT / 2 + 1);
     ctx.fillText(state.labels.step, LEFT - 6, height(state) - AXIS / 2 + 1);
     if (!state.beams) {
       ctx.fillText(state.labels.entropy, LEFT - 6, STRIP - 5);
-      ctx.fillText(most.toFixed(1), LEFT - 6, 7);
+      if (!state.folded) ctx.fillText(most.toFixed(1), LEFT - 6, 7);
     }
     ctx.textAlign = "left";
   };
@@ -190,20 +207,20 @@
   const axis = (ctx, state, c, place, [from, to]) => {
     let written = -Infinity;
     [ctx.font, ctx.textBaseline, ctx.textAlign] = [`10px ${c.font}`, "middle", "center"];
-    const write = (step) => {
+    const number = (step) => {
       const middle = place(step).x + place(step).w / 2;
       const here = step === state.step;
       ctx.fillStyle = here ? c.accent : c.muted;
       if (here) ctx.font = `bold 11px ${c.font}`;
-      ctx.fillText(String(step + 1), middle, height(state) - AXIS / 2 + 1);
+      write(ctx, state, String(step + 1), middle, height(state) - AXIS / 2 + 1);
       if (here) ctx.font = `10px ${c.font}`;
       return middle;
     };
-    const own = state.step >= from && state.step < to ? write(state.step) : -Infinity;
+    const own = state.step >= from && state.step < to ? number(state.step) : -Infinity;
     for (let step = from; step < to; step++) {
       const middle = place(step).x + place(step).w / 2;
       if (middle - written < ROOM || Math.abs(middle - own) < ROOM) continue;
-      written = write(step);
+      written = number(step);
     }
     ctx.textAlign = "left";
   };
@@ -211,10 +228,10 @@
   /** The step in view as a frame around its column, and the cell that the keys are at. */
   const frames = (ctx, state, c, place, [from, to]) => {
     if (state.step < from || state.step >= to) return;
-    const [{ x, w }, top] = [place(state.step), topOf(state)];
+    const [{ x, w }, top, ROW] = [place(state.step), topOf(state), sizes(state).row];
     [ctx.strokeStyle, ctx.lineWidth] = [c.accent, 1.5];
     ctx.strokeRect(x - 0.5, 1, Math.max(3, w), bottomOf(state) - 1);
-    if (state.row < 0) return;
+    if (state.row < 0 || state.folded) return;
     ctx.lineWidth = 2.5;
     ctx.strokeRect(x + 1, top + state.row * ROW + 0.5, Math.max(3, w - 3), ROW - 2);
   };
@@ -242,7 +259,7 @@
 
   /** The whole run in small, the window framed. */
   const overview = (canvas, state, c) => {
-    const tall = smallHeight(state);
+    const [tall, high] = [smallHeight(state), smallRow(state)];
     const ctx = sized(canvas, state.width + LEFT + RIGHT, tall);
     ctx.translate(LEFT, 2);
     const w = state.width / state.win.n;
@@ -250,12 +267,12 @@
       const x = step * w;
       for (let i = 0; i < column.ids.length; i++) {
         ctx.fillStyle = (isGone(state, column, i) ? c.gone : c.kept)[shade(column.p[i])];
-        ctx.fillRect(x, i * SMALL, Math.max(w, 0.75), SMALL);
+        ctx.fillRect(x, i * high, Math.max(w, 0.75), high);
       }
       const row = chosenRow(state, column);
       if (row < 0) return;
       ctx.fillStyle = c.chosen;
-      ctx.fillRect(x, Math.min(row, rowsOf(state) - 1) * SMALL, Math.max(w - 0.5, 1), SMALL);
+      ctx.fillRect(x, Math.min(row, rowsOf(state) - 1) * high, Math.max(w - 0.5, 1), high);
     });
     ctx.fillStyle = c.accent;
     ctx.fillRect((state.step + 0.5) * w - 0.75, -2, 1.5, tall);
@@ -269,7 +286,7 @@
 
   /** The row of cells at a height of the canvas; -1 above and below. */
   const rowAt = (state, y) => {
-    const row = Math.floor((y - topOf(state)) / ROW);
+    const row = Math.floor((y - topOf(state)) / sizes(state).row);
     return row >= 0 && row < rowsOf(state) ? row : -1;
   };
 

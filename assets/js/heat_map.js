@@ -2,13 +2,14 @@
 "use strict";
 (() => {
   const PARTS = ["title", "legend", "tools", "reading", "scroll", "map", "overview", "tip", "said", "summary", "table"];
+  const FEW = 8; // rows that are never folded by themselves: the charts below stay in view all the same
   const SLIP = 5; // pixels that a hand may move within a click
   const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
   /** @returns {HeatState} */
   const empty = () => ({
     key: "", run: -1, place: 0, n: 0, columns: [], whole: false, beams: false, cuts: false, approximate: false, ranks: 0,
-    labels: {}, step: 0, row: -1, rank: null, width: 0, win: { n: 0, first: 0, count: 0 },
+    labels: {}, folded: false, step: 0, row: -1, rank: null, width: 0, win: { n: 0, first: 0, count: 0 },
   });
 
   dx.heatMap = (element, props, watch, emit) => {
@@ -21,6 +22,7 @@
     let got = 0; // columns that came of what is asked for now; those of before stay in view until then
     let frame = 0;
     let drawn = ""; // what the window was made for
+    let chosen = false; // by hand, whether it is folded
 
     // --- drawing ------------------------------------------------------------------------------------------------
 
@@ -28,17 +30,17 @@
       frame = 0;
       const width = parts.scroll.clientWidth - LEFT - RIGHT;
       if (element.hidden || !state.n || width <= 0) return;
-      if (drawn !== `${state.run}.${state.place}.${state.n}` || Math.abs(width - state.width) > 1) {
-        drawn = `${state.run}.${state.place}.${state.n}`;
+      const shape = `${state.run}.${state.place}.${state.n}.${state.folded}`;
+      if (drawn !== shape || Math.abs(width - state.width) > 1) {
+        drawn = shape;
         state.width = width;
-        state.win = dx.heatWindow.open(state.n, width);
+        state.win = state.folded ? { n: state.n, first: 0, count: state.n } : dx.heatWindow.open(state.n, width);
         dx.heatWindow.follow(state.win, state.step);
       }
       colours = colours || dx.heatDrawing.colours(element);
       const all = state.win.count >= state.n;
-      parts.map.hidden = element.classList.contains("dx-folded");
-      parts.overview.hidden = all && !parts.map.hidden;
-      if (!parts.map.hidden) dx.heatDrawing.draw(parts.map, state, colours);
+      parts.overview.hidden = all;
+      dx.heatDrawing.draw(parts.map, state, colours);
       if (!parts.overview.hidden) dx.heatDrawing.overview(parts.overview, state, colours);
       buttons.all.setAttribute("aria-pressed", String(all));
       buttons.in.setAttribute("aria-disabled", String(state.win.count <= 4));
@@ -90,19 +92,25 @@
       drawSoon();
     };
     const zoom = (factor, at = state.step + 0.5) => {
+      if (state.folded) return;
       dx.heatWindow.zoom(state.win, factor, at);
       drawSoon();
     };
     const all = () => {
+      if (state.folded) return;
       if (state.win.count >= state.n) state.win = dx.heatWindow.open(state.n, state.width);
       else state.win = { n: state.n, first: 0, count: state.n };
       dx.heatWindow.follow(state.win, state.step);
       drawSoon();
     };
+    const showFolded = () => {
+      buttons.fold.textContent = state.labels[state.folded ? "unfold" : "fold"];
+      buttons.fold.setAttribute("aria-expanded", String(!state.folded));
+      for (const name of ["out", "in", "all"]) buttons[name].hidden = state.folded;
+    };
     const fold = () => {
-      const on = element.classList.toggle("dx-folded");
-      buttons.fold.textContent = state.labels[on ? "unfold" : "fold"];
-      buttons.fold.setAttribute("aria-expanded", String(!on));
+      [state.folded, chosen] = [!state.folded, true];
+      showFolded();
       draw();
     };
 
@@ -237,8 +245,7 @@
         buttons[name].setAttribute("data-tip", labels[name]);
       }
       buttons.all.textContent = labels.whole;
-      buttons.fold.textContent = labels[element.classList.contains("dx-folded") ? "unfold" : "fold"];
-      buttons.fold.setAttribute("aria-expanded", String(!element.classList.contains("dx-folded")));
+      showFolded();
       restart();
     };
     const takeColumns = () => {
@@ -249,6 +256,10 @@
       state.columns.push(...data.columns);
       [state.n, state.whole] = [data.n, data.whole];
       if (state.beams) state.row = rowOfRank();
+      if (!chosen && !data.from) {
+        state.folded = (innerHeight < 900 || innerWidth < 760) && dx.heatDrawing.rowsOf(state) > FEW;
+        showFolded();
+      }
       parts.reading.replaceChildren(...(data.whole ? dx.sentence(data.reading) : [dx.heatWords.fill(state.labels.reading, { n: got, of: data.n })]));
       draw();
       fillTable();
