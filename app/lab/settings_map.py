@@ -19,7 +19,7 @@ __all__ = ["sheet"]
 SCOPES = ("step", "run")
 MEASURES = ("left", "entropy", "survives")
 SECONDS = 0.3  # a question takes so long; the page asks again until the map is whole
-LABELS = ("scope", "measure", "legend", "grid", "try", "now", "near", "progress")
+LABELS = ("scope", "measure", "grid", "now", "near", "progress")
 TIPS = ("tip.at", "tip.left", "tip.mean_left", "tip.entropy", "tip.mean_entropy", "tip.survives", "tip.gone", "tip.all",
         "tip.some")  # fmt: skip
 FILLED = ("t", "p", "n", "h", "of", "step", "done")
@@ -49,8 +49,7 @@ def sheet(look: Look, wish: Mapping[str, Any]) -> dict[str, Any]:
     now = setting_in_force(acting)
     return base | {
         "reading": _reading(found, scope, now, look) if found.is_whole else [],
-        "holds": text(f"settings_map.holds.{scope}"),
-        "kept": _kept(found, text),
+        "notes": text("settings_map.space").join(_notes(found, scope, text)),
         "share": found.share,
         "whole": found.is_whole,
         "now": None if now is None else {"line": now.line, "column": now.column, "exact": now.exact},
@@ -109,8 +108,9 @@ def _reading(found: MapReading, scope: str, now: Now | None, look: Look) -> Sent
     return out + (text.pieces("settings_map.read.some_lost", n=found.n_lost) if found.n_lost else [])
 
 
-def _kept(found: MapReading, text: Text) -> str:
-    """The other settings that act; and what of a compact recording is not exact."""
+def _notes(found: MapReading, scope: str, text: Text) -> list[str]:
+    """What a click does, what the map holds for, the other settings that act, and what of it is not exact."""
     names = [" ".join(stage_label(stage)).strip() for stage in found.kept]
-    kept = text("settings_map.kept", settings=text("settings_map.comma").join(names)) if names else ""
-    return kept if found.is_exact else f"{kept}{text('settings_map.compact')}"
+    kept = [text("settings_map.kept", settings=text("settings_map.comma").join(names))] if names else []
+    compact = [] if found.is_exact else [text("settings_map.compact")]
+    return [text("settings_map.try"), text(f"settings_map.holds.{scope}"), *kept, *compact]

@@ -10,11 +10,21 @@
   const SHADES = 64;
 
   const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
-  /** Colours from one to another, as many as there are shades. */
-  const ramp = (from, to) => {
+  /** How bright a colour is, from 0 to 1, as the contrast of texts is reckoned. */
+  const brightness = (colour) => {
+    const [r, g, b] = colour.map((c) => (c <= 10 ? c / 3295 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  /** Colours from one to another, as many as there are shades; and of some inks the one that is best read on each. */
+  const ramp = (from, to, inks) => {
     const [a, b] = [rgb(from), rgb(to)];
-    return Array.from({ length: SHADES + 1 }, (_, i) =>
-      `rgb(${a.map((c, k) => Math.round(c + ((b[k] - c) * i) / SHADES)).join(" ")})`);
+    const shades = Array.from({ length: SHADES + 1 }, (_, i) => a.map((c, k) => Math.round(c + ((b[k] - c) * i) / SHADES)));
+    const best = (shade) => inks.reduce((one, other) => {
+      const [here, ...both] = [shade, rgb(one), rgb(other)].map(brightness);
+      return contrast(here, both[1]) > contrast(here, both[0]) ? other : one;
+    });
+    return { fill: shades.map((shade) => `rgb(${shade.join(" ")})`), ink: shades.map(best) };
   };
   /** The root of a probability, so that small ones are seen, too; as a place in a ramp. */
   const shade = (p) => Math.round(Math.sqrt(Math.min(1, Math.max(0, p || 0))) * SHADES);
@@ -23,8 +33,9 @@
     const style = getComputedStyle(element);
     const of = (name) => style.getPropertyValue(`--dx-${name}`).trim();
     const named = {};
-    for (const name of ["surface", "ink", "muted", "faint", "line", "alive-line", "chosen", "accent", "bad", "raised"]) named[name] = of(name);
-    return { ...named, kept: ramp(of("raised"), of("alive-line")), gone: ramp(of("raised"), of("faint")), font: style.fontFamily };
+    for (const name of ["surface", "ink", "muted", "faint", "line", "chosen", "accent"]) named[name] = of(name);
+    const inks = [of("ink"), of("surface")];
+    return { ...named, kept: ramp(of("raised"), of("alive-line"), inks), gone: ramp(of("raised"), of("faint"), inks), font: style.fontFamily };
   };
 
   const rowsOf = (state) => state.beams ? Math.max(1, ...state.columns.map((column) => column.ids.length)) : state.ranks;
@@ -73,10 +84,11 @@
       for (let i = 0; i < column.ids.length; i++) {
         const [y, at] = [top + i * ROW, shade(column.p[i])];
         const gone = isGone(state, column, i);
-        ctx.fillStyle = (gone ? c.gone : c.kept)[at];
+        const { fill, ink } = gone ? c.gone : c.kept;
+        ctx.fillStyle = fill[at];
         ctx.fillRect(x, y, w - line, state.folded ? ROW : ROW - 1);
         if (w < 30 || state.folded) continue;
-        ctx.fillStyle = at > SHADES * 0.62 ? c.surface : gone && at < SHADES * 0.3 ? c.faint : c.ink;
+        ctx.fillStyle = gone && at < SHADES / 8 ? c.faint : ink[at];
         const words = fitted(ctx, `${column.texts[i]}${column.ended?.[i] ? " ■" : ""}`, w - 8);
         ctx.fillText(words, x + 4, y + ROW / 2);
       }
@@ -143,7 +155,7 @@
   /** The path of what came: its cells outlined, and at the edge where it is beyond the map. */
   const path = (ctx, state, c, place, [from, to]) => {
     const [top, bottom, rows, ROW] = [topOf(state), bottomOf(state), rowsOf(state), sizes(state).row];
-    if (!state.folded) links(ctx, state, c, place, [from, to]);
+    if (state.beams && !state.folded) links(ctx, state, c, place, [from, to]);
     for (let step = from; step < to; step++) {
       const column = state.columns[step];
       const row = column ? chosenRow(state, column) : -1;
@@ -172,7 +184,7 @@
     const most = Math.max(1, ...state.columns.map((column) => Math.max(column.own || 0, column.final || 0)));
     const STRIP = sizes(state).strip;
     const y = (value) => STRIP - (Math.max(0, value) / most) * (STRIP - 3);
-    ctx.fillStyle = c.kept[Math.round(SHADES * 0.42)];
+    ctx.fillStyle = c.kept.fill[Math.round(SHADES * 0.42)];
     ctx.strokeStyle = c.muted;
     ctx.lineWidth = 1.25;
     ctx.beginPath();
@@ -266,7 +278,7 @@
     state.columns.forEach((column, step) => {
       const x = step * w;
       for (let i = 0; i < column.ids.length; i++) {
-        ctx.fillStyle = (isGone(state, column, i) ? c.gone : c.kept)[shade(column.p[i])];
+        ctx.fillStyle = (isGone(state, column, i) ? c.gone : c.kept).fill[shade(column.p[i])];
         ctx.fillRect(x, i * high, Math.max(w, 0.75), high);
       }
       const row = chosenRow(state, column);

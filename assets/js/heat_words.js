@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const fill = (template, fields) => template.replace(/\{(\w+)\}/g, (all, name) => (name in fields ? String(fields[name]) : all));
-  const nats = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
+  const nats = (value) => (value === null || value === undefined ? "–" : value.toFixed(2).replace("-", "−"));
   const count = (state, n) => `${state.approximate ? "≈ " : ""}${n.toLocaleString("en-US")}`;
 
   const tipOfBeam = (state, column, step, row) => {

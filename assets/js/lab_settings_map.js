@@ -75,6 +75,13 @@
     });
   };
 
+  /** Where the map is wider than the page, the setting in force comes into view. */
+  const reveal = (width) => {
+    const { scroll } = open.parts;
+    const cell = open.cells[at.line * width + at.column];
+    if (scroll.scrollWidth > scroll.clientWidth) scroll.scrollLeft = cell.offsetLeft - scroll.clientWidth / 2;
+  };
+
   const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -99], End: [0, 99] };
   const walk = (event) => {
     const by = KEYS[event.key];
@@ -97,13 +104,13 @@
     const parts = {
       scopes: group("scope"), measures: group("measure"), scopeLabel: dx.el("span", { class: "dx-map-label" }),
       measureLabel: dx.el("span", { class: "dx-map-label" }), reading: dx.el("p", { class: "dx-reading", "aria-live": "polite" }),
-      progress: dx.el("progress", { max: "1" }), holds: dx.el("p", { class: "dx-hint" }),
+      progress: dx.el("progress", { max: "1" }), notes: dx.el("p", { class: "dx-hint" }),
       table: dx.el("table", { class: "dx-map-grid" }), scroll: dx.el("div", { class: "dx-map-scroll", role: "group" }),
     };
     parts.scroll.append(parts.table);
     body.replaceChildren(dx.el("div", { class: "dx-map" },
       dx.el("div", { class: "dx-map-bar" }, parts.scopeLabel, parts.scopes, parts.measureLabel, parts.measures, parts.progress),
-      parts.reading, parts.scroll, parts.holds));
+      parts.reading, parts.scroll, parts.notes));
     for (const box of [parts.scopes, parts.measures])
       box.addEventListener("click", (event) => {
         const id = dx.closest(event, "button")?.dataset.id;
@@ -140,15 +147,17 @@
     fillButtons(parts.scopes, sheet.scopes, sheet.labels.scope);
     fillButtons(parts.measures, sheet.measures, sheet.labels.measure);
     if (sheet.reading.length) parts.reading.replaceChildren(...dx.sentence(sheet.reading));
-    parts.scroll.hidden = parts.holds.hidden = !sheet.grid;
+    parts.scroll.hidden = parts.notes.hidden = !sheet.grid;
     parts.progress.hidden = !sheet.grid || sheet.whole;
     if (!sheet.grid) return;
     parts.progress.value = sheet.share;
     parts.progress.setAttribute("aria-label", sheet.labels.progress);
-    parts.holds.textContent = [sheet.labels.try, sheet.holds, sheet.kept].join(" ");
+    parts.notes.textContent = sheet.notes;
     parts.table.setAttribute("aria-label", sheet.labels.grid);
-    if (!open.cells.length) build(sheet);
+    const first = !open.cells.length;
+    if (first) build(sheet);
     paint();
+    if (first) reveal(sheet.grid.top_ps.length);
     if (!sheet.whole) setTimeout(() => open?.sheet === sheet && body.contains(parts.table) && ask(sheet.wish));
   };
 })();

@@ -12,7 +12,7 @@ LAB_EN: dict[str, str] = {
     "lab.draw": "The draw",
     "lab.draw.tip": "draw this token again, 10, 100 or 1,000 times",
     "lab.settings_map": "Settings map",
-    "lab.settings_map.tip": "temperature and top_p as a map: tokens left, entropy, and whether the recorded token survives",
+    "lab.settings_map.tip": "temperature × top_p: tokens left, entropy, and whether the recorded token survives",
     "lab.compare": "Compare",
     "lab.compare.tip": "two runs side by side: where they part, and how they differ",
 }

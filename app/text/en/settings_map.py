@@ -14,7 +14,7 @@ SETTINGS_MAP_EN: dict[str, str] = {
     "settings_map.measure.survives": "does the token survive?",
     "settings_map.measure.survives.tip": "whether the recorded token is still possible; of the whole run, at how many "
     "of its steps",
-    "settings_map.legend": "less, more",
+    "settings_map.space": " ",
     "settings_map.grid": "Map of settings: a line for each temperature, a column for each top_p. The arrow keys walk "
     "through it, Enter tries a setting.",
     "settings_map.try": "A click tries the setting.",
@@ -51,14 +51,14 @@ SETTINGS_MAP_EN: dict[str, str] = {
     "recorded: once another token came, what follows would be another text.",
     "settings_map.kept": "The other settings stay: {settings}.",
     "settings_map.comma": ", ",
-    "settings_map.compact": " ≈ This recording is compact: the likeliest tokens are exact, the others stand for their "
+    "settings_map.compact": "≈ This recording is compact: the likeliest tokens are exact, the others stand for their "
     "part of a histogram.",
     "settings_map.not.beams": "Beams are not chosen by what temperature and top_p leave of one distribution, but by "
     "sums over whole paths: a map of one step would not tell which of them survive. The ledger and the sum do.",
     "settings_map.not.contrastive": "Contrastive search weighs its top_k likeliest tokens against what was said; "
     "temperature and top_p take no part in it.",
-    "settings_map.not.prefix": "A processor that looks at more than the scores (a watermark) runs after top_p, so a map "
-    "cannot be told. Take it out of the settings to see one.",
+    "settings_map.not.prefix": "A processor that looks at more than the scores (a watermark) runs after top_p, so "
+    "a map cannot be told. Take it out of the settings to see one.",
     "settings_map.not.slow": "Besides top_k and min_p another rule cuts off here, so each of 400 cells takes "
     "transformers' own time: minutes for a whole run. The map of one step is there.",
     "settings_map.not.ended": "This row had ended before this step: no token was chosen.",

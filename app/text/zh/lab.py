@@ -12,7 +12,7 @@ LAB_ZH: dict[str, str] = {
     "lab.draw": "抽取",
     "lab.draw.tip": "把这个词元重新抽取 10、100 或 1,000 次",
     "lab.settings_map": "设置地图",
-    "lab.settings_map.tip": "以温度和 top_p 为坐标的地图：剩下多少词元、熵是多少、记录的词元是否保留",
+    "lab.settings_map.tip": "温度 × top_p：剩下多少词元、熵是多少、记录的词元是否保留",
     "lab.compare": "对比",
     "lab.compare.tip": "两次运行并排：在哪里分开，有什么不同",
 }
