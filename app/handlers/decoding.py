@@ -17,7 +17,7 @@ from decoding.recorded.run import Step
 from decoding.recorder import Recorder
 from decoding.trace import Trace
 
-from ..components import ForkPanel, Gallery, Lab, Message, Notes, Status, Verdict, WhatIfPanel
+from ..components import ForkPanel, Gallery, HeatMap, Lab, Message, Notes, Status, Verdict, WhatIfPanel
 from ..form import form_as_typed, prompt_of, settings_of, with_length
 from ..runs import MEMORY_BUDGET, Run
 from ..serving.decoder import Decoder
@@ -222,7 +222,8 @@ class Decoding:
         if begins and session.look.growing:  # nothing that is left on the page may speak of the run before
             changes |= {
                 "verdict": Verdict(data=None), "lab": Lab(data=None), "notes": Notes(data=None),
-                "gallery": Gallery(data=gallery_sheet(session.text)), **self._shown.share(session),
+                "heat_map": HeatMap(data=None), "gallery": Gallery(data=gallery_sheet(session.text)),
+                **self._shown.share(session),
             }  # fmt: skip
         return changes | {"status": Status(data=status)}
 

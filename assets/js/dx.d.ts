@@ -89,6 +89,35 @@ interface Dx {
   chart: OneEvent;
   plot(node: HTMLElement, figure: any, width: number, height: number): Promise<any>;
 
+  // heat_window.js, heat_drawing.js, heat_words.js, heat_map.js
+  heatWindow: {
+    open(n: number, width: number): HeatWindow;
+    zoom(win: HeatWindow, factor: number, at?: number): HeatWindow;
+    pan(win: HeatWindow, by: number): HeatWindow;
+    follow(win: HeatWindow, step: number): boolean;
+    at(win: HeatWindow, width: number, x: number): number;
+    column(win: HeatWindow, width: number, step: number): { x: number; w: number };
+    seen(win: HeatWindow): [number, number];
+  };
+  heatDrawing: {
+    /** Pixels beside the columns. */
+    LEFT: number; RIGHT: number;
+    colours(element: Element): any;
+    draw(canvas: HTMLCanvasElement, state: HeatState, colours: any): void;
+    overview(canvas: HTMLCanvasElement, state: HeatState, colours: any): void;
+    rowAt(state: HeatState, y: number): number;
+    rowsOf(state: HeatState): number;
+    chosenRow(state: HeatState, column: HeatColumn): number;
+    isGone(state: HeatState, column: HeatColumn, row: number): boolean;
+  };
+  heatWords: {
+    fill(template: string, fields: Record<string, any>): string;
+    tip(state: HeatState, step: number, row: number): string;
+    table(state: HeatState): Table;
+    legend(state: HeatState): HTMLElement[];
+  };
+  heatMap: OneEvent;
+
   // lab.js and one file for each of its tabs
   lab: OneEvent;
   labTabs: Record<string, (body: HTMLElement, sheet: any, ask: (wish: object) => void) => void>;
@@ -177,6 +206,10 @@ interface DocumentEventMap {
   "dx-tour": CustomEvent;
   "dx-whole": CustomEvent;
   "dx-visit": CustomEvent<{ number: number }>;
+  /** Move to a step of a run without beams. */
+  "dx-go": CustomEvent<{ row: number; step: number }>;
+  /** A candidate was chosen somewhere; `rank` in a beam run. */
+  "dx-candidate": CustomEvent<At & { token_id: number }>;
   "dx-beam-pick": CustomEvent<{ step: number; rank: number }>;
   "dx-beam-shown": CustomEvent<{ step: number; rank: number }>;
 }
@@ -207,6 +240,19 @@ type PackedScores = { head: number[]; gaps: number[]; counts: number[]; step: nu
 type Truncation = { temperature?: number; top_k?: number; top_p?: number; min_p?: number; min_keep?: number };
 type Truncated = {
   kept: number; unsure: boolean; entropy: number; mass: number; probability(place: number): number;
+};
+
+// --- the heat map --------------------------------------------------------------------------------------------------
+
+/** Of `n` steps those from `first` on, `count` of them; both may lie within a column. */
+type HeatWindow = { n: number; first: number; count: number };
+/** A step, as app/sheets/heat_map.py sends it: of a beam run what its beams kept, else its likeliest tokens. */
+type HeatColumn = { ids: number[]; texts: string[]; p: any[]; [name: string]: any };
+type HeatState = {
+  key: string; run: number; place: number; n: number; columns: HeatColumn[]; whole: boolean; beams: boolean;
+  cuts: boolean; approximate: boolean; folded: boolean; ranks: number; labels: Record<string, string>; win: HeatWindow; width: number;
+  /** In view; the row of cells that the keys are at, or -1; of a beam run the candidate's rank. */
+  step: number; row: number; rank: number | null;
 };
 
 // --- the beam tree -----------------------------------------------------------------------------------------------
