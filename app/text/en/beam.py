@@ -168,6 +168,7 @@ BEAM_EN: dict[str, str] = {
     "{penalty} [[similarity|similarity]] to “{context}”.",
     "contrastive.reading.first": "The model's own favourite was “{first}” ({confidence}); its similarity of "
     "{penalty} to “{context}” cost it the place.",
+    "contrastive.space": " ",
     "contrastive.confidence": "confidence",
     "contrastive.penalty": "similarity",
     "contrastive.score": "score",

@@ -161,6 +161,7 @@ BEAM_ZH: dict[str, str] = {
     "[[similarity|相似度]] {penalty}。",
     "contrastive.reading.first": "模型自己最看好“{first}”（{confidence}）；它与“{context}”的相似度 {penalty} "
     "使它落选。",
+    "contrastive.space": "",
     "contrastive.confidence": "把握",
     "contrastive.penalty": "相似度",
     "contrastive.score": "得分",
