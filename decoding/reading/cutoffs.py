@@ -461,7 +461,10 @@ def _number(params: Mapping[str, Any], *names: str, default: float | None = None
         if isinstance(value, (int, float)) and abs(value) < 2**53:  # no NaN, nothing a tensor cannot hold
             return value
     if default is None:
-        raise NotRecordedError(f"the trace holds no usable {names[0]!r} for this stage; record the run again")
+        raise NotRecordedError(
+            "the trace holds no usable {name!r} for this stage; record the run again",
+            name=names[0],
+        )
     return default
 
 
