@@ -244,6 +244,8 @@ class Decoding:
             asked = trace.prompts if trace.messages is None else trace.messages
             if not asked:
                 raise PromptError(session.text("whatif.no_model"))
+            if tried.error is not None:
+                raise tried.error
             settings = with_length(tried.acting.settings, trace.most_new_tokens)
             lm = yield from self._load(session, source.model_name)
             if lm is not None:

@@ -87,6 +87,10 @@ class Text:
         """The text of a key, or `otherwise` where there is none."""
         return self._table.get(key, otherwise)
 
+    def said(self, words: str | Exception) -> str:
+        """What the library says."""
+        return str(words)
+
     def pieces(self, key: str, **fields: Any) -> Sentence:
         """The text of a key with its terms explained. Fields are put in last: they can't make terms."""
         out: Sentence = []

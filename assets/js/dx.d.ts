@@ -63,9 +63,10 @@ interface Dx {
   floats(packed: string | PackedScores): Scores;
   truncate(scores: Scores, knobs: Truncation): Truncated;
   whatifFigure(
-    base: WhatIfStep, now: WhatIfState, label: (name: string, fields?: object) => string, size: Size,
+    base: WhatIfStep, now: WhatIfState | null, label: (name: string, fields?: object) => string, size: Size,
     colour: (name: string) => string, fontFamily: string
   ): Figure;
+  whatifOutside(ranges: Record<string, KnobRange>, form: Form): [string, number, string] | null;
   whatif: Component;
 
   // answer.js
@@ -229,10 +230,15 @@ type KnobControl = { controls: HTMLElement[]; show(value: any): void };
 type Row = HTMLDivElement & { knob: Knob; show(value: any): void };
 type Group = HTMLDetailsElement & { group: { id: string; open: boolean; knobs: Knob[] }; expected: boolean };
 
+/** Where a knob's numbers lie, and the same in words; it acts in these modes. */
+type KnobRange = {
+  modes: string[]; low: number | null; high: number | null; low_open: boolean; high_open: boolean; whole: boolean;
+  words: string;
+};
 /** The step in view: its tokens with their recorded probabilities. */
 type WhatIfStep = { tokens: { text: string; recorded: number; chosen?: boolean }[]; [name: string]: any };
 /** What other settings make of it; `p` by token. */
-type WhatIfState = { alive: number; mass: number; entropy: number; exact: boolean; unsure: boolean; p: number[] };
+type WhatIfState = { alive: number; mass: number; entropy: number | null; exact: boolean; unsure: boolean; p: number[] };
 
 /** Downwards, none of them -Infinity. `rough`: of a standalone page, where only the first `head` are exact. */
 type Scores = Float32Array & { rough?: { head: number; bins: [number, number][]; width: number } | null };
