@@ -6,11 +6,11 @@
   const RUN = 0.6; // the part of a column that a line stays level, with the token above it
   const WIDTHS = [[0.5, 5], [0.2, 3.6], [0.08, 2.5], [0.02, 1.6]], THINNEST = 0.9; // probability, pixels
   const LEFT = 10, RIGHT = 10;
-  const HEAD = 22, WORDS = 58; // pixels above the tree: for step numbers, for slanted words
+  const HEAD = 22, WORDS = 66; // pixels above the tree: for step numbers, for slanted words
   const FOOT = 3;
   const ROOMY = 44; // pixels of a column in which a token can stand on its line
   const LEAST_WORD = 11.5; // and over which a slanted word can
-  const LONGEST_WORD = 62; // pixels
+  const LONGEST_WORD = 76; // pixels
   const SIZE = 12, SMALL = 11; // of letters
   const DOT = 4; // pixels, half a mark
   const ANSWERS = 1e5; // a best end (beam_layout.js) below it is the place of an answer
@@ -124,7 +124,8 @@
   };
 
   /** Where an item's text may stand: above its line, below it, and behind what ends. @type {(state: SeenTree, id: number, frame: BeamFrame) => BeamText[]} */
-  const placesOf = ({ tree, picture, view }, id, frame) => {
+  const placesOf = (state, id, frame) => {
+    const { tree, picture } = state;
     const item = picture.items[id], fate = fateOf(tree, item.node), answer = tree.sparse.answer[item.node];
     const x = frame.x(columnOf(item)), y = frame.y(picture.y[id]);
     const rank = answer === undefined ? "" : `#${answer + 1} `;
@@ -134,7 +135,7 @@
     const columns = isRun ? long.step + long.length - item.step : 1;
     const text = isRun ? runText(tree, picture, id) : textOf(tree, item.node);
     const inset = isRun && item.head ? widthOf(`${item.length}`, SMALL) + 6 : 4;
-    const from = x + (item.leaf ? 8 : inset);
+    const from = x + (id === itemInView(state) && item.leaf ? 13 : item.leaf ? 8 : inset);
     const tint = dead ? "faint" : isRun ? "muted" : rank ? "returned" : "ink";
     const own = columns * frame.column - (from - x) - 4 - widthOf(rank, size);
     const rooms = frame.column < ROOMY && !isRun ? [own + frame.column] : [own + frame.column, own];

@@ -56,7 +56,7 @@
         dx.el("output", { "data-part": "at" })
       );
       parts.tools.replaceChildren(
-        find.field, find.said,
+        find.box,
         button("fold", l["fold.tip"], act.fold, l.fold),
         button("whole", l.whole, act.whole, l.whole),
         button("zoom-out", l.zoom_out, () => act.zoom(FARTHER), "−"),

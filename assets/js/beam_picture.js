@@ -94,7 +94,7 @@
         "g", { class: "dx-halo", stroke: colours.surface, "stroke-width": 3, "stroke-linejoin": "round", "paint-order": "stroke" },
         ...seen.notes.map(({ x, y, text }) => svg("text", { x, y, fill: colours.muted, "font-size": 11, "font-family": fonts.text }, text)),
         ...texts(seen, colours)));
-    const bandOf = { x: band.x - band.width, y: HEAD - 4, width: band.width, height, fill: colours["chosen-band"] };
+    const bandOf = { x: band.x, y: HEAD - 4, width: band.width, height, fill: colours["chosen-band"] };
     return svg(
       "svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true", "font-family": fonts.mono },
       svg("defs", {}, clip), svg("rect", bandOf), rows, ...heads(seen, colours));

@@ -48,6 +48,6 @@
       at = Math.min(at, state.found.length - 1);
       say();
     };
-    return { field, said, show };
+    return { box: dx.el("span", { class: "dx-finder" }, field, said), show };
   };
 })();

@@ -6,6 +6,7 @@
   const LEGIBLE = 13; // pixels of a column under which a slanted word can stand
   const LEAST_ROW = 17, MOST_ROW = 34; // pixels of a row
   const LEAST_HEIGHT = 120, MOST_HEIGHT = 390; // pixels of all rows in view
+  const DENSE_ROW = 8; // and where a whole path is wanted
   const SIDES = 20; // pixels left and right of the columns, together
   const ABOVE = 1, BELOW = 0.8; // rows that are left free
   const NARROWEST = 1.5; // columns, zoomed in
@@ -106,11 +107,12 @@
   // --- rows -------------------------------------------------------------------------------------------------------
 
   /**
-   * The highest and lowest row of the columns in view; of a path that is fitted, its own.
+   * The highest and lowest row of the columns in view; of a path that is fitted into a high tree, its own.
    * @type {(state: SeenTree) => {top: number, bottom: number}}
    */
   const extent = (state) => {
     const { view, picture } = state;
+    const around = 2, onlyPath = state.fit === "path" && (picture.bottom - picture.top) * DENSE_ROW > MOST_HEIGHT;
     let top = Infinity, bottom = -Infinity;
     const take = (id) => {
       const x = picture.items[id].step + 1;
@@ -118,10 +120,10 @@
       top = Math.min(top, picture.y[id]);
       bottom = Math.max(bottom, picture.y[id]);
     };
-    if (state.fit === "path") for (const node of state.path) take(picture.of[node]);
+    if (onlyPath) for (const node of state.path) take(picture.of[node]);
     else picture.y.forEach((_, id) => take(id));
-    const around = state.fit === "path" ? 2 : 0;
-    return top > bottom ? { top: 0, bottom: 0 } : { top: top - around, bottom: bottom + around };
+    if (top > bottom) return { top: 0, bottom: 0 };
+    return onlyPath ? { top: top - around, bottom: bottom + around } : { top, bottom };
   };
 
   /** Pixels for the rows of the columns in view. @type {Dx["beamWindow"]["heightOf"]} */
@@ -144,7 +146,7 @@
     if (height / rows > MOST_ROW) {
       y0 -= (height / MOST_ROW - rows) / 2;
       rows = height / MOST_ROW;
-    } else if (height / rows < LEAST_ROW && state.fit !== "whole") {
+    } else if (height / rows < LEAST_ROW && !state.fit) {
       rows = height / LEAST_ROW;
       const middle = within(state.step + 1, view.x0 + 0.5, view.x1 - 1);
       const node = state.path[Math.round(middle) - 1] ?? state.path[state.path.length - 1];

@@ -142,7 +142,7 @@ interface Dx {
   };
   beamDrawing(element: HTMLElement, parts: Record<string, any>, state: SeenTree, overview: BeamOverview): BeamDrawing;
   beamOverview(parts: Record<string, any>, state: SeenTree, act: BeamActs): BeamOverview;
-  beamSearch(state: SeenTree, act: BeamActs): { field: HTMLInputElement; said: HTMLElement; show(): void };
+  beamSearch(state: SeenTree, act: BeamActs): { box: HTMLElement; show(): void };
   beamPath(parts: Record<string, any>, state: SeenTree, act: BeamActs): { show(): void };
   beamKeys(element: HTMLElement, parts: Record<string, any>, state: SeenTree, act: BeamActs): void;
   beamButtons(parts: Record<string, any>, state: SeenTree, act: BeamActs): { build(): void; show(): void };
