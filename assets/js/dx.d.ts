@@ -64,12 +64,18 @@ interface Dx {
   ): Figure;
   whatif: Component;
 
-  // token_row.js, forks.js, runs.js, chart.js
+  // token_row.js, forks.js, runs.js, plot_words.js, chart.js
   tokenRow: Component;
   fork: OneEvent;
   runs: Component;
   chart: OneEvent;
   plot(node: HTMLElement, figure: any, width: number, height: number): Promise<any>;
+  plotWords: {
+    apart(figure: any): { data: any[]; words: any[] };
+    draw(node: HTMLElement, words: any[], layout: any): void;
+    lines(text: string): { text: string; bold: boolean }[][];
+    set(trace: any, layout: any, area: { l: number; t: number; w: number; h: number }): PlotWord[];
+  };
 
   // lab.js and one file for each of its tabs
   lab: OneEvent;
@@ -137,6 +143,10 @@ interface Element {
   closest(selector: string): HTMLElement | null;
 }
 
+/** A word of a figure, at its place in pixels. */
+type PlotWord = {
+  x: number; y: number; size: number; colour: string; anchor: string; lines: { text: string; bold: boolean }[][];
+};
 type Size = { width: number; height: number };
 /** As Plotly takes it. */
 type Figure = { data: object[]; layout: object };
@@ -145,7 +155,7 @@ declare const Plotly: {
   react(node: HTMLElement, data: object[], layout: object, config: object): Promise<any>;
   relayout(node: HTMLElement, layout: object): Promise<any>;
   update(node: HTMLElement, data: object, layout: object, traces: number[]): Promise<any>;
-  downloadImage(node: HTMLElement, options: object): Promise<string>;
+  downloadImage(node: HTMLElement | object, options: object): Promise<string>;
 };
 
 // --- what the page tells itself: events of `document` ------------------------------------------------------------
