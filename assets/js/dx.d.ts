@@ -73,7 +73,7 @@ interface Dx {
   plotWords: {
     apart(figure: any): { data: any[]; words: any[] };
     draw(node: HTMLElement, words: any[], layout: any): void;
-    lines(text: string): { text: string; bold: boolean }[][];
+    lines(text: string): PlotPiece[][];
     set(trace: any, layout: any, area: { l: number; t: number; w: number; h: number }): PlotWord[];
   };
 
@@ -145,8 +145,9 @@ interface Element {
 
 /** A word of a figure, at its place in pixels. */
 type PlotWord = {
-  x: number; y: number; size: number; colour: string; anchor: string; lines: { text: string; bold: boolean }[][];
+  x: number; y: number; size: number; colour: string; anchor: string; lines: PlotPiece[][];
 };
+type PlotPiece = { text: string; style: string };
 type Size = { width: number; height: number };
 /** As Plotly takes it. */
 type Figure = { data: object[]; layout: object };

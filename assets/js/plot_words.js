@@ -27,14 +27,14 @@
     return { data: figure.data.filter((trace) => !ours(trace)), words: figure.data.filter(ours) };
   };
 
-  /** The lines of a text, each of them pieces that are bold or not: its little HTML is `<b>` and `<br>`. */
+  /** The lines of a text, each of them pieces with their style: its little HTML is `<b>`, `<i>` and `<br>`. */
   const lines = (text) => {
-    const out = [/** @type {{ text: string, bold: boolean }[]} */ ([])];
-    let bold = false;
-    for (const piece of String(text ?? "").split(/(<br>|<\/?b>)/)) {
+    const out = [/** @type {PlotPiece[]} */ ([])];
+    let style = "";
+    for (const piece of String(text ?? "").split(/(<br>|<\/?[bi]>)/)) {
       if (piece === "<br>") out.push([]);
-      else if (piece === "<b>" || piece === "</b>") bold = piece === "<b>";
-      else if (piece) out[out.length - 1].push({ text: plain(piece), bold });
+      else if (/^<\/?[bi]>$/.test(piece)) style = piece[1] === "/" ? "" : piece[1];
+      else if (piece) out[out.length - 1].push({ text: plain(piece), style });
     }
     return out;
   };
@@ -62,7 +62,7 @@
     const said = JSON.stringify(word.lines) + (word.lines.length > 1 ? x : "");
     if (node.dataset.said === said) return;
     node.dataset.said = said;
-    if (word.lines.length === 1 && word.lines[0].every((piece) => !piece.bold)) {
+    if (word.lines.length === 1 && word.lines[0].every((piece) => !piece.style)) {
       node.textContent = word.lines[0].map((piece) => piece.text).join("");
       return;
     }
@@ -70,7 +70,8 @@
       pieces.map((piece, i) => {
         const span = document.createElementNS(SVG, "tspan");
         span.textContent = piece.text;
-        if (piece.bold) span.setAttribute("font-weight", "bold");
+        if (piece.style === "b") span.setAttribute("font-weight", "bold");
+        if (piece.style === "i") span.setAttribute("font-style", "italic");
         if (line && !i) {
           span.setAttribute("x", x);
           span.setAttribute("dy", `${LINE}em`);

@@ -22,9 +22,9 @@ test("axes of their own part of the picture, and logarithmic ones, are followed"
   assert.deepEqual([word.x, word.y, word.anchor], [45, 30 + 100 + 7.5, "end"]);
 });
 
-test("a token's own marks stay characters, ours become bold and lines", () => {
-  assert.deepEqual(lines("<b>&lt;b&gt;&amp;lt;</b><br><i>"), [
-    [{ text: "<b>&lt;", bold: true }], [{ text: "<i>", bold: false }],
+test("a token's own marks stay characters, ours become bold, slanted, and lines", () => {
+  assert.deepEqual(lines("<b>&lt;b&gt;&amp;lt;</b> <s><br><i>x</i>"), [
+    [{ text: "<b>&lt;", style: "b" }, { text: " <s>", style: "" }], [{ text: "x", style: "i" }],
   ]);
 });
 
