@@ -8,6 +8,7 @@ JavaScript.
 
 from __future__ import annotations
 
+from .ahead import Ahead
 from .beam_step import BeamStep
 from .beam_tree import BeamTree
 from .chart import Chart
@@ -22,6 +23,6 @@ from .token_row import TokenRow
 from .whatif import WhatIfPanel
 
 __all__ = [
-    "BeamStep", "BeamTree", "Chart", "Draft", "Facts", "ForkPanel", "Gallery", "Header", "KnobPanel", "Lab", "Message",
-    "Notes", "RunList", "Share", "Status", "TokenRow", "Verdict", "WhatIfPanel",
+    "Ahead", "BeamStep", "BeamTree", "Chart", "Draft", "Facts", "ForkPanel", "Gallery", "Header", "KnobPanel", "Lab",
+    "Message", "Notes", "RunList", "Share", "Status", "TokenRow", "Verdict", "WhatIfPanel",
 ]  # fmt: skip

@@ -17,7 +17,8 @@ class BeamTree(Drawn):
     sent_values = ("data", "words")
     libraries = (plotly_js(),)
     scripts = (
-        "beam_layout.js", "beam_state.js", "beam_figure.js", "beam_drawing.js", "beam_keys.js", "beam_tree.js",
+        "ahead.js", "beam_layout.js", "beam_state.js", "beam_figure.js", "beam_drawing.js", "beam_keys.js",
+        "beam_tree.js",
     )  # fmt: skip
     markup = (
         '<section class="dx dx-card dx-beam-tree" hidden>'

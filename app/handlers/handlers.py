@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..serving.decoder import Decoder
 from ..serving.model_shelf import ModelShelf
 from ..serving.passing_files import PassingFiles
+from .ahead import GoingAhead
 from .decoding import Decoding, ModelInUse
 from .looking import Looking
 from .opening import Opening
@@ -29,6 +30,7 @@ class Handlers:
         shown, decoder, in_use = Shown(shelf, space), Decoder(shelf.limits), ModelInUse()
         self.opening = Opening(shown)
         self.looking = Looking()
+        self.ahead = GoingAhead(in_use)
         self.whatif = WhatIfHandlers(shown)
         self.runs = ChoosingRuns(shown)
         self.decoding = Decoding(shown, decoder, in_use)

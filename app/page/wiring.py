@@ -142,6 +142,7 @@ def _wire_looking(handlers: Handlers, p: Wiring) -> None:
     for done in (moved, climbed):
         painted = done.then(None, js=PAINTED, **QUIET)
         p.on(painted.then, looking.look_closer, ("session",), ("lab", "whatif"), **LATEST)
+    p.on(p["ahead"].need, handlers.ahead.need, ("session",), ("ahead",), **EACH)
     p.on(p["lab"].ask, looking.choose_lab, ("session",), ("lab", "message"), **EACH)
     p.on(p["beam_step"].table, looking.choose_table, ("session",), ("beam_step",), **EACH)
     p.on(p["cutoff"].tab, looking.choose_rule, ("session",), ("cutoff",), **EACH)

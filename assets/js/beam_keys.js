@@ -119,6 +119,10 @@
     plot.on("plotly_hover", (event) => {
       const item = itemOf(event);
       if (!item) return;
+      if (item.kind === "node") {
+        const detail = { step: state.tree.step[item.node], rank: state.tree.rank[item.node] };
+        document.dispatchEvent(new CustomEvent("dx-near", { detail }));
+      }
       const box = scroll.getBoundingClientRect(), pointer = event.event;
       tip.textContent = tipOf(state.tree, item);
       tip.hidden = false;

@@ -120,7 +120,7 @@
 
     parts.table.parentElement.addEventListener("toggle", fillTable);
     parts.scroll.addEventListener("scroll", showMore, { passive: true });
-    watch(["data"], update);
+    dx.stepPanel(element, props, watch, update);
     dx.onScheme(schedule);
     new ResizeObserver(() => parts.scroll.clientWidth !== drawnWidth && schedule()).observe(parts.scroll);
     new ResizeObserver(schedule).observe(element);

@@ -64,6 +64,14 @@ interface Dx {
   ): Figure;
   whatif: Component;
 
+  // ahead.js
+  stepPanel(element: HTMLElement, props: Props, watch: Watch, draw: () => void, prop?: string): void;
+  goAhead: OneEvent;
+  ahead: {
+    store(most?: number): StepStore;
+    around(at: At, has: (place: string) => boolean, reach?: number): At[];
+  };
+
   // token_row.js, forks.js, runs.js, plot_words.js, chart.js
   tokenRow: Component;
   fork: OneEvent;
@@ -149,6 +157,16 @@ type PlotWord = {
 };
 type PlotPiece = { text: string; style: string };
 type Size = { width: number; height: number };
+/** The panels that are kept of steps, each the JSON that Python would send. */
+type StepStore = {
+  put(terms: string, place: string, panels: Record<string, any>): void;
+  at(place: string): Record<string, any> | null;
+  go(place: string): void;
+  take(about: { terms?: string; place: string } | null, part: string, json: string): boolean;
+  doubt(): void;
+  trust(terms: string): void;
+  readonly terms: string | null;
+};
 /** As Plotly takes it. */
 type Figure = { data: object[]; layout: object };
 /** What is used of plotly.js. */
@@ -161,12 +179,15 @@ declare const Plotly: {
 
 // --- what the page tells itself: events of `document` ------------------------------------------------------------
 
-type At = { run: number; row: number; step: number; rank?: number; streaming?: boolean };
+/** `path`: in a beam run, the rank that each step has on the path in view. */
+type At = { run: number; row: number; step: number; rank?: number; streaming?: boolean; path?: number[] };
 interface DocumentEventMap {
   "dx-at": CustomEvent<At>;
   "dx-knobs": CustomEvent<Form>;
   "dx-set-knobs": CustomEvent<Form>;
   "dx-marks": CustomEvent<any>;
+  /** A candidate that is likely to be looked at next. */
+  "dx-near": CustomEvent<{ step: number; rank?: number }>;
   "dx-visit": CustomEvent<{ number: number }>;
   "dx-beam-pick": CustomEvent<{ step: number; rank: number }>;
   "dx-beam-shown": CustomEvent<{ step: number; rank: number }>;
