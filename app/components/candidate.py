@@ -17,7 +17,7 @@ class CandidateCard(Drawn):
     `data` is that of `app.sheets.candidate`, or null to hide it.
     """
 
-    scripts = ("candidate.js",)
+    scripts = ("ahead.js", "candidate.js")
     markup = (
         '<section class="dx dx-candidate" hidden><div class="dx-candidate-line">'
         '<label data-part="label"></label><select data-part="tokens"></select>'

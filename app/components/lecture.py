@@ -11,7 +11,7 @@ class Lecture(Drawn):
     """The button that starts lecture mode, and the bar below the chart in it; `data` is that of `app.sheets.lecture`,
     or null where there is no step. It moves the page by its own events, and needs none of Python's."""
 
-    scripts = ("playing.js", "lecture_figure.js", "lecture_keys.js", "lecture.js")
+    scripts = ("ahead.js", "playing.js", "lecture_figure.js", "lecture_keys.js", "lecture.js")
     markup = (
         '<div class="dx dx-lecture"><button type="button" class="dx-plain dx-lecture-open" data-part="open"></button>'
         '<section class="dx-lecture-bar" data-part="bar" tabindex="-1" hidden>'

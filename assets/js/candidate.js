@@ -120,7 +120,7 @@
       if (asked && now && now !== shown) element.scrollIntoView({ block: "nearest" });
       [shown, asked] = [now, false];
     };
-    watch(["data"], update);
+    dx.stepPanel(element, props, watch, update);
     update();
   };
 })();

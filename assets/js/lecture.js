@@ -201,7 +201,7 @@
     /** What is drawn of a chart: of the one on the screen as much as was told. */
     dx.staged = (card, payload) => {
       if (!state.on || !block("waterfall")?.contains(card) || !withStages()) return payload.figure;
-      const same = JSON.stringify(payload.about) === JSON.stringify(data.about); // else the words are on their way
+      const same = payload.about.place === data.about.place; // else the words are on their way
       return dx.lectureFigure(payload.figure, same ? state.stage : -1);
     };
 
@@ -218,12 +218,12 @@
         ...data.keys.map(([key, what]) => dx.el("div", {}, dx.el("dt", {}, key), dx.el("dd", {}, what)))
       );
       state.waits = false;
-      if (JSON.stringify(before) !== JSON.stringify(data.about))
+      if (before?.place !== data.about.place || before?.run !== data.about.run)
         state.stage = state.predict ? -1 : state.whole ? last() : 0;
       state.stage = Math.min(state.stage, last());
       show();
     };
-    watch(["data"], update);
+    dx.stepPanel(element, props, watch, update);
     update();
   };
 })();

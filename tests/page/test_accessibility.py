@@ -123,4 +123,4 @@ def test_the_keyboard_runs_and_stops_a_beam_search_and_walks_the_tree(app_url, o
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.locator(".dx-ledger tr.dx-marked .dx-node")).to_be_focused()
-    tab_to(page, ".dx-take")
+    tab_to(page, ".dx-take", key="Shift+Tab")
