@@ -10,6 +10,7 @@ import pytest
 from transformers.generation import TemperatureLogitsWarper, TopKLogitsWarper
 
 from app.handlers.candidate import Candidates
+from app.handlers.shown import of_the_view
 from app.session.session import Session
 from app.sheets import step as step_sheets
 from app.sheets.everywhere import everywhere as everywhere_sheet
@@ -193,3 +194,17 @@ def test_the_card_stays_with_the_token_when_the_step_changes(trace):
     session.go_to(row=0, step=1)
     assert session.look.card == Card(token_id=1)
     assert step_sheets.candidate(replace(session.look, growing=True)) is None
+
+
+def test_an_answer_is_of_what_is_in_view_when_it_is_given(trace):
+    session = Session(trace)
+    session.go_to(row=0, step=0)
+    made = []
+
+    def make(look):
+        made.append(look.step)
+        session.go_to(row=0, step=1)  # the visitor's next event
+        return {"step": look.step}
+
+    assert of_the_view(session, make)["step"] == 1
+    assert made[0] == 0

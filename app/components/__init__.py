@@ -30,6 +30,6 @@ from .whatif import WhatIfPanel
 
 __all__ = [
     "Ahead", "Answer", "BeamStep", "BeamTree", "CandidateCard", "Chart", "Draft", "Estimate", "Facts", "Gallery",
-    "Header", "HeatMap", "KnobPanel", "Lab", "Lecture", "Message", "Notes", "RunList", "Share", "Status", "TokenRow", "Tour",
-    "Verdict", "WhatIfPanel",
+    "Header", "HeatMap", "KnobPanel", "Lab", "Lecture", "Message", "Notes", "RunList", "Share", "Status", "TokenRow",
+    "Tour", "Verdict", "WhatIfPanel",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from ..session.session import Session
 from ..sheets.candidate import LONGEST_WORD
 from ..views.candidate import Card
 from .events import counts, field
-from .shown import Changes, asked_about, message
+from .shown import Changes, asked_about, message, of_the_view
 
 __all__ = ["Candidates"]
 
@@ -52,7 +52,7 @@ class Candidates:
                 return {}
             session.ask_about(card)
             try:
-                return asked_about(session.look)
+                return of_the_view(session, asked_about)
             except DecodingError as error:  # a step that was lost
                 return message(str(error), session.text)
 

@@ -16,7 +16,7 @@ from ..sheets import beam_step, step
 from ..sheets.everywhere import everywhere
 from ..views.look import Look
 from .events import counts, field
-from .shown import Changes, card, charts, message, tables, tree
+from .shown import Changes, card, charts, message, of_the_view, tables, tree
 from .whatif import answered
 
 __all__ = ["Looking"]
@@ -31,7 +31,7 @@ class Looking:
         if session.look.node is not None or not session.fits(at):
             return {}
         session.go_to(row=at.row, step=at.step)
-        return _of_step(session.look)
+        return of_the_view(session, _of_step)
 
     def choose_node(self, session: Session, value: Any) -> Changes:
         """What the page shows of a node of the beam tree; all of its prompt's tree where that is another one."""

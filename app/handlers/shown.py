@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -50,7 +51,8 @@ from ..views.estimate import known_of
 from ..views.look import Look
 
 __all__ = [
-    "Changes", "Shown", "asked_about", "card", "charts", "estimate", "message", "run_in_view", "tables", "tree",
+    "Changes", "Shown", "asked_about", "card", "charts", "estimate", "message", "of_the_view", "run_in_view", "tables",
+    "tree",
 ]  # fmt: skip
 
 Changes = dict[str, Any]
@@ -60,6 +62,19 @@ Changes = dict[str, Any]
 def message(words: str, text: Text, kind: str = "error") -> Changes:
     """A message in the page's box."""
     return {"message": Message(data=message_sheet(words, text, kind))}
+
+
+def of_the_view(session: Session, make: Callable[[Look], Changes]) -> Changes:
+    """What `make` gives of what is in view, made again where the visitor's next event has changed that meanwhile.
+
+    So of two answers to quick events none is of a step, or a token, that the other has left.
+    """
+    for _ in range(3):
+        look = session.look
+        made = make(look)
+        if look is session.look:
+            break
+    return made
 
 
 def charts(look: Look) -> Changes:
