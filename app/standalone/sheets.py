@@ -17,7 +17,7 @@ from ..components.drawn import as_json, as_line
 from ..form import read_form
 from ..runs import Runs
 from ..sheets import whatif
-from ..sheets.beam_step import n_places, node_reading, step_reading, sum_table, tables
+from ..sheets.beam_step import n_places, node_reading, step_reading, sum_of, tables
 from ..sheets.beam_tree import tree
 from ..sheets.frame import header_sheet, knobs_sheet
 from ..sheets.run import facts, notes
@@ -279,8 +279,8 @@ class _Maker:
 
 def _sums(look: Look) -> list[Any]:
     """The table of each returned hypothesis' sum."""
-    sums = look.readings.sums(look.node.prompt)
-    return [sum_table(sums, look.text, place=place) for place in range(max(1, len(sums)))]
+    answers = look.readings.answers(look.node.prompt)
+    return [sum_of(look, answers, place) for place in range(max(1, len(answers)))]
 
 
 def _packed(look: Look, form: WhatIfForm, scores: np.ndarray) -> dict[str, Any]:

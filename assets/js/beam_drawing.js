@@ -56,7 +56,9 @@
       drawnWidth = width;
       colours = palette();
       if (!state.view) choose(state, width);
-      parts.scroll.style.height = `${heightOf(state) + around(state, width)}px`;
+      const rows = heightOf(state);
+      parts.scroll.style.height = `${rows + around(state, width)}px`;
+      fitRows(state, rows);
       overview.build(colours);
       redraw();
       parts.count.textContent = countOf(tree, state.picture);
@@ -68,6 +70,7 @@
       const { clientWidth: width, clientHeight: height } = parts.scroll;
       const wish = heightOf(state) + around(state, width);
       if (wish > height) parts.scroll.style.height = `${wish}px`;
+      if (parts.overview.hidden) overview.build(colours); // a tree that was all in view, and is no more
       redraw();
     };
     /** Another step or node in view. */

@@ -54,7 +54,7 @@
   const boxes = ({ boxes: all }, { muted, surface }) =>
     all.flatMap(({ x, y, width, height, text }) => {
       const edge = { x, y, width, height, rx: text ? 3 : 1, fill: surface, stroke: muted, "stroke-width": 1.2 };
-      const number = { x: x + width / 2, y: y + 11.5, "text-anchor": "middle", fill: muted, "font-size": 11 };
+      const number = { x: x + width / 2, y: y + 10.5, "text-anchor": "middle", fill: muted, "font-size": 11 };
       return [svg("rect", edge), ...(text ? [svg("text", number, text)] : [])];
     });
   const texts = (seen, colours) => {
