@@ -31,9 +31,13 @@ interface Dx {
   nextTurn(): number;
   numbered(emit: (data: any) => void): (data: any) => void;
   addressed(props: Props, emit: (data: any) => void): (data: any) => void;
+  /** What a component's events go through, and what its answers do: see `Drawn`. */
+  asking(trigger: (name: string, data: any) => void): (name: string, data: any) => void;
+  answering(watch: Watch): Watch;
   /** The step in view. */
   about?: At;
   touched: boolean;
+  whole(): void;
   dark(): boolean;
   onScheme(fn: () => void): void;
 
@@ -59,17 +63,75 @@ interface Dx {
   floats(packed: string | PackedScores): Scores;
   truncate(scores: Scores, knobs: Truncation): Truncated;
   whatifFigure(
-    base: WhatIfStep, now: WhatIfState, label: (name: string, fields?: object) => string, size: Size,
+    base: WhatIfStep, now: WhatIfState | null, label: (name: string, fields?: object) => string, size: Size,
     colour: (name: string) => string, fontFamily: string
   ): Figure;
+  whatifOutside(ranges: Record<string, KnobRange>, form: Form): [string, number, string] | null;
   whatif: Component;
 
-  // token_row.js, forks.js, runs.js, chart.js
+  // answer.js
+  answer: Component<void>;
+  answerTexts(texts: string[], lines: string): string[];
+  answerAll(data: any, texts: string[]): string;
+
+  // tour.js, estimate.js
+  tour: Component<void>;
+  calloutAt(x: number, width: number, page: number): { left: number; arrow: number };
+  estimate: Component<void>;
+  promptsIn(kind: string, prompt: string): number;
+  runTakes(known: any, form: Form, prompts: number):
+    { tokens: number; rows: number; bytes: number; kept: number; seconds: number | null };
+  estimateWords(known: any, form: Form, prompts: number): string;
+
+  // ahead.js
+  stepPanel(element: HTMLElement, props: Props, watch: Watch, draw: () => void, prop?: string): void;
+  goAhead: OneEvent;
+  ahead: {
+    store(most?: number): StepStore;
+    around(at: At, has: (place: string) => boolean, reach?: number): At[];
+  };
+
+  // token_row.js, forks.js, runs.js, plot_words.js, chart.js
   tokenRow: Component;
   fork: OneEvent;
   runs: Component;
   chart: OneEvent;
   plot(node: HTMLElement, figure: any, width: number, height: number): Promise<any>;
+  plotWords: {
+    apart(figure: any): { data: any[]; words: any[] };
+    draw(node: HTMLElement, words: any[], layout: any): void;
+    lines(text: string): PlotPiece[][];
+    set(trace: any, layout: any, area: { l: number; t: number; w: number; h: number }): PlotWord[];
+  };
+
+  // heat_window.js, heat_drawing.js, heat_words.js, heat_map.js
+  heatWindow: {
+    open(n: number, width: number): HeatWindow;
+    zoom(win: HeatWindow, factor: number, at?: number): HeatWindow;
+    pan(win: HeatWindow, by: number): HeatWindow;
+    follow(win: HeatWindow, step: number): boolean;
+    at(win: HeatWindow, width: number, x: number): number;
+    column(win: HeatWindow, width: number, step: number): { x: number; w: number };
+    seen(win: HeatWindow): [number, number];
+  };
+  heatDrawing: {
+    /** Pixels beside the columns. */
+    LEFT: number; RIGHT: number;
+    colours(element: Element): any;
+    draw(canvas: HTMLCanvasElement, state: HeatState, colours: any): void;
+    overview(canvas: HTMLCanvasElement, state: HeatState, colours: any): void;
+    rowAt(state: HeatState, y: number): number;
+    rowsOf(state: HeatState): number;
+    chosenRow(state: HeatState, column: HeatColumn): number;
+    isGone(state: HeatState, column: HeatColumn, row: number): boolean;
+  };
+  heatWords: {
+    fill(template: string, fields: Record<string, any>): string;
+    tip(state: HeatState, step: number, row: number): string;
+    table(state: HeatState): Table;
+    legend(state: HeatState): HTMLElement[];
+  };
+  heatMap: OneEvent;
 
   // lab.js and one file for each of its tabs
   lab: OneEvent;
@@ -172,27 +234,51 @@ interface Element {
   closest(selector: string): HTMLElement | null;
 }
 
+/** A word of a figure, at its place in pixels. */
+type PlotWord = {
+  x: number; y: number; size: number; colour: string; anchor: string; lines: PlotPiece[][];
+};
+type PlotPiece = { text: string; style: string };
 type Size = { width: number; height: number };
+/** The panels that are kept of steps, each the JSON that Python would send. */
+type StepStore = {
+  put(terms: string, place: string, panels: Record<string, any>): void;
+  at(place: string): Record<string, any> | null;
+  go(place: string): void;
+  take(about: { terms?: string; place: string } | null, part: string, json: string): boolean;
+  doubt(): void;
+  trust(terms: string): void;
+  readonly terms: string | null;
+};
 /** As Plotly takes it. */
 type Figure = { data: object[]; layout: object };
 /** What is used of plotly.js. */
 declare const Plotly: {
   react(node: HTMLElement, data: object[], layout: object, config: object): Promise<any>;
   relayout(node: HTMLElement, layout: object): Promise<any>;
-  downloadImage(node: HTMLElement, options: object): Promise<string>;
+  update(node: HTMLElement, data: object, layout: object, traces: number[]): Promise<any>;
+  downloadImage(node: HTMLElement | object, options: object): Promise<string>;
 };
 
 // --- what the page tells itself: events of `document` ------------------------------------------------------------
 
-type At = { run: number; row: number; step: number; rank?: number; streaming?: boolean };
+/** `path`: in a beam run, the rank that each step has on the path in view. */
+type At = { run: number; row: number; step: number; rank?: number; streaming?: boolean; path?: number[] };
 interface DocumentEventMap {
   "dx-at": CustomEvent<At>;
   "dx-knobs": CustomEvent<Form>;
   "dx-set-knobs": CustomEvent<Form>;
   "dx-marks": CustomEvent<any>;
+  "dx-tour": CustomEvent;
+  "dx-whole": CustomEvent;
+  /** A candidate that is likely to be looked at next. */
+  "dx-near": CustomEvent<{ step: number; rank?: number }>;
   "dx-visit": CustomEvent<{ number: number }>;
+  /** Move to a step of a run without beams. */
+  "dx-go": CustomEvent<{ row: number; step: number }>;
+  /** A candidate was chosen somewhere; `rank` in a beam run. */
+  "dx-candidate": CustomEvent<At & { token_id: number }>;
   "dx-beam-pick": CustomEvent<{ step: number; rank: number }>;
-  "dx-candidate": CustomEvent<{ run: number; row: number; step: number; rank?: number | null; token_id: number }>;
   "dx-beam-shown": CustomEvent<{ step: number; rank: number }>;
 }
 
@@ -211,10 +297,15 @@ type KnobControl = { controls: HTMLElement[]; show(value: any): void };
 type Row = HTMLDivElement & { knob: Knob; show(value: any): void };
 type Group = HTMLDetailsElement & { group: { id: string; open: boolean; knobs: Knob[] }; expected: boolean };
 
+/** Where a knob's numbers lie, and the same in words; it acts in these modes. */
+type KnobRange = {
+  modes: string[]; low: number | null; high: number | null; low_open: boolean; high_open: boolean; whole: boolean;
+  words: string;
+};
 /** The step in view: its tokens with their recorded probabilities. */
 type WhatIfStep = { tokens: { text: string; recorded: number; chosen?: boolean }[]; [name: string]: any };
 /** What other settings make of it; `p` by token. */
-type WhatIfState = { alive: number; mass: number; entropy: number; exact: boolean; unsure: boolean; p: number[] };
+type WhatIfState = { alive: number; mass: number; entropy: number | null; exact: boolean; unsure: boolean; p: number[] };
 
 /** Downwards, none of them -Infinity. `rough`: of a standalone page, where only the first `head` are exact. */
 type Scores = Float32Array & { rough?: { head: number; bins: [number, number][]; width: number } | null };
@@ -222,6 +313,19 @@ type PackedScores = { head: number[]; gaps: number[]; counts: number[]; step: nu
 type Truncation = { temperature?: number; top_k?: number; top_p?: number; min_p?: number; min_keep?: number };
 type Truncated = {
   kept: number; unsure: boolean; entropy: number; mass: number; probability(place: number): number;
+};
+
+// --- the heat map --------------------------------------------------------------------------------------------------
+
+/** Of `n` steps those from `first` on, `count` of them; both may lie within a column. */
+type HeatWindow = { n: number; first: number; count: number };
+/** A step, as app/sheets/heat_map.py sends it: of a beam run what its beams kept, else its likeliest tokens. */
+type HeatColumn = { ids: number[]; texts: string[]; p: any[]; [name: string]: any };
+type HeatState = {
+  key: string; run: number; place: number; n: number; columns: HeatColumn[]; whole: boolean; beams: boolean;
+  cuts: boolean; approximate: boolean; folded: boolean; ranks: number; labels: Record<string, string>; win: HeatWindow; width: number;
+  /** In view; the row of cells that the keys are at, or -1; of a beam run the candidate's rank. */
+  step: number; row: number; rank: number | null;
 };
 
 // --- the beam tree -----------------------------------------------------------------------------------------------

@@ -178,9 +178,13 @@ BEAM_EN: dict[str, str] = {
     "{penalty} [[similarity|similarity]] to “{context}”.",
     "contrastive.reading.first": "The model's own favourite was “{first}” ({confidence}); its similarity of "
     "{penalty} to “{context}” cost it the place.",
+    "contrastive.space": " ",
     "contrastive.confidence": "confidence",
     "contrastive.penalty": "similarity",
     "contrastive.score": "score",
+    "contrastive.key.confidence": "{rest} × confidence",
+    "contrastive.key.penalty": "− {alpha} × similarity",
+    "contrastive.key.score": "score, what is left",
     "contrastive.context": "most like",
     "contrastive.position": "at",
     "contrastive.table": "Step {step}: what contrastive search weighed (α = {alpha})",

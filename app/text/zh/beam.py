@@ -170,9 +170,13 @@ BEAM_ZH: dict[str, str] = {
     "[[similarity|相似度]] {penalty}。",
     "contrastive.reading.first": "模型自己最看好“{first}”（{confidence}）；它与“{context}”的相似度 {penalty} "
     "使它落选。",
+    "contrastive.space": "",
     "contrastive.confidence": "把握",
     "contrastive.penalty": "相似度",
     "contrastive.score": "得分",
+    "contrastive.key.confidence": "{rest} × 把握",
+    "contrastive.key.penalty": "− {alpha} × 相似度",
+    "contrastive.key.score": "得分，即余下的",
     "contrastive.context": "最像",
     "contrastive.position": "位置",
     "contrastive.table": "第 {step} 步：对比搜索的权衡（α = {alpha}）",
