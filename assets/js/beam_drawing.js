@@ -4,7 +4,7 @@
   const SIGN = ["●", "×", "■", "▽", "◇", "★"];
   const { FATE, countOf } = dx.beamWords;
   const { around, scene } = dx.beamFigure;
-  const { colour, palette, picture, save } = dx.beamPicture;
+  const { colour, palette, save } = dx.beamPicture;
   const { choose, heightOf, fitRows, follow } = dx.beamWindow;
 
   /** Runs `fn` in the next frame, once however often it was asked for. */
@@ -38,7 +38,7 @@
       fitRows(state, height - around(state, width));
       const seen = scene(state, { width, height });
       parts.plot.scene = seen; // what the pointer is over is looked for in it
-      parts.plot.replaceChildren(picture(seen, colours, fonts()));
+      dx.beamPicture.draw(parts.plot, seen, colours, fonts());
       parts.veil.hidden = seen.veil === null || seen.veil >= width;
       parts.veil.style.left = `${Math.max(0, seen.veil ?? 0)}px`;
       parts.veil.style.top = `${seen.head - 2}px`;

@@ -100,6 +100,9 @@
       svg("defs", {}, clip), svg("rect", bandOf), rows, ...heads(seen, colours));
   };
 
+  /** Draws a scene in place of the one before. @type {Dx["beamPicture"]["draw"]} */
+  const draw = (node, seen, colours, fonts) => node.replaceChildren(picture(seen, colours, fonts));
+
   // --- as an image --------------------------------------------------------------------------------------------------
 
   const asFile = (blob, name) => {
@@ -124,5 +127,5 @@
     image.src = url;
   };
 
-  dx.beamPicture = { colour, palette, picture, save };
+  dx.beamPicture = { colour, palette, draw, save };
 })();

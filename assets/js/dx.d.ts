@@ -200,7 +200,7 @@ interface Dx {
   beamPicture: {
     colour(name: string): string;
     palette(): BeamColours;
-    picture(seen: BeamScene, colours: BeamColours, fonts: { text: string; mono: string }): SVGElement;
+    draw(node: HTMLElement, seen: BeamScene, colours: BeamColours, fonts: { text: string; mono: string }): void;
     save(drawn: SVGElement, format: "png" | "svg", name: string, surface: string): void;
   };
   beamDrawing(element: HTMLElement, parts: Record<string, any>, state: SeenTree, overview: BeamOverview): BeamDrawing;
