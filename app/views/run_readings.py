@@ -22,7 +22,7 @@ __all__ = ["RunReadings"]
 
 
 class RunReadings:
-    """Measures of its rows' tokens; of a beam run its trees, its answers and the sums behind them, and the last step read."""
+    """Measures of its rows' tokens; of a beam run its trees, answers and their sums, and the last step."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
