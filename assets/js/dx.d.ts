@@ -182,7 +182,8 @@ interface Dx {
     itemInView(state: SeenTree): number;
   };
   beamWindow: {
-    LEGIBLE: number;
+    FIRST: number;
+    LAST: number;
     SIDES: number;
     columnWidth(state: SeenTree, width: number): number;
     forget(state: SeenTree): void;
@@ -220,7 +221,7 @@ interface Dx {
   beamPicture: {
     colour(name: string): string;
     palette(): BeamColours;
-    picture(seen: BeamScene, colours: BeamColours, fonts: { text: string; mono: string }): SVGElement;
+    draw(node: HTMLElement, seen: BeamScene, colours: BeamColours, fonts: { text: string; mono: string }): void;
     save(drawn: SVGElement, format: "png" | "svg", name: string, surface: string): void;
   };
   beamDrawing(element: HTMLElement, parts: Record<string, any>, state: SeenTree, overview: BeamOverview): BeamDrawing;
@@ -387,9 +388,9 @@ type BeamState = {
 type SeenTree = BeamState & { tree: BeamTree; picture: BeamPicture; view: BeamView };
 
 // Of the picture, in pixels.
-type BeamRect = { x0: number; x1: number; y0: number; y1: number };
+type BeamRect = { x0: number; x1: number; y0: number; y1: number; wide?: boolean };
 type BeamFrame = {
-  head: number; column: number; row: number; slanted: boolean; x(column: number): number; y(row: number): number;
+  head: number; right: number; column: number; row: number; slanted: boolean; x(column: number): number; y(row: number): number;
 };
 type BeamLine = { alive: boolean; width: number; d: string };
 type BeamSpot = { id: number; step: number; fate: number; x: number; y: number };
