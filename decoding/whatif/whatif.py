@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from transformers.generation import GenerationConfig, SynthIDTextWatermarkLogitsProcessor
 
-from decoding.errors import NotRecordedError, SettingError
+from decoding.errors import NotRecordedError, SettingError, words
 from decoding.models.failures import without_distribution
 from decoding.parameters.knobs import BEAM_MODES
 from decoding.parameters.settings import Settings, mode_of
@@ -105,11 +105,15 @@ class WhatIf:
             NotRecordedError: there is no such step, row or stage, or its logits were lost.
         """
         if not 0 <= step < len(self.trace.steps):
-            raise NotRecordedError(f"step must be in [0, {len(self.trace.steps) - 1}], got {step}")
+            raise NotRecordedError(
+                "step must be in [0, {last}], got {step}",
+                last=len(self.trace.steps) - 1, step=step,
+            )
         outputs = self._outputs(step)
         if not 0 <= row < self.trace.n_rows or not -len(outputs) <= stage < len(outputs):
             raise NotRecordedError(
-                f"row must be in [0, {self.trace.n_rows - 1}] and stage in [0, {len(outputs) - 1}], got {row}, {stage}"
+                "row must be in [0, {last}] and stage in [0, {last_stage}], got {row}, {stage}",
+                last=self.trace.n_rows - 1, last_stage=len(outputs) - 1, row=row, stage=stage,
             )
         return outputs[stage][row]
 
@@ -397,7 +401,7 @@ def _check_powers(config: GenerationConfig, n_steps: int) -> None:
         try:
             float(base) ** max(float(exponent), 0.0)
         except OverflowError:
-            value, wanted = getattr(config, name), f"such that its power for {n_steps} steps is a number"
+            value, wanted = getattr(config, name), words("such that its power for {n} steps is a number", n=n_steps)
             raise SettingError(name, value, wanted, "take it nearer to 1") from None
 
 
@@ -407,4 +411,4 @@ def _statement(why: str, what: str, rest: str) -> Statement:
 
 def _about_step(why: str, steps: list[int], rest: str) -> Statement:
     more = f"; it is the first of {len(steps)}" if len(steps) > 1 else ""
-    return Statement(why=why, what=f"step {steps[0]}", text=f"step {steps[0]} {rest}{more}", step=steps[0])
+    return Statement(why=why, what=f"step {steps[0] + 1}", text=f"step {steps[0] + 1} {rest}{more}", step=steps[0])
