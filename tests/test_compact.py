@@ -292,7 +292,7 @@ def test_a_step_that_was_lost_stays_lost(runs, tmp_path):
     small = compact(replace(run, store=store, steps=tuple(replace(s, _store=store) for s in run.steps)))
     small.save(tmp_path / "lost.trace")
     for trace in (small, load_trace(tmp_path / "lost.trace")):
-        with pytest.raises(NotRecordedError, match="the scores of step 2 were not kept"):
+        with pytest.raises(NotRecordedError, match="the scores of step 3 were not kept"):
             trace.scores(step=2)
         ids = trace.steps[3].exact_ids()
         assert same_bits(trace.scores(step=3)[ids], run.scores(step=3)[ids])
