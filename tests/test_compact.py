@@ -598,7 +598,7 @@ LIES = {"missing": drop, "cut": cut, "longer": longer, "int16": lambda name: as_
 )
 def test_an_array_that_is_missing_or_of_another_length_or_type_is_refused(saved, tmp_path, name, lie):
     message = refused(with_step(saved, tmp_path, LIES[lie](name)))
-    assert "step 2" in message
+    assert "step 3" in message
 
 
 @pytest.mark.parametrize(

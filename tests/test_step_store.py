@@ -181,8 +181,8 @@ def test_steps_that_no_longer_fit_on_the_disk_are_lost_and_the_others_are_not(mo
         with pytest.raises(NotRecordedError) as caught:
             store.load(seed)
         assert str(caught.value) == (
-            f"the scores of step {seed + 1} were not kept: the temporary file could not be written from step {lost_from + 1} "
-            "on (No space left on device); free some space in the temporary folder, or raise memory_budget"
+            f"the scores of step {seed + 1} were not kept: the temporary file could not be written from step "
+            f"{lost_from + 1} on (No space left on device); free some space in the temporary folder, or raise memory_budget"
         )
     assert store.nbytes == lost_from * size_of(step_arrays(0))
 
@@ -199,8 +199,8 @@ def test_a_run_outlives_a_full_disk(monkeypatch, tmp_path, room: int):
     assert trace.stop_reasons == whole.stop_reasons
     assert trace.model.vocab_size == whole.model.vocab_size
     assert trace.warnings == (
-        f"the temporary file could not be written (No space left on device): from step {lost_from + 1} on only the chosen "
-        "tokens were kept; free some space in the temporary folder, or raise memory_budget",
+        f"the temporary file could not be written (No space left on device): from step {lost_from + 1} on only the "
+        "chosen tokens were kept; free some space in the temporary folder, or raise memory_budget",
     )
     for t in range(lost_from):
         assert same_bits(trace.scores(step=t), whole.scores(step=t))

@@ -98,7 +98,7 @@ _SETTINGS: dict[str, str] = {
         "贪心解码每次答案相同；请用 do_sample=True 或 num_beams > 1",
     "raise num_beams or ask for fewer": "请调大 num_beams，或少要几个",
     "groups share the beams evenly": "各组平分束",
-    "diverse beam search does not sample": "多样束搜索不抽样",
+    "diverse beam search does not sample": "多样束搜索不采样",
     "without it all groups are alike": "没有它，各组都一样",
     "there is nothing to choose from; leave penalty_alpha out for greedy decoding":
         "否则没有可选的；要贪心解码请不给 penalty_alpha",
@@ -342,7 +342,7 @@ _RUNS: dict[str, str] = {
     "diversity_penalty must be > 0 with num_beam_groups > 1, got {penalty}; without it all groups are alike":
         "num_beam_groups > 1 时 diversity_penalty 须大于 0，得到的是 {penalty}；没有它，各组都一样",
     "do_sample must be False with num_beam_groups > 1, got True; diverse beam search does not sample":
-        "num_beam_groups > 1 时 do_sample 须为 False，得到的是 True；多样束搜索不抽样",
+        "num_beam_groups > 1 时 do_sample 须为 False，得到的是 True；多样束搜索不采样",
     "{name} cannot be used with num_beam_groups > 1; leave out one of the two":
         "num_beam_groups > 1 时不能用 {name}；请去掉其中一个",
     "{name} must be {accepts}, got {value!r}; choose one of this run's":
