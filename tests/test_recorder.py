@@ -567,7 +567,7 @@ def test_errors_of_a_recorded_run_are_decoding_errors_with_a_trace(tiny):
 def test_asking_beyond_the_trace_names_the_range(tiny):
     trace = record(tiny, "a", Settings(max_new_tokens=2, eos_token_id=[EOS], repetition_penalty=1.1))
     for given, says in (
-        ({"step": 2}, "step must be in [0, 1], got 2; the run has 2 steps"),
+        ({"step": 2}, "step must be in [0, 1], got 2; the run has 2 steps, and the first is 0 here"),
         ({"step": 0, "row": 1}, "row must be in [0, 0], got 1; rows are those of generate()"),
         ({"step": 0, "stage": 2}, "stage must be in [-2, 1], got 2"),
     ):

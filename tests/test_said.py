@@ -19,13 +19,15 @@ from decoding.words import Words, words
 from tests.test_text import fields
 
 TREE = {"DecodingError", *(kind.__name__ for kind in DecodingError.__subclasses__())}
-# Not on the page: commands, endpoints and the gallery's own making speak English; figures make no errors, and their
-# `words` are Plotly's.
-ENGLISH_ONLY = {"cli", "api", "gallery", "figures"}
+# Not on the page: commands, sweeps, endpoints and the gallery's own making speak English; figures make no errors, and
+# their `words` are Plotly's.
+ENGLISH_ONLY = {"cli", "api", "gallery", "figures", "sweeps"}
 LIBRARY, PAGE = Path(decoding.__file__).parent, Path(app.__file__).parent
 FILES = [
-    *sorted(LIBRARY.rglob("*.py")),
-    *(path for path in sorted(PAGE.rglob("*.py")) if path.relative_to(PAGE).parts[0] not in ENGLISH_ONLY),
+    path
+    for root in (LIBRARY, PAGE)
+    for path in sorted(root.rglob("*.py"))
+    if path.relative_to(root).parts[0] not in ENGLISH_ONLY
 ]
 ZH = _SAID["zh"]
 

@@ -182,7 +182,8 @@ def test_steps_that_no_longer_fit_on_the_disk_are_lost_and_the_others_are_not(mo
             store.load(seed)
         assert str(caught.value) == (
             f"the scores of step {seed + 1} were not kept: the temporary file could not be written from step "
-            f"{lost_from + 1} on (No space left on device); free some space in the temporary folder, or raise memory_budget"
+            f"{lost_from + 1} on (No space left on device); free some space in the temporary folder, or raise "
+            "memory_budget"
         )
     assert store.nbytes == lost_from * size_of(step_arrays(0))
 
@@ -225,6 +226,7 @@ def test_a_run_outlives_a_temporary_folder_that_is_not_there(monkeypatch, tmp_pa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX's")
+@pytest.mark.slow
 def test_a_run_outlives_a_limit_that_the_system_sets(tmp_path):
     """For real: the kernel refuses to let the file grow beyond 20,000 bytes."""
     program = """

@@ -14,6 +14,7 @@ from app.lab.tabs import TABS, lab
 from app.session.session import Session
 from app.sheets import step, whatif
 from app.text import Text
+from decoding import Settings
 from decoding.errors import NotRecordedError
 from tests.hand_made import hand_made_trace, with_lost_steps
 
@@ -52,18 +53,11 @@ def test_the_page_names_the_step_in_view_counted_from_one(trace, lang, at):
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_a_lost_step_is_named_as_the_page_counts(trace, lang):
-    session = Session(with_lost_steps(trace, 1), lang=lang)
-    session.go_to(row=0, step=1)
     with pytest.raises(NotRecordedError) as lost:
-        step.waterfall(session.look)
+        with_lost_steps(trace, 1).steps[1].all_scores(row=0)
     assert NAMED[lang].findall(Text(lang).said(lost.value))[0] == "2"
 
 
-def test_what_if_names_steps_as_the_page_counts(trace):
-    session = Session(with_lost_steps(trace, 1))
-    session.go_to(row=0, step=0)
-    session.try_out(json.dumps({"mode": "sample", "given": {"top_k": 2}}))
-    notes = " ".join(whatif.answer(session.look)["notes"])
-    assert NAMED["en"].findall(notes) == ["2"]
-    assert session.look.whatif.statements[0].step == 1  # in the library, an index
-    assert session.look.whatif.statements[0].text.startswith("step 2 was not kept")
+def test_what_if_names_steps_as_the_page_counts_and_gives_their_index(trace):
+    statement = with_lost_steps(trace, 1).whatif(Settings(do_sample=True, top_k=2)).statements[0]
+    assert statement.step == 1 and statement.text.startswith("step 2 was not kept")

@@ -360,7 +360,7 @@ def test_a_changed_token_is_found(run, tiny):
     was = int(sequences[1, 4])
     sequences[1, 4] = 33
     found = only_difference(with_fields(run, sequences=sequences), tiny)
-    assert found == {"tokens": f"first at row 1, position 4: 33 against {was}"}
+    assert found == {"tokens": f"first at row 2, position 5: 33 against {was}"}
 
 
 def test_a_changed_choice_is_found_even_where_the_sequences_are_right(run, tiny):

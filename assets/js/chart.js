@@ -23,10 +23,16 @@
     return value;
   };
 
-  /** Draws a figure made in Python, in the scheme's colours, at this size in pixels. */
+  /** A figure made in Python, in the scheme's colours. */
+  const inScheme = (figure) => (dx.dark() ? recoloured(figure, false, window.dxDark || {}) : figure);
+
+  /** Draws a figure made in Python at this size in pixels. */
   dx.plot = (node, figure, width, height) => {
-    const shown = dx.dark() ? recoloured(figure, false, window.dxDark || {}) : figure;
-    return Plotly.react(node, shown.data, { ...shown.layout, width, height, autosize: false }, CONFIG);
+    const shown = inScheme(figure), layout = { ...shown.layout, width, height, autosize: false };
+    const { data, words } = dx.plotWords.apart(shown);
+    const drawn = Plotly.react(node, data, layout, CONFIG);
+    dx.plotWords.draw(node, words, layout);
+    return drawn;
   };
 
   dx.chart = (element, props, watch, emit) => {
@@ -38,6 +44,19 @@
     let frame = 0;
     let drawnWidth = 0;
 
+    // Where the chart is wider than its card, what decides stays in view: the same figure once more, cut to that part.
+    const pinned = dx.el("div", { class: "dx-pinned", "aria-hidden": "true" });
+    const pin = (width) => {
+      const wanted = payload.pin && width > drawnWidth + 1;
+      if (wanted !== pinned.isConnected) wanted ? parts.scroll.append(pinned) : pinned.remove();
+      if (!wanted) return;
+      const across = payload.pin[1] - payload.pin[0];
+      const layout = { ...payload.figure.layout, xaxis: { ...payload.figure.layout.xaxis, range: payload.pin } };
+      pinned.style.width = `${across}px`;
+      pinned.style.marginLeft = `${-across}px`;
+      dx.plot(pinned, { ...payload.figure, layout }, across, parts.scroll.clientHeight);
+    };
+
     const draw = () => {
       frame = 0;
       if (!payload || !payload.figure || !parts.scroll.clientWidth) return;
@@ -45,13 +64,14 @@
       const width = Math.max(drawnWidth, payload.min_width || 0);
       parts.plot.style.width = `${width}px`;
       dx.plot(parts.plot, payload.figure, width, parts.scroll.clientHeight);
+      pin(width);
       parts.plot.dataset.drawn = payload.key || "";
       requestAnimationFrame(showMore); // it measures: once, when all of the page has been changed
     };
-    // A faded edge says that there is more to the right.
+    // A faded edge says that there is more to the right; a part that is pinned there says so itself.
     const showMore = () => {
       const { scrollLeft, clientWidth, scrollWidth } = parts.scroll;
-      parts.scroll.classList.toggle("dx-more", scrollLeft + clientWidth < scrollWidth - 4);
+      parts.scroll.classList.toggle("dx-more", !pinned.isConnected && scrollLeft + clientWidth < scrollWidth - 4);
     };
     const schedule = () => {
       if (!frame) frame = requestAnimationFrame(draw);
@@ -91,7 +111,7 @@
           "button",
           {
             type: "button", class: "dx-link", "data-image": kind, "data-tip": tip,
-            on: { click: () => Plotly.downloadImage(parts.plot, { format: kind, filename: "decoding", ...size(), scale: 2 }) },
+            on: { click: () => Plotly.downloadImage(inScheme(payload.figure), { format: kind, filename: "decoding", ...size(), scale: 2 }) },
           },
           kind.toUpperCase()
         )
@@ -114,7 +134,7 @@
 
     parts.table.parentElement.addEventListener("toggle", fillTable);
     parts.scroll.addEventListener("scroll", showMore, { passive: true });
-    watch(["data"], update);
+    dx.stepPanel(element, props, watch, update);
     dx.onScheme(schedule);
     new ResizeObserver(() => parts.scroll.clientWidth !== drawnWidth && schedule()).observe(parts.scroll);
     new ResizeObserver(schedule).observe(element);

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +27,7 @@ from decoding.recorded.given import given_to, undecided_defaults
 from decoding.recorded.run import RecordedRun
 from decoding.recorded.stages import LOG_SOFTMAX, Stage, run_processors, stages_of
 from decoding.whatif.beam_replay import Replay, replay
-from decoding.whatif.chosen_token import ChosenFact, chosen_facts
+from decoding.whatif.chosen_token import ChosenFact, chosen_facts, closing_rules
 from decoding.whatif.compact_bounds import Exactness, exactness, how_exact, nearly_equal
 from decoding.whatif.processors import NEEDS_THE_MODEL, effective_config, processors_of
 from decoding.words import words
@@ -124,6 +125,32 @@ class WhatIf:
             NotRecordedError: there is no such step or row, or its logits were lost.
         """
         return [self.scores(step=step, row=row, stage=stage) for stage in range(len(self.stages) + 1)]
+
+    @property
+    def processors(self) -> tuple[Any, ...]:
+        """transformers' processors of these settings, in order; those that run the model are not among them."""
+        return tuple(self._processors)
+
+    @property
+    def samplers(self) -> tuple[Any, ...]:
+        """The last of `processors`, as far as they are temperature, top-k, top-p, min-p and nothing follows them."""
+        return tuple(closing_rules(self._processors))
+
+    def before(self, processor: int, *, step: int, row: int = 0) -> Tensor:
+        """The scores of a row before the processor of that number, float32 [vocab]; it and those after it do not run.
+
+        Args:
+            processor: its place in `processors`, from 0.
+
+        Raises:
+            NotRecordedError: the step's logits were lost.
+        """
+        scores = self._input(step)
+        self._remember(step)
+        with self._in_words():
+            for rule in self._processors[:processor]:
+                scores = rule(self._prefix(step), scores.clone())
+        return scores[row]
 
     def exactness(self, *, step: int, row: int = 0) -> Exactness:
         """How exact the scores are at a step; in every respect where the trace is lossless.

@@ -81,6 +81,7 @@ _SETTINGS: dict[str, str] = {
     "{item!r} is {n} tokens {ids} for this model; give one token, or its id":
         "对这个模型来说，{item} 是 {n} 个词元 {ids}；请给一个词元或它的 id",
     "see KNOBS": "参见 KNOBS",
+    "take a token of the vocabulary": "请取词表中的词元",
     "pass tokenizer=, too": "请同时传入 tokenizer=",
     "load it: AutoTokenizer.from_pretrained({name})": "请先加载：AutoTokenizer.from_pretrained({name})",
     "loosen what comes before it, or leave it out": "请放宽在它之前的设置，或不用它",

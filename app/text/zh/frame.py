@@ -5,7 +5,7 @@ from __future__ import annotations
 ZH: dict[str, str] = {
     # -- frame
     "name": "Decoding Explorer",
-    "tagline": "从 logits 到文字：逐步记录每一次解码决定",
+    "tagline": "从模型的分数到文字：逐步看每一次选择",
     "language": "语言",
     "scheme": "浅色或深色",
     "skip": "跳到这次运行",
@@ -26,6 +26,7 @@ ZH: dict[str, str] = {
     "ask.verify": "核对这次运行",
     "ask.verify.tip": "用同样的设置和随机状态再运行一次 generate()，逐位比较词元、logits 和分数。",
     # -- settings
+    "settings.title": "设置",
     "settings.mode": "下一个词元如何选出",
     "settings.unset": "恢复默认",
     "settings.default": "默认",
@@ -92,12 +93,14 @@ ZH: dict[str, str] = {
     "row.source.tip": "编码器读入的 {n} 个词元。解码器每一步都看着它们，但不是接着它们往下写。",
     "row.decoder": "解码器",
     "row.decoder.tip": "从这里起由解码器书写：先是它的起始词元，然后是解码出的词元。",
-    "row.probability": "概率",
+    "row.probability": "模型自身的概率",
+    "row.final": "最终概率",
     "row.surprisal": "惊奇度",
     "row.entropy": "熵",
     "row.none": "没有生成词元。",
     # -- glossary
     "term.probability": "模型认为这个词元有多可能：任何处理器之前，logits 的 softmax。",
+    "term.final": "作出选择时所依据的概率：各项设置改变并裁剪了模型自身的概率之后。",
     "term.surprisal": "概率的 −ln，单位 nats：必然出现的词元为 0，十分之一可能的为 2.3。",
     "term.entropy": "分布有多犹豫，单位 nats：一个词元独占时为 0，n 个词元同样可能时为 ln n。",
     "term.logits": "模型给出的数，词表中每个词元一个；softmax 把它们变成概率。",
@@ -126,6 +129,9 @@ ZH: dict[str, str] = {
     "waterfall.alive": "存活",
     "waterfall.mass": "切去概率",
     "waterfall.entropy": "熵",
+    "waterfall.missed.probability": "✕ 差 {margin} 概率",
+    "waterfall.missed.logit": "✕ 差 {margin} logits",
+    "waterfall.missed.nats": "✕ 差 {margin} nats",
     "waterfall.same": "这一步没有改变任何东西",
     "waterfall.hover": "<b>{token}</b> · id {id}<br>{stage} 之后：{p}<br>分数 {score}",
     "waterfall.hover.removed": "<b>{token}</b> · id {id}<br>被 {stage} 移除{margin}",
