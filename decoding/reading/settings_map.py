@@ -100,7 +100,8 @@ Cell = tuple[int, float, bool]  # tokens left, entropy, does the token survive
 
 def _check(scores: Tensor, token_id: int, temperatures: Sequence[float], top_ps: Sequence[float]) -> None:
     if not 0 <= token_id < len(scores):
-        raise SettingError("token_id", token_id, words("in {range}", range=f"[0, {len(scores) - 1}]"), "take a token of the vocabulary")
+        accepts = words("in {range}", range=f"[0, {len(scores) - 1}]")
+        raise SettingError("token_id", token_id, accepts, "take a token of the vocabulary")
     for value in temperatures:
         if not 0 < value < math.inf:
             raise KNOBS["temperature"].wrong(value)
