@@ -139,7 +139,7 @@ class Decoding:
             }  # fmt: skip
             yield from body
         except DecodingError as error:
-            yield from self._failed(session, str(error), error.trace or before)
+            yield from self._failed(session, session.text.said(error), error.trace or before)
         except GeneratorExit:
             raise
         except Exception as error:

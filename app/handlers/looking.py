@@ -77,11 +77,11 @@ class Looking:
             try:
                 return {"lab": Lab(data=lab(session.look))}
             except DecodingError as error:
-                return message(str(error), session.text)
+                return message(session.text.said(error), session.text)
 
 
 def _of_step(look: Look) -> Changes:
     try:
         return charts(look) | card(look)
     except DecodingError as error:  # a step that was lost, because the disk was full
-        return message(str(error), look.text)
+        return message(look.text.said(error), look.text)

@@ -40,7 +40,7 @@ class WhatIfHandlers:
         try:
             return answered(session, field(event, "have"))
         except DecodingError as error:
-            return message(str(error), session.text)
+            return message(session.text.said(error), session.text)
 
     def show(self, session: Session) -> Changes:
         """Charts, card, lab and heat map under the settings tried, once the answer to the last of them is there."""

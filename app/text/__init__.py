@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from decoding.errors import DecodingError
+from decoding.words import Words
+
 from .en.answer import ANSWER_EN
 from .en.beam import BEAM_EN
 from .en.candidate import CANDIDATE_EN
@@ -35,6 +38,7 @@ from .zh.beam import BEAM_ZH
 from .zh.candidate import CANDIDATE_ZH
 from .zh.compare import COMPARE_ZH
 from .zh.draw import DRAW_ZH
+from .zh.errors import ERRORS_ZH
 from .zh.estimate import ESTIMATE_ZH
 from .zh.fork import FORK_ZH
 from .zh.frame import ZH
@@ -63,6 +67,7 @@ _TABLES = {
     | SETTINGS_MAP_ZH | GALLERY_ZH | HEAT_MAP_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH | ANSWER_ZH | ESTIMATE_ZH
     | TOUR_ZH | CANDIDATE_ZH | LECTURE_ZH,
 }
+_SAID = {"zh": ERRORS_ZH}  # English is the library's own
 _TERM = re.compile(r"\[\[(\w+)\|([^\]]*)\]\]")
 
 Sentence = list[str | dict[str, str]]
@@ -93,9 +98,14 @@ class Text:
         """The text of a key, or `otherwise` where there is none."""
         return self._table.get(key, otherwise)
 
-    def said(self, words: str | Exception) -> str:
-        """What the library says."""
-        return str(words)
+    def said(self, message: str | DecodingError) -> str:
+        """What the library says, in this language; as it is, where it quotes others or nobody has translated it."""
+        message = message.words if isinstance(message, DecodingError) else message
+        template, fields = (message.template, message.fields) if isinstance(message, Words) else (message, {})
+        found = _SAID.get(self.lang, {}).get(template)
+        if found is None:
+            return str(message)
+        return found.format(**{name: self.said(value) for name, value in fields.items()}) if fields else found
 
     def pieces(self, key: str, **fields: Any) -> Sentence:
         """The text of a key with its terms explained. Fields are put in last: they can't make terms."""

@@ -29,5 +29,5 @@ FORK_ZH: dict[str, str] = {
     "runs.tip.fork": "第 {step} 步改用了 {token}。",
     "runs.tip.fork.instead": "第 {step} 步用 {token} 代替了 {other}。",
     "runs.tip.reused": "前面的部分没有重新计算；与从头运行相比，最后几位可能不同。",
-    "runs.more": "… 另有 {n} 个词元",
+    "runs.more": "……另有 {n} 个词元",
 }
