@@ -53,9 +53,9 @@
         button.textContent = data.labels.copied;
         setTimeout(() => (button.textContent = label()), COPIED_FOR);
       });
-    const words = (text) => text || data.labels.empty;
     const say = (row) => {
-      nodes[row].textContent = data.streaming ? texts[row] : words(texts[row]);
+      const shown = texts[row].trimEnd(); // a line's end at the end would only be an empty line
+      nodes[row].textContent = shown || data.streaming ? shown : data.labels.empty;
       nodes[row].classList.toggle("dx-answer-empty", !texts[row] && !data.streaming);
     };
 
@@ -129,7 +129,7 @@
       if (!now.startsWith(lines)) return update();
       texts = dx.answerTexts(texts, now.slice(lines.length));
       lines = now;
-      nodes.forEach((node, row) => node.textContent !== texts[row] && say(row));
+      nodes.forEach((_, row) => say(row));
       showFold();
     };
     copying(copy, () => data.labels.copy, () => texts.map((one) => one.trim()).join("\n\n"));

@@ -80,7 +80,9 @@
       away();
       const data = dx.parse(props.data, null);
       if (!data) return;
-      const cards = data.callouts.map(({ of, text }) => dx.el("p", { class: "dx-callout", "data-of": of }, text));
+      const cards = data.callouts.map(({ of, name, text }) =>
+        dx.el("p", { class: "dx-callout", "data-of": of }, dx.el("b", {}, name), " ", text)
+      );
       shown = dx.el("aside", { class: "dx dx-tour", "aria-label": data.label }, ...cards, dx.el("p", { class: "dx-tour-close" }, data.close));
       document.body.append(shown);
       place();

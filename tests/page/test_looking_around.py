@@ -128,10 +128,10 @@ def test_the_language_follows_the_browser_the_address_and_the_switch(app_url, op
     expect(page.locator("#dx-run")).to_have_text("Run")
     expect(page.locator("#dx-waterfall h2")).to_contain_text("Waterfall")
     expect(page.locator(".dx-knobs")).to_contain_text("Temperature and truncation")
-    expect(page.locator("#dx-gallery h2")).to_have_text("Examples")
+    expect(page.locator("#dx-gallery h2")).to_have_text("Start from a question")
     expect(page.locator("#dx-share")).to_contain_text("Copy link")
     page.get_by_role("button", name="中文", exact=True).click()
-    expect(page.locator("#dx-gallery h2")).to_have_text("示例")
+    expect(page.locator("#dx-gallery h2")).to_have_text("从一个问题开始")
     expect(page.locator("#dx-share")).to_contain_text("复制链接")
 
 
