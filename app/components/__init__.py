@@ -16,6 +16,7 @@ from .draft import Draft
 from .estimate import Estimate
 from .forks import ForkPanel, RunList
 from .gallery import Gallery
+from .heat_map import HeatMap
 from .knob_panel import KnobPanel
 from .lab import Lab
 from .panels import Facts, Header, Message, Notes, Status, Verdict
@@ -26,5 +27,6 @@ from .whatif import WhatIfPanel
 
 __all__ = [
     "Answer", "BeamStep", "BeamTree", "Chart", "Draft", "Estimate", "Facts", "ForkPanel", "Gallery", "Header",
-    "KnobPanel", "Lab", "Message", "Notes", "RunList", "Share", "Status", "TokenRow", "Tour", "Verdict", "WhatIfPanel",
+    "HeatMap", "KnobPanel", "Lab", "Message", "Notes", "RunList", "Share", "Status", "TokenRow", "Tour", "Verdict",
+    "WhatIfPanel",
 ]  # fmt: skip

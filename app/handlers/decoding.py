@@ -17,7 +17,7 @@ from decoding.recorded.run import Step
 from decoding.recorder import Recorder
 from decoding.trace import Trace
 
-from ..components import ForkPanel, Gallery, Lab, Message, Notes, Status, Verdict, WhatIfPanel
+from ..components import ForkPanel, Gallery, HeatMap, Lab, Message, Notes, Status, Verdict, WhatIfPanel
 from ..form import form_as_typed, prompt_of, settings_of, with_length
 from ..runs import MEMORY_BUDGET, Run
 from ..serving.decoder import Decoder
@@ -222,7 +222,8 @@ class Decoding:
         if begins and session.look.growing:  # nothing that is left on the page may speak of the run before
             changes |= {
                 "verdict": Verdict(data=None), "lab": Lab(data=None), "notes": Notes(data=None),
-                "gallery": Gallery(data=gallery_sheet(session.text)), **self._shown.share(session),
+                "heat_map": HeatMap(data=None), "gallery": Gallery(data=gallery_sheet(session.text)),
+                **self._shown.share(session),
             }  # fmt: skip
         return changes | {"status": Status(data=status)}
 
@@ -243,6 +244,8 @@ class Decoding:
             asked = trace.prompts if trace.messages is None else trace.messages
             if not asked:
                 raise PromptError(session.text("whatif.no_model"))
+            if tried.error is not None:
+                raise tried.error
             settings = with_length(tried.acting.settings, trace.most_new_tokens)
             lm = yield from self._load(session, source.model_name)
             if lm is not None:

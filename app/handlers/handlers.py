@@ -6,6 +6,7 @@ from ..serving.decoder import Decoder
 from ..serving.model_shelf import ModelShelf
 from ..serving.passing_files import PassingFiles
 from .decoding import Decoding, ModelInUse
+from .heat_map import HeatMapHandlers
 from .looking import Looking
 from .opening import Opening
 from .runs import ChoosingRuns
@@ -29,6 +30,7 @@ class Handlers:
         shown, decoder, in_use = Shown(shelf, space), Decoder(shelf.limits), ModelInUse()
         self.opening = Opening(shown)
         self.looking = Looking()
+        self.heat_map = HeatMapHandlers()
         self.whatif = WhatIfHandlers(shown)
         self.runs = ChoosingRuns(shown)
         self.decoding = Decoding(shown, decoder, in_use)

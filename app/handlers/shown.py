@@ -18,6 +18,7 @@ from ..components import (
     Facts,
     ForkPanel,
     Gallery,
+    HeatMap,
     KnobPanel,
     Lab,
     Message,
@@ -34,7 +35,7 @@ from ..runs import MEMORY_BUDGET, Runs
 from ..serving.model_shelf import ModelShelf
 from ..session.drafts import Asked, asked_of
 from ..session.session import Session
-from ..sheets import beam_step, beam_tree, run, step, whatif
+from ..sheets import beam_step, beam_tree, heat_map, run, step, whatif
 from ..sheets.answer import answer
 from ..sheets.draft import draft_sheet
 from ..sheets.estimate import estimate_sheet
@@ -86,6 +87,7 @@ def run_in_view(look: Look) -> Changes:
         "token_row": TokenRow(**token_row(look)),
         **tree(look),
         **tables(look),
+        "heat_map": HeatMap(data=heat_map.frame(look)),
         "whatif": WhatIfPanel(data=panel, answer=None, **at),
         **charts(look),
         "lab": Lab(data=lab(look)),

@@ -21,6 +21,7 @@ from ..components import (
     ForkPanel,
     Gallery,
     Header,
+    HeatMap,
     KnobPanel,
     Lab,
     Message,
@@ -45,7 +46,7 @@ from ..serving.model_shelf import ModelShelf
 from ..serving.passing_files import passing_files
 from ..serving.tidying import Tidying, end_in_order
 from ..session.session import Session
-from ..sheets import beam_step, beam_tree, run, step, whatif
+from ..sheets import beam_step, beam_tree, heat_map, run, step, whatif
 from ..sheets.answer import answer
 from ..sheets.frame import header_sheet, knobs_sheet, model_status
 from ..sheets.gallery import gallery_sheet
@@ -58,8 +59,8 @@ from .wiring import wire
 __all__ = ["build", "launch"]
 
 STYLE_SHEETS = (
-    "page", "answer", "tour", "estimate", "beam", "forks", "whatif", "lab", "share",
-    "lab_in_words", "lab_microscope", "lab_orders", "lab_draw", "lab_compare", "lab_code",
+    "page", "answer", "tour", "estimate", "beam", "heat_map", "forks", "whatif", "lab", "share",
+    "lab_in_words", "lab_microscope", "lab_orders", "lab_draw", "lab_settings_map", "lab_compare", "lab_code",
 )  # fmt: skip
 # A model that is being loaded keeps Python busy for seconds: a page that is just being opened comes first.
 PAGE_FIRST = 8  # seconds after the start, unless a page has been drawn before
@@ -167,6 +168,7 @@ def _run_in_view(look: Look, text: Text) -> dict[str, gr.components.Component]:
     parts["beam_tree"] = BeamTree(
         beam_tree.place(look), data=beam_tree.tree(look), words=beam_step.words(look), elem_id="dx-beam-tree"
     )
+    parts["heat_map"] = HeatMap(data=heat_map.frame(look), elem_id="dx-heat-map")
     parts["whatif"] = WhatIfPanel(data=whatif.panel(look), at=whatif.place(look), elem_id="dx-whatif")
     with gr.Row(elem_id="dx-charts"):
         parts["beam_step"] = BeamStep(data=beam_step.tables(look), elem_id="dx-beam-step")

@@ -46,8 +46,8 @@ FORM = ("model", "kind", "prompt", "system", "knobs")
 ASKED = ("session", *FORM)
 # What shows the run in view, what a run changes, and what a run with its form does.
 VIEW = (
-    "token_row", "beam_tree", "beam_step", "whatif", "waterfall", "cutoff", "lab", "fork", "runs", "facts", "notes",
-    "verdict", "gallery", "share", "answer", "estimate",
+    "token_row", "beam_tree", "beam_step", "heat_map", "whatif", "waterfall", "cutoff", "lab", "fork", "runs", "facts",
+    "notes", "verdict", "gallery", "share", "answer", "estimate",
 )  # fmt: skip
 WAIT = ("status", "run", "stop")
 RUNNING = (*VIEW, "message", *WAIT, "verify")
@@ -134,7 +134,7 @@ def _wire_opening(page: gr.Blocks, handlers: Handlers, p: Wiring) -> gr.events.D
 
 
 def _wire_looking(handlers: Handlers, p: Wiring) -> None:
-    """Steps, nodes, tables, rules, the lab."""
+    """Steps, nodes, tables, rules, the heat map, the lab."""
     looking, of_step = handlers.looking, ("waterfall", "cutoff", "fork", "message")
     moved = p.on(p["token_row"].step, looking.choose_step, ("session", "token_row"), of_step, **LATEST)
     of_node = ("beam_tree", "beam_step", *of_step)
@@ -142,6 +142,7 @@ def _wire_looking(handlers: Handlers, p: Wiring) -> None:
     for done in (moved, climbed):
         painted = done.then(None, js=PAINTED, **QUIET)
         p.on(painted.then, looking.look_closer, ("session",), ("lab", "whatif"), **LATEST)
+    p.on(p["heat_map"].more, handlers.heat_map.read_on, ("session",), ("heat_map",), **EACH)
     p.on(p["lab"].ask, looking.choose_lab, ("session",), ("lab", "message"), **EACH)
     p.on(p["beam_step"].table, looking.choose_table, ("session",), ("beam_step",), **EACH)
     p.on(p["cutoff"].tab, looking.choose_rule, ("session",), ("cutoff",), **EACH)
@@ -161,7 +162,7 @@ def _wire_whatif(handlers: Handlers, p: Wiring) -> None:
     whatif = handlers.whatif
     p.on(p["whatif"].need, whatif.need_scores, ("session",), ("whatif",), **EACH)
     p.on(p["whatif"].ask, whatif.confirm, ("session",), ("whatif", "message"), **EACH)
-    p.on(p["whatif"].settled, whatif.show, ("session",), ("waterfall", "cutoff", "lab"), **LATEST)
+    p.on(p["whatif"].settled, whatif.show, ("session",), ("waterfall", "cutoff", "lab", "heat_map"), **LATEST)
 
 
 def _wire_decoding(handlers: Handlers, p: Wiring) -> None:
