@@ -8,6 +8,7 @@ JavaScript.
 
 from __future__ import annotations
 
+from .ahead import Ahead
 from .answer import Answer
 from .beam_step import BeamStep
 from .beam_tree import BeamTree
@@ -26,7 +27,7 @@ from .tour import Tour
 from .whatif import WhatIfPanel
 
 __all__ = [
-    "Answer", "BeamStep", "BeamTree", "Chart", "Draft", "Estimate", "Facts", "ForkPanel", "Gallery", "Header",
+    "Ahead", "Answer", "BeamStep", "BeamTree", "Chart", "Draft", "Estimate", "Facts", "ForkPanel", "Gallery", "Header",
     "HeatMap", "KnobPanel", "Lab", "Message", "Notes", "RunList", "Share", "Status", "TokenRow", "Tour", "Verdict",
     "WhatIfPanel",
 ]  # fmt: skip

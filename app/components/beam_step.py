@@ -13,7 +13,7 @@ class BeamStep(Drawn):
     A click on a row's button reaches the tree in the page itself; the tree then tells Python.
     """
 
-    scripts = ("beam_step.js",)
+    scripts = ("ahead.js", "beam_step.js")
     markup = (
         '<section class="dx dx-card dx-beam-step" hidden><div class="dx-card-head">'
         '<div class="dx-tabs" role="group" data-part="tabs"></div></div>'

@@ -15,12 +15,15 @@ class BeamTree(Drawn):
     """
 
     sent_values = ("data", "words")
-    scripts = tuple(
-        f"beam_{name}.js"
-        for name in (
-            "layout", "state", "window", "words", "labels", "figure", "picture", "drawing", "overview", "search", "path",
-            "keys", "pointer", "tree",
-        )
+    scripts = (
+        "ahead.js",
+        *(
+            f"beam_{name}.js"
+            for name in (
+                "layout", "state", "window", "words", "labels", "figure", "picture", "drawing", "overview", "search",
+                "path", "keys", "pointer", "tree",
+            )
+        ),
     )  # fmt: skip
     markup = (
         '<section class="dx dx-card dx-beam-tree" hidden>'

@@ -15,7 +15,7 @@ class Chart(Drawn):
     """
 
     libraries = (plotly_js(),)
-    scripts = ("chart.js",)
+    scripts = ("ahead.js", "plot_words.js", "chart.js")
     markup = (
         '<section class="dx dx-card dx-chart">'
         '<div class="dx-card-head"><h2 data-part="title"></h2>'

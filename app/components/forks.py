@@ -13,7 +13,7 @@ class ForkPanel(Drawn):
     `data`: `{"label", "button", "tip", "options": [{"id", "text", "chosen"}], "disabled"}`, or null to hide it.
     """
 
-    scripts = ("forks.js",)
+    scripts = ("ahead.js", "forks.js")
     markup = (
         '<div class="dx dx-fork" hidden><label data-part="label"></label>'
         '<select data-part="tokens"></select><button type="button" class="dx-fork-go" data-part="go"></button></div>'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..serving.decoder import Decoder
 from ..serving.model_shelf import ModelShelf
 from ..serving.passing_files import PassingFiles
+from .ahead import GoingAhead
 from .decoding import Decoding, ModelInUse
 from .heat_map import HeatMapHandlers
 from .looking import Looking
@@ -31,6 +32,7 @@ class Handlers:
         self.opening = Opening(shown)
         self.looking = Looking()
         self.heat_map = HeatMapHandlers()
+        self.ahead = GoingAhead(in_use)
         self.whatif = WhatIfHandlers(shown)
         self.runs = ChoosingRuns(shown)
         self.decoding = Decoding(shown, decoder, in_use)

@@ -11,6 +11,7 @@ from decoding.trace import load_trace
 from ..api.endpoints import add_api
 from ..assets import assets_dir
 from ..components import (
+    Ahead,
     Answer,
     BeamStep,
     BeamTree,
@@ -180,6 +181,7 @@ def _run_in_view(look: Look, text: Text) -> dict[str, gr.components.Component]:
         parts["verify"] = gr.Button(text("ask.verify"), size="sm", elem_id="dx-verify-button")
         parts["verdict"] = Verdict(elem_id="dx-verdict")
     parts["notes"] = Notes(data=run.notes(look), elem_id="dx-notes")
+    parts["ahead"] = Ahead(elem_id="dx-ahead")
     return parts
 
 

@@ -143,6 +143,7 @@ def _wire_looking(handlers: Handlers, p: Wiring) -> None:
         painted = done.then(None, js=PAINTED, **QUIET)
         p.on(painted.then, looking.look_closer, ("session",), ("lab", "whatif"), **LATEST)
     p.on(p["heat_map"].more, handlers.heat_map.read_on, ("session",), ("heat_map",), **EACH)
+    p.on(p["ahead"].need, handlers.ahead.need, ("session",), ("ahead",), **EACH)
     p.on(p["lab"].ask, looking.choose_lab, ("session",), ("lab", "message"), **EACH)
     p.on(p["beam_step"].table, looking.choose_table, ("session",), ("beam_step",), **EACH)
     p.on(p["cutoff"].tab, looking.choose_rule, ("session",), ("cutoff",), **EACH)

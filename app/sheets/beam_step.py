@@ -30,7 +30,7 @@ def words(look: Look) -> dict[str, Any] | None:
     reading = look.readings.beam_step(look.node.step, prompt)
     row = next(row for row in reading.rows if row.rank == look.node.rank)
     evicted_at = look.readings.tree(prompt).node(look.node.step, look.node.rank).evicted_at
-    return {
+    data = {
         "prompt": prompt,
         "step": reading.step,
         "rank": row.rank,
@@ -39,6 +39,7 @@ def words(look: Look) -> dict[str, Any] | None:
             row, text, n_beams=n_places(reading), n_groups=reading.n_groups, evicted_at=evicted_at
         ),
     }
+    return about(look, data)
 
 
 def n_places(reading: BeamReading) -> int:

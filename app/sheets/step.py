@@ -26,7 +26,7 @@ def waterfall(look: Look) -> Json:
     """
     tried = look.whatif is not None
     view = _under_others(look) if tried else look.at.once("waterfall", look.followed, make=lambda: _as_recorded(look))
-    return waterfall_sheet(view, look.text, row=look.row, whatif=tried).data
+    return about(look, waterfall_sheet(view, look.text, row=look.row, whatif=tried).data)
 
 
 def cutoff(look: Look) -> Json:

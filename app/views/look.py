@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -165,10 +166,27 @@ class Look:
         return "" if self.run is None else self.run.example
 
     @property
-    def about(self) -> dict[str, int | None]:
+    def about(self) -> dict[str, Any]:
         """The place in view, as panels are told theirs; their events carry it back."""
         rank = None if self.node is None else self.node.rank
-        return {"run": self.number, "row": self.row, "step": self.step, "rank": rank}
+        at = {"run": self.number, "row": self.row, "step": self.step, "rank": rank}
+        return at | {"place": self.place, "terms": self.terms}
+
+    @property
+    def place(self) -> str:
+        """The place in view as the page names it: row and step, in a beam run prompt, step and rank."""
+        row, rank = (self.row, "") if self.node is None else (self.node.prompt, self.node.rank)
+        return f"{row}.{self.step}.{rank}"
+
+    @property
+    def terms(self) -> str:
+        """A short name for all that the panels of a step depend on but the place; "" while the run goes on."""
+        if self.growing:
+            return ""
+        tried = "" if self.whatif is None or self.form is None else self.form.form
+        table = () if self.node is None else (self.node.table, self.node.place)
+        parts = repr((self.number, self.text.lang, self.rule, tried, table))
+        return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()[:12]
 
     @property
     def candidate(self) -> Candidate | None:

@@ -46,7 +46,12 @@
       scroll.style.cursor = hit ? "pointer" : "";
       tip.hidden = !hit || hit.id === undefined;
       if (!hit || hit.id === undefined) return;
-      tip.textContent = tipOf(state.tree, state.picture.items[hit.id]);
+      const item = state.picture.items[hit.id];
+      if (item.kind === "node") {
+        const detail = { step: state.tree.step[item.node], rank: state.tree.rank[item.node] };
+        document.dispatchEvent(new CustomEvent("dx-near", { detail }));
+      }
+      tip.textContent = tipOf(state.tree, item);
       const { x, y, width } = placeOf(event);
       tip.style.left = `${Math.max(0, Math.min(x + 14, width - tip.offsetWidth))}px`;
       tip.style.top = `${y + 16}px`;

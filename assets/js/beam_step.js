@@ -84,7 +84,7 @@
       event.preventDefault();
       all[Math.min(all.length - 1, Math.max(0, at + (event.key === "ArrowDown" ? 1 : -1)))].focus();
     });
-    watch(["data"], update);
+    dx.stepPanel(element, props, watch, update);
     update();
   };
 })();

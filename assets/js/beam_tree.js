@@ -21,7 +21,8 @@
     };
     const locate = () => {
       const { tree, step, rank } = state;
-      const detail = { run: tree.run, row: tree.prompt, step, rank, streaming: tree.streaming };
+      const path = Array.from(tree.first, (best, i) => tree.rank[state.path[i] ?? best]); // where goTo leads
+      const detail = { run: tree.run, row: tree.prompt, step, rank, streaming: tree.streaming, path };
       document.dispatchEvent(new CustomEvent("dx-at", { detail }));
     };
 
@@ -167,7 +168,7 @@
     };
 
     watch(["data"], update);
-    watch(["words"], say);
+    dx.stepPanel(element, props, watch, say, "words");
     update();
     say();
   };

@@ -23,10 +23,16 @@
     return value;
   };
 
-  /** Draws a figure made in Python, in the scheme's colours, at this size in pixels. */
+  /** A figure made in Python, in the scheme's colours. */
+  const inScheme = (figure) => (dx.dark() ? recoloured(figure, false, window.dxDark || {}) : figure);
+
+  /** Draws a figure made in Python at this size in pixels. */
   dx.plot = (node, figure, width, height) => {
-    const shown = dx.dark() ? recoloured(figure, false, window.dxDark || {}) : figure;
-    return Plotly.react(node, shown.data, { ...shown.layout, width, height, autosize: false }, CONFIG);
+    const shown = inScheme(figure), layout = { ...shown.layout, width, height, autosize: false };
+    const { data, words } = dx.plotWords.apart(shown);
+    const drawn = Plotly.react(node, data, layout, CONFIG);
+    dx.plotWords.draw(node, words, layout);
+    return drawn;
   };
 
   dx.chart = (element, props, watch, emit) => {
@@ -105,7 +111,7 @@
           "button",
           {
             type: "button", class: "dx-link", "data-image": kind, "data-tip": tip,
-            on: { click: () => Plotly.downloadImage(parts.plot, { format: kind, filename: "decoding", ...size(), scale: 2 }) },
+            on: { click: () => Plotly.downloadImage(inScheme(payload.figure), { format: kind, filename: "decoding", ...size(), scale: 2 }) },
           },
           kind.toUpperCase()
         )
@@ -128,7 +134,7 @@
 
     parts.table.parentElement.addEventListener("toggle", fillTable);
     parts.scroll.addEventListener("scroll", showMore, { passive: true });
-    watch(["data"], update);
+    dx.stepPanel(element, props, watch, update);
     dx.onScheme(schedule);
     new ResizeObserver(() => parts.scroll.clientWidth !== drawnWidth && schedule()).observe(parts.scroll);
     new ResizeObserver(schedule).observe(element);

@@ -83,12 +83,26 @@ interface Dx {
     { tokens: number; rows: number; bytes: number; kept: number; seconds: number | null };
   estimateWords(known: any, form: Form, prompts: number): string;
 
-  // token_row.js, forks.js, runs.js, chart.js
+  // ahead.js
+  stepPanel(element: HTMLElement, props: Props, watch: Watch, draw: () => void, prop?: string): void;
+  goAhead: OneEvent;
+  ahead: {
+    store(most?: number): StepStore;
+    around(at: At, has: (place: string) => boolean, reach?: number): At[];
+  };
+
+  // token_row.js, forks.js, runs.js, plot_words.js, chart.js
   tokenRow: Component;
   fork: OneEvent;
   runs: Component;
   chart: OneEvent;
   plot(node: HTMLElement, figure: any, width: number, height: number): Promise<any>;
+  plotWords: {
+    apart(figure: any): { data: any[]; words: any[] };
+    draw(node: HTMLElement, words: any[], layout: any): void;
+    lines(text: string): PlotPiece[][];
+    set(trace: any, layout: any, area: { l: number; t: number; w: number; h: number }): PlotWord[];
+  };
 
   // heat_window.js, heat_drawing.js, heat_words.js, heat_map.js
   heatWindow: {
@@ -219,19 +233,36 @@ interface Element {
   closest(selector: string): HTMLElement | null;
 }
 
+/** A word of a figure, at its place in pixels. */
+type PlotWord = {
+  x: number; y: number; size: number; colour: string; anchor: string; lines: PlotPiece[][];
+};
+type PlotPiece = { text: string; style: string };
 type Size = { width: number; height: number };
+/** The panels that are kept of steps, each the JSON that Python would send. */
+type StepStore = {
+  put(terms: string, place: string, panels: Record<string, any>): void;
+  at(place: string): Record<string, any> | null;
+  go(place: string): void;
+  take(about: { terms?: string; place: string } | null, part: string, json: string): boolean;
+  doubt(): void;
+  trust(terms: string): void;
+  readonly terms: string | null;
+};
 /** As Plotly takes it. */
 type Figure = { data: object[]; layout: object };
 /** What is used of plotly.js. */
 declare const Plotly: {
   react(node: HTMLElement, data: object[], layout: object, config: object): Promise<any>;
   relayout(node: HTMLElement, layout: object): Promise<any>;
-  downloadImage(node: HTMLElement, options: object): Promise<string>;
+  update(node: HTMLElement, data: object, layout: object, traces: number[]): Promise<any>;
+  downloadImage(node: HTMLElement | object, options: object): Promise<string>;
 };
 
 // --- what the page tells itself: events of `document` ------------------------------------------------------------
 
-type At = { run: number; row: number; step: number; rank?: number; streaming?: boolean };
+/** `path`: in a beam run, the rank that each step has on the path in view. */
+type At = { run: number; row: number; step: number; rank?: number; streaming?: boolean; path?: number[] };
 interface DocumentEventMap {
   "dx-at": CustomEvent<At>;
   "dx-knobs": CustomEvent<Form>;
@@ -239,13 +270,14 @@ interface DocumentEventMap {
   "dx-marks": CustomEvent<any>;
   "dx-tour": CustomEvent;
   "dx-whole": CustomEvent;
+  /** A candidate that is likely to be looked at next. */
+  "dx-near": CustomEvent<{ step: number; rank?: number }>;
   "dx-visit": CustomEvent<{ number: number }>;
   /** Move to a step of a run without beams. */
   "dx-go": CustomEvent<{ row: number; step: number }>;
   /** A candidate was chosen somewhere; `rank` in a beam run. */
   "dx-candidate": CustomEvent<At & { token_id: number }>;
   "dx-beam-pick": CustomEvent<{ step: number; rank: number }>;
-  "dx-candidate": CustomEvent<{ run: number; row: number; step: number; rank?: number | null; token_id: number }>;
   "dx-beam-shown": CustomEvent<{ step: number; rank: number }>;
 }
 

@@ -24,7 +24,7 @@
         )
       );
     };
-    watch(["data"], update);
+    dx.stepPanel(element, props, watch, update);
     update();
   };
 })();

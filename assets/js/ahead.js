@@ -1,0 +1,176 @@
+// The steps next to the one in view: while nobody does anything, Python is asked for what they would show, and a step
+// change draws that at once. Python's own answer comes afterwards, the same to the letter, and is not drawn again.
+"use strict";
+(() => {
+  if (dx.ahead) return; // several components bring this script
+  const AFTER = 120; // ms without a movement
+  const PATIENCE = 3000; // ms until a question counts as lost
+  const REACH = 8; // steps to either side that are fetched when there is time
+  const AT_ONCE = 4; // steps of one question, as the server takes them
+  const MOST = 64; // steps that are kept
+
+  /** @param {number} most steps that are kept; the one looked at longest ago makes room */
+  const store = (most = MOST) => {
+    const kept = new Map(); // by terms and place: { part: JSON }
+    /** @type {string | null} */
+    let terms = null; // that the panels in view were made under, as Python last said; null where that is in doubt
+    let aim = ""; // where the visitor went, while Python's answer is on its way
+    const key = (under, place) => `${under}|${place}`;
+    const put = (under, place, panels) => {
+      const name = key(under, place), all = { ...kept.get(name), ...panels };
+      kept.delete(name);
+      kept.set(name, all);
+      if (kept.size > most) kept.delete(kept.keys().next().value);
+    };
+    return {
+      put,
+      /** What is kept of a place under the terms in view, or null. */
+      at: (place) => (terms ? kept.get(key(terms, place)) ?? null : null),
+      /** The visitor goes to a place. */
+      go: (place) => void (aim = terms ? place : ""),
+      /** Python sent a panel: false where it is about a place that the visitor has left meanwhile. */
+      take(about, part, json) {
+        if (!about?.terms) {
+          terms = null; // the run goes on: every answer is another one
+          aim = "";
+          return true;
+        }
+        if (aim && about.terms === terms && about.place !== aim) return put(about.terms, about.place, { [part]: json }), false;
+        terms = about.terms;
+        if (aim === about.place) aim = "";
+        put(about.terms, about.place, { [part]: json });
+        return true;
+      },
+      /** Settings were moved: what is kept may no longer be what they make of a step. */
+      doubt: () => ((terms = null), (aim = "")),
+      trust: (said) => void (terms = said || null),
+      get terms() { return terms; },
+    };
+  };
+
+  /** The places around the one in view, the nearest first, without those that `has` knows. */
+  const around = (at, has, reach = REACH) => {
+    const out = [];
+    const add = (step, rank) => {
+      const place = { run: at.run, row: at.row, step, rank };
+      if (step >= 0 && !has(placeOf(place))) out.push(place);
+    };
+    for (let away = 1; away <= reach; away++)
+      for (const step of [at.step + away, at.step - away]) if (at.path) step in at.path && add(step, at.path[step]); else add(step);
+    return out;
+  };
+  const placeOf = ({ row, step, rank }) => `${row}.${step}.${rank ?? ""}`;
+  /** What a panel's JSON says that it is about; it comes first. */
+  const aboutOf = (json) => dx.parse(/^\{"about":(\{[^{}]*\})/.exec(json ?? "")?.[1], null);
+
+  const known = store();
+  const panels = new Map(); // what draws a part of the page, by its name
+
+  /**
+   * Draws a panel of the step in view: what Python sends, unless the visitor has gone on meanwhile, and what was there
+   * ahead. `prop` is the property that holds it.
+   */
+  dx.stepPanel = (element, props, watch, draw, prop = "data") => {
+    const part = (element.closest("[id^=dx-]")?.id ?? "").slice(3).replaceAll("-", "_");
+    let shown = props[prop];
+    if (!part) return watch([prop], draw);
+    panels.set(part, (json) => {
+      if (json === shown) return;
+      props[prop] = shown = json; // its events say what they are about
+      draw();
+    });
+    watch([prop], () => {
+      const json = props[prop];
+      if (json === shown) return;
+      if (aboutOf(json) && !known.take(aboutOf(json), part, json)) return void (props[prop] = shown);
+      shown = json;
+      draw();
+    });
+    const about = aboutOf(shown);
+    if (about) known.take(about, part, shown);
+  };
+
+  dx.goAhead = (element, props, watch, emit) => {
+    /** @type {any} */
+    let at = null; // the place in view
+    let timer = 0;
+    let asked = 0; // the turn of the question that is on its way
+    let hopeless = new Set(); // places that Python had nothing for
+    /** @type {any} */
+    let hint = null; // what the pointer or the focus is at
+    let form = "";
+
+    /** @type {string[]} */
+    let parts = []; // of a step, as Python last sent one
+    let pending = []; // places asked for
+
+    const whole = (kept) => Boolean(kept) && parts.length > 0 && parts.every((part) => part in kept);
+    const has = (place) => whole(known.at(place)) || hopeless.has(`${known.terms}|${place}`);
+    const go = (event) => {
+      const before = at;
+      at = event.detail;
+      if (before?.run !== at.run) hopeless = new Set();
+      if (at.streaming) known.doubt();
+      else if (before && before.run === at.run && placeOf(before) !== placeOf(at)) draw(placeOf(at));
+      soon();
+    };
+    const draw = (place) => {
+      known.go(place);
+      const kept = known.at(place);
+      if (whole(kept)) for (const [part, json] of Object.entries(kept)) panels.get(part)?.(json);
+    };
+    const soon = (after = AFTER) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => (window.requestIdleCallback ?? setTimeout)(ask), after);
+    };
+    const ask = () => {
+      if (!at || at.streaming || asked || document.hidden) return;
+      if (!dx.touched && parts.length) return; // who only came by needs no more than the first
+      const wanted = around(at, has);
+      if (hint && !has(placeOf(hint))) wanted.unshift(hint);
+      if (known.terms && !wanted.length) return;
+      asked = dx.nextTurn();
+      setTimeout(lost, PATIENCE, asked);
+      wanted.length = Math.min(wanted.length, AT_ONCE);
+      pending = wanted.map(placeOf);
+      emit({ wanted, about: { run: at.run, row: at.row, step: at.step }, turn: asked });
+    };
+    const lost = (turn) => turn === asked && (asked = 0);
+    const answered = () => {
+      const data = dx.parse(props.data, null);
+      if (!data || data.turn !== asked) return;
+      asked = 0;
+      if (!known.terms) known.trust(data.terms);
+      for (const { place, panels } of data.steps) {
+        known.put(data.terms, place, panels);
+        parts = Object.keys(panels);
+      }
+      const came = new Set(data.steps.map(({ place }) => place));
+      element.dataset.steps = [...came].join(" ");
+      if (came.size) for (const place of pending) came.has(place) || hopeless.add(`${data.terms}|${place}`);
+      if (came.size) soon(); // else there was other work: after the next movement
+    };
+    const near = (event) => {
+      const node = dx.closest(event, ".dx-token, .dx-node");
+      if (!node || !at) return;
+      point(Number(node.dataset.step), node.dataset.rank === undefined ? undefined : Number(node.dataset.rank));
+    };
+    const point = (step, rank) => {
+      hint = { run: at.run, row: at.row, step, rank };
+      if (!has(placeOf(hint))) soon(0);
+    };
+
+    document.addEventListener("dx-at", go);
+    document.addEventListener("dx-near", (event) => at && point(event.detail.step, event.detail.rank));
+    document.addEventListener("pointerover", near, { passive: true });
+    document.addEventListener("focusin", near);
+    document.addEventListener("dx-knobs", (event) => {
+      const now = JSON.stringify(event.detail);
+      if (now !== form) known.doubt();
+      form = now;
+    });
+    watch(["data"], answered);
+    if (dx.about) go({ detail: dx.about });
+  };
+  dx.ahead = { store, around };
+})();
