@@ -54,7 +54,8 @@
         setTimeout(() => (button.textContent = label()), COPIED_FOR);
       });
     const say = (row) => {
-      const shown = texts[row].trimEnd(); // a line's end at the end would only be an empty line
+      const goes_on = data.prompts[data.answers[row].prompt].goes_on && !element.classList.contains("dx-several");
+      const shown = goes_on ? texts[row].trimEnd() : texts[row].trim(); // a line's end at the end is an empty line
       nodes[row].textContent = shown || data.streaming ? shown : data.labels.empty;
       nodes[row].classList.toggle("dx-answer-empty", !texts[row] && !data.streaming);
     };
@@ -112,6 +113,7 @@
       lines = props.lines || "";
       texts = dx.answerTexts(data.answers.map((answer) => answer.text), lines);
       nodes = [];
+      element.classList.toggle("dx-several", data.answers.length > 1 || data.prompts.length > 1);
       element.setAttribute("aria-label", data.title);
       title.textContent = data.title;
       body.setAttribute("aria-label", data.title);

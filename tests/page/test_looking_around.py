@@ -26,8 +26,11 @@ def wait_for_charts(page: Page, step: int) -> None:
     )
 
 
-def test_the_page_opens_on_a_recorded_run_with_everything_in_the_window(app_url, open_page):
+def test_the_page_opens_on_a_recorded_run_and_its_tokens_stay_in_sight_beside_the_charts(app_url, open_page):
     page = open_page(app_url)
+    tokens = page.locator("#dx-tokens").bounding_box()
+    assert tokens["y"] + tokens["height"] <= 400
+    page.locator("#dx-charts").evaluate("node => node.scrollIntoView()")
     expect(page.locator("h1")).to_have_text("Decoding Explorer")
     expect(page.locator("h1")).to_have_count(1)
     expect(page.locator(".dx-facts")).to_contain_text("recorded example")
