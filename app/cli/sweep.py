@@ -49,6 +49,15 @@ def add_sweep(commands: Any, with_knobs: bool) -> None:
         "--rows", metavar="N", type=int, default=32,
         help="rows decoded together (default: 32): more are faster until memory is full; another number draws anew",
     )  # fmt: skip
+    parser.add_argument(
+        "--ray", metavar="ADDRESS",
+        help="record on a Ray cluster: its address, `auto`, or `local` for one on this machine",
+    )  # fmt: skip
+    parser.add_argument("--workers", metavar="N", type=int, default=2, help="with --ray: actors that hold the model")
+    parser.add_argument(
+        "--threads", metavar="N", type=int,
+        help="processor threads that compute a batch (default: torch's own; with --ray 1); the last bits hang on it",
+    )  # fmt: skip
     parser.add_argument("--lossless", action="store_true", help="keep whole traces, about forty times the size")
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="a folder, or e.g. s3://bucket/out")
     add_model_options(parser, default=DEFAULT_MODEL)
@@ -62,12 +71,16 @@ def add_sweep(commands: Any, with_knobs: bool) -> None:
 def _sweep(arguments: argparse.Namespace) -> int:
     from decoding.sweeps import sweep
     from decoding.sweeps.folder import Folder
+    from decoding.sweeps.on_ray import sweep_on_ray
 
     plan = _plan(arguments)
     Folder(arguments.output).take(plan)  # before a model is loaded for nothing
-    lm = load(plan.model, arguments)
+    lm = None if arguments.ray else load(plan.model, arguments)
     with _Bar(plan) as bar:
-        table = sweep(plan, lm, arguments.output, on_batch=bar.show)
+        if lm is None:
+            table = sweep_on_ray(plan, arguments.output, arguments.ray, workers=arguments.workers, on_batch=bar.show)
+        else:
+            table = sweep(plan, lm, arguments.output, on_batch=bar.show)
     print(f"{plan.n_rows:,} rows ({bar.n_failed:,} failed now), {len(plan.cells):,} settings: {table}")
     return 0
 
@@ -87,6 +100,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         rows_per_batch=arguments.rows,
         model=arguments.model,
         dtype=arguments.dtype,
+        threads=arguments.threads or (1 if arguments.ray else None),
         compact=not arguments.lossless,
     )
 

@@ -17,6 +17,7 @@ __all__ = ["Batch", "Plan"]
 VERSION = 1
 ROWS_PER_BATCH = 32
 GREATEST_SEED = 2**63 - 1
+RANGES = {"samples": (1, 10_000), "rows_per_batch": (1, 100_000), "seed": (0, GREATEST_SEED), "threads": (1, 1024)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,8 @@ class Plan:
         seed: of the sweep, in [0, 2⁶³ − 1]; each batch draws from one of its own, made of this and its number.
         rows_per_batch: rows decoded together, ≥ 1; at least one prompt's samples, whatever it says.
         model, revision, dtype: as `load_model` takes them.
+        threads: processor threads that compute a batch, ≥ 1; None for torch's own number. Another number may change
+            a model's last bits, and so, now and then, a token.
         compact: whether the traces are kept in the compact form.
         axes: the parameters that the settings differ in, by name, for tables and charts.
 
@@ -73,6 +76,7 @@ class Plan:
     model: str = "smollm2-135m"
     revision: str | None = None
     dtype: str | None = None
+    threads: int | None = None
     compact: bool = True
     axes: tuple[str, ...] = field(default=())
 
@@ -81,8 +85,10 @@ class Plan:
             raise PromptError("a sweep needs at least one prompt")
         if not self.cells:
             raise SettingError("grid", (), "at least one value", "name settings to try")
-        for name, least, most in (("samples", 1, 10_000), ("rows_per_batch", 1, 100_000), ("seed", 0, GREATEST_SEED)):
+        for name, (least, most) in RANGES.items():
             value = getattr(self, name)
+            if name == "threads" and value is None:
+                continue
             if type(value) is not int or not least <= value <= most:
                 raise SettingError(name, value, f"a whole number in [{least}, {most}]", f"e.g. {max(least, 1)}")
         for cell in self.cells:

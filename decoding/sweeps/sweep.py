@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 from decoding.errors import DecodingError, RecordingError
 from decoding.files.compact import compact
 from decoding.models.load import LanguageModel
@@ -17,7 +19,7 @@ from decoding.sweeps.folder import Folder
 from decoding.sweeps.plan import Batch, Plan
 from decoding.sweeps.rows import Row, failed_rows, rows_of
 
-__all__ = ["Progress", "record_batch", "sweep"]
+__all__ = ["Progress", "record_batch", "still_to_do", "sweep"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,20 +72,24 @@ def sweep(
     """
     folder = Folder(output)
     folder.take(plan)
-    done = folder.done()
-    kept = [batch for batch in plan.batches if batch.index in done]
-    n_done, n_rows = len(kept), sum(batch.n_rows for batch in kept)
-    on_batch(Progress(batch=None, n_done=n_done, n_batches=len(plan.batches), n_rows=n_rows))
-    for batch in plan.batches:
-        if batch.index in done:
-            continue
+    todo, progress = still_to_do(plan, folder)
+    on_batch(progress)
+    for n_done, batch in enumerate(todo, start=progress.n_done + 1):
         rows = record_batch(plan, batch, lm, folder)
-        n_done += 1
         n_failed = sum(row["error"] is not None for row in rows)
         on_batch(
             Progress(batch=batch, n_done=n_done, n_batches=len(plan.batches), n_rows=len(rows), n_failed=n_failed)
         )
     return folder.finish()
+
+
+def still_to_do(plan: Plan, folder: Folder) -> tuple[list[Batch], Progress]:
+    """The batches that are not in a folder yet, and how far it is."""
+    done = folder.done()
+    todo = [batch for batch in plan.batches if batch.index not in done]
+    n_rows = plan.n_rows - sum(batch.n_rows for batch in todo)
+    n_batches = len(plan.batches)
+    return todo, Progress(batch=None, n_done=n_batches - len(todo), n_batches=n_batches, n_rows=n_rows)
 
 
 def record_batch(plan: Plan, batch: Batch, lm: LanguageModel, folder: Folder) -> list[Row]:
@@ -95,6 +101,8 @@ def record_batch(plan: Plan, batch: Batch, lm: LanguageModel, folder: Folder) ->
     rows = [row for prompt, error in refused.items() for row in failed_rows(plan, batch, (prompt,), error)]
     prompts = tuple(prompt for prompt in batch.prompts if prompt not in refused)
     form: RecordedRun | None = None
+    if plan.threads is not None:
+        torch.set_num_threads(plan.threads)
     if prompts:
         try:
             run = record(lm, _texts(plan, prompts), plan.settings_of(batch))
