@@ -71,7 +71,7 @@ def test_the_keyboard_walks_through_a_run_and_verifies_it(app_url, open_page):
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text("step 2")
-    tab_to(page, "#dx-waterfall .dx-term", 1)
+    tab_to(page, "#dx-waterfall .dx-term", 9)  # past the whole run at a glance
     expect(page.locator("#dx-tip")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#dx-tip")).to_be_hidden()
