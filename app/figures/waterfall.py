@@ -18,6 +18,7 @@ from .layout import Figure, Trace, bar, base_layout, words
 __all__ = ["Columns", "columns_of", "deciding_column", "minimal_width", "waterfall_figure"]
 
 # Widths are pixels at the figure's smallest; a wider card stretches all of them alike.
+ALONE = 180.0  # of a column that has no others beside it
 LABEL, STAGE, SAME, TAIL = 104.0, 78.0, 26.0, 60.0
 FILL = 0.94  # the longest bar's part of a column
 UNSEEN = "rgba(0,0,0,0)"
@@ -40,6 +41,8 @@ class Columns:
 
 def columns_of(view: Waterfall) -> Columns:
     """A column per stage; one whose stage changed nothing at this step is narrow."""
+    if len(view.columns) == 1:
+        return Columns(left=(0.0,), width=(ALONE,))
     width = tuple(STAGE if column.changed else SAME for column in view.columns)
     left = tuple(sum(width[:i]) for i in range(len(width)))
     return Columns(left=left, width=width)

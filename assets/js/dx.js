@@ -99,14 +99,15 @@
 
   /** Shows the page, which was kept from sight while its parts came: once they stand still. */
   dx.whole = () => {
-    const STILL = 100, LONGEST = 3000; // ms
+    const STILL = 100, LONGEST = 6000; // ms
     const began = performance.now();
     let [before, since] = ["", began];
+    const missing = () => document.querySelector(".html-container .dx:not([data-ready], [data-ready] .dx)"); // its script is on its way
     const places = () => [...document.querySelectorAll("#dx-header > *, #dx-main > *, #dx-left > *")].map((node) => node.getBoundingClientRect());
     const look = () => {
       const now = performance.now();
       const after = JSON.stringify(places());
-      if (after !== before) [before, since] = [after, now];
+      if (after !== before || missing()) [before, since] = [after, now];
       if (now - since < STILL && now - began < LONGEST) return requestAnimationFrame(look);
       document.documentElement.classList.remove("dx-opening");
       document.dispatchEvent(new CustomEvent("dx-whole"));
