@@ -42,15 +42,17 @@
     /** @type {any} */
     let payload = null;
     let frame = 0;
-    let drawnWidth = 0;
+    /** @type {Size | null} */
+    let room = null; // as it was laid out last: to ask for it after a change of the text would lay out the page again
 
     const draw = () => {
       frame = 0;
-      if (!payload || !payload.figure || !parts.scroll.clientWidth) return;
-      drawnWidth = parts.scroll.clientWidth;
-      const width = Math.max(drawnWidth, payload.min_width || 0);
+      if (!payload || !payload.figure) return;
+      room ??= { width: parts.scroll.clientWidth, height: parts.scroll.clientHeight };
+      if (!room.width) return void (room = null);
+      const width = Math.max(room.width, payload.min_width || 0);
       parts.plot.style.width = `${width}px`;
-      dx.plot(parts.plot, payload.figure, width, parts.scroll.clientHeight);
+      dx.plot(parts.plot, payload.figure, width, room.height);
       parts.plot.dataset.drawn = payload.key || "";
       requestAnimationFrame(showMore); // it measures: once, when all of the page has been changed
     };
@@ -122,8 +124,12 @@
     parts.scroll.addEventListener("scroll", showMore, { passive: true });
     dx.stepPanel(element, props, watch, update);
     dx.onScheme(schedule);
-    new ResizeObserver(() => parts.scroll.clientWidth !== drawnWidth && schedule()).observe(parts.scroll);
-    new ResizeObserver(schedule).observe(element);
+    new ResizeObserver(() => {
+      const now = { width: parts.scroll.clientWidth, height: parts.scroll.clientHeight };
+      if (room && now.width === room.width && now.height === room.height) return;
+      room = now;
+      schedule();
+    }).observe(parts.scroll);
     update();
   };
 })();

@@ -109,9 +109,9 @@
       if (last < 0) return;
       chosen.step = Math.min(last, Math.max(0, step));
       follow = false;
+      send(); // what is drawn ahead comes first: the row looks at its place on the page, which is laid out once then
       press();
       if (focus) buttons[chosen.step]?.focus({ preventScroll: true });
-      send();
       emit("step", { row: chosen.row, step: chosen.step });
     };
 
