@@ -98,8 +98,10 @@
     const press = () => {
       for (const button of buttons) {
         const on = Number(button.dataset.step) === chosen.step;
-        button.setAttribute("aria-pressed", String(on));
-        button.tabIndex = on ? 0 : -1;
+        if (on !== (button.getAttribute("aria-pressed") === "true")) {
+          button.setAttribute("aria-pressed", String(on));
+          button.tabIndex = on ? 0 : -1;
+        }
         if (on) reveal(box, button);
       }
     };
