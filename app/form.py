@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from decoding.errors import PromptError, SettingError
+from decoding.errors import PromptError, SettingError, words
 from decoding.parameters.knobs import KNOBS, Knob
 from decoding.parameters.settings import Settings
 
@@ -148,7 +148,8 @@ def check_stops(stops: Any) -> None:
     if isinstance(stops, list) and (len(stops) > MOST_STOPS or sum(len(str(s)) for s in stops) > LONGEST_STOPS):
         raise SettingError(
             "stop_strings", f"{len(stops)} with {sum(len(str(s)) for s in stops):,} characters",
-            f"at most {MOST_STOPS} texts with {LONGEST_STOPS} characters in all", "use fewer or shorter ones",
+            words("at most {n} texts with {most} characters in all", n=MOST_STOPS, most=LONGEST_STOPS),
+            "use fewer or shorter ones",
         )  # fmt: skip
 
 
@@ -204,7 +205,8 @@ def read_value(knob: Knob, value: Any) -> Any:
             )
         raise knob.wrong(value)
     if len(value) > LONGEST_FIELD:
-        raise SettingError(knob.name, f"{value[:20]}…", f"at most {LONGEST_FIELD} characters long", knob.off)
+        accepts = words("at most {most} characters long", most=LONGEST_FIELD)
+        raise SettingError(knob.name, f"{value[:20]}…", accepts, knob.off)
     if knob.kind == "text":
         return value
     if knob.kind == "early_stopping":
@@ -214,7 +216,7 @@ def read_value(knob: Knob, value: Any) -> Any:
         try:
             return json.loads(stripped)
         except (ValueError, RecursionError):
-            raise knob.wrong(value, f"this is no JSON; {knob.off}") from None
+            raise knob.wrong(value, words("this is no JSON; {off}", off=knob.off)) from None
     items = [item.strip() if knob.kind != "text_list" else item for item in value.split(",")]
     if knob.kind in ("int", "float", "decay"):
         numbers = [_number(item) for item in items]

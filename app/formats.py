@@ -74,7 +74,7 @@ def _html(trace: Trace, file: TextIO, choices: Choices) -> None:
     try:
         from .standalone.page import standalone_html
     except ImportError as error:
-        raise DecodingError(f"a page cannot be written: {GET_THE_PAGE}") from error
+        raise DecodingError("a page cannot be written: {get_the_page}", get_the_page=GET_THE_PAGE) from error
     file.write(standalone_html(trace, choices.lang))
 
 
@@ -99,7 +99,10 @@ def export(trace: Trace, path: str | os.PathLike[str], choices: Choices | None =
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise DecodingError(f"{path.name} cannot be written: {error.strerror or error}") from error
+        raise DecodingError(
+            "{name} cannot be written: {strerror}",
+            name=path.name, strerror=error.strerror or error,
+        ) from error
 
 
 def writer_of(path: Path) -> Writer:
@@ -109,5 +112,8 @@ def writer_of(path: Path) -> Writer:
         DecodingError: there is none.
     """
     if path.suffix.lower() not in FORMATS:
-        raise DecodingError(f"the file's name must end in one of {', '.join(FORMATS)}, got {path.name!r}")
+        raise DecodingError(
+            "the file's name must end in one of {formats}, got {name!r}",
+            formats=', '.join(FORMATS), name=path.name,
+        )
     return FORMATS[path.suffix.lower()]

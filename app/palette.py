@@ -111,7 +111,7 @@ def palette_css() -> str:
     light = "".join(f"--dx-{name.replace('_', '-')}:{value};" for name, value in LIGHT.items())
     dark = "".join(f"--dx-{name.replace('_', '-')}:{value};" for name, value in DARK.items())
     fonts = f"--dx-font:{_css_fonts(FONT)};--dx-mono:{_css_fonts(MONO)};"
-    return f":root{{{fonts}{light}}}\n.dark{{{dark}}}\n"
+    return f":root{{{fonts}{light}}}\n:root:has(body.dark),.dark{{{dark}}}\n"
 
 
 def palette_script() -> str:

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from decoding.trace import Trace
     from decoding.verify import Verification
 
-__all__ = ["LONGEST_NAME", "MOST_BYTES", "MOST_RUNS", "Run", "Runs"]
+__all__ = ["LONGEST_NAME", "MEMORY_BUDGET", "MOST_BYTES", "MOST_RUNS", "Run", "Runs"]
 
 MOST_RUNS = 6  # kept beside each other; the oldest makes room
 MOST_BYTES = 2**30  # of all of them together, the model's caches counted in; the one in view stays whatever it takes
+MEMORY_BUDGET = 512 * 2**20  # of one recording; what is beyond goes to disk
 LONGEST_NAME = 60  # characters
 JOINER = "\u200d"  # of emoji; other format characters could turn the text around them
 

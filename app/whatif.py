@@ -51,7 +51,7 @@ class WhatIfForm:
         recorded_form: the settings panel's value for the recorded run.
         form: the panel's value under which `whatif` was made.
         whatif: the run under the settings in `form`; None while they are the recorded ones.
-        error: what is wrong with the settings in `form`; `whatif` is then the last that could be made.
+        error: what is wrong with the settings in `form`; `whatif` is then None: what came before is no answer to them.
     """
 
     trace: Trace
@@ -91,7 +91,7 @@ class WhatIfForm:
         """
         if not isinstance(form, str) or form == self.form:
             return self
-        tried = replace(self, form=form, error=None, first=self.first or self)
+        tried = replace(self, form=form, whatif=None, error=None, first=self.first or self)
         try:
             found = whatif_under(self.trace, settings_of(form, defaults_known(self.trace) or {}), tokenizer)
             return replace(tried, whatif=None if _shaping(found) == _shaping(self.recorded) else found)

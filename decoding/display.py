@@ -56,7 +56,7 @@ def page_html(trace: RecordedRun, lang: str) -> str:
     """
     renderer = _found()
     if renderer is None:
-        raise DecodingError(f"to_html needs the page's code: {GET_THE_PAGE}")
+        raise DecodingError("to_html needs the page's code: {get_the_page}", get_the_page=GET_THE_PAGE)
     return renderer.page(trace, lang)
 
 

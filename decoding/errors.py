@@ -1,13 +1,16 @@
 """The one error tree: every failure a caller can mend is a `DecodingError`; anything else is a bug.
 
 Messages name the parameter, the value, the accepted range and the remedy, so that the page can show
-them as they are.
+them as they are. They are English; each remembers the template that it was made from and what was put in,
+so that somebody else can say the same in another language.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
+from string import Formatter
+from types import MappingProxyType
 from typing import Any, Protocol
 
 __all__ = [
@@ -19,7 +22,44 @@ __all__ = [
     "SettingError",
     "TraceFileError",
     "VerifyError",
+    "Words",
+    "words",
 ]
+
+_FORMATTER = Formatter()
+
+
+class Words(str):
+    """A message: a string that knows its parts.
+
+    Attributes:
+        template: it, with names in braces where values were put in.
+        fields: these by name, as they were written; `Words` again where a value had parts of its own.
+    """
+
+    template: str = ""
+    fields: Mapping[str, str] = MappingProxyType({})
+
+
+def words(template: str, /, **values: Any) -> Words:
+    """The template with the values put in, as `str.format` does; without values, the template as it is."""
+    fields: dict[str, str] = {}
+    text = ""
+    for literal, name, spec, conversion in _FORMATTER.parse(template) if values else [(template, None, None, None)]:
+        text += literal
+        if name is not None:
+            fields[name] = _written(values[name], spec or "", conversion)
+            text += fields[name]
+    made = Words(text)
+    made.template, made.fields = template, fields
+    return made
+
+
+def _written(value: Any, spec: str, conversion: str | None) -> str:
+    value = value.words if isinstance(value, DecodingError) else value
+    if isinstance(value, Words) and not spec and not conversion:
+        return value
+    return format(_FORMATTER.convert_field(value, conversion), spec) if conversion else format(value, spec)
 
 
 class RecordedSoFar(Protocol):
@@ -40,9 +80,17 @@ class DecodingError(Exception):
     """A failure that the person at the keyboard can mend; its text is fit to be shown to them.
 
     `trace` holds what had been recorded when it happened, or None.
+
+    Args:
+        message: it, or its template.
+        values: what is put into the template; see `words`.
     """
 
     trace: RecordedSoFar | None = None
+
+    def __init__(self, message: str = "", /, **values: Any) -> None:
+        self.words = message if isinstance(message, Words) and not values else words(message, **values)
+        super().__init__(self.words)
 
 
 class SettingError(DecodingError):
@@ -56,7 +104,10 @@ class SettingError(DecodingError):
     """
 
     def __init__(self, parameter: str, value: Any, accepts: str, remedy: str) -> None:
-        super().__init__(f"{parameter} must be {accepts}, got {shown(value)}; {remedy}")
+        super().__init__(
+            "{parameter} must be {accepts}, got {value}; {remedy}",
+            parameter=parameter, value=shown(value), accepts=accepts, remedy=remedy,
+        )  # fmt: skip
         self.parameter = parameter
         self.value = value
         self.accepts = accepts

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
-from decoding.errors import PromptError, RecordingError
+from decoding.errors import PromptError, RecordingError, words
 from decoding.models.feasible import check_feasible, refusals_as_settings
 from decoding.models.load import LanguageModel
 from decoding.models.prompts import encode_prompt
@@ -165,8 +165,11 @@ def _check(trace: Trace, step: int, row: int, token_id: int | None, anew: bool) 
         if value is None and name == "token_id" and anew:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < n:
-            accepts = f"a whole number in [0, {n - 1}]"
-            raise RecordingError(f"{name} must be {accepts}, got {value!r}; choose one of this run's")
+            accepts = words("a whole number in {range}", range=f"[0, {n - 1}]")
+            raise RecordingError(
+                "{name} must be {accepts}, got {value!r}; choose one of this run's",
+                name=name, accepts=accepts, value=value,
+            )
     if trace.model.is_encoder_decoder and trace.encoder_ids is None:
         raise RecordingError("what the encoder read is not in a drop-in recording; record the run with record()")
     if trace.prompt_ids.shape[1] == 0:
@@ -192,8 +195,9 @@ def _shortened(values: dict[str, Any], most: int, n_taken: int) -> dict[str, Any
     length = (values.get("max_new_tokens") or most) - n_taken
     if length < 1:
         raise PromptError(
-            f"nothing is left to decode: the run could have {length + n_taken} new tokens and the fork uses them up; "
-            "fork at an earlier step or raise max_new_tokens"
+            "nothing is left to decode: the run could have {length} new tokens and the fork uses them up; fork at an "
+            "earlier step or raise max_new_tokens",
+            length=length + n_taken,
         )
     values = {**values, "max_new_tokens": length}
     if values.get("min_new_tokens"):

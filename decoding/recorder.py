@@ -133,7 +133,10 @@ class Recorder(CustomLoop):
             return model.generate(**generate_kwargs, custom_generate=_Streamed(self))
         except (MemoryError, RuntimeError) as err:  # while it prepares the run
             if _is_out_of_memory(err):
-                raise RecordingError(f"out of memory before the first step. {LESS_MEMORY}") from err
+                raise RecordingError(
+                    "out of memory before the first step. {less_memory}",
+                    less_memory=LESS_MEMORY,
+                ) from err
             raise
 
     @torch.no_grad()
@@ -246,9 +249,9 @@ def _explained(err: BaseException, recording: Recording) -> BaseException:
     n = len(recording.steps)
     if _is_out_of_memory(err):
         err = RecordingError(
-            f"out of memory on {recording.device} at step {n} (counted from 0); the {n} steps before are kept. "
-            + LESS_MEMORY
-        )
+            "out of memory on {device} at step {step}; the {n} steps before are kept. {less_memory}",
+            device=recording.device, step=n + 1, n=n, less_memory=LESS_MEMORY,
+        )  # fmt: skip
     if isinstance(err, DecodingError):
         err.trace = recording.trace()
     else:

@@ -18,7 +18,7 @@ from transformers.generation import (
     StoppingCriteriaList,
 )
 
-from decoding.errors import DecodingError, VerifyError
+from decoding.errors import DecodingError, VerifyError, words
 from decoding.parameters.settings import watermarking
 from decoding.recorded.arithmetic import arithmetic_of
 from decoding.recorded.ledger import NEVER
@@ -265,8 +265,9 @@ def _callers_errors(processors: Any, criteria: Any) -> Iterator[None]:
         if not own:
             raise
         raise VerifyError(
-            f"the second run broke off with {type(error).__name__}: {str(error) or 'no message'}; if your own {own} "
-            "remembers what it saw, give a fresh one"
+            "the second run broke off with {error_type}: {error}; if your own {own} remembers what it saw, give a "
+            "fresh one",
+            error_type=type(error).__name__, error=str(error) or "no message", own=own,
         ) from error
 
 
@@ -281,8 +282,10 @@ def _check_possible(trace: Trace, lm: LanguageModel, processors: Any, criteria: 
     vocab = lm.model.config.get_text_config().vocab_size
     if type(lm.model).__name__ != trace.model.class_name or vocab != trace.model.vocab_size:
         raise VerifyError(
-            f"the trace was made by {trace.model.name} ({trace.model.class_name}, {trace.model.vocab_size} tokens), "
-            f"this model is {lm.name} ({type(lm.model).__name__}, {vocab} tokens); load the same model"
+            "the trace was made by {name} ({class_name}, {vocab_size} tokens), this model is {other} ({model_type}, "
+            "{vocab} tokens); load the same model",
+            name=trace.model.name, class_name=trace.model.class_name, vocab_size=trace.model.vocab_size,
+            other=lm.name, model_type=type(lm.model).__name__, vocab=vocab,
         )
     has_inputs = set(given) & {"input_ids", "inputs", "inputs_embeds"}
     if not has_inputs and trace.model.is_encoder_decoder and trace.encoder_ids is None:
@@ -297,23 +300,20 @@ def _check_callers(trace: Trace, processors: Any, criteria: Any, given: dict[str
     prefix = "PrefixConstrainedLogitsProcessor" if "prefix_allowed_tokens_fn" in trace.from_caller else None
     own = [name for i in _acting_own_stages(trace) if (name := trace.stages[i].name) != prefix]
     if own and not processors:
-        raise VerifyError(f"the run used your own {', '.join(own)}; pass them as logits_processor=")
+        raise VerifyError("the run used your own {own}; pass them as logits_processor=", own=", ".join(own))
     own = sorted(set(", ".join(trace.stop_reasons).split(", ")) - REASONS)
-    if not criteria and "stopping_criteria" in trace.from_caller:
-        raise VerifyError(
-            f"the run was ended by your own {', '.join(own)}; pass it as stopping_criteria="
-            if own
-            else "the run had stopping criteria of your own; pass them as stopping_criteria="
-        )
     if own and not criteria:
-        raise VerifyError(f"the run was ended by your own {', '.join(own)}; pass it as stopping_criteria=")
+        raise VerifyError("the run was ended by your own {own}; pass it as stopping_criteria=", own=", ".join(own))
+    if not criteria and "stopping_criteria" in trace.from_caller:
+        raise VerifyError("the run had stopping criteria of your own; pass them as stopping_criteria=")
     missing = {named_here(name) for name in trace.from_caller}
     missing -= {"logits_processor", "stopping_criteria", *map(named_here, given)}
     if missing:
         names = ", ".join(sorted(missing))
         raise VerifyError(
-            f"the run was given {names}, not kept in the trace; pass the same, as before the run: verify(trace, lm, "
-            f"{', '.join(f'{name}=…' for name in sorted(missing))})"
+            "the run was given {names}, not kept in the trace; pass the same, as before the run: verify(trace, lm, "
+            "{missing})",
+            names=names, missing=", ".join(f"{name}=…" for name in sorted(missing)),
         )
 
 
@@ -413,12 +413,13 @@ def _checks(trace: Trace, comparison: RunComparison, out: Any, names: list[str])
     recorded = [trace.stages[i - 1].name for i in comparison.stages[1:]]
     checks = []
     if comparison.n_steps != len(trace.steps):
-        detail = f"{len(trace.steps)} steps against {comparison.n_steps}"
+        detail = words("{ours} steps against {theirs}", ours=len(trace.steps), theirs=comparison.n_steps)
         checks.append(Check(name="steps", equal=False, detail=detail))
     checks.append(_check("logits", comparison.logits, len(trace.steps)))
     ran = names[first:] if trace.mode in RETIRED else names
     if ran != recorded:
-        detail = f"recorded were {', '.join(recorded) or 'none'}; run were {', '.join(ran) or 'none'}"
+        ours, theirs = ", ".join(recorded) or "none", ", ".join(ran) or "none"
+        detail = words("recorded were {ours}; run were {theirs}", ours=ours, theirs=theirs)
         checks.append(Check(name="stages", equal=False, detail=detail))
     elif recorded:
         checks.append(_check("stages", comparison.between, len(trace.steps)))
@@ -433,12 +434,14 @@ def _checks(trace: Trace, comparison: RunComparison, out: Any, names: list[str])
 
 def _check(name: str, found: Differences, n_steps: int) -> Check:
     if not found.n_differ:
-        return Check(name=name, equal=True, detail=f"{n_steps} steps, {found.n_values:,} values, bit for bit")
-    more = f"; {found.n_differ:,} of {found.n_values:,} in all"
-    more += f", {found.n_unmatched:,} of them removed in one run only" if found.n_unmatched else ""
-    return Check(
-        name=name, equal=False, detail=found.first + more, largest=found.largest, n_unmatched=found.n_unmatched
+        detail = words("{n} steps, {n_values:,} values, bit for bit", n=n_steps, n_values=found.n_values)
+        return Check(name=name, equal=True, detail=detail)
+    more = "{first}; {n_differ:,} of {n_values:,} in all"
+    more += ", {n_unmatched:,} of them removed in one run only" if found.n_unmatched else ""
+    detail = words(
+        more, first=found.first, n_differ=found.n_differ, n_values=found.n_values, n_unmatched=found.n_unmatched
     )
+    return Check(name=name, equal=False, detail=detail, largest=found.largest, n_unmatched=found.n_unmatched)
 
 
 def _compare_hypotheses(trace: Trace, theirs: Tensor) -> Check:
@@ -447,10 +450,11 @@ def _compare_hypotheses(trace: Trace, theirs: Tensor) -> Check:
     ours = {h.place: h.score for h in trace.hypotheses if h.finished or float(theirs[h.place]) > NEVER / 2}
     off = [(place, score) for place, score in ours.items() if score != float(theirs[place])]
     if not off:
-        return Check(name="sequences_scores", equal=True, detail=f"{len(ours)} hypotheses")
+        return Check(name="sequences_scores", equal=True, detail=words("{n} hypotheses", n=len(ours)))
     place, score = off[0]
     largest = max(abs(score - float(theirs[place])) for place, score in off)
-    detail = f"first at {place}: {score!r} against {float(theirs[place])!r}"
+    other = float(theirs[place])
+    detail = words("first at {place}: {ours!r} against {theirs!r}", place=(place or 0) + 1, ours=score, theirs=other)
     return Check(name="sequences_scores", equal=False, detail=detail, largest=largest)
 
 
@@ -459,16 +463,25 @@ def _compare_tokens(trace: Trace, theirs: Tensor) -> Check:
     ours, chosen, expected = trace.sequences, trace.generated_ids, theirs[:, trace.prompt_ids.shape[1] :]
     if ours.shape == theirs.shape and torch.equal(ours, theirs):
         if trace.ledger is not None or torch.equal(chosen, expected):
-            return Check(name="tokens", equal=True, detail=f"{ours.shape[0]} × {ours.shape[1]} tokens")
+            detail = words("{n_rows} × {n} tokens", n_rows=ours.shape[0], n=ours.shape[1])
+            return Check(name="tokens", equal=True, detail=detail)
         if chosen.shape != expected.shape:
-            return Check(name="tokens", equal=False, detail=f"{chosen.shape[1]} chosen against {expected.shape[1]}")
+            detail = words("{ours} chosen against {theirs}", ours=chosen.shape[1], theirs=expected.shape[1])
+            return Check(name="tokens", equal=False, detail=detail)
         row, step = (chosen != expected).nonzero()[0].tolist()
-        detail = f"first at row {row}, step {step}: {int(chosen[row, step])} against {int(expected[row, step])}"
+        detail = words(
+            "first at row {row}, step {step}: {ours} against {theirs}",
+            row=row + 1, step=step + 1, ours=int(chosen[row, step]), theirs=int(expected[row, step]),
+        )  # fmt: skip
         return Check(name="tokens", equal=False, detail=detail)
     if ours.shape != theirs.shape:
-        return Check(name="tokens", equal=False, detail=f"shape {tuple(ours.shape)} against {tuple(theirs.shape)}")
+        detail = words("shape {ours} against {theirs}", ours=tuple(ours.shape), theirs=tuple(theirs.shape))
+        return Check(name="tokens", equal=False, detail=detail)
     row, position = (ours != theirs).nonzero()[0].tolist()
-    detail = f"first at row {row}, position {position}: {int(ours[row, position])} against {int(theirs[row, position])}"
+    detail = words(
+        "first at row {row}, position {position}: {ours} against {theirs}",
+        row=row + 1, position=position + 1, ours=int(ours[row, position]), theirs=int(theirs[row, position]),
+    )  # fmt: skip
     return Check(name="tokens", equal=False, detail=detail)
 
 

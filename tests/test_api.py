@@ -370,6 +370,7 @@ def test_an_assistant_sees_the_five_as_tools_and_can_use_them(lm, tmp_path):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mcp") is not None, reason="the extra `mcp` is installed")
+@pytest.mark.slow
 def test_without_the_extra_mcp_says_what_to_install(lm):
     command = [sys.executable, "-m", "app", "serve", "--mcp", "--no-browser", "--port", "0"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ.copy())

@@ -19,6 +19,7 @@ from tests.drop_in import arguments, criteria, defaults, models, packages, proce
 from tests.drop_in.call import Call, compare, record_call
 from tests.drop_in.inputs import TOKENIZER
 from tests.drop_in.same import assert_same
+from tests.schedule import COMPILES
 
 CALLS: tuple[Call, ...] = (
     *criteria.CALLS,
@@ -35,7 +36,8 @@ def marks_of(call: Call) -> list[pytest.MarkDecorator]:
     """`slow`, and what a call needs that is not installed."""
     absent = call.needs is not None and importlib.util.find_spec(call.needs) is None and not shutil.which(call.needs)
     skipped = [pytest.mark.skip(reason=f"{call.needs} is not installed; of packages requirements-drop-in.txt tells")]
-    return [*([pytest.mark.slow] if call.slow else []), *(skipped if absent else [])]
+    slow = call.slow or COMPILES in call.name
+    return [*([pytest.mark.slow] if slow else []), *(skipped if absent else [])]
 
 
 def cases(calls: tuple[Call, ...]) -> list[Any]:

@@ -330,6 +330,7 @@ def test_save_is_lossless_unless_asked(runs, tmp_path):
     assert (tmp_path / "small.trace").stat().st_size < (tmp_path / "whole.trace").stat().st_size / 10
 
 
+@pytest.mark.slow
 def test_forty_tokens_take_less_than_300_kB(lm, tmp_path):
     run = record(lm, "The first thing I do", Settings(do_sample=True, top_p=0.9, top_k=0, seed=0, max_new_tokens=40))
     run.save(tmp_path / "small.trace", compact=True)

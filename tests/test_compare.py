@@ -262,6 +262,14 @@ def test_columns_stand_place_by_place_and_what_ended_stays_empty():
     assert reading == "The first 2 tokens are the same; then A ends, and B took “c” (12.5%)."
 
 
+def test_a_run_that_only_ends_earlier_is_said_to_end_and_the_lengths_are_told():
+    long, short = hand_made_trace([HALVES] * (400 + 40), [0] * (400 + 40)), hand_made_trace([HALVES] * 2, [0] * 2)
+    made = sheet_of(side_by_side(long, short))
+    assert made["tokens"]["mark"] == "here B ends"
+    assert made["tokens"]["after"].startswith("… ") and made["tokens"]["after"].endswith(" more of A")
+    assert "They differ in length (A: 440 tokens, B: 2)" in made["notes"][0]
+
+
 def test_runs_that_say_the_same_have_no_parting(tiny):
     made = [record(tiny, "the cat", Settings(max_new_tokens=4, seed=seed)) for seed in (1, 2)]
     assert view_of(*made).parting is None

@@ -21,7 +21,7 @@ from transformers.generation import (
 from app.components.drawn import as_json
 from app.figures.cutoff import cutoff_figure
 from app.figures.escape import escaped
-from app.figures.waterfall import FILL, SAME, STAGE, columns_of, waterfall_figure
+from app.figures.waterfall import FILL, SAME, STAGE, UNSEEN, columns_of, waterfall_figure
 from app.palette import DARK, LIGHT
 from app.sheets.cutoff import cutoff_fields, cutoff_reading, cutoff_sheet, cutoff_table
 from app.sheets.waterfall import waterfall_reading, waterfall_sheet, waterfall_tables
@@ -73,11 +73,12 @@ def test_a_removed_token_has_no_bar_and_says_who_removed_it(view):
     figure = go.Figure(waterfall_figure(view, EN))
     bars, labels, cells, _ = figure.data
     line_of_c = 2
-    assert bars.x[line_of_c * 3 + 2] == 0
-    assert bars.marker.color[line_of_c * 3 + 2] == LIGHT["removed"]
+    assert bars.marker.color[line_of_c * 3 + 2] == UNSEEN
+    assert bars.x[line_of_c * 3 + 2] == pytest.approx(STAGE * FILL)  # to hover over
+    assert "removed by top_p" in bars.hovertext[line_of_c * 3 + 2]
     assert labels.textfont.color[line_of_c] == LIGHT["faint"]
-    assert "✕ top_p −15.0%" in cells.text
-    assert cells.textfont.color[cells.text.index("✕ top_p −15.0%")] == LIGHT["top_p"]
+    missed = cells.text.index("✕ missed by 15.0% prob.")
+    assert cells.textfont.color[missed] == LIGHT["top_p"]
 
 
 def test_the_chosen_token_is_marked(view):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from transformers import GenerationConfig, GenerationMixin, PreTrainedModel
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +39,7 @@ def test_the_contracts_between_the_packages_hold() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_is_recorded_saved_and_verified_without_the_page(tmp_path: Path) -> None:
     script = RECORD_WITHOUT.format(blocked=PAGE_ONLY, path=str(tmp_path / "run.trace"))
     done = subprocess.run(

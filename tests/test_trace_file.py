@@ -163,6 +163,7 @@ def test_a_large_vocabulary_spilled_or_not_gives_the_same_file(tmp_path):
     assert files[0] == files[1]
 
 
+@pytest.mark.slow
 def test_a_trace_opens_without_transformers_tokenizers_and_models(saved):
     """Scores, token texts and all, in a process where importing a tokenizer or a model fails."""
     program = """

@@ -148,6 +148,7 @@ def test_numbers_that_are_none_or_not_finite_are_left_out(trace):
                for v in d.values())  # fmt: skip
 
 
+@pytest.mark.slow
 def test_ten_thousand_nodes_take_the_same_for_each():
     """No node is looked for among the others; `make bench` has the seconds."""
     lines = {}

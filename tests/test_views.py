@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
+import torch
 from transformers.generation import (
     EtaLogitsWarper,
     MinPLogitsWarper,
@@ -13,6 +14,7 @@ from transformers.generation import (
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
+    TypicalLogitsWarper,
 )
 
 from app.text import Text
@@ -123,11 +125,28 @@ def test_tokens_left_out_are_counted_and_weighed():
     trace = hand_made_trace([logits], [199], [TopKLogitsWarper(100)], texts=[f"t{i}" for i in range(n)])
     view = cutoff_view(trace, step=0)
     places = [row.place for row in view.rows]
-    assert places == [*range(1, 10), *range(97, 104)]
-    assert [(gap.after, gap.n) for gap in view.gaps] == [(8, 87), (15, 97)]
+    assert places == [*range(1, 10), *range(97, 104), 200]
+    assert [(gap.after, gap.n) for gap in view.gaps] == [(8, 87), (15, 96)]
     whole = sum(row.probability for row in view.rows) + sum(gap.mass for gap in view.gaps)
     assert whole == near(1.0)
-    assert view.hidden_chosen == "t199"
+    assert [row.text for row in view.rows if row.chosen] == ["t199"]  # the token in view is shown wherever it stands
+
+
+def test_each_gap_weighs_what_was_left_out_there():
+    n = 400
+    logits = [-i / 50 for i in range(n)]
+    trace = hand_made_trace([logits], [300], [TopKLogitsWarper(100)], texts=[f"t{i}" for i in range(n)])
+    view, p = cutoff_view(trace, step=0), torch.softmax(torch.tensor(logits, dtype=torch.float64), -1)
+    gaps = [(9, 96), (103, 300), (301, 400)]
+    assert [gap.n for gap in view.gaps] == [b - a for a, b in gaps]
+    assert [gap.mass for gap in view.gaps] == [near(float(p[a:b].sum())) for a, b in gaps]
+
+
+def test_typical_shows_the_likeliest_token_in_view_far_down_in_its_own_order():
+    logits = [6.0, *(0.01 * i for i in range(300))]
+    trace = hand_made_trace([logits], [0], [TypicalLogitsWarper(0.3)], texts=[f"t{i}" for i in range(301)])
+    row = next(row for row in cutoff_view(trace, step=0).rows if row.chosen)
+    assert row.text == "t0" and row.place > 100
 
 
 def test_nothing_is_left_out_of_a_small_vocabulary(trace):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Container, Iterable
 from typing import Any
 
 from decoding.parameters.knobs import KNOBS, Knob
@@ -21,10 +22,12 @@ GROUPS = {
 }
 
 
-def add_knob_options(parser: argparse.ArgumentParser) -> None:
+def add_knob_options(parser: argparse.ArgumentParser, without: Container[str] = ()) -> None:
     """Adds `--top-p` for `top_p`, and so on; values are checked later, by `Settings`."""
     groups: dict[str, Any] = {}
     for knob in KNOBS.values():
+        if knob.name in without:
+            continue
         if knob.group not in groups:
             groups[knob.group] = parser.add_argument_group(GROUPS.get(knob.group, knob.group))
         groups[knob.group].add_argument(
@@ -36,15 +39,19 @@ def add_knob_options(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def given_knobs(arguments: argparse.Namespace) -> dict[str, Any]:
+def given_knobs(arguments: argparse.Namespace, tried: Iterable[str] = ()) -> dict[str, Any]:
     """The parameters that were given, by name, as `Settings` takes them.
 
     A sampling parameter asks for sampling: `do_sample` is set unless it was given, or contrastive search
     was asked for.
+
+    Args:
+        tried: parameters that are given elsewhere, with several values.
     """
-    given = {name: value for name in KNOBS if (value := getattr(arguments, name)) is not None}
-    samples = any(KNOBS[name].group == "sampling" for name in given)
-    if samples and "do_sample" not in given and not given.get("penalty_alpha"):
+    given = {name: value for name in KNOBS if (value := getattr(arguments, name, None)) is not None}
+    named = {*given, *tried}
+    samples = any(KNOBS[name].group == "sampling" for name in named)
+    if samples and "do_sample" not in named and not given.get("penalty_alpha"):
         given = {"do_sample": True, **given}
     return given
 

@@ -9,20 +9,25 @@ JavaScript.
 from __future__ import annotations
 
 from .ahead import Ahead
+from .answer import Answer
 from .beam_step import BeamStep
 from .beam_tree import BeamTree
 from .chart import Chart
 from .draft import Draft
+from .estimate import Estimate
 from .forks import ForkPanel, RunList
 from .gallery import Gallery
+from .heat_map import HeatMap
 from .knob_panel import KnobPanel
 from .lab import Lab
 from .panels import Facts, Header, Message, Notes, Status, Verdict
 from .share import Share
 from .token_row import TokenRow
+from .tour import Tour
 from .whatif import WhatIfPanel
 
 __all__ = [
-    "Ahead", "BeamStep", "BeamTree", "Chart", "Draft", "Facts", "ForkPanel", "Gallery", "Header", "KnobPanel", "Lab",
-    "Message", "Notes", "RunList", "Share", "Status", "TokenRow", "Verdict", "WhatIfPanel",
+    "Ahead", "Answer", "BeamStep", "BeamTree", "Chart", "Draft", "Estimate", "Facts", "ForkPanel", "Gallery", "Header",
+    "HeatMap", "KnobPanel", "Lab", "Message", "Notes", "RunList", "Share", "Status", "TokenRow", "Tour", "Verdict",
+    "WhatIfPanel",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .drawn import Drawn, plotly_js
+from .drawn import Drawn
 
 __all__ = ["BeamTree"]
 
@@ -15,10 +15,15 @@ class BeamTree(Drawn):
     """
 
     sent_values = ("data", "words")
-    libraries = (plotly_js(),)
     scripts = (
-        "ahead.js", "beam_layout.js", "beam_state.js", "beam_figure.js", "beam_drawing.js", "beam_keys.js",
-        "beam_tree.js",
+        "ahead.js",
+        *(
+            f"beam_{name}.js"
+            for name in (
+                "layout", "state", "window", "words", "labels", "figure", "picture", "drawing", "overview", "search",
+                "path", "keys", "pointer", "tree",
+            )
+        ),
     )  # fmt: skip
     markup = (
         '<section class="dx dx-card dx-beam-tree" hidden>'
@@ -28,6 +33,10 @@ class BeamTree(Drawn):
         '<div class="dx-tools" role="group" data-part="tools"></div></div>'
         '<p class="dx-beam-reading" aria-live="polite"><span data-part="reading"></span> '
         '<span data-part="node"></span></p>'
+        '<div class="dx-beam-path"><div class="dx-tabs" role="group" data-part="paths" hidden></div>'
+        '<div class="dx-beam-words" role="group" data-part="words"></div></div>'
+        '<div class="dx-overview" data-part="overview" hidden><canvas aria-hidden="true"></canvas>'
+        '<div data-part="window" role="slider" tabindex="0"></div></div>'
         '<div data-part="scroll" role="group" tabindex="0"><div data-part="plot"></div>'
         '<div data-part="veil" hidden></div><div data-part="tip" hidden></div></div>'
         '<div class="dx-beam-foot"><span data-part="legend"></span><span class="dx-spacer"></span>'

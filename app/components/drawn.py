@@ -21,6 +21,7 @@ from ..assets import assets_dir
 __all__ = ["Drawn", "as_json", "as_line", "file_url", "plotly_js", "static_routes"]
 
 FILES = "/dx"
+ACKNOWLEDGED = "trigger = dx.asking(trigger); watch = dx.answering(watch); "  # a click is seen before its answer comes
 
 
 def plotly_js() -> Path:
@@ -91,7 +92,7 @@ class Drawn(gr.HTML):
         files = [*self.libraries, *(assets_dir() / "js" / name for name in ("dx.js", *self.scripts))]
         settings = {
             "html_template": self.markup,
-            "js_on_load": self.script,
+            "js_on_load": f"{ACKNOWLEDGED}{self.script}",
             "head": "".join(f'<script src="{file_url(path)}"></script>' for path in files),
             "apply_default_css": False,
             "container": False,

@@ -8,12 +8,16 @@ __all__ = ["Gallery"]
 
 
 class Gallery(Drawn):
-    """`data`: `{"title", "open", "items": [{"id", "title", "text"}]}`. The event `pick` carries an untrusted `id`."""
+    """`data`: `{"title", "intro", "open", "items": [{"id", "title", "tip"}], "looks"}`.
+
+    The event `pick` carries an untrusted `id`.
+    """
 
     scripts = ("gallery.js",)
     markup = (
-        '<section class="dx dx-gallery" hidden><h2 data-part="title"></h2>'
-        '<div class="dx-tabs" role="group" data-part="items"></div>'
+        '<section class="dx dx-gallery" hidden><div class="dx-intro" data-part="intro"></div>'
+        '<details data-part="menu"><summary><h2 data-part="title"></h2></summary>'
+        '<div class="dx-questions" role="group" data-part="items"></div></details>'
         '<p class="dx-reading" data-part="text" aria-live="polite" hidden></p></section>'
     )
     script = 'dx.gallery(element.firstElementChild, props, watch, dx.numbered((data) => trigger("pick", data)));'

@@ -11,5 +11,8 @@ class KnobPanel(Drawn):
     """`data` describes the controls; `value` is the JSON of what was given: `{"mode": …, "given": {…}}`."""
 
     scripts = ("knob_controls.js", "knobs.js")
-    markup = '<div class="dx dx-knobs"><form data-part="form" onsubmit="return false"></form></div>'
+    markup = (
+        '<div class="dx dx-knobs"><details data-part="fold" open><summary data-part="brief"></summary>'
+        '<form data-part="form" onsubmit="return false"></form></details></div>'
+    )
     script = "dx.knobs(element.firstElementChild, props, watch);"

@@ -15,8 +15,8 @@ class Lab(Drawn):
 
     libraries = (plotly_js(),)
     scripts = (
-        "lab.js", "lab_in_words.js", "lab_microscope.js", "lab_orders.js", "lab_draw.js", "lab_compare.js",
-        "lab_code.js",
+        "lab.js", "lab_in_words.js", "lab_microscope.js", "lab_orders.js", "lab_draw.js",
+        "lab_settings_map.js", "lab_compare.js", "lab_code.js",
     )  # fmt: skip
     markup = (
         '<section class="dx dx-card dx-lab" hidden><div class="dx-card-head"><h2 data-part="title"></h2>'

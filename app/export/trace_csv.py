@@ -108,7 +108,7 @@ def write_ledger_csv(trace: Trace, file: TextIO) -> None:
         NotRecordedError: the run used no beams.
     """
     if trace.ledger is None:
-        raise NotRecordedError(f"a ledger needs a beam method; this run was recorded in mode {trace.mode}")
+        raise NotRecordedError("a ledger needs a beam method; this run was recorded in mode {mode}", mode=trace.mode)
     out = csv.writer(file)
     out.writerow(LEDGER_COLUMNS)
     returned = () if "running" in trace.stop_reasons else trace.hypotheses

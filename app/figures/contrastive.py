@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..palette import LIGHT
 from ..text import Text
 from ..views.contrastive import ContrastiveRow, ContrastiveView
-from ..views.numbers import percent
+from ..views.numbers import percent, setting
 from .escape import escaped
 from .layout import Figure, Trace, axis, bar, base_layout, scatter, words
 
@@ -34,13 +34,16 @@ def contrastive_figure(view: ContrastiveView, text: Text) -> Figure:
               [_hover(row, "penalty", text) for row in view.rows]),
         _scores(view, text),
         _labels(view),
+        *_keys(view, text),
     ]  # fmt: skip
     layout = base_layout(
         xaxis=axis(text("contrastive.score"), range=[least - room, most + room], domain=[LABELS, 1.0], zeroline=True,
                    zerolinecolor=LIGHT["muted"]),
         xaxis2={"domain": [0, LABELS], "range": [0, 1], "visible": False, "fixedrange": True},
         yaxis={"range": [len(lines) - 0.4, -0.6], "visible": False, "fixedrange": True},
-        barmode="overlay", uirevision="contrastive", margin={"l": 0, "r": 8, "t": 4, "b": 34},
+        barmode="overlay", uirevision="contrastive", margin={"l": 0, "r": 8, "t": 40, "b": 34}, showlegend=True,
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "itemclick": False, "itemdoubleclick": False,
+                "font": {"size": 11, "color": LIGHT["ink"]}, "traceorder": "normal"},
     )  # fmt: skip
     return {"data": data, "layout": layout}
 
@@ -53,16 +56,32 @@ def _the_first(view: ContrastiveView) -> ContrastiveView:
     return replace(view, rows=first if view.chosen in first else (*first[:-1], view.chosen))
 
 
+def _keys(view: ContrastiveView, text: Text) -> list[Trace]:
+    """The legend: what is drawn in many colours has a key of its own."""
+    rest, alpha = setting(1 - view.alpha), setting(view.alpha)
+    square = {"symbol": "square", "size": 11}
+    keys = (
+        (text("contrastive.key.confidence", rest=rest), {**square, "color": LIGHT["alive"]}),
+        (text("contrastive.key.penalty", alpha=alpha), {**square, "color": LIGHT["removed"]}),
+        (text("contrastive.key.score"), {"symbol": "diamond", "size": 9, "color": LIGHT["alive_line"]}),
+    )
+    return [
+        scatter(x=[None], y=[None], mode="markers", name=name, marker=marker, hoverinfo="skip", showlegend=True)
+        for name, marker in keys
+    ]
+
+
 def _bars(view: ContrastiveView, x, base, width: float, colours: list[str], hover: list[str]) -> Trace:
     return bar(
         x=x, y=list(range(len(view.rows))), base=base, orientation="h", width=width,
+        showlegend=False,
         marker={"color": colours, "line": {"width": 0}}, hovertext=hover, hovertemplate="%{hovertext}<extra></extra>",
     )  # fmt: skip
 
 
 def _scores(view: ContrastiveView, text: Text) -> Trace:
     return scatter(
-        x=[row.score for row in view.rows], y=list(range(len(view.rows))), mode="markers",
+        x=[row.score for row in view.rows], y=list(range(len(view.rows))), mode="markers", showlegend=False,
         marker={"symbol": "diamond", "size": 9, "line": {"width": 0},
                 "color": [LIGHT["chosen" if row.chosen else "alive_line"] for row in view.rows]},
         hovertext=[_hover(row, "score", text) for row in view.rows], hovertemplate="%{hovertext}<extra></extra>",
@@ -76,7 +95,7 @@ def _labels(view: ContrastiveView) -> Trace:
         texts.append(f"<b>▸ {escaped(short)}</b>" if row.chosen else escaped(short))
     return words(
         x=[0.97] * len(texts), y=list(range(len(texts))), xaxis="x2", text=texts,
-        textposition="middle left",
+        textposition="middle left", showlegend=False,
         textfont={"size": 12, "color": [LIGHT["chosen" if row.chosen else "ink"] for row in view.rows]},
     )  # fmt: skip
 

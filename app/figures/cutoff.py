@@ -76,11 +76,9 @@ def _value_axis(view: CutoffView, text: Text) -> dict[str, Any]:
     cut = view.cut
     title = text(f"cutoff.axis.{cut.rule}")
     if cut.rule in ("top_p", "typical"):
-        return axis(title, range=[0, 1.02], tickformat=".0%", nticks=5)
+        return axis(title, range=[0, _end(view)], tickformat=".0%", nticks=5)
     if cut.rule == "top_h":
-        return axis(
-            title, range=[0, 1.08 * max([cut.threshold, *(v for v in cut.values if v == v)])], nticks=5
-        )
+        return axis(title, range=[0, _end(view)], nticks=5)
     probs = [max(row.probability, SMALLEST) for row in view.rows] or [1.0]
     lowest = min([*probs, cut.threshold if cut.unit == "probability" and cut.threshold > 0 else 1.0])
     return axis(
@@ -91,12 +89,7 @@ def _value_axis(view: CutoffView, text: Text) -> dict[str, Any]:
 
 def _staircase(view: CutoffView, y: list[float], text: Text) -> Trace:
     """Each token's own part, beginning where the tokens before it ended."""
-    own = []
-    for row in view.rows:
-        if view.cut.rule == "top_h":
-            own.append(min(row.value, _own_entropy(row.probability)))
-        else:
-            own.append(min(row.value, row.probability))
+    own = [_own(view, row) for row in view.rows]
     return bar(
         x=own, base=[row.value - part for row, part in zip(view.rows, own, strict=True)], y=y, orientation="h",
         width=0.8, marker={"color": [_colour(row) for row in view.rows], "line": {"width": 0}},
@@ -104,8 +97,18 @@ def _staircase(view: CutoffView, y: list[float], text: Text) -> Trace:
     )  # fmt: skip
 
 
-def _own_entropy(p: float) -> float:
-    return -p * math.log(p) if p > 0 else 0.0
+def _own(view: CutoffView, row: CutoffRow) -> float:
+    """What a token itself adds to the sum."""
+    if view.cut.rule != "top_h":
+        return min(row.value, row.probability)
+    return min(row.value, -row.probability * math.log(row.probability) if row.probability > 0 else 0.0)
+
+
+def _end(view: CutoffView) -> float:
+    """Where a staircase's axis ends."""
+    if view.cut.rule != "top_h":
+        return 1.02
+    return 1.08 * max([view.cut.threshold, *(v for v in view.cut.values if v == v)])
 
 
 def _points(view: CutoffView, y: list[float], text: Text) -> Trace:
@@ -196,33 +199,35 @@ def _crossing_mark(view: CutoffView, y: list[float], colour: str) -> Trace:
 
 
 def _crossing(view, y, colour, text) -> list[dict]:
-    """Names the token that crosses the threshold, at the end of its own part."""
+    """Names the token that crosses the threshold: beside its own part, where neither bar nor line is.
+
+    Right of it, or left of it; where there is room on neither side, a row below and left of the line.
+    """
     if view.crossing is None:
         return []
-    row = view.rows[view.crossing]
+    row, at = view.rows[view.crossing], y[view.crossing]
     value = escaped(percent(row.value)) if view.cut.unit == "probability" else nats(row.value)
-    return [
-        {
-            "x": row.value - 0.01, "y": y[view.crossing] + 0.95, "xanchor": "right", "showarrow": False,
-            "text": f"{escaped(text('cutoff.crosses'))}: {value} ↗", "font": {"size": 11, "color": colour},
-        }
-    ]  # fmt: skip
+    end = _end(view)
+    if row.value < 0.55 * end:
+        place = {"x": row.value + 0.035 * end, "y": at, "xanchor": "left"}
+    elif row.value - _own(view, row) > 0.45 * end:
+        place = {"x": row.value - _own(view, row) - 0.015 * end, "y": at, "xanchor": "right"}
+    else:
+        place = {"x": min(view.cut.threshold, row.value) - 0.02 * end, "y": at + 1, "xanchor": "right"}
+    words = {"text": text("cutoff.crosses", value=value), "font": {"size": 11, "color": colour}}
+    return [{**place, **words, "showarrow": False, "borderpad": 0}]
 
 
 def _gaps(view: CutoffView, y: list[float], text: Text) -> list[dict]:
-    """Says how many tokens are left out, how much they weigh, and whether the chosen one is among them."""
-    out = []
-    for gap in view.gaps:
-        hidden = view.hidden_chosen if gap is view.gaps[0] else None
-        key = "cutoff.gap.chosen" if hidden else "cutoff.gap"
-        words = text(key, n=f"{gap.n:,}", mass=escaped(percent(gap.mass)), token=escaped(_short(hidden or "")))
-        out.append(
-            {
-                "xref": "paper", "x": LABELS + 0.01, "xanchor": "left", "y": y[gap.after] + 1, "showarrow": False,
-                "text": words, "font": {"size": 11, "color": LIGHT["muted"]},
-            }
-        )  # fmt: skip
-    return out
+    """Says how many tokens are left out, and how much they weigh; the threshold's line goes behind it."""
+    return [
+        {
+            "xref": "paper", "x": LABELS + 0.01, "xanchor": "left", "y": y[gap.after] + 1, "showarrow": False,
+            "text": text("cutoff.gap", n=f"{gap.n:,}", mass=escaped(percent(gap.mass))), "bgcolor": LIGHT["surface"],
+            "borderpad": 1, "font": {"size": 11, "color": LIGHT["muted"]},
+        }
+        for gap in view.gaps
+    ]  # fmt: skip
 
 
 def _short(token: str) -> str:

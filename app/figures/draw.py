@@ -6,6 +6,8 @@ spans what at least 95% of such rounds give.
 
 from __future__ import annotations
 
+import math
+
 from ..palette import LIGHT
 from ..text import Text
 from ..views.draw import DrawRow, DrawView, TokenCount
@@ -18,7 +20,7 @@ __all__ = ["draw_figure", "draw_height"]
 LABELS = 0.27  # the part of the width that token texts take
 GAP = 0.03  # between the panels
 LONGEST_LABEL = 14
-STEPS = (0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001)  # between ticks
+STEPS = (0.5, 0.25, 0.2, 0.1, 0.05, 0.025, 0.02, 0.01, 0.005, 0.0025, 0.001)  # between ticks
 ROW, FRAME = 22, 62  # pixels
 
 
@@ -32,7 +34,8 @@ def draw_figure(view: DrawView, text: Text) -> Figure:
     n_sides = len(view.sides)
     width = (1 - LABELS - GAP * (n_sides - 1)) / n_sides
     most = max(_reach(side, view.n) for row in view.rows for side in row.sides)
-    reach = 1.18 * most or 1.0
+    ticks = _ticks(most or 1.0)
+    reach = max(1.18 * most, 1.06 * ticks[-1])
     data: list[Trace] = []
     axes, annotations = {}, []
     for i in range(n_sides):
@@ -42,7 +45,7 @@ def draw_figure(view: DrawView, text: Text) -> Figure:
         data += [_outlines(view, i, name, text), *bars, _words(view, i, name)]
         title = "draw.axis.drawn" if view.n else "draw.axis"
         axes[f"xaxis{i + 1 if i else ''}"] = axis(
-            text(title), range=[0, reach], domain=[start, start + width], tickformat="~%", tickvals=_ticks(reach),
+            text(title), range=[0, reach], domain=[start, start + width], tickformat="~%", tickvals=ticks,
         )  # fmt: skip
         heading = text("draw.with" if i == 0 else "draw.without") if n_sides > 1 else ""
         annotations.append(
@@ -60,10 +63,11 @@ def draw_figure(view: DrawView, text: Text) -> Figure:
     return {"data": data, "layout": layout}
 
 
-def _ticks(reach: float) -> list[float]:
-    """0 and two more, none at the end, where the next panel's 0 is near."""
-    step = next((step for step in STEPS if 2 * step <= 0.8 * reach), STEPS[-1])
-    return [0, step, 2 * step]
+def _ticks(most: float) -> list[float]:
+    """From 0 to the end of the longest bar, which lies between the last two; four at most, two panels being narrow."""
+    step = next((step for step in reversed(STEPS) if 3 * step >= most), STEPS[0])
+    n = max(1, math.ceil(round(most / step, 9)))
+    return [i * step for i in range(n + 1)]
 
 
 def _reach(side: TokenCount, n: int | None) -> float:

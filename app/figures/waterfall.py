@@ -15,11 +15,12 @@ from ..views.waterfall import TokenLine, Waterfall
 from .escape import escaped
 from .layout import Figure, Trace, bar, base_layout, words
 
-__all__ = ["Columns", "columns_of", "minimal_width", "waterfall_figure"]
+__all__ = ["Columns", "columns_of", "deciding_column", "minimal_width", "waterfall_figure"]
 
 # Widths are pixels at the figure's smallest; a wider card stretches all of them alike.
-LABEL, STAGE, SAME, TAIL = 104.0, 78.0, 26.0, 26.0
+LABEL, STAGE, SAME, TAIL = 104.0, 78.0, 26.0, 60.0
 FILL = 0.94  # the longest bar's part of a column
+UNSEEN = "rgba(0,0,0,0)"
 HEAD = 5.6  # rows that the column heads take
 LONGEST_LABEL = 13
 
@@ -49,11 +50,17 @@ def minimal_width(view: Waterfall) -> int:
     return int(LABEL + columns_of(view).right + TAIL)
 
 
+def deciding_column(view: Waterfall) -> tuple[float, float]:
+    """Where on the x axis the last column is: what the choice was made from."""
+    columns = columns_of(view)
+    return columns.left[-1] - 2, columns.right + TAIL
+
+
 def waterfall_figure(view: Waterfall, text: Text) -> Figure:
     """Bars: probability after each stage, to one scale over all columns. Removed tokens are greyed in place."""
     columns = columns_of(view)
     n = len(view.tokens)
-    data = [_bars(view, columns, text), _labels(view), _cells(view, columns), _heads(view, columns, text)]
+    data = [_bars(view, columns, text), _labels(view), _cells(view, columns, text), _heads(view, columns, text)]
     layout = base_layout(
         xaxis={"range": [-LABEL, columns.right + TAIL], "visible": False, "fixedrange": True},
         yaxis={"range": [n - 0.4, -HEAD], "visible": False, "fixedrange": True},
@@ -71,11 +78,11 @@ def _bars(view: Waterfall, columns: Columns, text: Text) -> Trace:
         for i, column in enumerate(view.columns):
             p = token.probabilities[i]
             gone = token.removed_at is not None and i >= token.removed_at
-            # A removed token keeps a sliver to hover over, which says who removed it.
-            x.append(columns.width[i] * FILL * (p / longest if not gone else 0.0))
+            # Of a removed token nothing is drawn, but to hover over it says who removed it.
+            x.append(columns.width[i] * FILL * (p / longest if not gone else 1.0))
             y.append(line)
             base.append(columns.left[i])
-            colour.append(LIGHT["removed"] if gone else LIGHT["chosen_fill" if token.chosen else "alive"])
+            colour.append(UNSEEN if gone else LIGHT["chosen_fill" if token.chosen else "alive"])
             hover.append(_hover(token, view, i, gone, column, text))
     return bar(
         x=x, y=y, base=base, orientation="h", width=0.72, marker={"color": colour, "line": {"width": 0}},
@@ -116,14 +123,14 @@ def _labels(view: Waterfall) -> Trace:
     )  # fmt: skip
 
 
-def _cells(view: Waterfall, columns: Columns) -> Trace:
-    """The number in each cell; where a stage removed the token, its name and the margin."""
+def _cells(view: Waterfall, columns: Columns, text: Text) -> Trace:
+    """The number in each cell; where a stage removed the token, by how much it missed."""
     x, y, texts, colours = [], [], [], []
     for line, token in enumerate(view.tokens):
         for i, column in enumerate(view.columns):
             if token.removed_at is not None and i >= token.removed_at:
                 if i == token.removed_at:
-                    mark = f"✕ {column.label} {margin_text(token.margin, token.unit)}".rstrip()
+                    mark = _missed(token, text)
                     x.append(columns.left[i] + 3)
                     y.append(line)
                     texts.append(escaped(mark))
@@ -136,6 +143,12 @@ def _cells(view: Waterfall, columns: Columns) -> Trace:
             texts.append(escaped(percent(token.probabilities[i])))
             colours.append(LIGHT["ink"])
     return words(x=x, y=y, text=texts, textposition="middle right", textfont={"size": 11, "color": colours})
+
+
+def _missed(token: TokenLine, text: Text) -> str:
+    """The column's head says which rule it was."""
+    margin = margin_text(token.margin, token.unit).removeprefix("−")
+    return text(f"waterfall.missed.{token.unit}", margin=margin) if margin else "✕"
 
 
 def _heads(view: Waterfall, columns: Columns, text: Text) -> Trace:

@@ -17,7 +17,9 @@ from decoding.trace import Trace, load_trace
 from ..assets import assets_dir
 from ..text import Sentence, Text
 
-__all__ = ["GALLERY", "GalleryItem", "gallery_item", "gallery_looks", "gallery_title", "gallery_trace"]
+__all__ = [
+    "GALLERY", "GalleryItem", "gallery_item", "gallery_looks", "gallery_question", "gallery_title", "gallery_trace",
+]  # fmt: skip
 
 FACTS = "facts.json"  # beside the traces: what the sentences quote
 
@@ -183,6 +185,11 @@ def gallery_trace(name: str) -> Trace:
 def gallery_title(item: GalleryItem, text: Text) -> str:
     """What the run shows, in a few words."""
     return text(f"gallery.{item.id}")
+
+
+def gallery_question(item: GalleryItem, text: Text) -> str:
+    """The question that the run answers."""
+    return text(f"gallery.{item.id}.question")
 
 
 def gallery_looks(item: GalleryItem, text: Text) -> tuple[Sentence, Sentence]:

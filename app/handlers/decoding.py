@@ -17,9 +17,9 @@ from decoding.recorded.run import Step
 from decoding.recorder import Recorder
 from decoding.trace import Trace
 
-from ..components import ForkPanel, Gallery, Lab, Message, Notes, Status, Verdict, WhatIfPanel
+from ..components import ForkPanel, Gallery, HeatMap, Lab, Message, Notes, Status, Verdict, WhatIfPanel
 from ..form import form_as_typed, prompt_of, settings_of, with_length
-from ..runs import Run
+from ..runs import MEMORY_BUDGET, Run
 from ..serving.decoder import Decoder
 from ..serving.model_shelf import ModelState
 from ..session.at import At
@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 
 UPDATES_A_SECOND = 30  # Gradio has no back-pressure
 CHARTS_A_SECOND = 3
-MEMORY_BUDGET = 512 * 2**20  # of one visitor's trace; the rest goes to disk
 
 
 @dataclass
@@ -223,7 +222,8 @@ class Decoding:
         if begins and session.look.growing:  # nothing that is left on the page may speak of the run before
             changes |= {
                 "verdict": Verdict(data=None), "lab": Lab(data=None), "notes": Notes(data=None),
-                "gallery": Gallery(data=gallery_sheet(session.text)), **self._shown.share(session),
+                "heat_map": HeatMap(data=None), "gallery": Gallery(data=gallery_sheet(session.text)),
+                **self._shown.share(session),
             }  # fmt: skip
         return changes | {"status": Status(data=status)}
 
@@ -244,6 +244,8 @@ class Decoding:
             asked = trace.prompts if trace.messages is None else trace.messages
             if not asked:
                 raise PromptError(session.text("whatif.no_model"))
+            if tried.error is not None:
+                raise tried.error
             settings = with_length(tried.acting.settings, trace.most_new_tokens)
             lm = yield from self._load(session, source.model_name)
             if lm is not None:

@@ -7,6 +7,7 @@ from ..serving.model_shelf import ModelShelf
 from ..serving.passing_files import PassingFiles
 from .ahead import GoingAhead
 from .decoding import Decoding, ModelInUse
+from .heat_map import HeatMapHandlers
 from .looking import Looking
 from .opening import Opening
 from .runs import ChoosingRuns
@@ -30,6 +31,7 @@ class Handlers:
         shown, decoder, in_use = Shown(shelf, space), Decoder(shelf.limits), ModelInUse()
         self.opening = Opening(shown)
         self.looking = Looking()
+        self.heat_map = HeatMapHandlers()
         self.ahead = GoingAhead(in_use)
         self.whatif = WhatIfHandlers(shown)
         self.runs = ChoosingRuns(shown)

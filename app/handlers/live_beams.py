@@ -7,8 +7,9 @@ from collections.abc import Callable
 from decoding.recorded.run import Step
 from decoding.trace import Trace
 
-from ..components import Facts
+from ..components import Answer, Facts
 from ..session.session import Session
+from ..sheets.answer import answer
 from ..sheets.run import facts
 from .shown import Changes, charts, tables, tree
 
@@ -37,4 +38,5 @@ class LiveBeams:
             return {}
         self._session.watch(self._trace)
         look = self._session.look
-        return {"facts": Facts(data=facts(look)), **tree(look), **tables(look), **charts(look)}
+        said = {"facts": Facts(data=facts(look)), "answer": Answer(**answer(look))}
+        return {**said, **tree(look), **tables(look), **charts(look)}

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from decoding.recorded.run import Step
 from decoding.trace import Trace
 
-from ..components import BeamStep, BeamTree, Facts, TokenRow
+from ..components import Answer, BeamStep, BeamTree, Facts, TokenRow
 from ..session.session import Session
+from ..sheets.answer import answer_begun
 from ..sheets.run import facts
 from ..sheets.token_row import frame, line
 from ..views.token_row import TokenMeasures, measures_of, row_view, token_cells
 from ..views.token_text import LONGEST_CHARACTER
+from .live_text import LiveText
 from .shown import Changes, charts
 
 __all__ = ["LiveRow"]
@@ -44,7 +46,7 @@ class LiveRow:
             self._ids = [[] for _ in range(n_rows)]
             self._measures = [[] for _ in range(n_rows)]
             trace = self._trace()
-            self._tokens = trace.tokens
+            self._tokens, self._text = trace.tokens, LiveText(trace)
             self._prompts = [ids[mask.bool()][-LONGEST_CHARACTER:].tolist()
                              for ids, mask in zip(trace.prompt_ids, trace.prompt_mask, strict=True)]  # fmt: skip
         for row in range(n_rows):
@@ -52,6 +54,7 @@ class LiveRow:
                 self._ids[row].append(step.token_ids[row])
                 self._measures[row].append(measures_of(step, row))
                 self._add_lines(row)
+                self._text.take(row, step.token_ids[row])
         self._step = step
         self.n_steps += 1
 
@@ -83,9 +86,10 @@ class LiveRow:
         session, out = self._session, {}
         if with_charts:
             session.watch(self._trace)
+        begun = {} if self._framed else {"data": answer_begun(session.look)}
         if not self._framed:
             out |= {"beam_tree": BeamTree(data=None), "beam_step": BeamStep(data=None)}
-        out["token_row"] = self.token_row()
+        out |= {"token_row": self.token_row(), "answer": Answer(**begun, lines=self._text.lines)}
         if with_charts:
             out["facts"] = Facts(data=facts(session.look))
         if with_charts and session.look.about != self._charted:  # a step that the visitor stays at does not change

@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from ..components import Header, KnobPanel, Message, Status
+from ..components import Header, KnobPanel, Message, Status, Tour
 from ..session.session import Session
 from ..sheets.frame import header_sheet, knobs_sheet, model_status
+from ..sheets.tour import tour_sheet
 from ..text import language_of
 from .decoding import model_name_of
 from .events import field
@@ -41,6 +42,7 @@ class Opening:
         kinds = [(text("ask.format.text"), "text"), (text("ask.format.chat"), "chat")]
         return {
             "header": Header(data=header_sheet(text)),
+            "tour": Tour(data=tour_sheet(text)),
             "knobs": KnobPanel(data=knobs_sheet(text)),
             "model": gr.update(label=text("ask.model"), info=text("ask.model.info")),
             "kind": gr.update(label=text("ask.format"), choices=kinds),
@@ -62,7 +64,7 @@ class Opening:
         before = None
         for state in shelf.loading(name) if name == shelf.default else ():
             if state != before and not session.running:
-                yield {"status": Status(data=model_status(state, session.text))}
+                yield {"status": Status(data=model_status(state, session.text)), **self._shown.estimate(session)}
             before = state
 
     def choose_kind(self, session: Session, kind: str) -> Changes:

@@ -146,7 +146,10 @@ class Sharing:
             name = Path(str(path)).name
             if Path(str(path)).stat().st_size > LARGEST_FILE:
                 limit = f"{LARGEST_FILE >> 20} MB"
-                raise TraceFileError(f"{name} is larger than {limit}; use `decoding-explorer open` on your own machine")
+                raise TraceFileError(
+                    "{name} is larger than {limit}; use `decoding-explorer open` on your own machine",
+                    name=name, limit=limit,
+                )
             trace = load_trace(path)
         except (DecodingError, OSError) as error:
             return message(str(error), text)

@@ -6,14 +6,19 @@ from typing import Any
 
 import gradio as gr
 
+from decoding.recorded.step_store import FOR_STEPS
+
 from ..components import (
+    Answer,
     BeamStep,
     BeamTree,
     Chart,
     Draft,
+    Estimate,
     Facts,
     ForkPanel,
     Gallery,
+    HeatMap,
     KnobPanel,
     Lab,
     Message,
@@ -26,19 +31,23 @@ from ..components import (
     WhatIfPanel,
 )
 from ..lab.tabs import lab
+from ..runs import MEMORY_BUDGET, Runs
 from ..serving.model_shelf import ModelShelf
 from ..session.drafts import Asked, asked_of
 from ..session.session import Session
-from ..sheets import beam_step, beam_tree, run, step, whatif
+from ..sheets import beam_step, beam_tree, heat_map, run, step, whatif
+from ..sheets.answer import answer
 from ..sheets.draft import draft_sheet
+from ..sheets.estimate import estimate_sheet
 from ..sheets.frame import message_sheet, model_status
 from ..sheets.gallery import gallery_sheet
 from ..sheets.share import share_sheet
 from ..sheets.token_row import token_row
 from ..text import Text
+from ..views.estimate import known_of
 from ..views.look import Look
 
-__all__ = ["Changes", "Shown", "charts", "message", "run_in_view", "tables", "tree"]
+__all__ = ["Changes", "Shown", "charts", "estimate", "message", "run_in_view", "tables", "tree"]
 
 Changes = dict[str, Any]
 """What changes on the page: an update by the name of a part; `app.page.wiring` knows which component that is."""
@@ -74,9 +83,11 @@ def run_in_view(look: Look) -> Changes:
     panel = whatif.panel(look)
     at = {} if panel is None else {"at": whatif.place(look)}
     return {
+        "answer": Answer(**answer(look)),
         "token_row": TokenRow(**token_row(look)),
         **tree(look),
         **tables(look),
+        "heat_map": HeatMap(data=heat_map.frame(look)),
         "whatif": WhatIfPanel(data=panel, answer=None, **at),
         **charts(look),
         "lab": Lab(data=lab(look)),
@@ -87,6 +98,14 @@ def run_in_view(look: Look) -> Changes:
         "verdict": Verdict(data=run.verdict(look)),
         "gallery": Gallery(data=gallery_sheet(look.text, look.example)),
     }
+
+
+def estimate(shelf: ModelShelf, runs: Runs, name: str, text: Text) -> dict[str, Any]:
+    """The line's data for the model of this name."""
+    lm = shelf.state(name).lm
+    vocab = None if lm is None else lm.model.config.get_text_config().vocab_size
+    known = known_of(runs, name, vocab, 2 if lm is not None and "16" in lm.dtype else 4)
+    return estimate_sheet(known, text, model=name, in_memory=int(FOR_STEPS * MEMORY_BUDGET))
 
 
 class Shown:
@@ -102,7 +121,7 @@ class Shown:
 
     def in_view(self, session: Session) -> Changes:
         """Everything that shows the run in view, and the link to it."""
-        return run_in_view(session.look) | self.share(session)
+        return run_in_view(session.look) | self.share(session) | self.estimate(session)
 
     def whole(self, session: Session) -> Changes:
         """The whole page for the run in view: all that shows it, and the form that gives it."""
@@ -115,6 +134,11 @@ class Shown:
             session.look, default_model=self.shelf.default, space=self._space, chosen_lang=session.chosen_lang
         )
         return {"share": Share(data=data)}
+
+    def estimate(self, session: Session) -> Changes:
+        """What the next run of the model asked for last will take."""
+        name = session.model_name or self.shelf.default
+        return {"estimate": Estimate(data=estimate(self.shelf, session.runs, name, session.text))}
 
     def status(self, session: Session) -> Changes:
         """The chip: the model that the visitor last asked for."""

@@ -8,10 +8,10 @@ import gradio as gr
 
 from decoding.errors import DecodingError
 
-from ..components import Lab, WhatIfPanel
+from ..components import HeatMap, Lab, WhatIfPanel
 from ..lab.tabs import lab
 from ..session.session import Session
-from ..sheets import whatif
+from ..sheets import heat_map, whatif
 from .events import counts, field
 from .shown import Changes, Shown, charts, message
 
@@ -43,11 +43,12 @@ class WhatIfHandlers:
             return message(str(error), session.text)
 
     def show(self, session: Session) -> Changes:
-        """Both charts and the lab under the settings tried, once the answer to the last of them is there."""
+        """Both charts, the lab and the heat map under the settings tried, once the last of them was answered."""
         if session.running:
             return {}
         try:
-            return charts(session.look) | {"lab": Lab(data=lab(session.look))}
+            look = session.look
+            return charts(look) | {"lab": Lab(data=lab(look)), "heat_map": HeatMap(data=heat_map.frame(look))}
         except DecodingError:  # the answer said so
             return {}
 

@@ -205,6 +205,9 @@ def _notes(view: Comparison, lines: Mapping[int, RunLine], text: Text) -> list[s
         notes.append(text("compare.note.by_text"))
     elif not view.same_start:
         notes.append(text("compare.note.start"))
+    lengths = (view.a.statistics.n_tokens, view.b.statistics.n_tokens)
+    if lengths[0] != lengths[1]:
+        notes.append(text("compare.note.lengths", a=f"{lengths[0]:,}", b=f"{lengths[1]:,}"))
     for name, side in (("A", view.a), ("B", view.b)):
         if side.n_shared:
             notes.append(text("compare.note.fork", side=name, n=f"{side.n_shared:,}"))
@@ -224,12 +227,30 @@ def _tokens(view: Comparison, text: Text) -> dict[str, Any]:
         "columns": [[c.place + 1, _cells(c.a), _cells(c.b), c.same] for c in view.columns],
         "parting": parting,
         "before": text("compare.more.before", n=f"{view.n_before:,}") if view.n_before else "",
-        "after": text("compare.more.after", n=f"{view.n_after:,}") if view.n_after else "",
+        "after": _after(view, text),
         "tips": {key: text.or_else(f"compare.tip.{key}", "") for key in ("token", "taken_over")},
-        "mark": text("compare.mark"),
+        "mark": _mark(view, text),
         "table": text("compare.table"),
         "head": [text(f"compare.table.{key}") for key in ("place", "a", "p_a", "b", "p_b")],
     }
+
+
+def _mark(view: Comparison, text: Text) -> str:
+    """What is said above the place where they part: where one of them merely ends, which."""
+    parting = view.parting
+    if parting is not None and (parting.a is None or parting.b is None):
+        return text("compare.mark.ends", side="A" if parting.a is None else "B")
+    return text("compare.mark")
+
+
+def _after(view: Comparison, text: Text) -> str:
+    """How many tokens are left out at the end; whose they are, where the other run has ended."""
+    if not view.n_after:
+        return ""
+    ends = (len(view.a.ids), len(view.b.ids))
+    alone = not view.by_text and min(ends) <= view.n_before + len(view.columns)
+    side = "A" if ends[0] > ends[1] else "B"
+    return text("compare.more.after.of" if alone else "compare.more.after", n=f"{view.n_after:,}", side=side)
 
 
 def _cells(cells: tuple[Cell, ...]) -> list[list[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..sheets.sheet import about
 from ..views.look import LabTab, Look
-from . import code, compare, draw, in_words, microscope, orders
+from . import code, compare, draw, in_words, microscope, orders, settings_map
 
 __all__ = ["TABS", "chosen", "lab"]
 
@@ -18,6 +18,7 @@ TABS: dict[str, Callable[[Look, Mapping[str, Any]], dict[str, Any]]] = {
     "microscope": microscope.sheet,
     "orders": orders.sheet,
     "draw": draw.sheet,
+    "settings_map": settings_map.sheet,
     "compare": compare.sheet,
     "code": code.sheet,
 }

@@ -6,20 +6,23 @@ from pathlib import Path
 
 import gradio as gr
 
-from decoding.trace import Trace, load_trace
+from decoding.trace import load_trace
 
 from ..api.endpoints import add_api
 from ..assets import assets_dir
 from ..components import (
     Ahead,
+    Answer,
     BeamStep,
     BeamTree,
     Chart,
     Draft,
+    Estimate,
     Facts,
     ForkPanel,
     Gallery,
     Header,
+    HeatMap,
     KnobPanel,
     Lab,
     Message,
@@ -28,6 +31,7 @@ from ..components import (
     Share,
     Status,
     TokenRow,
+    Tour,
     Verdict,
     WhatIfPanel,
 )
@@ -36,16 +40,19 @@ from ..form import LONGEST_PROMPT, ask_of
 from ..gallery.first_page import example_trace
 from ..handlers.handlers import Handlers
 from ..handlers.sharing import space_address
+from ..handlers.shown import estimate
 from ..lab.tabs import lab
 from ..palette import palette_css, palette_script, theme
 from ..serving.model_shelf import ModelShelf
 from ..serving.passing_files import passing_files
 from ..serving.tidying import Tidying, end_in_order
 from ..session.session import Session
-from ..sheets import beam_step, beam_tree, run, step, whatif
+from ..sheets import beam_step, beam_tree, heat_map, run, step, whatif
+from ..sheets.answer import answer
 from ..sheets.frame import header_sheet, knobs_sheet, model_status
 from ..sheets.gallery import gallery_sheet
 from ..sheets.token_row import token_row
+from ..sheets.tour import tour_sheet
 from ..text import Text
 from ..views.look import Look
 from .wiring import wire
@@ -53,11 +60,17 @@ from .wiring import wire
 __all__ = ["build", "launch"]
 
 STYLE_SHEETS = (
-    "page", "beam", "forks", "whatif", "lab", "share",
-    "lab_in_words", "lab_microscope", "lab_orders", "lab_draw", "lab_compare", "lab_code",
+    "page", "answer", "tour", "estimate", "beam", "heat_map", "forks", "whatif", "lab", "share",
+    "lab_in_words", "lab_microscope", "lab_orders", "lab_draw", "lab_settings_map", "lab_compare", "lab_code",
 )  # fmt: skip
 # A model that is being loaded keeps Python busy for seconds: a page that is just being opened comes first.
 PAGE_FIRST = 8  # seconds after the start, unless a page has been drawn before
+# The page is kept from sight until it is whole and in the visitor's language: nothing moves then, nothing changes its
+# words. `dx.whole` shows it, and so does the clock where no answer comes.
+OPENING = (
+    "<script>document.documentElement.classList.add('dx-opening');"
+    "setTimeout(() => document.documentElement.classList.remove('dx-opening'), 10000);</script>"
+)
 QUEUE = 32  # visitors who may wait for the model
 
 
@@ -132,13 +145,14 @@ def _lay_out(
         parts["status"] = Status(data=model_status(shelf.state(shelf.default), text), elem_id="dx-status")
     with gr.Row(elem_id="dx-body"):
         with gr.Column(elem_id="dx-left"):
-            parts |= _ask(shelf, first.look.trace, text)
+            parts |= _ask(shelf, first, text)
             with gr.Column(elem_id="dx-settings", elem_classes="dx-panel"):
                 parts["knobs"] = KnobPanel(value=first.look.form.recorded_form, data=knobs_sheet(text))
         with gr.Column(elem_id="dx-main"):
             message = Message(elem_id="dx-message")
             parts["gallery"] = Gallery(data=gallery_sheet(text), elem_id="dx-gallery")
             parts |= _run_in_view(first.look, text)
+    parts["tour"] = Tour(data=tour_sheet(text), elem_id="dx-tour")
     return message, parts
 
 
@@ -149,11 +163,13 @@ def _run_in_view(look: Look, text: Text) -> dict[str, gr.components.Component]:
     parts["open"] = gr.UploadButton(file_types=[".trace"], elem_id="dx-open")
     parts["download"] = gr.DownloadButton(elem_id="dx-download")
     parts["runs"] = RunList(data=run.runs(look), elem_id="dx-runs")
+    parts["answer"] = Answer(**answer(look), elem_id="dx-answer")
     parts["token_row"] = TokenRow(**token_row(look), elem_id="dx-tokens")
     # In a beam run the tree takes the token row's place, and its tables stand beside the charts.
     parts["beam_tree"] = BeamTree(
         beam_tree.place(look), data=beam_tree.tree(look), words=beam_step.words(look), elem_id="dx-beam-tree"
     )
+    parts["heat_map"] = HeatMap(data=heat_map.frame(look), elem_id="dx-heat-map")
     parts["whatif"] = WhatIfPanel(data=whatif.panel(look), at=whatif.place(look), elem_id="dx-whatif")
     with gr.Row(elem_id="dx-charts"):
         parts["beam_step"] = BeamStep(data=beam_step.tables(look), elem_id="dx-beam-step")
@@ -169,9 +185,9 @@ def _run_in_view(look: Look, text: Text) -> dict[str, gr.components.Component]:
     return parts
 
 
-def _ask(shelf: ModelShelf, trace: Trace, text: Text) -> dict[str, gr.components.Component]:
+def _ask(shelf: ModelShelf, first: Session, text: Text) -> dict[str, gr.components.Component]:
     """Model, prompt, Run and Stop."""
-    words = ask_of(trace)
+    words = ask_of(first.look.trace)
     with gr.Column(elem_id="dx-ask", elem_classes="dx-panel"):
         model = gr.Textbox(
             shelf.default, label=text("ask.model"), info=text("ask.model.info"), max_lines=1, max_length=500,
@@ -193,8 +209,9 @@ def _ask(shelf: ModelShelf, trace: Trace, text: Text) -> dict[str, gr.components
         with gr.Row(elem_id="dx-buttons"):
             run_it = gr.Button(text("ask.run"), variant="primary", size="md", min_width=60, elem_id="dx-run")
             stop = gr.Button(text("ask.stop"), size="md", min_width=60, interactive=False, elem_id="dx-stop")
+        takes = Estimate(data=estimate(shelf, first.runs, shelf.default, text), elem_id="dx-estimate")
     asked = {"model": model, "kind": kind, "prompt": prompt, "system": system}
-    return asked | {"draft": draft, "run": run_it, "stop": stop}
+    return asked | {"draft": draft, "run": run_it, "stop": stop, "estimate": takes}
 
 
 def _head() -> str:
@@ -202,4 +219,4 @@ def _head() -> str:
     sheets = "".join(
         f'<link rel="stylesheet" href="{file_url(assets_dir() / "css" / f"{name}.css")}">' for name in STYLE_SHEETS
     )
-    return f"<style>{palette_css()}</style>{palette_script()}{sheets}"
+    return f"<style>{palette_css()}</style>{palette_script()}{OPENING}{sheets}"

@@ -46,13 +46,13 @@ FORM = ("model", "kind", "prompt", "system", "knobs")
 ASKED = ("session", *FORM)
 # What shows the run in view, what a run changes, and what a run with its form does.
 VIEW = (
-    "token_row", "beam_tree", "beam_step", "whatif", "waterfall", "cutoff", "lab", "fork", "runs", "facts", "notes",
-    "verdict", "gallery", "share",
+    "token_row", "beam_tree", "beam_step", "heat_map", "whatif", "waterfall", "cutoff", "lab", "fork", "runs", "facts",
+    "notes", "verdict", "gallery", "share", "answer", "estimate",
 )  # fmt: skip
 WAIT = ("status", "run", "stop")
 RUNNING = (*VIEW, "message", *WAIT, "verify")
 WHOLE = (*RUNNING, *FORM, "draft")
-FRAME = (*WHOLE, "header")
+FRAME = (*WHOLE, "header", "tour")
 
 
 class Wiring:
@@ -125,7 +125,7 @@ def _wire_opening(page: gr.Blocks, handlers: Handlers, p: Wiring) -> gr.events.D
     opened = p.on(page.load, opening.open, ("session",), FRAME, **LATEST)
     drawn = opened.then(None, js=DRAWN, **QUIET)
     p.on(
-        drawn.then, opening.watch_model, ("session", "model"), ("status",), show_progress="hidden",
+        drawn.then, opening.watch_model, ("session", "model"), ("status", "estimate"), show_progress="hidden",
         concurrency_limit=None, api_visibility="private",
     )  # fmt: skip
     p.on(p["header"].language, opening.set_language, ("session", "kind"), FRAME, **EACH)
@@ -134,7 +134,7 @@ def _wire_opening(page: gr.Blocks, handlers: Handlers, p: Wiring) -> gr.events.D
 
 
 def _wire_looking(handlers: Handlers, p: Wiring) -> None:
-    """Steps, nodes, tables, rules, the lab."""
+    """Steps, nodes, tables, rules, the heat map, the lab."""
     looking, of_step = handlers.looking, ("waterfall", "cutoff", "fork", "message")
     moved = p.on(p["token_row"].step, looking.choose_step, ("session", "token_row"), of_step, **LATEST)
     of_node = ("beam_tree", "beam_step", *of_step)
@@ -142,6 +142,7 @@ def _wire_looking(handlers: Handlers, p: Wiring) -> None:
     for done in (moved, climbed):
         painted = done.then(None, js=PAINTED, **QUIET)
         p.on(painted.then, looking.look_closer, ("session",), ("lab", "whatif"), **LATEST)
+    p.on(p["heat_map"].more, handlers.heat_map.read_on, ("session",), ("heat_map",), **EACH)
     p.on(p["ahead"].need, handlers.ahead.need, ("session",), ("ahead",), **EACH)
     p.on(p["lab"].ask, looking.choose_lab, ("session",), ("lab", "message"), **EACH)
     p.on(p["beam_step"].table, looking.choose_table, ("session",), ("beam_step",), **EACH)
@@ -162,7 +163,7 @@ def _wire_whatif(handlers: Handlers, p: Wiring) -> None:
     whatif = handlers.whatif
     p.on(p["whatif"].need, whatif.need_scores, ("session",), ("whatif",), **EACH)
     p.on(p["whatif"].ask, whatif.confirm, ("session",), ("whatif", "message"), **EACH)
-    p.on(p["whatif"].settled, whatif.show, ("session",), ("waterfall", "cutoff", "lab"), **LATEST)
+    p.on(p["whatif"].settled, whatif.show, ("session",), ("waterfall", "cutoff", "lab", "heat_map"), **LATEST)
 
 
 def _wire_decoding(handlers: Handlers, p: Wiring) -> None:
@@ -197,6 +198,7 @@ def _wire_sharing(opened: gr.events.Dependency, handlers: Handlers, p: Wiring) -
     """Links, recorded examples and files."""
     sharing = handlers.sharing
     followed = p.on(opened.then, sharing.follow, ("session",), WHOLE, **QUIET)
+    followed.then(None, js="() => dx.whole()", **QUIET)  # until then the page is kept from sight
     _wire_refusal(p.on(followed.then, sharing.run_link, ASKED, WHOLE, **RUN), handlers, p)
     p.on(p["gallery"].pick, sharing.pick_example, ASKED, WHOLE, **EACH)
     p.on(p["open"].upload, sharing.open_file, (*ASKED, "open"), WHOLE, **EACH)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from decoding.errors import PromptError, SettingError
+from decoding.errors import PromptError, SettingError, words
 from decoding.parameters.acting import acting
 from decoding.parameters.settings import mode_of
 
@@ -65,13 +65,16 @@ class Limits:
         self._check_one(length_limit, values.get(length_limit), self.new_tokens, length_limit in given)
         if self.rows is not None and n_prompts * rows > self.rows:
             raise PromptError(
-                f"{n_prompts} prompts with {rows} rows each make {n_prompts * rows} rows, and at "
-                f"most {self.rows} are taken here; ask for fewer; {REMEDY}"
+                "{n_prompts} prompts with {rows} rows each make {all_rows} rows, and at most {most} are taken "
+                "here; ask for fewer; {remedy}",
+                n_prompts=n_prompts, rows=rows, all_rows=n_prompts * rows, most=self.rows, remedy=REMEDY,
             )
         if self.positions is not None and n_prompts * rows * length > self.positions:
             raise PromptError(
-                f"{n_prompts * rows} rows of {length:,} prompt tokens make {n_prompts * rows * length:,}, and at most "
-                f"{self.positions:,} are taken here; shorten the prompt or use fewer beams; {REMEDY}"
+                "{rows} rows of {length:,} prompt tokens make {tokens:,}, and at most {most:,} are "
+                "taken here; shorten the prompt or use fewer beams; {remedy}",
+                rows=n_prompts * rows, length=length, tokens=n_prompts * rows * length, most=self.positions,
+                remedy=REMEDY,
             )
 
     def check_trace(self, trace: Trace, defaults: Mapping[str, Any] = MappingProxyType({})) -> None:
@@ -90,8 +93,9 @@ class Limits:
     @staticmethod
     def _check_one(name: str, value: Any, most: int | None, given: bool) -> None:
         if most is not None and isinstance(value, int) and value > most:
-            whose = "" if given else "that is a default, not what was given: give a smaller one; "
-            raise SettingError(name, value, f"at most {most} here", whose + REMEDY)
+            default = "that is a default, not what was given: give a smaller one; {remedy}"
+            remedy = words(REMEDY) if given else words(default, remedy=REMEDY)
+            raise SettingError(name, value, words("at most {most} here", most=most), remedy)
 
 
 NONE = Limits()

@@ -79,8 +79,9 @@ class ModelShelf:
         if self._allowed is not None and name not in self._allowed:
             names = ", ".join(sorted(self._allowed))
             raise ModelError(
-                f"the model must be one of {names} on this public page, got {name!r}; "
-                "run Decoding Explorer on your own machine for any other"
+                "the model must be one of {names} on this public page, got {name!r}; run Decoding Explorer on your "
+                "own machine for any other",
+                names=names, name=name,
             )
         with self._lock:
             known = self._states.get(name)
@@ -122,7 +123,10 @@ class ModelShelf:
                 self._put(name, phase="failed", error=error)
             except Exception as error:
                 log.exception("loading %r failed", name)
-                self._put(name, phase="failed", error=ModelError(f"{name} could not be loaded: {error}"))
+                self._put(name, phase="failed", error=ModelError(
+                    "{name} could not be loaded: {error}",
+                    name=name, error=error,
+                ))
             else:
                 self._take_in(name, lm)
 

@@ -57,7 +57,10 @@ class PassingFiles:
             self._make()
             folder.mkdir()
         except OSError as error:
-            raise DecodingError(f"{name} cannot be written to the temporary folder: {error.strerror}") from error
+            raise DecodingError(
+                "{name} cannot be written to the temporary folder: {strerror}",
+                name=name, strerror=error.strerror,
+            ) from error
         return folder / name
 
     def sweep(self, lives: float = LIVES) -> None:

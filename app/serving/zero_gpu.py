@@ -20,7 +20,7 @@ import safetensors.torch
 import spaces  # before anything can touch CUDA
 import torch
 
-from decoding.errors import DecodingError, RecordingError
+from decoding.errors import DecodingError, RecordingError, words
 from decoding.fork import stream_fork as stream_fork_here
 from decoding.models.load import load_model as load_model_here
 from decoding.parameters.acting import acting, model_defaults
@@ -328,4 +328,4 @@ def _rows(values: dict[str, Any]) -> int:
 def _words(error: gr.Error) -> str:
     """What ZeroGPU says, without the links in it."""
     said = re.sub(r"<[^>]*>", "", str(getattr(error, "message", error)))
-    return f"the borrowed GPU failed: {said}; try again in a while, with fewer new tokens"
+    return words("the borrowed GPU failed: {said}; try again in a while, with fewer new tokens", said=said)

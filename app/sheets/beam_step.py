@@ -63,17 +63,23 @@ def step_reading(reading: BeamReading, text: Text) -> Sentence:
         parts.append(text.pieces(key, missed=missed.text, gap=nats(gap), group=missed.group + 1))
     if reading.finished:
         parts.append(text.pieces("beam.read.finished", names=_names(reading.finished, text, in_group)))
-    parts += [
-        text.pieces(f"beam.read.evicted{in_group}", text=row.text, group=row.group + 1)
-        for row in reading.pool.rows
-        if row.change == "out"
-    ]
+    parts += _evicted(reading, text, in_group)
     if reading.others:
         parts.append(text.pieces("beam.read.others", n=len(reading.others)))
     if reading.stop_reason:
         why = text.or_else(f"beam.stop.{reading.stop_reason}", reading.stop_reason)
         parts.append(text.pieces("beam.read.stop", why=why))
     return _joined(parts, text("beam.read.join")) + [text("beam.read.end")]
+
+
+def _evicted(reading: BeamReading, text: Text, in_group: str) -> list[Sentence]:
+    """Who was driven out, in one part; of many, how many."""
+    out = [row for row in reading.pool.rows if row.change == "out"]
+    if not out:
+        return []
+    if len(out) > 1:
+        return [text.pieces("beam.read.evicted.many", n=len(out))]
+    return [text.pieces(f"beam.read.evicted{in_group}", text=out[0].text, group=out[0].group + 1)]
 
 
 def _names(rows: tuple[LedgerRow, ...], text: Text, in_group: str) -> str:

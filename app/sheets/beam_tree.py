@@ -17,8 +17,9 @@ Json = dict[str, Any]
 DIGITS = 4
 LABELS = (
     "title", "label", "prompts", "root", "first", "back", "forward", "last", "play", "pause", "step", "slider",
-    "zoom_in", "zoom_out", "whole", "fold", "fold.tip", "export", "crowd", "run", "counted", "folded", "gl", "group",
-    "tip", "tip.margin", "tip.rival", "tip.final", "tip.place", "tip.evicted",
+    "zoom_in", "zoom_out", "whole", "fold", "fold.tip", "export", "crowd", "run", "counted", "folded", "group", "tip",
+    "tip.margin", "tip.rival", "tip.final", "tip.place", "tip.evicted", "find", "find.tip", "find.count", "find.none",
+    "path", "paths", "words", "overview", "window",
 )  # fmt: skip
 
 
@@ -56,6 +57,7 @@ def tree_sheet(view: BeamTree, text: Text, *, run: int, step: int, rank: int, st
         "step": [n.step for n in nodes],
         "rank": [n.rank for n in nodes],
         "parent": [n.parent for n in nodes],
+        "token": [n.token_id for n in nodes],
         "text": [numbered[n.text] for n in nodes],
         "fate": [FATES.index(n.fate) for n in nodes],
         "group": [n.group for n in nodes] if view.n_groups > 1 else [],

@@ -34,7 +34,7 @@ def contrastive_reading(view: ContrastiveView, text: Text) -> Sentence:
         confidence=percent(won.confidence), penalty=_three(won.penalty), context=won.context,
     )  # fmt: skip
     if not likeliest.chosen:
-        out = [*out, " "] + text.pieces(
+        out = [*out, text("contrastive.space")] + text.pieces(
             "contrastive.reading.first", first=likeliest.text, confidence=percent(likeliest.confidence),
             penalty=_three(likeliest.penalty), context=likeliest.context,
         )  # fmt: skip

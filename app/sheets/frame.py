@@ -53,7 +53,7 @@ def knobs_sheet(text: Text) -> Json:
         {"id": m, "label": text(f"mode.{m}"), "help": text(f"mode.{m}.help"), "needs": MODE_NEEDS.get(m, {})}
         for m in MODES_SHOWN
     ]
-    labels = {name: text(f"settings.{name}") for name in ("mode", "unset", "zero", "use_greedy")}
+    labels = {name: text(f"settings.{name}") for name in ("title", "mode", "unset", "zero", "use_greedy")}
     return {"labels": labels, "modes": modes, "groups": groups}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..gallery.items import GALLERY, gallery_looks, gallery_title
+from ..gallery.items import GALLERY, gallery_looks, gallery_question, gallery_title
 from ..text import Text
 
 __all__ = ["gallery_sheet"]
@@ -12,9 +12,13 @@ __all__ = ["gallery_sheet"]
 
 def gallery_sheet(text: Text, opened: str = "") -> dict[str, Any] | None:
     """The gallery's `data`; `opened` is the id of the item in view, which says what to look at."""
-    items = [{"id": item.id, "title": gallery_title(item, text)} for item in GALLERY if item.file.exists()]
+    items = [
+        {"id": item.id, "title": gallery_question(item, text), "tip": gallery_title(item, text)}
+        for item in GALLERY if item.file.exists()
+    ]  # fmt: skip
     if not items:
         return None
     current = next((item for item in GALLERY if item.id == opened), None)
     looks = [] if current is None else [*gallery_looks(current, text)[0], " ", *gallery_looks(current, text)[1]]
-    return {"title": text("gallery.title"), "open": opened, "items": items, "looks": looks}
+    intro = text.pieces("page.what")
+    return {"title": text("gallery.title"), "intro": intro, "open": opened, "items": items, "looks": looks}

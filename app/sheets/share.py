@@ -12,7 +12,7 @@ __all__ = ["KINDS", "share_sheet"]
 
 LABELS = (
     "copy", "copy_tip", "copied", "open", "open_tip", "drop", "save", "save_tip", "large", "large_tip", "keys",
-    "keys_tip", "close",
+    "keys_tip", "keys_title", "tour", "close",
 )  # fmt: skip
 KINDS = ("trace", "compact", "html", "json", "csv", "graphml", "py")
 KEYS = (
@@ -36,6 +36,7 @@ def share_sheet(look: Look, *, default_model: str, space: str = "", chosen_lang:
         {
             "labels": {name: text(f"share.{name}") for name in LABELS},
             "kinds": [{"id": k, "label": text(f"share.kind.{k}"), "tip": text(f"share.kind.{k}.tip")} for k in kinds],
+            "what": text.pieces("page.what"),
             "keys": [[keys, text(f"share.key.{name}")] for keys, name in KEYS],
             "form": read_form(look.form.recorded_form),
             "default_model": default_model,

@@ -42,6 +42,7 @@ class Sheet:
         label: what the chart shows, for a screen reader.
         figure: None where there is nothing to draw: the sentence says why.
         min_width: pixels below which the chart scrolls sideways.
+        pin: the part of the x axis that stays in view then; its units are pixels of a chart as wide as `min_width`.
         tab: the tab in view.
         images: kinds of picture that the chart can be saved as, each with its explanation.
     """
@@ -54,6 +55,7 @@ class Sheet:
     table_label: str
     figure: Figure | None
     min_width: int = 0
+    pin: tuple[float, float] | None = None
     tabs: tuple[Tab, ...] = ()
     tab: str = ""
     images: dict[str, str] = field(default_factory=dict)
@@ -71,6 +73,7 @@ class Sheet:
             "extra_tables": [_table(table) for table in self.extra_tables],
             "table_label": self.table_label,
             "min_width": self.min_width,
+            "pin": self.pin,
             "tabs": [{"id": t.id, "label": t.label, "tip": t.tip, "colour": t.colour} for t in self.tabs],
             "tab": self.tab,
             "images": self.images,

@@ -47,6 +47,7 @@ def frame(look: Look, rows: tuple[RowView, ...], *, streaming: bool = False) -> 
         "rows": [_row(i, view, text) for i, view in enumerate(rows)],
         "scales": {
             "probability": _scale("probability", 1.0, 0.0, "100%", "0", text),
+            "final": _scale("final", 1.0, 0.0, "100%", "0", text),
             "surprisal": _scale("surprisal", 0.0, 6.0, "0", "≥ 6 nats", text),
             "entropy": _scale("entropy", 0.0, 6.0, "0", "≥ 6 nats", text),
         },
@@ -77,6 +78,7 @@ def line(row: int, cell: TokenCell, text: Text) -> Json:
         "row": row,
         **_cell_words(cell, text),
         "probability": _finite(m.probability, 0.0),
+        "final": _finite(m.final_probability, 0.0),
         "surprisal": _finite(m.surprisal_nats, 1e9),
         "entropy": _finite(m.entropy_nats, 0.0),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..figures.waterfall import minimal_width, waterfall_figure
+from ..figures.waterfall import deciding_column, minimal_width, waterfall_figure
 from ..text import Sentence, Text
 from ..views.numbers import margin_text, nats, percent
 from ..views.table import Table
@@ -26,6 +26,7 @@ def waterfall_sheet(view: Waterfall, text: Text, *, row: int = 0, whatif: bool =
         table_label=text("waterfall.table.show"),
         figure=waterfall_figure(view, text),
         min_width=minimal_width(view),
+        pin=deciding_column(view),
     )
 
 

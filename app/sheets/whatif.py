@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
+from decoding.parameters.knobs import KNOBS, Knob
 from decoding.parameters.settings import Settings
 from decoding.whatif.processors import effective_config
 
-from ..form import MODES_SHOWN, read_form
+from ..form import MODES_SHOWN, modes_of, read_form
 from ..text import Sentence, Text
 from ..views.look import Look
 from ..views.numbers import nats, percent
@@ -39,10 +40,10 @@ Json = dict[str, Any]
 LABELS = (
     "title", "unset", "confirmed", "confirmed_tip", "computed", "computed_tip", "pending", "pending_tip", "wrong",
     "alive", "mass", "mass_tip", "entropy", "entropy_tip", "gone", "more", "rest", "hover", "chart", "facts", "was",
-    "now", "onward", "onward_tip", "again", "again_tip", "no_model", "back", "tip", "tip_gone", "parts",
+    "now", "none", "must", "onward", "onward_tip", "again", "again_tip", "no_model", "back", "tip", "tip_gone", "parts",
 )  # fmt: skip
 COMPACT = ("compact", "compact_entropy")  # statements about numbers; the likeliest token is exact all the same
-FOR_THE_PAGE = {name: f"{{{name}}}" for name in ("n", "token", "was", "now", "step", "p")}
+FOR_THE_PAGE = {name: f"{{{name}}}" for name in ("n", "token", "was", "now", "step", "p", "name", "value", "range")}
 
 
 def panel(look: Look) -> Json | None:
@@ -55,6 +56,7 @@ def panel(look: Look) -> Json | None:
         {
             "recorded": read_form(look.form.recorded_form),
             "defaults": _defaults(look),
+            "ranges": {name: range_of(knob, text) for name, knob in KNOBS.items() if knob.kind in ("int", "float")},
             "ignored": sorted(NOT_SCORES if beams else NOT_SCORES | ROWS_ONLY),
             "modes": {mode: text(f"mode.{mode}") for mode in MODES_SHOWN},
             "rerun": _can_rerun(look.trace),
@@ -69,6 +71,14 @@ def _defaults(look: Look) -> dict[str, float]:
     return {
         "temperature": sampled.temperature or 1.0, "top_k": sampled.top_k or 0,
         "top_p": 1.0 if sampled.top_p is None else sampled.top_p, "min_p": sampled.min_p or 0.0,
+    }  # fmt: skip
+
+
+def range_of(knob: Knob, text: Text) -> Json:
+    """What the page has to know to see that a number cannot be, before Python says so."""
+    return {
+        "modes": sorted(modes_of(knob)), "low": knob.low, "high": knob.high, "low_open": knob.low_open,
+        "high_open": knob.high_open, "whole": knob.kind == "int", "words": text.said(knob.accepts),
     }  # fmt: skip
 
 
@@ -95,7 +105,8 @@ def scores(look: Look) -> Json:
         NotRecordedError: the step was lost.
     """
     head, values = scores_of(look)
-    return head | {"scores": base64.b64encode(values.tobytes()).decode()}
+    form = read_form(look.form.form)  # the scores are those under its settings, all but the page's own
+    return head | {"form": form, "scores": base64.b64encode(values.tobytes()).decode()}
 
 
 def scores_of(look: Look) -> tuple[Json, np.ndarray]:
@@ -141,13 +152,13 @@ def answer(look: Look, turn: int = 0) -> Json:
     """
     form = look.form
     if form.error is not None:
-        return about(look, {"form": form.form, "key": place(look), "error": str(form.error), "turn": turn})
+        return about(look, {"form": form.form, "key": place(look), "error": look.text.said(form.error), "turn": turn})
     if form.whatif is None:
         return {"none": True, "turn": turn}
     beams, whatif = look.node is not None, form.whatif
     base = _sorted(look)
-    ids = tuple(token.token_id for token in base.tokens)
-    step = step_answer(whatif, step=look.step, row=look.row, token_ids=ids)
+    ids = {base.likeliest, *(token.token_id for token in base.tokens)}
+    step = step_answer(whatif, step=look.step, row=look.row, token_ids=tuple(ids))
     row = None if beams else row_marks(look.trace, whatif, look.row)
     replayed = whatif.replay if beams else None
     replay = None if replayed is None else replay_view(look.trace, replayed, look.node.prompt)
@@ -162,7 +173,7 @@ def answer(look: Look, turn: int = 0) -> Json:
             "entropy": step.entropy_nats,
             "p": {str(i): p for i, p in step.probabilities.items()},
             "row": None if row is None else {"row": row.row, "p": row.probabilities, "diverges": row.diverges_at},
-            "reading": _reading(step, base, row, whatif, look.step, look.text),
+            "reading": _reading(step, base, row, replay, whatif, look.step, look.text),
             "notes": [_statement(s, look.text) for s in whatif.statements] + _replay_notes(replay, look.text),
             "replay": None if replay is None else _ranks(replay, look.text),
             "turn": turn,
@@ -171,28 +182,68 @@ def answer(look: Look, turn: int = 0) -> Json:
 
 
 def _reading(
-    step: StepAnswer, base: SortedScores, row: RowMarks | None, whatif: WhatIf, number: int, text: Text
-) -> Sentence:
-    chosen = next((token for token in base.tokens if token.chosen), None)
-    alive = {"step": number + 1, "alive": f"{step.alive:,}", "was": f"{base.alive:,}"}
-    key = "whatif.read.alive" if step.alive != base.alive else "whatif.read.same"
-    out = text.pieces(f"{key}.one" if step.alive == 1 else key, **alive)
-    if chosen is not None:
-        p = step.probabilities[chosen.token_id]
-        key = "whatif.read.token" if p > 0 else "whatif.read.token_gone"
-        out += text.pieces(key, token=chosen.text, p=percent(p), was=percent(chosen.recorded))
-    if row is not None:
-        n = sum(p is not None for p in row.probabilities)
-        if row.n_gone:
-            out.append(text("whatif.read.gone", gone=row.n_gone, n=n))
-        elif whatif.mode in ("sample", "beam_sample") and n == len(row.probabilities):
-            out.append(text("whatif.read.none_gone", n=n))
-        if row.diverges_at is not None:
-            key = "whatif.read.parts" if whatif.mode in ("sample", "beam_sample") else "whatif.read.parts_greedy"
-            out.append(text(key, step=row.diverges_at + 1))
-        elif whatif.mode not in ("sample", "beam_sample") and all(s.why in COMPACT for s in whatif.statements):
-            out.append(text("whatif.read.never_parts"))
+    step: StepAnswer, base: SortedScores, row: RowMarks | None, replay: ReplayView | None, whatif: WhatIf, number: int,
+    text: Text,
+) -> Sentence:  # fmt: skip
+    """What changed comes first: other hypotheses, then in the step or the run, then what stays as it was."""
+    parts = [_of_ranks(replay, text), _of_step(step, base, number, text), _of_run(row, whatif, text)]
+    out: Sentence = []
+    for part in sorted(parts, key=lambda facts: not any(changed for changed, _ in facts)):
+        for _, pieces in part:
+            out += pieces
     return out
+
+
+Fact = tuple[bool, Sentence]
+"""Whether it tells of a change, and the words."""
+
+
+def _of_ranks(replay: ReplayView | None, text: Text) -> list[Fact]:
+    if replay is None or not replay.answers:
+        return []
+    first = replay.answers[0].was
+    if first == 0:
+        return [(False, text.pieces("whatif.read.same_hypothesis"))]
+    if first is None:
+        return [(True, text.pieces("whatif.read.new_hypothesis"))]
+    return [(True, text.pieces("whatif.read.hypothesis", place=first + 1))]
+
+
+def _of_step(step: StepAnswer, base: SortedScores, number: int, text: Text) -> list[Fact]:
+    facts: list[Fact] = []
+    first, before = step.likeliest, base.likeliest
+    if first is not None and step.probabilities[before] < first.probability:
+        facts.append((True, text.pieces("whatif.read.winner", token=first.text, p=percent(first.probability))))
+    chosen = next((token for token in base.tokens if token.chosen), None)
+    if chosen is not None:
+        p, was = step.probabilities[chosen.token_id], percent(chosen.recorded)
+        key = "token_gone" if not p > 0 else "token_same" if percent(p) == was else "token"
+        pieces = text.pieces(f"whatif.read.{key}", token=chosen.text, p=percent(p), was=was)
+        facts.append((key != "token_same", pieces))
+    key = "none" if not step.alive else "alive" if step.alive != base.alive else "same"
+    key = f"whatif.read.{key}.one" if step.alive == 1 else f"whatif.read.{key}"
+    facts.append((step.alive != base.alive, text.pieces(key, alive=f"{step.alive:,}", was=f"{base.alive:,}")))
+    facts.sort(key=lambda fact: not fact[0])
+    lead = text.pieces("whatif.read.step", step=number + 1)
+    return [(facts[0][0], lead + facts[0][1]), *facts[1:]]
+
+
+def _of_run(row: RowMarks | None, whatif: WhatIf, text: Text) -> list[Fact]:
+    if row is None:
+        return []
+    sampled = whatif.mode in ("sample", "beam_sample")
+    n = sum(p is not None for p in row.probabilities)
+    facts: list[Fact] = []
+    if row.n_gone:
+        facts.append((True, text.pieces("whatif.read.gone", gone=row.n_gone, n=n)))
+    elif sampled and n == len(row.probabilities):
+        facts.append((False, text.pieces("whatif.read.none_gone", n=n)))
+    if row.diverges_at is not None:
+        key = "parts" if sampled else "parts_greedy"
+        facts.append((True, text.pieces(f"whatif.read.{key}", step=row.diverges_at + 1)))
+    elif not sampled and all(s.why in COMPACT for s in whatif.statements):
+        facts.append((False, text.pieces("whatif.read.never_parts")))
+    return facts
 
 
 def _statement(statement: Statement, text: Text) -> str:

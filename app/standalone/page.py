@@ -25,9 +25,9 @@ __all__ = ["MOST_BYTES", "notebook_html", "standalone_html"]
 MOST_BYTES = 5_000_000  # of the steps' sheets, so that the file stays below 8 MB
 NOTEBOOK_BYTES = 1_500_000  # in a notebook, which is saved with everything that its cells show
 SCRIPTS = (
-    "dx", "panels", "token_row", "ahead", "plot_words", "chart", "beam_layout", "beam_state", "beam_figure",
-    "beam_drawing", "beam_keys", "beam_tree", "beam_step", "knob_controls", "knobs", "arithmetic", "whatif_figure",
-    "whatif", "standalone",
+    "dx", "panels", "token_row", "ahead", "plot_words", "chart",
+    *(name.removesuffix(".js") for name in BeamTree.scripts if name != "ahead.js"),
+    "beam_step", "knob_controls", "knobs", "arithmetic", "whatif_figure", "whatif", "standalone",
 )  # fmt: skip
 STYLES = ("page", "beam", "whatif", "standalone")
 WEBGL_NODES = 1000  # a larger tree is drawn by WebGL, whose library compiles functions

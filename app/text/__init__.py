@@ -9,33 +9,43 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .en.answer import ANSWER_EN
 from .en.beam import BEAM_EN
 from .en.compare import COMPARE_EN
 from .en.draw import DRAW_EN
+from .en.estimate import ESTIMATE_EN
 from .en.fork import FORK_EN
 from .en.frame import EN
 from .en.gallery import GALLERY_EN
+from .en.heat_map import HEAT_MAP_EN
 from .en.in_words import IN_WORDS_EN
 from .en.lab import LAB_EN
 from .en.link import LINK_EN
 from .en.microscope import MICROSCOPE_EN
 from .en.orders import ORDERS_EN
+from .en.settings_map import SETTINGS_MAP_EN
 from .en.share import SHARE_EN
 from .en.standalone import STANDALONE_EN
+from .en.tour import TOUR_EN
 from .en.whatif import WHATIF_EN
+from .zh.answer import ANSWER_ZH
 from .zh.beam import BEAM_ZH
 from .zh.compare import COMPARE_ZH
 from .zh.draw import DRAW_ZH
+from .zh.estimate import ESTIMATE_ZH
 from .zh.fork import FORK_ZH
 from .zh.frame import ZH
 from .zh.gallery import GALLERY_ZH
+from .zh.heat_map import HEAT_MAP_ZH
 from .zh.in_words import IN_WORDS_ZH
 from .zh.lab import LAB_ZH
 from .zh.link import LINK_ZH
 from .zh.microscope import MICROSCOPE_ZH
 from .zh.orders import ORDERS_ZH
+from .zh.settings_map import SETTINGS_MAP_ZH
 from .zh.share import SHARE_ZH
 from .zh.standalone import STANDALONE_ZH
+from .zh.tour import TOUR_ZH
 from .zh.whatif import WHATIF_ZH
 
 __all__ = ["LANGUAGES", "Sentence", "Text", "language_of"]
@@ -43,9 +53,9 @@ __all__ = ["LANGUAGES", "Sentence", "Text", "language_of"]
 LANGUAGES = {"en": "EN", "zh": "中文"}
 _TABLES = {
     "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | IN_WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN
-    | GALLERY_EN | LINK_EN | SHARE_EN | STANDALONE_EN,
+    | SETTINGS_MAP_EN | GALLERY_EN | HEAT_MAP_EN | LINK_EN | SHARE_EN | STANDALONE_EN | ANSWER_EN | ESTIMATE_EN | TOUR_EN,
     "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | IN_WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH
-    | GALLERY_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH,
+    | SETTINGS_MAP_ZH | GALLERY_ZH | HEAT_MAP_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH | ANSWER_ZH | ESTIMATE_ZH | TOUR_ZH,
 }
 _TERM = re.compile(r"\[\[(\w+)\|([^\]]*)\]\]")
 
@@ -76,6 +86,10 @@ class Text:
     def or_else(self, key: str, otherwise: str) -> str:
         """The text of a key, or `otherwise` where there is none."""
         return self._table.get(key, otherwise)
+
+    def said(self, words: str | Exception) -> str:
+        """What the library says."""
+        return str(words)
 
     def pieces(self, key: str, **fields: Any) -> Sentence:
         """The text of a key with its terms explained. Fields are put in last: they can't make terms."""

@@ -24,6 +24,7 @@ class TreeNode:
     Attributes:
         step, rank: which one.
         parent: index into `BeamTree.nodes` of the candidate it continues; −1 for the prompt.
+        token_id: of the vocabulary.
         text: the token's, with the character that it completes.
         logprob, score: of the token and of the whole path, in nats; None where it is not finite.
         margin, rival: by how much it lived or died, and against which rank of its step; None for nobody.
@@ -35,6 +36,7 @@ class TreeNode:
     step: int
     rank: int
     parent: int
+    token_id: int
     text: str
     logprob: float | None
     score: float | None
@@ -94,8 +96,8 @@ def beam_tree(trace: Trace, prompt: int = 0) -> BeamTree:
         optional = {key: node.get(key) for key in OPTIONAL}
         nodes.append(
             TreeNode(
-                step=node["step"], rank=node["rank"], parent=index[above], text=text, fate=node["fate"],
-                group=node["group"], evicted_by=index.get(node.get("evicted_by")), **optional,
+                step=node["step"], rank=node["rank"], parent=index[above], token_id=node["token_id"], text=text,
+                fate=node["fate"], group=node["group"], evicted_by=index.get(node.get("evicted_by")), **optional,
             )
         )  # fmt: skip
     return BeamTree(

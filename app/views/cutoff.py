@@ -91,7 +91,6 @@ class CutoffView:
     rows: tuple[CutoffRow, ...] = ()
     gaps: tuple[Gap, ...] = ()
     crossing: int | None = None
-    hidden_chosen: str | None = None
 
 
 def cutoff_view(
@@ -133,7 +132,7 @@ def cutoff_view(
         chosen = recorded.token_ids[row]
     depth = 0 if chosen is None else int(stats.rank(scores[-2], chosen)) + 1
     limit = depth if N_FIRST < depth <= N_AT_MOST else N_FIRST
-    cut = cutoff(which.name, which.params, scores[-2], scores[-1], limit)
+    cut = cutoff(which.name, which.params, scores[-2], scores[-1], limit, chosen)
     facts = recorded.facts(row) if whatif is None else None
     if facts is not None:  # of a compact trace: what was true, which the scores tell only nearly
         cut = replace(cut, mass_removed=facts[int(tab)].mass_removed)
@@ -142,10 +141,9 @@ def cutoff_view(
         r for r in every if r.place <= limit or abs(r.place - _last_inside(cut)) <= N_AROUND or r.chosen
     )
     crossing = next((i for i, r in enumerate(rows) if r.place - 1 == cut.crossing), None)
-    hidden = chosen is not None and not any(r.chosen for r in rows)
     return CutoffView(
         step=step, mode=mode, tabs=tabs, tab=tab, cut=cut, rows=rows, crossing=crossing,
-        gaps=_gaps(cut, every, rows), hidden_chosen=token_text(trace, chosen) if hidden else None,
+        gaps=_gaps(cut, every, rows),
     )  # fmt: skip
 
 
@@ -157,17 +155,13 @@ def _last_inside(cut: Cutoff) -> int:
 def _gaps(cut: Cutoff, every: tuple[CutoffRow, ...], rows: tuple[CutoffRow, ...]) -> tuple[Gap, ...]:
     """What is not among `rows`: tokens that `cut` left out, and those of `every` that the view did."""
     places = [row.place for row in rows]
+    weights = [(row.place, row.probability, more) for row, more in zip(every, cut.following_mass, strict=True)]
     gaps = []
     for i, (place, following) in enumerate(zip(places, [*places[1:], cut.n_alive + 1], strict=True)):
-        n = following - place - 1
-        if n <= 0:
-            continue
-        inside = [row for row in every if place < row.place < following]
-        mass = sum(row.probability for row in inside)
-        known = [place, *(row.place for row in inside), following]
-        if any(b - a > 1 for a, b in zip(known, known[1:], strict=False)):
-            mass += cut.tail_mass if following == cut.n_alive + 1 else cut.gap_mass
-        gaps.append(Gap(after=i, n=n, mass=mass))
+        if following - place > 1:
+            inside = [(at, p, more) for at, p, more in weights if place <= at < following]
+            mass = sum(more + (p if at > place else 0.0) for at, p, more in inside)
+            gaps.append(Gap(after=i, n=following - place - 1, mass=mass))
     return tuple(gaps)
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
+from .beam_map import BeamColumn, beam_map
 from .beam_reading import BeamReading, beam_reading
 from .beam_tree import BeamTree, beam_tree
+from .heat_map import HeatMap
 from .hypothesis_sum import HypothesisSum, hypothesis_sums
+from .settings_map import MapReading, others
 from .token_row import TokenMeasures, measures_of
 
 if TYPE_CHECKING:
     from decoding.trace import Trace
+    from decoding.whatif.whatif import WhatIf
 
 __all__ = ["RunReadings"]
 
@@ -24,6 +29,9 @@ class RunReadings:
         self._trees: dict[int, BeamTree] = {}
         self._sums: dict[int, tuple[HypothesisSum, ...]] = {}
         self._step: tuple[tuple[int, int], BeamReading] | None = None
+        self._heat: dict[int, HeatMap] = {}
+        self._tried: HeatMap | None = None
+        self._maps: dict[bool, tuple[Hashable, MapReading]] = {}
 
     def measures(self, row: int) -> tuple[TokenMeasures, ...]:
         """The measures of a row's tokens."""
@@ -31,6 +39,26 @@ class RunReadings:
             steps = [step for step in self.trace.steps if not step.ended[row]]
             self._measures[row] = tuple(measures_of(step, row) for step in steps)
         return self._measures[row]
+
+    def heat_map(self, row: int, whatif: WhatIf | None) -> HeatMap:
+        """A row's map, as far as it has been read; of the settings tried, the last one asked for is kept."""
+        if whatif is None:
+            return self._heat.setdefault(row, HeatMap(self.trace, row, None))
+        tried = self._tried
+        if tried is None or (tried.row, tried.whatif) != (row, whatif):
+            self._tried = tried = HeatMap(self.trace, row, whatif)
+        return tried
+
+    def beam_map(self, prompt: int, whatif: WhatIf | None) -> tuple[BeamColumn, ...]:
+        """What a prompt's beams kept, step by step."""
+        return beam_map(self.trace, self.tree(prompt), whatif)
+
+    def settings_map(self, row: int, acting: WhatIf, step: int | None) -> MapReading:
+        """The map of a step, or of the row's whole run; of either, the last one asked for is kept."""
+        of, whole = (row, step, others(acting)), step is None
+        if whole not in self._maps or self._maps[whole][0] != of:
+            self._maps[whole] = of, MapReading(self.trace, row, acting, step)
+        return self._maps[whole][1]
 
     def tree(self, prompt: int) -> BeamTree:
         """A prompt's beam tree."""

@@ -63,6 +63,7 @@ class SortedScores:
         covered: nothing else happens after the first of them, so that the page can compute everything.
         min_keep: tokens that truncation must leave.
         alive, mass_removed, entropy_nats: of the recorded final distribution; `mass_removed` by truncation.
+        likeliest: the token with the highest recorded final score.
     """
 
     scores: np.ndarray
@@ -73,6 +74,16 @@ class SortedScores:
     alive: int
     mass_removed: float
     entropy_nats: float
+    likeliest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Likeliest:
+    """The token with the highest final score, under other settings."""
+
+    token_id: int
+    text: str
+    probability: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +94,16 @@ class StepAnswer:
         knobs: temperature, top_k, top_p, min_p as they act, at their neutral value where they do not.
         alive: tokens still possible.
         mass_removed: of the probability after temperature, by all truncation together.
-        entropy_nats: of what is left.
+        entropy_nats: of what is left; None where nothing is.
+        likeliest: of what is left, its text and its probability; None where nothing is, or the scores are no numbers.
         probabilities: by id, of the tokens asked for; exactly 0 where removed.
     """
 
     knobs: dict[str, float]
     alive: int
     mass_removed: float
-    entropy_nats: float
+    entropy_nats: float | None
+    likeliest: Likeliest | None
     probabilities: dict[int, float]
 
 
@@ -157,6 +170,7 @@ def sorted_scores(
         alive=int((recorded[-1] > -math.inf).sum()),
         mass_removed=cut,
         entropy_nats=float(stats.entropy_nats(recorded[-1])),
+        likeliest=int(recorded[-1].argmax()),
     )
 
 
@@ -175,9 +189,18 @@ def step_answer(whatif: WhatIf, *, step: int, row: int, token_ids: tuple[int, ..
         knobs=_knobs(whatif),
         alive=int(alive.sum()),
         mass_removed=_cut(whatif.stages, outputs),
-        entropy_nats=0.0 if nothing else float(stats.entropy_nats(outputs[-1])),
+        entropy_nats=None if nothing else float(stats.entropy_nats(outputs[-1])),
+        likeliest=None if nothing else _likeliest(whatif.trace, outputs[-1], p),
         probabilities={i: 0.0 if nothing else float(p[i]) for i in token_ids},
     )
+
+
+def _likeliest(trace: Trace, scores: Tensor, p: Tensor) -> Likeliest | None:
+    first = int(scores.argmax())
+    probability = float(p[first])
+    if math.isnan(probability):
+        return None
+    return Likeliest(token_id=first, text=token_text(trace, first), probability=probability)
 
 
 def row_marks(trace: Trace, whatif: WhatIf, row: int) -> RowMarks:

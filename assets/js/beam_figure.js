@@ -1,273 +1,227 @@
-// The beam tree as Plotly's data, axes and shapes, and in words: functions of what is looked at (beam_state.js), of
-// the size in pixels and of the scheme's colours. Nothing here touches the page.
+// What is seen of the beam tree, in pixels: lines, marks, boxes, texts. A function of what is looked at
+// (beam_state.js), of the window (beam_window.js) and of the size; nothing here touches the page. What lies outside the
+// window is not in it, so a zoom costs as much as what it shows.
 "use strict";
 (() => {
-  const FATE = ["kept", "pruned", "finished", "ended_outside", "beaten", "returned"];
-  const SYMBOL = ["circle", "x-thin", "square", "triangle-down-open", "diamond-open", "star"];
-  const SIZE = [8, 6, 9, 8, 9, 13];
   const RUN = 0.6; // the part of a column that a line stays level, with the token above it
   const WIDTHS = [[0.5, 5], [0.2, 3.6], [0.08, 2.5], [0.02, 1.6]], THINNEST = 0.9; // probability, pixels
-  const LETTER = 6.8; // pixels
-  const MARGIN = { l: 10, r: 10, t: 22, b: 2 };
-  const { RETURNED, fateOf, textOf, nodeAt, columnWidth } = dx.beamState;
+  const LEFT = 10, RIGHT = 10;
+  const HEAD = 22, WORDS = 66; // pixels above the tree: for step numbers, for slanted words
+  const FOOT = 3;
+  const ROOMY = 44; // pixels of a column in which a token can stand on its line
+  const LEAST_WORD = 11.5; // and over which a slanted word can
+  const LONGEST_WORD = 76; // pixels
+  const SIZE = 12, SMALL = 11; // of letters
+  const DOT = 4; // pixels, half a mark
+  const ANSWERS = 1e5; // a best end (beam_layout.js) below it is the place of an answer
+  const { RETURNED, fateOf, textOf, itemInView } = dx.beamState;
+  const { plain, runText, filled } = dx.beamWords;
+  const { widthOf, clipped, place } = dx.beamLabels;
 
-  /** @type {(text: string) => string} */
-  const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  /** @type {Dx["beamFigure"]["filled"]} */
-  const filled = (template, fields) => template.replace(/\{(\w+)\}/g, (whole, name) => String(fields[name] ?? whole));
-  /** @type {(text: string) => string} */
-  const minus = (text) => text.replace("-", "−");
-  /** @type {(value?: number | null) => string} */
-  const nats = (value) => {
-    if (value === null || value === undefined) return "–";
-    return value <= -1e8 ? "−10⁹" : minus(value.toFixed(2));
-  };
-  /** @type {(logprob: number | null) => string} */
-  const percent = (logprob) => {
-    const p = logprob === null ? 0 : Math.exp(Math.min(0, logprob));
-    return p === 0 ? "0" : p < 0.0001 ? "<0.01%" : p < 0.001 ? `${(100 * p).toFixed(2)}%` : `${(100 * p).toFixed(1)}%`;
-  };
-  /** @type {(text: string, most: number) => string} */
-  const clip = (text, most) => (text.length <= most ? text : most < 2 ? "" : `${text.slice(0, most - 1)}…`);
-
+  /** @type {(value: number) => string} */
+  const px = (value) => String(Math.round(value * 10) / 10);
   /** @type {(item: BeamItem) => number} */
-  const xOf = (item) => item.step + 1; // the prompt stands at 0
-  /** @type {Dx["beamFigure"]["rows"]} */
-  const rows = (picture) => picture.bottom - picture.top + 1.6;
+  const columnOf = (item) => item.step + 1; // the prompt stands at 0
 
-  // --- traces: lines, marks, labels -----------------------------------------------------------------------------
+  /** Whether the path's words stand slanted over narrow columns. @type {(state: SeenTree, width: number) => boolean} */
+  const isSlanted = (state, width) => {
+    const column = dx.beamWindow.columnWidth(state, width);
+    return column < ROOMY && column >= LEAST_WORD;
+  };
+  /** Pixels above and below the rows. @type {Dx["beamFigure"]["around"]} */
+  const around = (state, width) => HEAD + FOOT + (isSlanted(state, width) ? WORDS : 0);
 
-  /**
-   * Lines: one trace per width and per living or dead, with gaps between.
-   * @type {(state: SeenTree, colours: BeamColours, gl: boolean) => object[]}
-   */
-  const lines = ({ tree, picture }, colours, gl) => {
-    const traces = new Map();
-    const { items, y } = picture;
-    items.forEach((item, id) => {
+  /** From columns and rows to pixels. @type {(state: SeenTree, size: Size, slanted: boolean) => BeamFrame} */
+  const frameOf = ({ view }, size, slanted) => {
+    const head = HEAD + (slanted ? WORDS : 0), right = RIGHT + (slanted ? 26 : 0);
+    const column = (size.width - LEFT - right) / (view.x1 - view.x0);
+    const row = (size.height - head - FOOT) / (view.y1 - view.y0);
+    return {
+      head, column, row, slanted,
+      x: (at) => LEFT + (at - view.x0) * column,
+      y: (at) => head + (at - view.y0) * row,
+    };
+  };
+
+  /** The items of which something is in view. @type {(state: SeenTree) => number[]} */
+  const idsInView = ({ picture, view }) => {
+    const ids = [];
+    picture.items.forEach((item, id) => {
+      const x = columnOf(item);
+      if (x < view.x0 - 1.2 || x > view.x1 + 1) return;
+      const y = picture.y[id], above = item.parent < 0 ? 0 : picture.y[item.parent];
+      if (Math.max(y, above) >= view.y0 - 1 && Math.min(y, above) <= view.y1 + 1) ids.push(id);
+    });
+    return ids;
+  };
+
+  // --- lines ------------------------------------------------------------------------------------------------------
+
+  /** One path for each width and for living and dead. @type {(state: SeenTree, frame: BeamFrame, ids: number[]) => BeamLine[]} */
+  const lines = ({ tree, picture }, { x, y }, ids) => {
+    const found = new Map();
+    for (const id of ids) {
+      const item = picture.items[id];
       const alive = item.kind !== "crowd" && (tree.fate[item.node] === 0 || tree.fate[item.node] === 2);
       const p = Math.exp(tree.logprob[item.node] ?? -99);
       const width = (item.kind !== "crowd" && WIDTHS.find(([least]) => p >= least)?.[1]) || THINNEST;
       const key = `${alive ? 1 : 0}.${width}`;
-      if (!traces.has(key)) traces.set(key, { alive, width, x: [], y: [] });
-      const trace = traces.get(key);
-      const x = xOf(item), above = item.parent < 0 ? 0 : y[item.parent];
-      trace.x.push(x - 1 + RUN, x, item.leaf ? null : x + RUN);
-      trace.y.push(above, y[id], item.leaf ? null : y[id]);
-      if (!item.leaf) {
-        trace.x.push(null);
-        trace.y.push(null);
-      }
-    });
-    return [...traces.values()]
+      if (!found.has(key)) found.set(key, { alive, width, parts: [] });
+      const at = columnOf(item), above = item.parent < 0 ? 0 : picture.y[item.parent];
+      const level = item.leaf ? "" : `H${px(x(at + RUN))}`;
+      found.get(key).parts.push(
+        `M${px(x(at - 1 + RUN))} ${px(y(above))}L${px(x(at))} ${px(y(picture.y[id]))}${level}`);
+    }
+    return [...found.values()]
       .sort((a, b) => a.alive - b.alive || a.width - b.width)
-      .map(({ alive, width, x, y: ys }) => ({
-        type: gl ? "scattergl" : "scatter", mode: "lines", x, y: ys, hoverinfo: "skip", connectgaps: false,
-        line: { color: colours[alive ? "alive" : "removed"], width, simplify: false },
-      }));
+      .map(({ alive, width, parts }) => ({ alive, width, d: parts.join("") }));
   };
 
-  /**
-   * A mark per item; `picture.shown` tells which item each of them is.
-   * @type {(state: SeenTree, colours: BeamColours, gl: boolean) => object}
-   */
-  const marks = ({ tree, picture }, colours, gl) => {
-    const shown = [], x = [], y = [], symbol = [], size = [], fill = [], edge = [];
-    picture.items.forEach((item, id) => {
-      if (item.kind === "run" && !item.head) return;
-      const crowd = item.kind !== "node";
-      const fate = fateOf(tree, item.node);
-      shown.push(id);
-      x.push(xOf(item));
-      y.push(picture.y[id]);
-      symbol.push(crowd ? "square-open" : SYMBOL[fate]);
-      size.push(crowd ? 11 : SIZE[fate]);
-      fill.push(crowd ? colours.muted : colours.fates[fate]);
-      edge.push(fate === 1 || crowd ? 1.6 : fate >= 3 && fate < RETURNED ? 1.6 : 0);
-    });
-    picture.shown = shown;
-    return {
-      type: gl ? "scattergl" : "scatter", mode: "markers", x, y, hoverinfo: "none", cliponaxis: true,
-      marker: { symbol, size, color: fill, opacity: 1, line: { width: edge, color: fill } },
-    };
-  };
-
-  /**
-   * An item's text in the chart, {dx, dy} away from it in columns and rows; null where there is no room for one.
-   * @type {(state: SeenTree, id: number, colours: BeamColours, room: BeamRoom) => BeamLabel | null}
-   */
-  const labelOf = ({ tree, picture }, id, colours, { px, row, lift }) => {
-    const item = picture.items[id];
-    const roomy = px >= 40 && row >= 11;
-    if (item.kind === "crowd") {
-      if (row < 9 || px < 26) return null;
-      return { dx: 7 / px, dy: 0, text: `+${item.hidden.length}`, position: "middle right", tint: colours.muted };
-    }
-    const place = tree.sparse.answer[item.node];
-    const rank = place === undefined ? "" : `<b>#${place + 1}</b> `;
-    if (!roomy && !rank) return null;
-    if (item.kind === "run") {
-      const text = clip(runText(tree, picture, id), Math.floor(((item.length - 0.2) * px) / LETTER) - 5);
-      const counted = `${escaped(text)} <b>(${item.length})</b>`;
-      return { dx: 6 / px, dy: -lift, text: counted, position: "top right", tint: colours.muted };
-    }
-    const fate = fateOf(tree, item.node);
-    const dead = fate === 1 || fate === 3 || fate === 4;
-    const most = Math.floor(((item.leaf ? 0.74 : 0.86) * px - (rank ? 20 : 0)) / LETTER);
-    const text = rank + (roomy ? escaped(clip(textOf(tree, item.node), most)) : "");
-    const tint = dead ? colours.faint : place === undefined ? colours.ink : colours.fates[RETURNED];
-    return item.leaf
-      ? { dx: 7 / px, dy: 0, text, position: "middle right", tint }
-      : { dx: 4 / px, dy: -lift, text, position: "top right", tint };
-  };
-  /** Token texts of the columns in view, where there is room for them. @type {Dx["beamFigure"]["labels"]} */
-  const labels = (state, colours, size) => {
-    const { tree, picture, columns } = state;
-    const out = /** @type {Record<string, any[]>} */ ({ x: [], y: [], text: [], position: [], tint: [] });
-    const px = columnWidth(state, size.width), row = (size.height - MARGIN.t - MARGIN.b) / rows(picture);
-    const room = { px, row, lift: 2 / row };
-    const put = (x, y, text, position, tint) => {
-      out.x.push(x);
-      out.y.push(y);
-      out.text.push(text);
-      out.position.push(position);
-      out.tint.push(tint);
-    };
-    if (columns.x0 <= 0.2 && px >= 40) put(0, -room.lift, escaped(tree.labels.root), "top right", colours.muted);
-    const from = columns.x0 - 2, to = columns.x1 + 2;
-    picture.items.forEach((item, id) => {
-      const x = xOf(item);
-      if (x < from || x > to || (item.kind === "run" && !item.head)) return;
-      const label = labelOf(state, id, colours, room);
-      if (label) put(x + label.dx, picture.y[id] + label.dy, label.text, label.position, label.tint);
-    });
-    return {
-      type: "scatter", mode: "text", x: out.x, y: out.y, text: out.text, textposition: out.position,
-      textfont: { size: 12, color: out.tint, family: "var(--dx-mono)" }, hoverinfo: "skip", cliponaxis: true,
-    };
-  };
-  /** @type {(tree: BeamTree, picture: BeamPicture, head: number) => string} */
-  const runText = (tree, { items }, head) => {
-    const out = [];
-    for (let id = head; id < items.length && out.length < items[head].length; id++)
-      if (items[id].headItem === head) out.push(textOf(tree, items[id].node));
-    return out.join("");
-  };
-
-  // --- axes and shapes --------------------------------------------------------------------------------------------
-
-  /** Step numbers, as many as there is room for. @type {Dx["beamFigure"]["ticks"]} */
-  const ticks = (state, width) => {
-    const { columns, tree } = state, px = columnWidth(state, width);
-    const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((n) => n * px >= 30) ?? 2000;
-    const from = Math.max(1, Math.floor(columns.x0 - 1)), to = Math.min(tree.n_steps, Math.ceil(columns.x1 + 1));
-    const tickvals = [];
-    for (let k = every === 1 ? from : Math.ceil(from / every) * every; k <= to; k += every) tickvals.push(k);
-    return { tickvals, ticktext: tickvals.map(String) };
-  };
-
-  /** @type {(state: SeenTree, colours: BeamColours) => object[]} */
-  const groupNotes = ({ tree, picture }, colours) => {
-    if (tree.n_groups < 2) return [];
-    const heights = new Map();
-    picture.items.forEach((item, id) => {
-      if (item.step !== 0) return;
-      const group = tree.group[item.node];
-      if (!heights.has(group)) heights.set(group, []);
-      heights.get(group).push(picture.y[id]);
-    });
-    return [...heights].map(([group, ys]) => ({
-      x: 0.06, y: Math.min(...ys), xanchor: "left", yanchor: "middle", showarrow: false,
-      text: escaped(filled(tree.labels.group, { n: group + 1 })), font: { size: 11, color: colours.muted },
-    }));
-  };
-
-  /**
-   * Band of the step, casing of the path, ring round the node: drawn as shapes, which are few.
-   * @type {Dx["beamFigure"]["shapes"]}
-   */
-  const shapes = (state, colours) => {
-    const { tree, picture, step } = state;
-    const x = step + 1;
-    /** @type {any[]} */
-    const out = [{
-      type: "rect", xref: "x", yref: "paper", x0: x - 0.22, x1: x + 0.78, y0: 0, y1: 1, layer: "below",
-      line: { width: 0 }, fillcolor: colours["chosen-band"],
-    }];
-    const points = [`M0,0`, `L${RUN},0`];
+  /** The path in view as far as the step. @type {(state: SeenTree, frame: BeamFrame) => string} */
+  const casing = ({ tree, picture, path, step }, { x, y }) => {
+    const points = [`M${px(x(0))} ${px(y(0))}H${px(x(RUN))}`];
     let before = -1;
-    for (const node of state.path) {
+    for (const node of path) {
       if (tree.step[node] > step) break;
       const id = picture.of[node];
-      const item = picture.items[id];
       if (id === before) continue;
       before = id;
-      points.push(`L${xOf(item)},${picture.y[id]}`);
-      if (tree.step[node] < step) points.push(`L${xOf(item) + RUN},${picture.y[id]}`);
+      const at = columnOf(picture.items[id]);
+      points.push(`L${px(x(at))} ${px(y(picture.y[id]))}`);
+      if (tree.step[node] < step) points.push(`H${px(x(at + RUN))}`);
     }
-    const casing = { color: colours["chosen-fill"], width: 8 };
-    if (points.length > 2) out.push({ type: "path", path: points.join(""), layer: "below", line: casing });
-    const id = picture.of[nodeAt(tree, step, state.rank)];
-    out.push({
-      type: "circle", xref: "x", yref: "y", xsizemode: "pixel", ysizemode: "pixel", xanchor: xOf(picture.items[id]),
-      yanchor: picture.y[id], x0: -9, x1: 9, y0: -9, y1: 9, line: { color: colours.chosen, width: 2.5 },
-    });
+    return points.length > 1 ? points.join("") : "";
+  };
+
+  // --- marks and boxes --------------------------------------------------------------------------------------------
+
+  /** A mark for each node, a box with its number for each crowd and run. */
+  const marks = ({ tree, picture }, frame, ids) => {
+    const spots = /** @type {BeamSpot[]} */ ([]), boxes = /** @type {BeamBox[]} */ ([]);
+    const small = frame.column < 24 || frame.row < 12;
+    for (const id of ids) {
+      const item = picture.items[id];
+      if (item.kind === "run" && !item.head) continue;
+      const x = frame.x(columnOf(item)), y = frame.y(picture.y[id]);
+      if (item.kind === "node") spots.push({ id, step: item.step, fate: fateOf(tree, item.node), x, y });
+      else {
+        const text = small ? "" : item.kind === "run" ? `${item.length}` : `+${item.hidden.length}`;
+        const width = small ? 5 : widthOf(text, SMALL) + 8, height = small ? 5 : 15;
+        boxes.push({ id, step: item.step, kind: item.kind, text, x: x - Math.min(6, width / 2), y: y - height / 2, width, height });
+      }
+    }
+    return { spots, boxes };
+  };
+
+  // --- texts ------------------------------------------------------------------------------------------------------
+
+  /** How much an item's text matters: what is on the path first. @type {(state: SeenTree, id: number, onPath: Set<number>) => number} */
+  const weight = ({ tree, picture }, id, onPath) => {
+    const { node, kind } = picture.items[id], fate = fateOf(tree, node);
+    if (fate === RETURNED || onPath.has(id)) return 0;
+    if (tree.bestEnd && tree.bestEnd[node] < ANSWERS) return 1;
+    return fate === 0 || kind === "run" ? 2 : fate === 2 ? 3 : 4;
+  };
+
+  /** Where an item's text may stand: above its line, below it, and behind what ends. @type {(state: SeenTree, id: number, frame: BeamFrame) => BeamText[]} */
+  const placesOf = (state, id, frame) => {
+    const { tree, picture } = state;
+    const item = picture.items[id], fate = fateOf(tree, item.node), answer = tree.sparse.answer[item.node];
+    const x = frame.x(columnOf(item)), y = frame.y(picture.y[id]);
+    const rank = answer === undefined ? "" : `#${answer + 1} `;
+    if (frame.column < ROOMY - 16 && !rank) return [];
+    const isRun = item.kind === "run", dead = fate === 1 || fate === 3 || fate === 4;
+    const size = dead || isRun ? SMALL : SIZE, long = isRun ? picture.items[item.headItem ?? id] : item;
+    const columns = isRun ? long.step + long.length - item.step : 1;
+    const text = isRun ? runText(tree, picture, id) : textOf(tree, item.node);
+    const inset = isRun && item.head ? widthOf(`${item.length}`, SMALL) + 6 : 4;
+    const from = x + (id === itemInView(state) && item.leaf ? 13 : item.leaf ? 8 : inset);
+    const tint = dead ? "faint" : isRun ? "muted" : rank ? "returned" : "ink";
+    const own = columns * frame.column - (from - x) - 4 - widthOf(rank, size);
+    const rooms = frame.column < ROOMY && !isRun ? [own + frame.column] : [own + frame.column, own];
+    const out = /** @type {BeamText[]} */ ([]);
+    for (const room of item.leaf ? [own] : rooms)
+      for (const down of item.leaf ? [4] : [-4, 12]) {
+        const shown = clipped(text, size, room);
+        if (!shown && !rank) continue;
+        const end = from + widthOf(rank + shown, size);
+        out.push({ id, text: shown, rank, x: from, y: y + down, size, tint, x0: from, x1: end, y0: y + down - 9, y1: y + down + 2 });
+      }
     return out;
   };
 
-  /** The whole figure. `gl`: by WebGL, which draws many marks faster. @type {Dx["beamFigure"]["figure"]} */
-  const figure = (state, size, colours, gl, fontFamily) => {
-    const { columns, picture } = state;
-    const layout = {
-      template: "none", width: size.width, height: size.height, autosize: false, margin: MARGIN,
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, dragmode: "pan",
-      hovermode: "closest", hoverdistance: 14, uirevision: state.tree.key,
-      font: { family: fontFamily, size: 12, color: colours.ink },
-      xaxis: {
-        range: [columns.x0, columns.x1], side: "top", tickmode: "array", ...ticks(state, size.width),
-        tickfont: { size: 11, color: colours.muted }, showgrid: false, zeroline: false, ticks: "", fixedrange: false,
-        showline: false,
-      },
-      yaxis: { range: columns.y || [picture.bottom + 0.8, picture.top - 0.8], visible: false, fixedrange: false },
-      shapes: shapes(state, colours), annotations: groupNotes(state, colours),
+  /** The items' texts without collisions. @type {(state: SeenTree, frame: BeamFrame, ids: number[], marks: any) => BeamText[]} */
+  const texts = (state, frame, ids, { spots, boxes }) => {
+    const { picture, view } = state, onPath = new Set(state.path.map((node) => picture.of[node]));
+    const isFirst = (item) => item.head || (columnOf(item) >= view.x0 && columnOf(item) - 1 < view.x0);
+    const wishes = ids
+      .filter((id) => {
+        const { kind } = picture.items[id];
+        return kind === "node" || (kind === "run" && isFirst(picture.items[id]));
+      })
+      .map((id) => ({ id, weight: weight(state, id, onPath), step: picture.items[id].step }))
+      .sort((a, b) => a.weight - b.weight || a.step - b.step)
+      .map(({ id }) => placesOf(state, id, frame));
+    const dot = Math.min(DOT, frame.row / 2);
+    const round = spots.map(({ x, y }) => ({ x0: x - DOT, x1: x + DOT, y0: y - dot, y1: y + dot }));
+    const square = boxes.map(({ x, y, width, height }) => ({ x0: x, x1: x + width, y0: y + 2, y1: y + height - 2 }));
+    return place(wishes, [...round, ...square]);
+  };
+
+  /** Step numbers, as many as there is room for. @type {Dx["beamFigure"]["ticks"]} */
+  const ticks = ({ view, tree }, column) => {
+    const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((n) => n * column >= 30) ?? 2000;
+    const from = Math.max(1, Math.ceil(view.x0)), to = Math.min(tree.n_steps, Math.floor(view.x1));
+    const out = [];
+    for (let k = Math.ceil(from / every) * every; k <= to; k += every) out.push(k);
+    return out;
+  };
+
+  /** The path's words over columns that are too narrow for them. @type {(state: SeenTree, frame: BeamFrame) => BeamHead[]} */
+  const words = ({ tree, view, path, step }, frame) => {
+    if (!frame.slanted) return [];
+    return path.flatMap((node) => {
+      const at = tree.step[node] + 1;
+      if (at < view.x0 || at > view.x1) return [];
+      const text = clipped(plain(textOf(tree, node)), SMALL, LONGEST_WORD);
+      return [{ node, x: frame.x(at), text, now: at === step + 1, later: at > step + 1 }];
+    });
+  };
+
+  /** Groups named at the height of their first beam, and the prompt. */
+  const notes = ({ tree, picture, view }, frame) => {
+    if (view.x0 > 0.3 || frame.column < ROOMY) return [];
+    if (tree.n_groups < 2) return [{ x: frame.x(0), y: frame.y(0) - 5, text: tree.labels.root }];
+    const first = new Map();
+    picture.items.forEach((item, id) => {
+      const group = tree.group[item.node];
+      if (item.step === 0) first.set(group, Math.min(first.get(group) ?? Infinity, picture.y[id]));
+    });
+    return [...first].map(([group, y]) => (
+      { x: frame.x(0.06), y: frame.y(y) + 4, text: filled(tree.labels.group, { n: group + 1 }) }));
+  };
+
+  /** All that is seen. @type {Dx["beamFigure"]["scene"]} */
+  const scene = (state, size) => {
+    const { tree, picture, step } = state;
+    const frame = frameOf(state, size, isSlanted(state, size.width));
+    const ids = idsInView(state), { spots, boxes } = marks(state, frame, ids);
+    const at = (id) => ({ x: frame.x(columnOf(picture.items[id])), y: frame.y(picture.y[id]) });
+    return {
+      ...size, head: frame.head, column: frame.column, row: frame.row, spots, boxes,
+      columnAt: (x) => state.view.x0 + (x - LEFT) / frame.column,
+      lines: lines(state, frame, ids),
+      casing: casing(state, frame),
+      band: { x: frame.x(step + 0.78), width: frame.column },
+      veil: step < tree.n_steps - 1 ? frame.x(step + 1.79) : null,
+      texts: texts(state, frame, ids, { spots, boxes }),
+      ticks: ticks(state, frame.column).map((n) => ({ x: frame.x(n), text: String(n), now: n === step + 1 })),
+      words: words(state, frame),
+      notes: notes(state, frame),
+      ring: at(itemInView(state)),
+      hits: [...new Set(state.found.map((node) => picture.of[node]))].filter((id) => ids.includes(id)).map(at),
     };
-    return { data: [...lines(state, colours, gl), marks(state, colours, gl), labels(state, colours, size)], layout };
   };
 
-  // --- in words -----------------------------------------------------------------------------------------------------
-
-  /** What the pointer is told of an item. @type {Dx["beamFigure"]["tipOf"]} */
-  const tipOf = (tree, item) => {
-    const l = tree.labels, i = item.node;
-    if (item.kind === "crowd") {
-      const names = item.hidden.slice(0, 6).map((kid) => textOf(tree, kid)).join("  ");
-      return `${filled(l.crowd, { n: item.hidden.length })}\n${names}${item.hidden.length > 6 ? " …" : ""}`;
-    }
-    if (item.kind === "run") return filled(l.run, { n: item.length });
-    const fields = {
-      step: tree.step[i] + 1, rank: tree.rank[i] + 1, fate: tree.fate_labels[FATE[tree.fate[i]]],
-      logprob: nats(tree.logprob[i]), p: percent(tree.logprob[i]), score: nats(tree.score[i]),
-    };
-    const out = [textOf(tree, i), filled(l.tip, fields)];
-    if (tree.n_groups > 1) out.push(filled(l.group, { n: tree.group[i] + 1 }));
-    if (tree.margin[i] !== null) {
-      const margin = (tree.margin[i] > 0 ? "+" : "") + nats(tree.margin[i]);
-      const rival = tree.rival[i] < 0 ? "" : textOf(tree, nodeAt(tree, tree.step[i], tree.rival[i]));
-      out.push(filled(rival ? l["tip.rival"] : l["tip.margin"], { margin, rival }));
-    }
-    const { final_score, answer, evicted_at } = tree.sparse;
-    if (i in final_score) out.push(filled(l["tip.final"], { final: nats(final_score[i]) }));
-    if (i in answer) out.push(filled(l["tip.place"], { place: answer[i] + 1 }));
-    if (i in evicted_at) out.push(filled(l["tip.evicted"], { step: evicted_at[i] + 1 }));
-    return out.join("\n");
-  };
-
-  /** How many candidates there are, and how many of them are folded away. @type {Dx["beamFigure"]["countOf"]} */
-  const countOf = (tree, picture, gl) => {
-    const numbers = { all: tree.n.toLocaleString("en"), hidden: picture.hidden.toLocaleString("en") };
-    const words = filled(tree.labels[picture.hidden ? "folded" : "counted"], numbers);
-    return gl ? `${words} · ${tree.labels.gl}` : words;
-  };
-
-  dx.beamFigure = { FATE, MARGIN, rows, labels, ticks, shapes, figure, tipOf, countOf, filled };
+  dx.beamFigure = { RETURNED, HEAD, around, ticks, scene };
 })();

@@ -1,11 +1,11 @@
-// Every way to move in the beam tree: keys, buttons, pointer. What they do is in `act` (beam_tree.js).
+// Keys and buttons of the beam tree. What they do is in `act` (beam_tree.js).
 "use strict";
 (() => {
   const { nodeAt } = dx.beamState;
-  const { filled, tipOf } = dx.beamFigure;
-  const CLOSER = 0.8, FARTHER = 1.25, WHEEL_CLOSER = 0.87, WHEEL_FARTHER = 1.15; // zooms, as factors
+  const { filled } = dx.beamWords;
+  const CLOSER = 0.8, FARTHER = 1.25; // zooms, as factors
 
-  dx.beamKeys = (element, state, act) => {
+  dx.beamKeys = (element, parts, state, act) => {
     element.addEventListener("keydown", (event) => {
       const { tree, step } = state;
       if (!tree || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -16,8 +16,9 @@
         End: () => act.goTo(tree.n_steps - 1), ArrowUp: () => act.choose(Math.max(from, at - 1)),
         ArrowDown: () => act.choose(Math.min(to - 1, at + 1)),
         " ": () => act.play(!state.playing), "+": () => act.zoom(CLOSER), "-": () => act.zoom(FARTHER),
+        Enter: () => act.pick(at), "/": () => parts.tools.querySelector("input")?.focus(),
       };
-      if (!(event.key in moves) || (event.key === " " && onButton)) return;
+      if (!(event.key in moves) || ((event.key === " " || event.key === "Enter") && onButton)) return;
       if (onSlider && (event.key === "ArrowUp" || event.key === "ArrowDown")) return;
       event.preventDefault();
       if (event.key !== " ") act.play(false);
@@ -25,8 +26,11 @@
     });
   };
 
-  /** The buttons: for most keys, and to fold, to see all, to keep the chart as an image. */
+  /** The buttons: for most keys, and to look for a token, to fold, to see all, to keep the chart as an image. */
   dx.beamButtons = (parts, state, act) => {
+    const find = dx.beamSearch(state, act), path = dx.beamPath(parts, state, act);
+    let built = ""; // the words that the buttons have
+
     const button = (name, label, click, text) =>
       dx.el(
         "button",
@@ -37,8 +41,7 @@
       act.play(false);
       act.goTo(step);
     };
-    const build = () => {
-      const l = state.tree.labels;
+    const tools = (l) => {
       const slider = dx.el("input", {
         type: "range", min: 1, step: 1, class: "dx-range", "aria-label": l.slider,
         on: { input: () => stopAndGo(Number(slider.value) - 1) },
@@ -53,6 +56,7 @@
         dx.el("output", { "data-part": "at" })
       );
       parts.tools.replaceChildren(
+        find.box,
         button("fold", l["fold.tip"], act.fold, l.fold),
         button("whole", l.whole, act.whole, l.whole),
         button("zoom-out", l.zoom_out, () => act.zoom(FARTHER), "−"),
@@ -60,6 +64,14 @@
         button("png", filled(l.export, { kind: "PNG" }), () => act.save("png"), "PNG"),
         button("svg", filled(l.export, { kind: "SVG" }), () => act.save("svg"), "SVG")
       );
+      parts.window.setAttribute("aria-label", l.overview);
+    };
+    /** Made anew in another language only: while a run grows, what has the focus keeps it. */
+    const build = () => {
+      const words = JSON.stringify(state.tree.labels);
+      if (words !== built) tools(state.tree.labels);
+      built = words;
+      find.show();
       buildPrompts();
       show();
     };
@@ -67,6 +79,7 @@
       const { tree } = state;
       parts.prompts.hidden = tree.prompts.length < 2;
       parts.prompts.setAttribute("aria-label", tree.labels.prompts);
+      const focused = dx.focused(parts.prompts)?.dataset.prompt;
       parts.prompts.replaceChildren(
         ...tree.prompts.map((label, i) =>
           dx.el(
@@ -79,6 +92,7 @@
           )
         )
       );
+      parts.prompts.querySelector(`[data-prompt="${focused}"]`)?.focus();
     };
 
     /** The buttons as the step in view wants them. */
@@ -86,7 +100,7 @@
       const { tree, step, playing } = state;
       const slider = parts.steps.querySelector("input");
       if (!slider || !tree) return;
-      const find = (name) =>
+      const found = (name) =>
         [parts.steps, parts.tools].map((box) => box.querySelector(`[data-tool="${name}"]`)).find(Boolean);
       const l = tree.labels;
       slider.max = tree.n_steps;
@@ -95,67 +109,17 @@
       slider.setAttribute("aria-valuetext", at);
       parts.steps.querySelector("output").textContent = at;
       // Not `disabled`: a button that has the focus would lose it, and the arrow keys with it.
-      const dim = (name, on) => find(name).setAttribute("aria-disabled", String(on));
+      const dim = (name, on) => found(name).setAttribute("aria-disabled", String(on));
       ["first", "back"].forEach((name) => dim(name, step === 0));
       ["last", "forward"].forEach((name) => dim(name, step >= tree.n_steps - 1));
-      const play = find("play");
+      const play = found("play");
       play.textContent = playing ? "❚❚" : "▶︎ " + l.play;
       play.setAttribute("aria-label", playing ? l.pause : l.play);
       play.setAttribute("data-tip", playing ? l.pause : l.play);
-      find("fold").setAttribute("aria-pressed", String(Boolean(state.folded)));
-      find("whole").setAttribute("aria-pressed", String(state.whole));
+      found("fold").setAttribute("aria-pressed", String(Boolean(state.folded)));
+      found("whole").setAttribute("aria-pressed", String(state.fit === "whole"));
+      path.show();
     };
     return { build, show };
-  };
-
-  /** The pointer in the plot: a tip for what it is over, a click to look or to unfold, dragging, Ctrl and the wheel. */
-  dx.beamPointer = (parts, state, act, drawing) => {
-    const { plot, scroll, tip } = parts;
-    const itemOf = (event) => {
-      const point = event.points?.[0];
-      const { items, shown } = state.picture;
-      return point && point.data.mode === "markers" ? items[shown[point.pointNumber]] : null;
-    };
-    plot.on("plotly_hover", (event) => {
-      const item = itemOf(event);
-      if (!item) return;
-      if (item.kind === "node") {
-        const detail = { step: state.tree.step[item.node], rank: state.tree.rank[item.node] };
-        document.dispatchEvent(new CustomEvent("dx-near", { detail }));
-      }
-      const box = scroll.getBoundingClientRect(), pointer = event.event;
-      tip.textContent = tipOf(state.tree, item);
-      tip.hidden = false;
-      const left = pointer.clientX - box.left, width = tip.offsetWidth;
-      tip.style.left = `${Math.max(0, Math.min(left + 14, box.width - width))}px`;
-      tip.style.top = `${pointer.clientY - box.top + 16}px`;
-    });
-    plot.on("plotly_unhover", () => (tip.hidden = true));
-    plot.on("plotly_click", (event) => {
-      const item = itemOf(event);
-      if (!item) return;
-      act.play(false);
-      tip.hidden = true;
-      if (item.kind === "node") act.choose(item.node);
-      else act.unfold(item.kind === "run" ? item.node : item.above);
-    });
-    const moved = () => {
-      const { xaxis, yaxis } = plot._fullLayout;
-      state.columns = { x0: xaxis.range[0], x1: xaxis.range[1], y: yaxis.range.slice(), mine: true };
-      drawing.veil();
-    };
-    plot.on("plotly_relayouting", moved);
-    plot.on("plotly_relayout", (event) => {
-      if (!Object.keys(event).some((key) => key.startsWith("xaxis.range[") || key.startsWith("yaxis.range["))) return;
-      moved();
-      drawing.relabelSoon();
-    });
-    scroll.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey && !event.metaKey) return; // as in a map: the wheel alone scrolls the page
-      event.preventDefault();
-      const axis = plot._fullLayout.xaxis;
-      const at = axis.p2l(event.clientX - scroll.getBoundingClientRect().left - axis._offset);
-      act.zoom(event.deltaY > 0 ? WHEEL_FARTHER : WHEEL_CLOSER, at);
-    }, { passive: false });
   };
 })();

@@ -1,18 +1,18 @@
 // The beam tree: all candidates of all steps. Topology comes once; folding, layout and stepping happen in the page.
-// What is looked at is in beam_state.js, the chart of it in beam_figure.js and beam_drawing.js, keys, buttons and
-// pointer in beam_keys.js; here they are put together, and Python is told.
+// What is looked at is in beam_state.js and beam_window.js, the chart of it in beam_figure.js and beam_drawing.js, ways
+// to move in beam_keys.js, beam_pointer.js and beam_overview.js; here they are put together, and Python is told.
 "use strict";
 (() => {
   const PLAY = 850; // milliseconds a step
   const PARTS = [
-    "title", "prompts", "reading", "node", "steps", "tools", "scroll", "plot", "veil", "tip", "legend", "count",
+    "title", "prompts", "reading", "node", "steps", "tools", "paths", "words", "overview", "window", "scroll", "plot",
+    "veil", "tip", "legend", "count",
   ];
 
   dx.beamTree = (element, props, watch, emit) => {
     const part = dx.partsOf(element);
     const parts = Object.fromEntries(PARTS.map((name) => [name, part(name)]));
     const state = /** @type {SeenTree} */ (dx.beamState.empty());
-    const drawing = dx.beamDrawing(element, parts, state, () => dx.beamPointer(parts, state, act, drawing));
 
     const send = () => {
       const { tree, step, rank } = state;
@@ -73,30 +73,66 @@
       state.opened.add(node);
       rearrange();
     };
-    const whole = () => {
-      state.whole = !state.whole;
-      dx.beamState.forgetColumns(state);
+    /** A click on a node: it comes into view, and what it is about is offered. */
+    const pick = (node) => {
+      choose(node);
+      const { tree, step, rank } = state;
+      const detail = { run: tree.run, row: tree.prompt, step, rank, token_id: tree.token[node] };
+      document.dispatchEvent(new CustomEvent("dx-candidate", { detail }));
+    };
+    /** A node that was looked for, out of its crowd or run. */
+    const reveal = (node) => {
+      const item = state.picture.items[state.picture.of[node]];
+      choose(node);
+      if (item.kind === "node") return;
+      state.opened.add(item.kind === "run" ? state.picture.items[item.headItem ?? -1].node : item.above);
+      rearrange();
+    };
+
+    // --- the window ---------------------------------------------------------------------------------------------
+
+    /** All of the tree, or a path, fitted into the room there is; "" for what can be read. */
+    const fit = (what) => {
+      state.fit = what;
+      dx.beamWindow.forget(state);
       drawing.draw();
       buttons.show();
     };
-    const zoom = (factor, at) => {
-      dx.beamState.zoom(state, factor, at);
-      drawing.recolumn();
+    const whole = () => fit(state.fit === "whole" ? "" : "whole");
+    const fitPath = (node) => {
+      const last = state.path[state.path.length - 1];
+      if (state.fit === "path" && last === node) return fit("");
+      choose(node);
+      fit("path");
     };
+    const moved = (change) => {
+      change();
+      if (state.fit) {
+        state.fit = "";
+        buttons.show();
+      }
+      drawing.rewindowSoon();
+    };
+    const zoom = (factor, at) => moved(() => dx.beamWindow.zoom(state, factor, at));
+    const pan = (columns, rows) => moved(() => dx.beamWindow.pan(state, columns, rows));
+    const reach = (edges) => moved(() => dx.beamWindow.reach(state, edges));
+    const stretch = (factor) => moved(() => dx.beamWindow.stretch(state, factor));
+    /** What was looked for, ringed. */
+    const mark = () => drawing.restepSoon();
     const prompt = (i) => {
       play(false);
       props.value = JSON.stringify({ run: state.tree.run, prompt: i, step: 0, rank: 0 });
       emit("node", { prompt: i, step: 0, rank: 0 });
     };
-    const save = (format) =>
-      Plotly.downloadImage(parts.plot, {
-        format, filename: `beam-tree-step-${state.step + 1}`, width: parts.scroll.clientWidth,
-        height: parts.scroll.clientHeight, scale: format === "png" ? 2 : 1,
-      });
+    const save = (format) => drawing.save(format, `beam-tree-step-${state.step + 1}.${format}`);
 
-    const act = { choose, goTo, play, fold, unfold, whole, zoom, prompt, save };
+    const act = {
+      choose, pick, goTo, play, fold, unfold, reveal, whole, fitPath, zoom, pan, reach, stretch, mark, prompt, save,
+    };
+    const drawing = dx.beamDrawing(element, parts, state, dx.beamOverview(parts, state, act));
     const buttons = dx.beamButtons(parts, state, act);
-    dx.beamKeys(element, state, act);
+    dx.beamKeys(element, parts, state, act);
+    dx.beamPointer(parts, state, act);
     document.addEventListener("dx-beam-pick", (event) => {
       if (!state.tree || !element.isConnected) return;
       const { step, rank } = event.detail;

@@ -45,6 +45,19 @@
     /** @type {Size | null} */
     let room = null; // as it was laid out last: to ask for it after a change of the text would lay out the page again
 
+    // Where the chart is wider than its card, what decides stays in view: the same figure once more, cut to that part.
+    const pinned = dx.el("div", { class: "dx-pinned", "aria-hidden": "true" });
+    const pin = (width, room) => {
+      const wanted = payload.pin && width > room.width + 1;
+      if (wanted !== pinned.isConnected) wanted ? parts.scroll.append(pinned) : pinned.remove();
+      if (!wanted) return;
+      const across = payload.pin[1] - payload.pin[0];
+      const layout = { ...payload.figure.layout, xaxis: { ...payload.figure.layout.xaxis, range: payload.pin } };
+      pinned.style.width = `${across}px`;
+      pinned.style.marginLeft = `${-across}px`;
+      dx.plot(pinned, { ...payload.figure, layout }, across, room.height);
+    };
+
     const draw = () => {
       frame = 0;
       if (!payload || !payload.figure) return;
@@ -53,13 +66,14 @@
       const width = Math.max(room.width, payload.min_width || 0);
       parts.plot.style.width = `${width}px`;
       dx.plot(parts.plot, payload.figure, width, room.height);
+      pin(width, room);
       parts.plot.dataset.drawn = payload.key || "";
       requestAnimationFrame(showMore); // it measures: once, when all of the page has been changed
     };
-    // A faded edge says that there is more to the right.
+    // A faded edge says that there is more to the right; a part that is pinned there says so itself.
     const showMore = () => {
       const { scrollLeft, clientWidth, scrollWidth } = parts.scroll;
-      parts.scroll.classList.toggle("dx-more", scrollLeft + clientWidth < scrollWidth - 4);
+      parts.scroll.classList.toggle("dx-more", !pinned.isConnected && scrollLeft + clientWidth < scrollWidth - 4);
     };
     const schedule = () => {
       if (!frame) frame = requestAnimationFrame(draw);

@@ -31,9 +31,13 @@ interface Dx {
   nextTurn(): number;
   numbered(emit: (data: any) => void): (data: any) => void;
   addressed(props: Props, emit: (data: any) => void): (data: any) => void;
+  /** What a component's events go through, and what its answers do: see `Drawn`. */
+  asking(trigger: (name: string, data: any) => void): (name: string, data: any) => void;
+  answering(watch: Watch): Watch;
   /** The step in view. */
   about?: At;
   touched: boolean;
+  whole(): void;
   dark(): boolean;
   onScheme(fn: () => void): void;
 
@@ -59,10 +63,25 @@ interface Dx {
   floats(packed: string | PackedScores): Scores;
   truncate(scores: Scores, knobs: Truncation): Truncated;
   whatifFigure(
-    base: WhatIfStep, now: WhatIfState, label: (name: string, fields?: object) => string, size: Size,
+    base: WhatIfStep, now: WhatIfState | null, label: (name: string, fields?: object) => string, size: Size,
     colour: (name: string) => string, fontFamily: string
   ): Figure;
+  whatifOutside(ranges: Record<string, KnobRange>, form: Form): [string, number, string] | null;
   whatif: Component;
+
+  // answer.js
+  answer: Component<void>;
+  answerTexts(texts: string[], lines: string): string[];
+  answerAll(data: any, texts: string[]): string;
+
+  // tour.js, estimate.js
+  tour: Component<void>;
+  calloutAt(x: number, width: number, page: number): { left: number; arrow: number };
+  estimate: Component<void>;
+  promptsIn(kind: string, prompt: string): number;
+  runTakes(known: any, form: Form, prompts: number):
+    { tokens: number; rows: number; bytes: number; kept: number; seconds: number | null };
+  estimateWords(known: any, form: Form, prompts: number): string;
 
   // ahead.js
   stepPanel(element: HTMLElement, props: Props, watch: Watch, draw: () => void, prop?: string): void;
@@ -86,11 +105,42 @@ interface Dx {
     set(trace: any, layout: any, area: { l: number; t: number; w: number; h: number }): PlotWord[];
   };
 
+  // heat_window.js, heat_drawing.js, heat_words.js, heat_map.js
+  heatWindow: {
+    open(n: number, width: number): HeatWindow;
+    zoom(win: HeatWindow, factor: number, at?: number): HeatWindow;
+    pan(win: HeatWindow, by: number): HeatWindow;
+    follow(win: HeatWindow, step: number): boolean;
+    at(win: HeatWindow, width: number, x: number): number;
+    column(win: HeatWindow, width: number, step: number): { x: number; w: number };
+    seen(win: HeatWindow): [number, number];
+  };
+  heatDrawing: {
+    /** Pixels beside the columns. */
+    LEFT: number; RIGHT: number;
+    colours(element: Element): any;
+    draw(canvas: HTMLCanvasElement, state: HeatState, colours: any): void;
+    overview(canvas: HTMLCanvasElement, state: HeatState, colours: any): void;
+    rowAt(state: HeatState, y: number): number;
+    rowsOf(state: HeatState): number;
+    chosenRow(state: HeatState, column: HeatColumn): number;
+    isGone(state: HeatState, column: HeatColumn, row: number): boolean;
+  };
+  heatWords: {
+    fill(template: string, fields: Record<string, any>): string;
+    tip(state: HeatState, step: number, row: number): string;
+    table(state: HeatState): Table;
+    legend(state: HeatState): HTMLElement[];
+  };
+  heatMap: OneEvent;
+
   // lab.js and one file for each of its tabs
   lab: OneEvent;
   labTabs: Record<string, (body: HTMLElement, sheet: any, ask: (wish: object) => void) => void>;
 
-  // beam_layout.js, beam_state.js, beam_figure.js, beam_drawing.js, beam_keys.js, beam_tree.js, beam_step.js
+  // beam_layout.js, beam_state.js, beam_window.js, beam_words.js, beam_labels.js, beam_figure.js, beam_picture.js,
+  // beam_drawing.js, beam_overview.js, beam_search.js, beam_path.js, beam_keys.js, beam_pointer.js, beam_tree.js,
+  // beam_step.js
   beamLayout: {
     grow(data: BeamData): BeamTree;
     fold(tree: BeamTree, folded: boolean, opened: Set<number>): { items: BeamItem[]; of: Int32Array };
@@ -107,28 +157,60 @@ interface Dx {
     arrange(state: SeenTree): void;
     take(state: SeenTree, data: BeamData): void;
     look(state: SeenTree, node: number, keepPath: boolean): void;
-    forgetColumns(state: SeenTree): void;
+    /** The last nodes of what was returned, best first. */
+    answers(tree: BeamTree): number[];
+    itemInView(state: SeenTree): number;
+  };
+  beamWindow: {
+    LEGIBLE: number;
+    SIDES: number;
     columnWidth(state: SeenTree, width: number): number;
-    chooseColumns(state: SeenTree, width: number): void;
+    forget(state: SeenTree): void;
+    choose(state: SeenTree, width: number): void;
     follow(state: SeenTree): boolean;
     zoom(state: SeenTree, factor: number, at?: number): void;
+    pan(state: SeenTree, columns: number, rows: number): void;
+    reach(state: SeenTree, edges: BeamEdges): void;
+    stretch(state: SeenTree, factor: number): void;
+    heightOf(state: SeenTree): number;
+    fitRows(state: SeenTree, height: number): void;
+    isAll(state: SeenTree): boolean;
+  };
+  beamWords: {
+    FATE: string[];
+    filled(template: string, fields: Record<string, any>): string;
+    plain(text: string): string;
+    runText(tree: BeamTree, picture: BeamPicture, id: number): string;
+    tipOf(tree: BeamTree, item: BeamItem): string;
+    countOf(tree: BeamTree, picture: BeamPicture): string;
+    search(tree: BeamTree, typed: string): number[];
+  };
+  beamLabels: {
+    widthOf(text: string, size: number): number;
+    clipped(text: string, size: number, most: number): string;
+    place<Place extends BeamRect>(wishes: Place[][], obstacles: BeamRect[]): Place[];
   };
   beamFigure: {
-    FATE: string[];
-    MARGIN: { l: number; r: number; t: number; b: number };
-    rows(picture: BeamPicture): number;
-    labels(state: SeenTree, colours: BeamColours, size: Size): any;
-    ticks(state: SeenTree, width: number): { tickvals: number[]; ticktext: string[] };
-    shapes(state: SeenTree, colours: BeamColours): object[];
-    figure(state: SeenTree, size: Size, colours: BeamColours, gl: boolean, fontFamily: string): Figure;
-    tipOf(tree: BeamTree, item: BeamItem): string;
-    countOf(tree: BeamTree, picture: BeamPicture, gl: boolean): string;
-    filled(template: string, fields: Record<string, any>): string;
+    RETURNED: number;
+    HEAD: number;
+    around(state: SeenTree, width: number): number;
+    ticks(state: SeenTree, column: number): number[];
+    scene(state: SeenTree, size: Size): BeamScene;
   };
-  beamDrawing(element: HTMLElement, parts: Record<string, any>, state: SeenTree, wire: () => void): BeamDrawing;
-  beamKeys(element: HTMLElement, state: SeenTree, act: BeamActs): void;
+  beamPicture: {
+    colour(name: string): string;
+    palette(): BeamColours;
+    picture(seen: BeamScene, colours: BeamColours, fonts: { text: string; mono: string }): SVGElement;
+    save(drawn: SVGElement, format: "png" | "svg", name: string, surface: string): void;
+  };
+  beamDrawing(element: HTMLElement, parts: Record<string, any>, state: SeenTree, overview: BeamOverview): BeamDrawing;
+  beamOverview(parts: Record<string, any>, state: SeenTree, act: BeamActs): BeamOverview;
+  beamSearch(state: SeenTree, act: BeamActs): { box: HTMLElement; show(): void };
+  beamPath(parts: Record<string, any>, state: SeenTree, act: BeamActs): { show(): void };
+  beamKeys(element: HTMLElement, parts: Record<string, any>, state: SeenTree, act: BeamActs): void;
   beamButtons(parts: Record<string, any>, state: SeenTree, act: BeamActs): { build(): void; show(): void };
-  beamPointer(parts: Record<string, any>, state: SeenTree, act: BeamActs, drawing: BeamDrawing): void;
+  beamHit(scene: BeamScene, x: number, y: number): { id?: number; node?: number } | null;
+  beamPointer(parts: Record<string, any>, state: SeenTree, act: BeamActs): void;
   beamTree: Component;
   beamStep: Component;
 }
@@ -187,9 +269,15 @@ interface DocumentEventMap {
   "dx-knobs": CustomEvent<Form>;
   "dx-set-knobs": CustomEvent<Form>;
   "dx-marks": CustomEvent<any>;
+  "dx-tour": CustomEvent;
+  "dx-whole": CustomEvent;
   /** A candidate that is likely to be looked at next. */
   "dx-near": CustomEvent<{ step: number; rank?: number }>;
   "dx-visit": CustomEvent<{ number: number }>;
+  /** Move to a step of a run without beams. */
+  "dx-go": CustomEvent<{ row: number; step: number }>;
+  /** A candidate was chosen somewhere; `rank` in a beam run. */
+  "dx-candidate": CustomEvent<At & { token_id: number }>;
   "dx-beam-pick": CustomEvent<{ step: number; rank: number }>;
   "dx-beam-shown": CustomEvent<{ step: number; rank: number }>;
 }
@@ -209,10 +297,15 @@ type KnobControl = { controls: HTMLElement[]; show(value: any): void };
 type Row = HTMLDivElement & { knob: Knob; show(value: any): void };
 type Group = HTMLDetailsElement & { group: { id: string; open: boolean; knobs: Knob[] }; expected: boolean };
 
+/** Where a knob's numbers lie, and the same in words; it acts in these modes. */
+type KnobRange = {
+  modes: string[]; low: number | null; high: number | null; low_open: boolean; high_open: boolean; whole: boolean;
+  words: string;
+};
 /** The step in view: its tokens with their recorded probabilities. */
 type WhatIfStep = { tokens: { text: string; recorded: number; chosen?: boolean }[]; [name: string]: any };
 /** What other settings make of it; `p` by token. */
-type WhatIfState = { alive: number; mass: number; entropy: number; exact: boolean; unsure: boolean; p: number[] };
+type WhatIfState = { alive: number; mass: number; entropy: number | null; exact: boolean; unsure: boolean; p: number[] };
 
 /** Downwards, none of them -Infinity. `rough`: of a standalone page, where only the first `head` are exact. */
 type Scores = Float32Array & { rough?: { head: number; bins: [number, number][]; width: number } | null };
@@ -220,6 +313,19 @@ type PackedScores = { head: number[]; gaps: number[]; counts: number[]; step: nu
 type Truncation = { temperature?: number; top_k?: number; top_p?: number; min_p?: number; min_keep?: number };
 type Truncated = {
   kept: number; unsure: boolean; entropy: number; mass: number; probability(place: number): number;
+};
+
+// --- the heat map --------------------------------------------------------------------------------------------------
+
+/** Of `n` steps those from `first` on, `count` of them; both may lie within a column. */
+type HeatWindow = { n: number; first: number; count: number };
+/** A step, as app/sheets/heat_map.py sends it: of a beam run what its beams kept, else its likeliest tokens. */
+type HeatColumn = { ids: number[]; texts: string[]; p: any[]; [name: string]: any };
+type HeatState = {
+  key: string; run: number; place: number; n: number; columns: HeatColumn[]; whole: boolean; beams: boolean;
+  cuts: boolean; approximate: boolean; folded: boolean; ranks: number; labels: Record<string, string>; win: HeatWindow; width: number;
+  /** In view; the row of cells that the keys are at, or -1; of a beam run the candidate's rank. */
+  step: number; row: number; rank: number | null;
 };
 
 // --- the beam tree -----------------------------------------------------------------------------------------------
@@ -232,7 +338,7 @@ type BeamData = {
   sparse: { answer: Record<number, number>; final_score: Record<number, number>; evicted_at: Record<number, number> };
 };
 type BeamNodes = {
-  step: number[]; rank: number[]; parent: number[]; group: number[]; fate: number[]; text: number[];
+  step: number[]; rank: number[]; parent: number[]; token: number[]; group: number[]; fate: number[]; text: number[];
   logprob: (number | null)[]; score: (number | null)[]; margin: (number | null)[]; rival: number[];
 };
 type BeamTree = BeamData & BeamNodes & {
@@ -244,33 +350,63 @@ type BeamItem = {
 };
 type BeamPicture = {
   items: BeamItem[]; of: Int32Array; y: Float64Array; top: number; bottom: number; hidden: number;
-  /** The items of the marks, in order. */ shown: number[];
-  /** The columns that the labels were made for. */ labelled: [number, number];
 };
-/** An item's text, so far away from it in columns and rows. */
-type BeamLabel = { dx: number; dy: number; text: string; position: string; tint: string };
-/** Pixels of a column and of a row, and two of them in rows. */
-type BeamRoom = { px: number; row: number; lift: number };
-type BeamColumns = { x0: number; x1: number; y?: number[]; mine?: boolean };
+/** The window, in columns and rows. `mine`: somebody chose it; `tall`: its rows, too. */
+type BeamView = { x0: number; x1: number; y0: number; y1: number; mine: boolean; tall: boolean };
+type BeamEdges = { x0?: number; x1?: number; y0?: number; y1?: number };
 type BeamState = {
   tree: BeamTree | null; picture: BeamPicture | null; step: number; rank: number; path: number[]; folded: boolean;
-  whole: boolean; opened: Set<number>; playing: number; columns: BeamColumns | null;
+  /** What the window is fitted to. */ fit: "" | "whole" | "path";
+  opened: Set<number>; playing: number; view: BeamView | null; typed: string;
+  /** The nodes of what was typed. */ found: number[];
 };
 /** With a tree in it. */
-type SeenTree = BeamState & { tree: BeamTree; picture: BeamPicture; columns: BeamColumns };
+type SeenTree = BeamState & { tree: BeamTree; picture: BeamPicture; view: BeamView };
+
+// Of the picture, in pixels.
+type BeamRect = { x0: number; x1: number; y0: number; y1: number };
+type BeamFrame = {
+  head: number; column: number; row: number; slanted: boolean; x(column: number): number; y(row: number): number;
+};
+type BeamLine = { alive: boolean; width: number; d: string };
+type BeamSpot = { id: number; step: number; fate: number; x: number; y: number };
+type BeamBox = {
+  id: number; step: number; kind: string; text: string; x: number; y: number; width: number; height: number;
+};
+type BeamText = BeamRect & {
+  id: number; text: string; rank: string; x: number; y: number; size: number; tint: string;
+};
+type BeamHead = { node: number; x: number; text: string; now: boolean; later: boolean };
+type BeamScene = Size & {
+  head: number; column: number; row: number; lines: BeamLine[]; casing: string; band: { x: number; width: number };
+  /** Where what has not happened yet begins. */ veil: number | null;
+  spots: BeamSpot[]; boxes: BeamBox[]; texts: BeamText[]; words: BeamHead[];
+  ticks: { x: number; text: string; now: boolean }[]; notes: { x: number; y: number; text: string }[];
+  ring: { x: number; y: number }; hits: { x: number; y: number }[];
+  columnAt(x: number): number;
+};
 /** By the palette's name; `fates` has one for each fate. */
 type BeamColours = { fates: string[]; [name: string]: any };
 type BeamDrawing = {
-  draw(): void; veil(): void; restepSoon(): void; recolumn(): void; relabelSoon(): void; showLegend(): void;
+  draw(): void; redraw(): void; restepSoon(): void; redrawSoon(): void; rewindowSoon(): void; showLegend(): void;
+  save(format: "png" | "svg", name: string): void;
 };
+type BeamOverview = { build(colours: BeamColours): void; show(): void };
 type BeamActs = {
   choose(node: number, keepPath?: boolean): void;
+  pick(node: number): void;
   goTo(step: number): void;
   play(on: boolean): void;
   fold(): void;
   unfold(node: number): void;
+  reveal(node: number): void;
   whole(): void;
+  fitPath(node: number): void;
   zoom(factor: number, at?: number): void;
+  pan(columns: number, rows: number): void;
+  reach(edges: BeamEdges): void;
+  stretch(factor: number): void;
+  mark(): void;
   prompt(i: number): void;
   save(format: "png" | "svg"): void;
 };

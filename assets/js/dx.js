@@ -90,6 +90,23 @@
   for (const event of ["pointerdown", "keydown"])
     document.addEventListener(event, () => (dx.touched = true), { capture: true, passive: true });
 
+  /** Shows the page, which was kept from sight while its parts came: once they stand still. */
+  dx.whole = () => {
+    const STILL = 100, LONGEST = 3000; // ms
+    const began = performance.now();
+    let [before, since] = ["", began];
+    const places = () => [...document.querySelectorAll("#dx-header > *, #dx-main > *, #dx-left > *")].map((node) => node.getBoundingClientRect());
+    const look = () => {
+      const now = performance.now();
+      const after = JSON.stringify(places());
+      if (after !== before) [before, since] = [after, now];
+      if (now - since < STILL && now - began < LONGEST) return requestAnimationFrame(look);
+      document.documentElement.classList.remove("dx-opening");
+      document.dispatchEvent(new CustomEvent("dx-whole"));
+    };
+    requestAnimationFrame(look);
+  };
+
   dx.dark = () => document.body.classList.contains("dark");
   const schemeListeners = new Set();
   dx.onScheme = (fn) => schemeListeners.add(fn);
@@ -102,52 +119,100 @@
     }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
   };
 
+  // A click that Python answers is seen at once: its button waits until something of the page was sent anew.
+  const LONGEST_WAIT = 4000; // ms; an answer may change nothing
+  const ASK_PYTHON = "#dx-run, #dx-stop, #dx-verify-button"; // Gradio's own buttons
+  /** @type {Set<Element>} */
+  const waiting = new Set();
+  /** @type {Element | null} */
+  let clicked = null;
+  const wait = (node) => {
+    waiting.add(node);
+    node.setAttribute("aria-busy", "true");
+    setTimeout(() => served(node), LONGEST_WAIT);
+  };
+  const served = (node) => waiting.delete(node) && node.removeAttribute("aria-busy");
+  document.addEventListener("click", (event) => {
+    clicked = dx.closest(event, "button, summary, select");
+    setTimeout(() => (clicked = null), 100);
+    if (clicked?.matches(ASK_PYTHON)) wait(clicked);
+  }, { capture: true });
+  dx.asking = (trigger) => (name, data) => {
+    if (clicked) wait(clicked);
+    return trigger(name, data);
+  };
+  dx.answering = (watch) => (names, fn) =>
+    watch(names, () => {
+      waiting.forEach(served);
+      fn();
+      if (owner && !owner.isConnected) hide(); // it was drawn anew
+    });
+
   // One tooltip for the page. It describes what has the focus or the pointer, and Escape puts it away.
+  const SOON = 220; // ms that the pointer rests on something before it is explained
+  const MOVED = 8; // pixels after a click: what was just opened under the pointer is not covered
   const tip = dx.el("div", { id: "dx-tip", role: "tooltip", hidden: true });
   /** @type {HTMLElement | null} */
   let owner = null;
   let byPointer = false; // a click's focus, also on a button drawn anew, explains nothing: the hand is there already
+  let soon = 0;
+  /** @type {{x: number, y: number} | null} */
+  let still = null; // where the last click was, until the pointer has left
   const hide = () => {
+    clearTimeout(soon);
     if (owner) owner.removeAttribute("aria-describedby");
     owner = null;
     tip.hidden = true;
   };
+  /** Above what it explains: what that opens, and what one reads next, is below. */
+  const place = (box) => {
+    const [width, height] = [tip.offsetWidth, tip.offsetHeight];
+    const left = Math.min(Math.max(8, box.left + box.width / 2 - width / 2), innerWidth - width - 8);
+    const above = box.top - height - 8;
+    tip.style.left = `${Math.max(8, left)}px`;
+    tip.style.top = `${above >= 4 ? above : Math.min(box.bottom + 8, innerHeight - height - 4)}px`;
+  };
   const show = (node) => {
     if (node === owner) return;
     hide();
+    if (!node.isConnected) return;
     owner = node;
     tip.textContent = node.getAttribute("data-tip");
     tip.hidden = false;
     node.setAttribute("aria-describedby", "dx-tip");
-    const box = node.getBoundingClientRect();
-    const width = tip.offsetWidth;
-    const height = tip.offsetHeight;
-    const left = Math.min(Math.max(8, box.left + box.width / 2 - width / 2), innerWidth - width - 8);
-    const below = box.bottom + 8 + height < innerHeight;
-    tip.style.left = `${Math.max(8, left)}px`;
-    tip.style.top = `${below ? box.bottom + 8 : Math.max(8, box.top - height - 8)}px`;
+    place(node.getBoundingClientRect());
   };
   const target = (event) => dx.closest(event, "[data-tip]");
+  const onPointerOver = (event) => {
+    if (still && Math.hypot(event.clientX - still.x, event.clientY - still.y) < MOVED) return;
+    still = null;
+    const node = target(event);
+    if (node && node === owner) return;
+    clearTimeout(soon);
+    if (node && event.pointerType !== "touch") {
+      if (owner) hide();
+      soon = setTimeout(() => show(node), SOON);
+    } else if (!node && owner && owner !== document.activeElement) hide();
+  };
+  const onFocus = (event) => {
+    const node = target(event);
+    if (node && !byPointer && node.matches(":focus-visible, .dx-term")) show(node);
+    else hide();
+  };
+  const onClick = (event) => {
+    const node = target(event);
+    if (node && node.classList.contains("dx-term")) return show(node);
+    if (event.detail) still = { x: event.clientX, y: event.clientY };
+    hide();
+  };
   const start = () => {
     document.body.append(tip);
     watchScheme();
-    document.addEventListener("pointerover", (event) => {
-      const node = target(event);
-      if (node && event.pointerType !== "touch") show(node);
-      else if (!node && owner && owner !== document.activeElement) hide();
-    });
-    document.addEventListener("focusin", (event) => {
-      const node = target(event);
-      if (node && !byPointer && node.matches(":focus-visible, .dx-term")) show(node);
-      else hide();
-    });
+    document.addEventListener("pointerover", onPointerOver);
+    document.addEventListener("focusin", onFocus);
     document.addEventListener("focusout", hide);
     document.addEventListener("pointerdown", () => (byPointer = true), { capture: true, passive: true });
-    document.addEventListener("click", (event) => {
-      const node = target(event);
-      if (node && node.classList.contains("dx-term")) show(node);
-      else hide();
-    });
+    document.addEventListener("click", onClick);
     document.addEventListener("scroll", hide, { capture: true, passive: true });
     document.addEventListener("keydown", (event) => {
       byPointer = false;

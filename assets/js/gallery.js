@@ -1,13 +1,15 @@
-// Recorded examples to start from.
+// What the page is, and recorded examples to start from, by the question that each answers.
 "use strict";
 (() => {
   dx.gallery = (element, props, watch, emit) => {
     const part = dx.partsOf(element);
+    part("menu").open = !matchMedia("(max-width: 760px)").matches; // on a phone they would stand before the answer
     const update = () => {
       const data = dx.parse(props.data, null);
       element.hidden = !data;
       if (!data) return;
       part("title").textContent = data.title;
+      part("intro").replaceChildren(...dx.sentence(data.intro));
       part("items").setAttribute("aria-label", data.title);
       const focused = dx.focused(part("items"))?.dataset.item;
       part("items").replaceChildren(
@@ -15,7 +17,8 @@
           dx.el(
             "button",
             {
-              type: "button", class: "dx-tab", "data-item": item.id, "aria-pressed": String(item.id === data.open),
+              type: "button", class: "dx-question", "data-item": item.id, "data-tip": item.tip,
+              "aria-pressed": String(item.id === data.open),
               on: { click: () => emit({ id: item.id }) },
             },
             item.title

@@ -7,6 +7,18 @@
     let form = { mode: "sample", given: {} };
     const open = {}; // groups that the visitor opened or closed; the others are open where something in them acts
 
+    const part = dx.partsOf(element);
+    // On a phone the settings are one line that says what was given; elsewhere they are always open.
+    const narrow = matchMedia("(max-width: 760px)");
+    const fold = () => (part("fold").open = !narrow.matches);
+    narrow.addEventListener("change", fold);
+    fold();
+    const brief = () => {
+      const mode = spec.modes.find((one) => one.id === form.mode)?.label ?? form.mode;
+      const given = Object.entries(form.given).map(([name, value]) => `${name} ${value}`);
+      part("brief").replaceChildren(dx.el("b", {}, spec.labels.title), ` ${[mode, ...given].join(" · ")}`);
+    };
+
     const send = () => {
       props.value = JSON.stringify(form);
       dx.knobForm = JSON.parse(props.value); // for what if, which may be set up later
@@ -26,6 +38,7 @@
 
     /** Enables what acts in the mode, marks what was given, explains temperature 0. */
     const mark = () => {
+      brief();
       for (const row of rowsOf()) {
         const knob = row.knob;
         const acts = knob.modes.includes(form.mode);
@@ -66,7 +79,8 @@
         },
         "×"
       );
-      const label = dx.el("label", { for: id, "data-tip-help": true }, knob.name);
+      const words = knob.name.split(/(?<=_)/).flatMap((word) => [word, dx.el("wbr")]); // a name breaks after a line, never in a word
+      const label = dx.el("label", { for: id, "data-tip-help": true }, ...words);
       const box = dx.el("div", { class: `dx-knob dx-${knob.control}${knob.slider ? " dx-with-range" : ""}` });
       box.append(dx.el("span", { class: "dx-knob-name" }, label, unset), ...controls);
       const row = Object.assign(box, { knob, show });
@@ -152,7 +166,7 @@
         box.addEventListener("toggle", () => box.open !== box.expected && (open[group.id] = box.expected = box.open));
         return box;
       });
-      dx.partsOf(element)("form").replaceChildren(modeChoice(), ...groups);
+      part("form").replaceChildren(modeChoice(), ...groups);
       mark();
       unfold();
       send();

@@ -165,6 +165,11 @@
       window.dispatchEvent(new Event("resize"));
     });
 
+    const tour = () => {
+      dialog.close();
+      document.dispatchEvent(new CustomEvent("dx-tour"));
+    };
+
     const update = () => {
       data = dx.parse(props.data, null);
       if (!data) return;
@@ -191,7 +196,10 @@
       );
       dialog.setAttribute("aria-label", labels.keys_tip);
       dialog.replaceChildren(
-        dx.el("h2", {}, labels.keys_tip),
+        dx.el("h2", {}, document.title),
+        dx.el("p", {}, ...dx.sentence(data.what)),
+        dx.el("button", { type: "button", class: "dx-plain", on: { click: tour } }, labels.tour),
+        dx.el("h2", {}, labels.keys_title),
         dx.el("dl", {}, ...data.keys.flatMap(([key, what]) => [
           dx.el("dt", {}, ...key.split(" ").map((k) => dx.el("kbd", {}, k))), dx.el("dd", {}, what),
         ])),

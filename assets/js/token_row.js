@@ -26,6 +26,12 @@
   /** A token that was given, not chosen. */
   const still = (cell) =>
     dx.el("span", { class: "dx-prompt-token", "data-kind": cell.kind, "data-tip": cell.tip }, ...dx.token(cell.text));
+  /** Given tokens as a text: a line breaks before a space, and after a line's end, but in no word. */
+  const stills = (given) =>
+    given.flatMap((cell, i) => {
+      const ended = i > 0 && given[i - 1].text.endsWith("⏎");
+      return cell.text.startsWith("␣") || ended ? [dx.el("wbr"), still(cell)] : [still(cell)];
+    });
   /** The nearest token in the line above or below, as in a text. */
   const neighbour = (buttons, at, up) => {
     const here = buttons[at]?.getBoundingClientRect();
@@ -153,7 +159,7 @@
       source.replaceChildren();
       if (!read) return;
       const label = (text, tip) => dx.el("span", { class: "dx-source-label", "data-tip": tip, tabindex: "0" }, text);
-      source.append(label(read.label, read.tip), ...read.tokens.map(still));
+      source.append(label(read.label, read.tip), ...stills(read.tokens));
       prompt.prepend(label(read.decoder, read.decoder_tip));
     };
 
@@ -161,7 +167,7 @@
       const row = frameData.rows[chosen.row] || frameData.rows[0];
       [cells, buttons] = [[], []];
       tokens.replaceChildren();
-      prompt.replaceChildren(...row.prompt.map(still));
+      prompt.replaceChildren(...stills(row.prompt));
       showSource(row.source);
       takeLines(lines);
       tail.textContent = row.tail || "";
@@ -196,6 +202,7 @@
       if (hadFocus) rowsBar.querySelector('[aria-pressed="true"]')?.focus();
       measures.setAttribute("aria-label", labels.colour);
       const measureFocus = measures.contains(document.activeElement);
+      part("colour").textContent = labels.colour;
       measures.replaceChildren(
         ...Object.entries(frameData.scales).map(([name, scale]) =>
           dx.el(

@@ -27,18 +27,32 @@
     return out;
   };
 
+  const others = (form) => JSON.stringify(Object.entries(form.given).filter(([name]) => !IN_PAGE.includes(name)));
+
+  /** The first number of the settings that cannot be, as [name, value, the range in words]; null where all can. */
+  dx.whatifOutside = (ranges, form) => {
+    for (const [name, value] of Object.entries(form.given)) {
+      const range = ranges[name];
+      if (!range || typeof value !== "number" || !range.modes.includes(form.mode)) continue;
+      const { low, high } = range;
+      const below = low !== null && (range.low_open ? value <= low : value < low);
+      const above = high !== null && (range.high_open ? value >= high : value > high);
+      if (below || above || Number.isNaN(value) || (range.whole && !Number.isInteger(value))) return [name, value, range.words];
+    }
+    return null;
+  };
+
   /** What the page itself makes of the step: null where it cannot. */
   const computed = (base, form, frame) => {
-    if (!base.scores.length) return null;
+    if (!base.scores.length || dx.whatifOutside(frame.ranges, form)) return null;
     const knobs = { min_keep: base.min_keep };
     if (base.sampling && form.mode === base.mode) {
       for (const name of IN_PAGE) knobs[name] = form.given[name] ?? frame.defaults[name];
-      if (!(knobs.temperature > 0) || !(knobs.top_p > 0 && knobs.top_p <= 1)) return null;
     }
     const out = dx.truncate(base.scores, knobs);
     return {
       alive: out.kept, mass: out.mass, entropy: out.entropy, exact: false,
-      unsure: out.unsure || !base.covered || form.mode !== base.mode,
+      unsure: out.unsure || !base.covered || form.mode !== base.mode || (base.others && others(form) !== base.others),
       p: base.tokens.map((token) => (token.place < 0 ? 0 : out.probability(token.place))),
     };
   };
@@ -77,41 +91,55 @@
     const label = (name, fields = {}) =>
       (frame.labels[name] || "").replace(/\{(\w+)\}/g, (all, field) => (field in fields ? fields[field] : all));
 
-    const refused = () => answer && answer.form === JSON.stringify(form) && answer.error;
+    /** Why these settings cannot be: in Python's words, or until it says so in the page's own; "" where they can. */
+    const refused = () => {
+      if (!frame || !form) return "";
+      if (answer && answer.form === JSON.stringify(form)) return answer.error;
+      const [name, value, range] = dx.whatifOutside(frame.ranges, form) || [];
+      return name ? label("must", { name, value, range }) : "";
+    };
     const confirmed = () => answer && !answer.error && answer.form === JSON.stringify(form) && base && answer.key === base.at;
 
     const row = (name, was, now, exact, tip) =>
       dx.el(
         "div", { "data-fact": name },
         dx.el("dt", {}, tip ? dx.el("span", { class: "dx-term", tabindex: "0", "data-tip": tip }, label(name)) : label(name)),
-        dx.el("dd", {}, dx.el("s", {}, was), " ", dx.el("b", {}, `${exact ? "" : "≈ "}${now}`))
+        dx.el("dd", {}, dx.el(now === null ? "span" : "s", {}, was), " ", dx.el("b", {}, now === null ? "–" : `${exact ? "" : "≈ "}${now}`))
       );
+    /** The recorded numbers, and what they are now; a dash where there is no answer. */
     const fillFacts = (now) => {
       const chosen = base.tokens.findIndex((token) => token.chosen);
       const count = (n) => n.toLocaleString("en-US");
+      const of = (value) => (now ? value(now) : null);
+      const line = (name, was, value, tip) => row(name, was, of(value), now?.exact, tip);
+      const entropy = (state) => (state.entropy === null ? "–" : state.entropy.toFixed(2));
       const rows = [
-        row("alive", count(base.alive), count(now.alive), now.exact),
-        row("mass", dx.percent(base.mass), dx.percent(now.mass), now.exact, label("mass_tip")),
-        row("entropy", base.entropy.toFixed(2), now.entropy.toFixed(2), now.exact, label("entropy_tip")),
+        line("alive", count(base.alive), (state) => count(state.alive)),
+        line("mass", dx.percent(base.mass), (state) => dx.percent(state.mass), label("mass_tip")),
+        line("entropy", base.entropy.toFixed(2), entropy, label("entropy_tip")),
       ];
       if (chosen >= 0) {
         const name = dx.el("span", { class: "dx-if-token" }, ...dx.token(base.tokens[chosen].text));
-        const line = row("chosen", dx.percent(base.tokens[chosen].recorded), now.p[chosen] ? dx.percent(now.p[chosen]) : label("gone"), now.exact);
-        line.firstElementChild?.replaceChildren(name); // the term
-        line.classList.toggle("dx-if-gone", !now.p[chosen]);
-        rows.push(line);
+        const probability = (state) => (state.p[chosen] ? dx.percent(state.p[chosen]) : label("gone"));
+        const last = line("chosen", dx.percent(base.tokens[chosen].recorded), probability);
+        last.firstElementChild?.replaceChildren(name); // the term
+        last.classList.toggle("dx-if-gone", Boolean(now && !now.p[chosen]));
+        rows.push(last);
       }
       facts.replaceChildren(...rows);
     };
 
+    const showState = (name) => {
+      element.dataset.state = name;
+      state.textContent = label(name);
+      state.setAttribute("data-tip", label(`${name}_tip`));
+    };
     const draw = () => {
       drawn = 0;
       if (!frame || element.hidden || !base || !scroll.clientWidth) return;
-      const now = confirmed() ? answered(base, answer) : computed(base, form, frame);
-      element.dataset.state = confirmed() ? "confirmed" : now && !now.unsure ? "computed" : "pending";
-      state.textContent = label(element.dataset.state);
-      state.setAttribute("data-tip", label(`${element.dataset.state}_tip`));
-      if (!now) return;
+      const wrong = refused();
+      const now = wrong ? null : confirmed() ? answered(base, answer) : computed(base, form, frame);
+      showState(wrong ? "wrong" : confirmed() ? "confirmed" : now && !now.unsure ? "computed" : "pending");
       fillFacts(now);
       const size = { width: scroll.clientWidth, height: scroll.clientHeight };
       const { data, layout } = dx.whatifFigure(base, now, label, size, colour, getComputedStyle(element).fontFamily);
@@ -123,13 +151,13 @@
     };
 
     const fillAnswer = () => {
-      const fits = confirmed();
-      reading.classList.toggle("dx-stale", !fits && !refused());
+      const wrong = refused();
+      const fits = !wrong && confirmed();
+      reading.classList.toggle("dx-stale", !fits && !wrong);
       notes.replaceChildren(...((fits && answer.notes) || []).map((note) => dx.el("li", {}, note)));
-      if (refused()) {
-        reading.replaceChildren(answer.error);
-        element.dataset.state = "wrong";
-        state.textContent = label("wrong");
+      if (wrong) {
+        reading.replaceChildren(wrong);
+        showState("wrong");
       } else if (fits) reading.replaceChildren(...dx.sentence(answer.reading));
       const replay = fits && answer.replay;
       ranks.replaceChildren(...(replay ? [dx.table(replay)] : []));
@@ -137,7 +165,7 @@
       onward.hidden = from === null || from === false || from === undefined;
       if (!onward.hidden) onward.textContent = label("onward", { step: from + 1 });
       for (const button of [onward, again]) {
-        button.setAttribute("aria-disabled", String(!frame.rerun || Boolean(refused())));
+        button.setAttribute("aria-disabled", String(!frame.rerun || Boolean(wrong)));
         button.setAttribute("data-tip", frame.rerun ? label(button === onward ? "onward_tip" : "again_tip") : label("no_model"));
       }
       tell("dx-marks", fits && answer.row ? { ...answer.row, tip: frame.labels.tip, gone: frame.labels.tip_gone, parts: frame.labels.parts } : null);
@@ -181,7 +209,7 @@
         if (!confirmed()) reading.classList.add("dx-stale"); // it speaks of the settings before
         draw();
         if (again || JSON.stringify(before) !== JSON.stringify(form)) askSoon();
-        if (!was) fillAnswer();
+        if (!was || refused()) fillAnswer();
       } else {
         clearTimeout(timer);
         tell("dx-marks", null);
@@ -219,7 +247,7 @@
     const takeScores = () => {
       const data = dx.parse(props.scores, null);
       if (!data) return;
-      base = { ...data, scores: dx.floats(data.scores) };
+      base = { ...data, scores: dx.floats(data.scores), others: data.form && others(data.form) };
       draw();
     };
     const takeAnswer = () => {

@@ -25,25 +25,25 @@
     return token.chosen ? `<b>${short}</b>` : short;
   };
 
-  /** A bar for each token drawn, and one for the rest. */
+  /** A bar for each token drawn, and one for the rest; the recorded ones alone where there is no answer. */
   const barsOf = (base, now, label, width, colour) => {
     const ids = picked(base.tokens, width), tokens = ids.map((i) => base.tokens[i]);
     const ghosts = tokens.map((token) => token.recorded);
-    const bars = ids.map((i) => now.p[i]);
+    const bars = ids.map((i) => (now ? now.p[i] : 0));
     const [was, is] = [ghosts, bars].map((values) => Math.max(0, 1 - values.reduce((sum, p) => sum + p, 0)));
-    const more = Math.max(0, now.alive - bars.filter((p) => p > 0).length);
-    const hover = tokens.map((token, i) => {
-      const left = bars[i] ? dx.percent(bars[i]) : label("gone");
-      return label("hover", { token: escaped(token.text), was: dx.percent(token.recorded), now: left });
-    });
+    const more = now ? Math.max(0, now.alive - bars.filter((p) => p > 0).length) : 0;
+    const hoverOf = (token, recorded, left) =>
+      label("hover", { token, was: dx.percent(recorded), now: now ? left : label("none") });
+    const hover = tokens.map((token, i) =>
+      hoverOf(escaped(token.text), token.recorded, bars[i] ? dx.percent(bars[i]) : label("gone")));
     return {
       x: [...ids.map((_, i) => i), ids.length + APART],
       ghost: [...ghosts, was],
-      bar: [...bars, is],
+      bar: [...bars, now ? is : 0],
       names: [...tokens.map(nameOf), more ? `<i>${label("more", { n: more.toLocaleString("en-US") })}</i>` : "…"],
-      text: [...bars.map((p) => (p ? dx.percent(p) : "✕")), is > 5e-7 ? dx.percent(is) : ""],
+      text: now ? [...bars.map((p) => (p ? dx.percent(p) : "✕")), is > 5e-7 ? dx.percent(is) : ""] : [],
       fill: [...tokens.map((token) => colour(token.chosen ? "chosen-fill" : "alive")), colour("removed")],
-      hover: [...hover, label("hover", { token: label("rest"), was: dx.percent(was), now: dx.percent(is) })],
+      hover: [...hover, hoverOf(label("rest"), was, dx.percent(is))],
     };
   };
 

@@ -27,9 +27,9 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     try:
         about = os.stat(path)
     except OSError as err:
-        raise TraceFileError(f"{path.name} cannot be read: {err.strerror}") from err
+        raise TraceFileError("{name} cannot be read: {strerror}", name=path.name, strerror=err.strerror) from err
     if not stat.S_ISREG(about.st_mode):  # a device may be endless, a pipe silent
-        raise TraceFileError(f"{path.name} is not an ordinary file")
+        raise TraceFileError("{name} is not an ordinary file", name=path.name)
     file = _Opening(io.BytesIO(path.read_bytes()) if about.st_size <= IN_MEMORY_LIMIT else path.open("rb"))
     archive = zipfile.ZipFile(file)
     file.limit = None
@@ -48,15 +48,24 @@ def read_entry(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     try:
         info = archive.getinfo(name)
     except KeyError:
-        raise TraceFileError(f"the file has no {name}; it is no trace, or damaged") from None
+        raise TraceFileError("the file has no {name}; it is no trace, or damaged", name=name) from None
     if info.file_size > limit:
-        raise TraceFileError(f"{name} unpacks to {info.file_size} bytes, more than the {limit} a trace can need")
+        raise TraceFileError(
+            "{name} unpacks to {file_size} bytes, more than the {limit} a trace can need",
+            name=name, file_size=info.file_size, limit=limit,
+        )
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise TraceFileError(f"{name} is packed by method {info.compress_type}, which a trace never uses")
+        raise TraceFileError(
+            "{name} is packed by method {compress_type}, which a trace never uses",
+            name=name, compress_type=info.compress_type,
+        )
     with archive.open(info) as file:
         blob = file.read(info.file_size)  # without a number zipfile would unpack all there is, whatever was announced
     if len(blob) != info.file_size:
-        raise TraceFileError(f"{name} has {len(blob)} bytes instead of {info.file_size}; the file is damaged")
+        raise TraceFileError(
+            "{name} has {n_blob} bytes instead of {file_size}; the file is damaged",
+            name=name, n_blob=len(blob), file_size=info.file_size,
+        )
     return blob
 
 
@@ -68,7 +77,7 @@ class _Opening:
 
     def read(self, size: int = -1) -> bytes:
         if self.limit is not None and size > self.limit:
-            raise TraceFileError(f"the file lists its entries in {size} bytes, more than a trace can need")
+            raise TraceFileError("the file lists its entries in {size} bytes, more than a trace can need", size=size)
         return self._file.read(size)
 
     def __getattr__(self, name: str) -> Any:

@@ -40,10 +40,16 @@ def compact(trace: R, *, head: int = HEAD) -> R:
     if trace.compact is not None:
         return trace
     if isinstance(head, bool) or not isinstance(head, int) or head < 1:
-        raise RecordingError(f"head must be a whole number from 1 on, got {head!r}; the default is {HEAD}")
+        raise RecordingError(
+            "head must be a whole number from 1 on, got {head!r}; the default is {default}",
+            head=head, default=HEAD,
+        )
     n_scores = trace.n_rows * (len(trace.stages) + 1) * trace.model.vocab_size
     if n_scores > FILLED_LIMIT:
-        raise RecordingError(f"a step of this run has {n_scores:,} scores, the compact form is for {FILLED_LIMIT:,}")
+        raise RecordingError(
+            "a step of this run has {n_scores:,} scores, the compact form is for {most:,}",
+            n_scores=n_scores, most=FILLED_LIMIT,
+        )
     steps = [_packed(trace, step, head) for step in trace.steps]
     tokens = trace.tokens.only(_mentioned_anywhere(trace, steps)) if trace.tokens is not None else None
     store = CompactStore(PackedSteps(steps), trace.model.vocab_size, tokens)
@@ -64,7 +70,8 @@ def _packed(trace: RecordedRun, step: Step, head: int) -> dict[str, torch.Tensor
         for stage, after in zip(step.stages, scores[1:], strict=True):
             if len(after) != trace.model.vocab_size:
                 raise RecordingError(
-                    f"{stage.name} added scores to those of the vocabulary; keep this trace in its lossless form"
+                    "{name} added scores to those of the vocabulary; keep this trace in its lossless form",
+                    name=stage.name,
                 )
         rows.append(pack_row(logits[row], scores, step.stages, head, _mentioned(trace, step, row)))
     kept = {name: array for name, array in trace.store.load(step.index).items() if name.startswith("contrastive.")}

@@ -37,7 +37,7 @@ class PackedSteps:
         """See `StepStore.load`."""
         step = self._steps[index]
         if step is None:
-            raise NotRecordedError(f"the scores of step {index} were not kept when the run was recorded")
+            raise NotRecordedError("the scores of step {step} were not kept when the run was recorded", step=index + 1)
         return step
 
 

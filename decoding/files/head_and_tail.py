@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from decoding.errors import TraceFileError
+from decoding.errors import TraceFileError, words
 from decoding.reading.stats import probs
 from decoding.recorded.stages import DENSE, SAME, Stage, decode_stage, encode_stages
 from decoding.recorded.tail import Tail
@@ -245,7 +245,7 @@ def fill_up(packed: dict[str, Tensor], vocab: int, order: np.ndarray) -> dict[st
         with np.errstate(all="ignore"):
             return _fill_up(packed, vocab, order)
     except (IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as err:
-        raise TraceFileError(f"heads and tails do not fit each other: {err}; the trace is damaged") from err
+        raise TraceFileError("heads and tails do not fit each other: {err}; the trace is damaged", err=err) from err
 
 
 def _fill_up(packed: dict[str, Tensor], vocab: int, order: np.ndarray) -> dict[str, Tensor]:
@@ -303,8 +303,10 @@ def _fill_row(packed: dict[str, Tensor], row: int, vocab: int, order: np.ndarray
     for stage, filled in enumerate(out):
         alive, said = int(np.count_nonzero(filled > -np.inf)), int(packed["facts.n_alive"][stage, row])
         if alive != said:
-            words = f"row {row} has {alive} tokens after stage {stage}, facts.n_alive says {said}"
-            raise TraceFileError(f"{words}; the trace is damaged")
+            raise TraceFileError(
+                "row {row} has {alive} tokens after stage {stage}, facts.n_alive says {said}; the trace is damaged",
+                row=row + 1, alive=alive, stage=stage, said=said,
+            )  # fmt: skip
     return out
 
 
@@ -363,7 +365,10 @@ def _check_tails(packed: dict[str, Tensor], n_tails: int) -> None:
     for name in ("high", "low", "mass"):
         array = packed[f"tail.{name}"]
         if len(array) != n_bins or not bool(torch.isfinite(array).all()):
-            raise TraceFileError(f"tail.{name} is not one finite number for each of {n_bins} bins; the file is damaged")
+            raise TraceFileError(
+                "tail.{name} is not one finite number for each of {n_bins} bins; the file is damaged",
+                name=name, n_bins=n_bins,
+            )
     _check_range("tail.count", packed["tail.count"], 1, 2**31 - 1)
     count, mass = packed["tail.count"].double(), packed["tail.mass"].double()
     if bool((packed["tail.low"] > packed["tail.high"]).any()):
@@ -384,13 +389,16 @@ def _check_rows(packed: dict[str, Tensor], n_rows: int, vocab: int, n_stages: in
     for row in range(n_rows):
         ids = packed["head.ids"][starts[row] : starts[row + 1]]
         if len(torch.unique(ids)) != len(ids):
-            raise TraceFileError(f"head.ids of row {row} has an id twice; the file is damaged")
+            raise TraceFileError("head.ids of row {row} has an id twice; the file is damaged", row=row)
         room = vocab - len(ids)
         for stage in range(n_stages + 1):
             which = int(packed["tail.which"][stage, row])
             n = sums[bins[which + 1]] - sums[bins[which]] if which >= 0 else 0
             if n > room:
-                raise TraceFileError(f"the tail of row {row} has {n} tokens, room is for {room}; the file is damaged")
+                raise TraceFileError(
+                    "the tail of row {row} has {n} tokens, room is for {room}; the file is damaged",
+                    row=row, n=n, room=room,
+                )
 
 
 def _check_array(
@@ -399,16 +407,25 @@ def _check_array(
     array = packed.get(name)
     fits_shape = array is not None and (array.ndim == 1 if shape is None else tuple(array.shape) == shape)
     if array is None or array.dtype not in dtypes or not fits_shape:
-        found = "missing" if array is None else f"{array.dtype} {tuple(array.shape)}"
-        raise TraceFileError(f"{name} is {found}; a compact step has {shape or 'one row'} of {dtypes[0]}")
+        found = words("missing") if array is None else f"{array.dtype} {tuple(array.shape)}"
+        raise TraceFileError(
+            "{name} is {found}; a compact step has {shape} of {dtypes}",
+            name=name, found=found, shape=shape or "one row", dtypes=dtypes[0],
+        )
 
 
 def _check_starts(packed: dict[str, Tensor], name: str, n: int, end: int) -> None:
     starts = packed[name].long()
     if len(starts) != n + 1 or int(starts[0]) != 0 or int(starts[-1]) != end or bool((starts.diff() < 0).any()):
-        raise TraceFileError(f"{name} must rise from 0 to {end} in {n} parts; the file is damaged")
+        raise TraceFileError(
+            "{name} must rise from 0 to {end} in {n} parts; the file is damaged",
+            name=name, end=end, n=n,
+        )
 
 
 def _check_range(name: str, array: Tensor, least: int, most: int) -> None:
     if array.numel() and (int(array.min()) < least or int(array.max()) > most):
-        raise TraceFileError(f"{name} is outside [{least}, {most}]; the file is damaged")
+        raise TraceFileError(
+            "{name} is outside [{least}, {most}]; the file is damaged",
+            name=name, least=least, most=most,
+        )

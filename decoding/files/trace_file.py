@@ -63,7 +63,7 @@ def save_run(trace: RecordedRun, path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     if path.exists() and not path.is_file():  # replacing a device or a folder would destroy it
-        raise TraceFileError(f"{path.name} is not an ordinary file; give the name of a new file")
+        raise TraceFileError("{name} is not an ordinary file; give the name of a new file", name=path.name)
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
             try:
@@ -75,7 +75,10 @@ def save_run(trace: RecordedRun, path: str | os.PathLike[str]) -> None:
                 os.unlink(file.name)
                 raise
     except OSError as err:
-        raise TraceFileError(f"{path.name} cannot be written: {err.strerror or err}; the trace is unchanged") from err
+        raise TraceFileError(
+            "{name} cannot be written: {strerror}; the trace is unchanged",
+            name=path.name, strerror=err.strerror or err,
+        ) from err
 
 
 def read_run(path: str | os.PathLike[str]) -> RecordedRun:
@@ -91,20 +94,25 @@ def read_run(path: str | os.PathLike[str]) -> RecordedRun:
         for name in ("prompts", "messages"):
             given = getattr(run, name)
             if given is not None and len(given) != run.n_prompts:
-                raise TraceFileError(f"{name} are {len(given)}, the rows are of {run.n_prompts}; the file is damaged")
+                raise TraceFileError(
+                    "{name} are {n_given}, the rows are of {n_prompts}; the file is damaged",
+                    name=name, n_given=len(given), n_prompts=run.n_prompts,
+                )
         return run
     except TraceFileError:
         raise
     except MemoryError as err:
-        raise TraceFileError(f"{path.name} needs more memory than there is") from err
+        raise TraceFileError("{name} needs more memory than there is", name=path.name) from err
     except Exception as err:  # whatever it is that reading a stranger's file raises, the file is the reason
-        raise TraceFileError(f"{path.name} is no trace file, or is damaged: {_why(err)}") from err
+        raise TraceFileError("{name} is no trace file, or is damaged: {err}", name=path.name, err=_why(err)) from err
 
 
 def _why(err: Exception) -> str:
     """The error in a few words, without the path that the system's errors name."""
     if isinstance(err, OSError):
         return err.strerror or type(err).__name__
+    if isinstance(err, DecodingError) and len(err.words) <= 300:
+        return err.words
     text = str(err) if isinstance(err, (DecodingError, zipfile.BadZipFile)) else f"{type(err).__name__}: {err}"
     return text if len(text) <= 300 else text[:300] + "…"
 
@@ -138,18 +146,21 @@ class ZipStore:
         """See `StepStore.load`."""
         info = self._entries.get(_step_name(index))
         if info is None:
-            raise NotRecordedError(f"the scores of step {index} were not kept when the run was recorded")
+            raise NotRecordedError("the scores of step {step} were not kept when the run was recorded", step=index + 1)
         try:
             with self._lock:
                 blob = read_entry(self._archive, info.filename, info.file_size)
         except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as err:
-            raise TraceFileError(f"step {index} cannot be read: {_why(err)}; the file is damaged") from err
-        arrays = arrays_from_bytes(blob, f"step {index}")
+            raise TraceFileError(
+                "step {step} cannot be read: {err}; the file is damaged",
+                step=index + 1, err=_why(err),
+            ) from err
+        arrays = arrays_from_bytes(blob, f"step {index + 1}")
         if self._compact:
             try:
                 check_packed(arrays, *self._shape)
             except TraceFileError as err:
-                raise TraceFileError(f"step {index}: {err}") from err
+                raise TraceFileError("step {step}: {err}", step=index + 1, err=err) from err
         return arrays
 
     def _check(self, info: zipfile.ZipInfo) -> None:
@@ -157,14 +168,20 @@ class ZipStore:
         n_rows, vocab, n_stages = self._shape
         if self._compact:
             if info.file_size > STEP_LIMIT:
-                raise TraceFileError(f"{info.filename} unpacks to {info.file_size} bytes, more than a step can need")
+                raise TraceFileError(
+                    "{filename} unpacks to {file_size} bytes, more than a step can need",
+                    filename=info.filename, file_size=info.file_size,
+                )
             return
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
-            raise TraceFileError(f"{info.filename} is compressed; a trace stores its steps plainly")
+            raise TraceFileError("{filename} is compressed; a trace stores its steps plainly", filename=info.filename)
         with self._archive.open(info) as file:
             length = int.from_bytes(file.read(8), "little")
             if length > min(info.file_size, 2**24):
-                raise TraceFileError(f"{info.filename} announces a header of {length} bytes; the file is damaged")
+                raise TraceFileError(
+                    "{filename} announces a header of {length} bytes; the file is damaged",
+                    filename=info.filename, length=length,
+                )
             arrays = json.loads(file.read(length))
         wanted = {
             "logits": ([n_rows, vocab], LOGIT_DTYPES),
@@ -174,7 +191,8 @@ class ZipStore:
         for name, (shape, dtypes) in wanted.items():
             if arrays[name]["shape"] != shape or arrays[name]["dtype"] not in dtypes:
                 raise TraceFileError(
-                    f"{info.filename}: {name} is {shown(arrays[name])}, the header says {shape} of {sorted(dtypes)}"
+                    "{filename}: {name} is {arrays}, the header says {shape} of {dtypes}",
+                    filename=info.filename, name=name, arrays=shown(arrays[name]), shape=shape, dtypes=sorted(dtypes),
                 )
 
 
@@ -261,14 +279,17 @@ def _step_name(index: int) -> str:
 def _header(archive: zipfile.ZipFile) -> dict[str, Any]:
     header = json.loads(read_entry(archive, "trace.json", HEADER_LIMIT).decode("utf-8", "surrogatepass"))
     if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise TraceFileError(f"the file is no trace: trace.json does not say format {FORMAT!r}")
+        raise TraceFileError("the file is no trace: trace.json does not say format {format!r}", format=FORMAT)
     version = header.get("version")
     if type(version) is not int or version < 1:
-        raise TraceFileError(f"the trace's version {shown(version)} makes no sense; the file is damaged")
+        raise TraceFileError(
+            "the trace's version {version} makes no sense; the file is damaged",
+            version=shown(version),
+        )
     if version > VERSION:
         raise TraceFileError(
-            f"the trace has format version {shown(version)}, this program reads up to {VERSION}; "
-            "update Decoding Explorer"
+            "the trace has format version {version}, this program reads up to {newest}; update Decoding Explorer",
+            version=shown(version), newest=VERSION,
         )
     return header
 
@@ -276,7 +297,10 @@ def _header(archive: zipfile.ZipFile) -> dict[str, Any]:
 def _run(archive: zipfile.ZipFile, header: dict[str, Any]) -> RecordedRun:
     n_steps, n_rows = _count(header, "n_steps"), _count(header, "n_rows", least=1)
     if n_steps * n_rows > CHOICES_LIMIT:
-        raise TraceFileError(f"{n_steps} steps of {n_rows} rows are more than this program opens")
+        raise TraceFileError(
+            "{n_steps} steps of {n_rows} rows are more than this program opens",
+            n_steps=n_steps, n_rows=n_rows,
+        )
     run = arrays_from_bytes(read_entry(archive, "run.safetensors", RUN_LIMIT), "run.safetensors")
     model = ModelInfo(**_fields(header["model"], ModelInfo))
     _count(header["model"], "vocab_size", least=1, most=VOCAB_LIMIT)
@@ -326,7 +350,10 @@ def _compact(header: dict[str, Any], n_rows: int, vocab: int, n_stages: int) -> 
     if header["version"] < COMPACT:
         return None
     if n_rows * (n_stages + 1) * vocab > FILLED_LIMIT:
-        raise TraceFileError(f"{n_rows} rows and {n_stages} stages of {vocab} scores are more than this program opens")
+        raise TraceFileError(
+            "{n_rows} rows and {n_stages} stages of {vocab} scores are more than this program opens",
+            n_rows=n_rows, n_stages=n_stages, vocab=vocab,
+        )
     compact = _dict(header["compact"])
     return Compact(head=_count(compact, "head", least=1))
 
@@ -354,15 +381,18 @@ def _ledger(beams: Any, run: dict[str, Tensor], n_steps: int, n_rows: int) -> Le
         return None
     n_beams, reasons = _count(_dict(beams), "n_beams", least=1), _texts(beams["reasons"])
     if n_rows % n_beams:
-        raise TraceFileError(f"{n_rows} rows cannot be {n_beams} beams each")
+        raise TraceFileError("{n_rows} rows cannot be {n_beams} beams each", n_rows=n_rows, n_beams=n_beams)
     if n_steps == 0:
         return Ledger(n_prompts=n_rows // n_beams, n_beams=n_beams)
     ledger = Ledger.from_arrays(_under("ledger.", run), n_beams, reasons)
     if len(ledger) != n_steps or ledger.n_prompts * n_beams != n_rows or run["parents"].shape != run["chosen"].shape:
-        raise TraceFileError(f"the ledger has {len(ledger)} steps of {ledger.n_prompts} prompts; the header differs")
+        raise TraceFileError(
+            "the ledger has {n_ledger} steps of {n_prompts} prompts; the header differs",
+            n_ledger=len(ledger), n_prompts=ledger.n_prompts,
+        )
     parents = run["parents"]
     if parents.dtype != torch.int64 or int(parents.min()) < -1 or int(parents.max()) >= n_rows:
-        raise TraceFileError(f"parents point outside the {n_rows} rows; the file is damaged")
+        raise TraceFileError("parents point outside the {n_rows} rows; the file is damaged", n_rows=n_rows)
     return ledger
 
 
@@ -376,20 +406,26 @@ def _check_run(run: dict[str, Tensor], n_steps: int, n_rows: int, vocab: int) ->
         array, dtype = run[name], torch.uint8 if name in ("ended", "rng_state") else torch.int64
         fits = len(array.shape) == len(shape) and all(w in (None, n) for n, w in zip(array.shape, shape, strict=True))
         if not fits or array.dtype != dtype:
-            raise TraceFileError(f"{name} is {array.dtype} {tuple(array.shape)}; the header says {shape} of {dtype}")
+            raise TraceFileError(
+                "{name} is {dtype} {shape}; the header says {wanted} of {kind}",
+                name=name, dtype=array.dtype, shape=tuple(array.shape), wanted=shape, kind=dtype,
+            )
         if name.endswith("_ids") or name in ("sequences", "chosen"):
             _check_ids(name, array)
     for ids, mask in (("prompt_ids", "prompt_mask"), ("encoder_ids", "encoder_mask")):
         if ids in run and (mask not in run or run[ids].shape != run[mask].shape):
-            raise TraceFileError(f"{ids} and {mask} differ in shape")
+            raise TraceFileError("{ids} and {mask} differ in shape", ids=ids, mask=mask)
     live = run["chosen"][run["ended"] == 0]
     if live.numel() and (int(live.min()) < 0 or int(live.max()) >= vocab):
-        raise TraceFileError(f"a token was chosen that is none of the model's {vocab}; the file is damaged")
+        raise TraceFileError(
+            "a token was chosen that is none of the model's {vocab}; the file is damaged",
+            vocab=vocab,
+        )
 
 
 def _check_ids(name: str, ids: Tensor) -> None:
     if ids.numel() and (int(ids.min()) < -1 or int(ids.max()) >= 2**31):
-        raise TraceFileError(f"{name} holds what cannot be token ids")
+        raise TraceFileError("{name} holds what cannot be token ids", name=name)
 
 
 def _config(values: Any, n_rows: int) -> dict[str, Any]:
@@ -397,7 +433,10 @@ def _config(values: Any, n_rows: int) -> dict[str, Any]:
     config = _parameters(values)
     rows = [config.get(name, 1) for name in ("num_beams", "num_return_sequences")]
     if min(rows) < 1 or n_rows % max(rows):
-        raise TraceFileError(f"{n_rows} rows cannot be {max(rows)} for each prompt; the file is damaged")
+        raise TraceFileError(
+            "{n_rows} rows cannot be {most} for each prompt; the file is damaged",
+            n_rows=n_rows, most=max(rows),
+        )
     return config
 
 
@@ -408,7 +447,7 @@ def _parameters(values: Any) -> dict[str, Any]:
     for name, value in config.items():
         off = value is None and name not in ("num_beams", "num_return_sequences")
         if name in KNOBS and not off and type(value) not in kinds.get(KNOBS[name].kind, (type(value),)):
-            raise TraceFileError(f"{name} cannot be {shown(value)}; the file is damaged")
+            raise TraceFileError("{name} cannot be {value}; the file is damaged", name=name, value=shown(value))
     return config
 
 
@@ -428,14 +467,17 @@ def _chat(messages: Any) -> tuple[dict[str, str], ...]:
 
 def _seconds(value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value < 1e12:
-        raise TraceFileError(f"seconds cannot be {shown(value)}; the file is damaged")
+        raise TraceFileError("seconds cannot be {value}; the file is damaged", value=shown(value))
     return float(value)
 
 
 def _count(header: dict[str, Any], name: str, *, least: int = 0, most: int = N_LIMIT) -> int:
     value = header[name]
     if type(value) is not int or not least <= value <= most:
-        raise TraceFileError(f"{name} must be a whole number in [{least}, {most}], got {shown(value)}")
+        raise TraceFileError(
+            "{name} must be a whole number in [{least}, {most}], got {value}",
+            name=name, least=least, most=most, value=shown(value),
+        )
     return value
 
 
@@ -445,7 +487,7 @@ def _fields(values: Any, kind: type) -> dict[str, Any]:
     known = {name: value for name, value in _dict(values).items() if name in hints}
     for name, value in known.items():
         if not _is_a(value, hints[name]):
-            raise TraceFileError(f"{name} cannot be {shown(value)}; the file is damaged")
+            raise TraceFileError("{name} cannot be {value}; the file is damaged", name=name, value=shown(value))
     return known
 
 
@@ -462,13 +504,16 @@ def _is_plain(value: Any) -> bool:
 
 def _dict(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise TraceFileError(f"an object was expected in trace.json, got {type(value).__name__}")
+        raise TraceFileError(
+            "an object was expected in trace.json, got {value_type}",
+            value_type=type(value).__name__,
+        )
     return value
 
 
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise TraceFileError(f"a list was expected in trace.json, got {type(value).__name__}")
+        raise TraceFileError("a list was expected in trace.json, got {value_type}", value_type=type(value).__name__)
     return value
 
 
@@ -478,11 +523,11 @@ def _texts(values: Any) -> tuple[str, ...]:
 
 def _one_of(value: Any, known: Collection[str]) -> str:
     if _text(value) not in known:
-        raise TraceFileError(f"{shown(value)} is not known to this program; the file is damaged")
+        raise TraceFileError("{value} is not known to this program; the file is damaged", value=shown(value))
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TraceFileError(f"a text was expected in trace.json, got {type(value).__name__}")
+        raise TraceFileError("a text was expected in trace.json, got {value_type}", value_type=type(value).__name__)
     return value

@@ -54,7 +54,10 @@ def account_of(
         scores = recorded.all_scores(row=row) if whatif is None else whatif.all_scores(step=step, row=row)
     stages = recorded.stages if whatif is None else whatif.stages
     if not 1 <= stage <= len(stages) + 1:
-        raise NotRecordedError(f"stage must be in [1, {len(stages) + 1}], got {stage}; the last is the choice")
+        raise NotRecordedError(
+            "stage must be in [1, {n_stages}], got {stage}; the last is the choice",
+            n_stages=len(stages) + 1, stage=stage,
+        )
     if stage > len(stages):
         return _choice(trace, step, row, token_id, whatif, scores[-1])
     exact = None if recorded.exact else recorded.exact_ids(row)

@@ -58,9 +58,9 @@ def _beyond_the_model(model: Any, input_ids: Tensor, tokenizer: Any, n_steps: in
     if limit is None or n_prompt + n_steps < limit:
         return None
     return RecordingError(
-        f"the model has {limit:,} positions, and the run has come to their end at step {n_steps} (counted from 0); the "
-        f"{n_steps} steps before are kept. Give max_new_tokens of at most {max(limit - n_prompt, 0)}, or a shorter "
-        "prompt"
+        "the model has {limit:,} positions, and the run has come to their end at step {step}; "
+        "the {n_steps} steps before are kept. Give max_new_tokens of at most {most}, or a shorter prompt",
+        limit=limit, step=n_steps + 1, n_steps=n_steps, most=max(limit - n_prompt, 0),
     )
 
 
@@ -70,8 +70,9 @@ def _overflow(config: Mapping[str, Any], n_steps: int) -> RecordingError | None:
         value = config.get(name)
         if value not in (None, 1.0):
             return RecordingError(
-                f"{name} must be such that its power is a number at every length of the text, got {shown(value)}, too "
-                f"much at step {n_steps} (counted from 0); the {n_steps} steps before are kept. Take it nearer to 1, "
-                "or a smaller max_new_tokens"
+                "{name} must be such that its power is a number at every length of the text, got {value}, too much "
+                "at step {step}; the {n_steps} steps before are kept. Take it nearer to 1, or a "
+                "smaller max_new_tokens",
+                name=name, value=shown(value), step=n_steps + 1, n_steps=n_steps,
             )
     return None

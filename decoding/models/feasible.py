@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from decoding.errors import SettingError
+from decoding.errors import SettingError, words
 from decoding.models.prompts import check_fits
 from decoding.parameters.acting import acting, model_defaults
 from decoding.parameters.combinations import check_acting
@@ -74,10 +74,12 @@ def _check_max_length(
         return longest - start if "max_length" in given else None
     what = "the tokens that the answer begins with" if lm.is_encoder_decoder else "the tokens of the prompt"
     counts = "these" if lm.is_encoder_decoder else "the prompt"
-    own = "" if "max_length" in given else f" ({longest} is the own default of {lm.name})"
+    own = "" if "max_length" in given else words(
+        " ({longest} is the own default of {name})", longest=longest, name=lm.name
+    )
     raise SettingError(
-        "max_length", longest, f"> {start}, {what}",
-        f"raise it, or use max_new_tokens, which does not count {counts}{own}",
+        "max_length", longest, words("> {start}, {what}", start=start, what=what),
+        words("raise it, or use max_new_tokens, which does not count {counts}{own}", counts=counts, own=own),
     )  # fmt: skip
 
 
@@ -85,7 +87,7 @@ def _check_guidance(lm: LanguageModel, values: Mapping[str, Any]) -> None:
     scale = values.get("guidance_scale")
     if lm.is_encoder_decoder and scale not in (None, 1):
         raise SettingError(
-            "guidance_scale", scale, f"1 for an encoder–decoder like {lm.name}",
+            "guidance_scale", scale, words("1 for an encoder–decoder like {name}", name=lm.name),
             "transformers' guidance runs only models without an encoder; leave it out, or choose such a model",
         )  # fmt: skip
 
@@ -96,7 +98,8 @@ def _check_ends(lm: LanguageModel, values: Mapping[str, Any]) -> None:
     n_ends = len(ends) if isinstance(ends, (list, tuple)) else 1
     if mode_of(values) in BEAM_MODES and n_ends >= vocab_size:
         raise SettingError(
-            "eos_token_id", f"{n_ends} tokens", f"fewer than the {vocab_size} tokens of {lm.name} with num_beams > 1",
+            "eos_token_id", f"{n_ends} tokens",
+            words("fewer than the {n} tokens of {name} with num_beams > 1", n=vocab_size, name=lm.name),
             "give those that end a text, or decode without beams",
         )  # fmt: skip
 
@@ -112,8 +115,9 @@ def _check_ids(lm: LanguageModel, given: Mapping[str, Any]) -> None:
             largest = max(_ids(values))
             if largest >= vocab_size:
                 raise SettingError(
-                    name, largest, f"made of token ids in [0, {vocab_size - 1}]", f"{lm.name} has {vocab_size} tokens"
-                )
+                    name, largest, words("made of token ids in [0, {last}]", last=vocab_size - 1),
+                    words("{name} has {n} tokens", name=lm.name, n=vocab_size),
+                )  # fmt: skip
 
 
 def _ids(values: Any) -> Iterator[int]:

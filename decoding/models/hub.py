@@ -56,22 +56,26 @@ def fetch(repo: str, revision: str | None, report: Callable[[str, float | None],
         return _cached(repo, revision, error)
     except EntryNotFoundError as error:
         raise ModelError(
-            f"the model {repo!r} has no config.json, so transformers cannot tell what it is; "
-            "choose a model in transformers' format (an adapter alone is not a model: merge it first)"
+            "the model {repo!r} has no config.json, so transformers cannot tell what it is; choose a model in "
+            "transformers' format (an adapter alone is not a model: merge it first)",
+            repo=repo,
         ) from error
     except GatedRepoError as error:
         raise ModelError(
-            f"the model {repo!r} is gated: its owner lets in only those who accepted the terms; "
-            "accept them on the model's page, then log in here with `hf auth login` (or set HF_TOKEN)"
+            "the model {repo!r} is gated: its owner lets in only those who accepted the terms; accept them on the "
+            "model's page, then log in here with `hf auth login` (or set HF_TOKEN)",
+            repo=repo,
         ) from error
     except RevisionNotFoundError as error:
         raise ModelError(
-            f"the model {repo!r} has no revision {revision!r}; leave the revision out for the newest"
+            "the model {repo!r} has no revision {revision!r}; leave the revision out for the newest",
+            repo=repo, revision=revision,
         ) from error
     except RepositoryNotFoundError as error:
         raise ModelError(
-            f"there is no model {repo!r} on the Hub, or it is private; check the spelling (owner/name), "
-            "or log in with `hf auth login` if it is yours"
+            "there is no model {repo!r} on the Hub, or it is private; check the spelling (owner/name), or log in "
+            "with `hf auth login` if it is yours",
+            repo=repo,
         ) from error
     except Exception as error:  # no network, a proxy's answer, a server error: the cache may do
         return _cached(repo, revision, error)
@@ -85,8 +89,9 @@ def _files_to_load(repo: str, sizes: dict[str, int]) -> dict[str, int]:
         others = (".bin", ".pt", ".gguf", ".safetensors", ".h5", ".onnx", ".msgpack")
         has = ", ".join(sorted(name for name in top if name.endswith(others)))
         raise ModelError(
-            f"the model {repo!r} has no weights in safetensors (it has {has or 'none at all'}); "
-            "choose one that has: other formats can run code when they are opened, and are not opened here"
+            "the model {repo!r} has no weights in safetensors (it has {has}); choose one that has: other formats can "
+            "run code when they are opened, and are not opened here",
+            repo=repo, has=has or "none at all",
         )
     small = {n for n in top if n.endswith((".json", ".txt", ".model", ".jinja"))}
     return {name: top[name] for name in sorted(weights | small)}
@@ -144,8 +149,8 @@ def _cached(repo: str, revision: str | None, error: Exception) -> tuple[Path, st
         cause = error.__cause__ or error
         reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
         raise ModelError(
-            f"the model {repo!r} is not on this machine, and the Hub cannot be reached ({reason}); "
-            "connect to the network and try again, or name the local directory of a model, "
-            "or use the offline model smollm2-135m"
+            "the model {repo!r} is not on this machine, and the Hub cannot be reached ({reason}); connect to the "
+            "network and try again, or name the local directory of a model, or use the offline model smollm2-135m",
+            repo=repo, reason=reason,
         ) from error
     return folder, folder.name

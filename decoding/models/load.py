@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from decoding.errors import ModelError
+from decoding.errors import ModelError, words
 from decoding.models import hub, offline_model
 from decoding.models.offline_model import quiet
 
@@ -134,7 +134,10 @@ def load_model(
 
 def _find(name: str, revision: str | None, report: Progress) -> _Files:
     if not isinstance(name, str) or not name.strip():
-        raise ModelError(f"the model's name must be a text, got {name!r}; {DEFAULT_MODEL!r} is the default")
+        raise ModelError(
+            "the model's name must be a text, got {name!r}; {default_model!r} is the default",
+            name=name, default_model=DEFAULT_MODEL,
+        )
     if name == DEFAULT_MODEL:
         return _find_default(revision, report)
     try:
@@ -149,8 +152,9 @@ def _find(name: str, revision: str | None, report: Progress) -> _Files:
         folder, commit = hub.fetch(name, revision, report)
         return _Files(folder=folder, source="hub", revision=commit)
     raise ModelError(
-        f"{name!r} is neither a local directory nor a Hub id (owner/name); "
-        f"use {DEFAULT_MODEL!r} for the offline default"
+        "{name!r} is neither a local directory nor a Hub id (owner/name); use {default_model!r} for the offline "
+        "default",
+        name=name, default_model=DEFAULT_MODEL,
     )
 
 
@@ -162,7 +166,10 @@ def _find_default(revision: str | None, report: Progress) -> _Files:
     try:
         folder, commit = hub.fetch(HUB_ID_OF_DEFAULT, revision, report)
     except ModelError as error:
-        raise ModelError(f"{error}; to have {DEFAULT_MODEL!r} offline: {INSTALL_DEFAULT}") from error
+        raise ModelError(
+            "{error}; to have {default_model!r} offline: {install_default}",
+            error=error, default_model=DEFAULT_MODEL, install_default=INSTALL_DEFAULT,
+        ) from error
     return _Files(folder=folder, source="hub", revision=commit)
 
 
@@ -226,20 +233,23 @@ def _read_config(name: str, folder: Path) -> PreTrainedConfig:
 
     if not (folder / "config.json").is_file():
         raise ModelError(
-            f"the model {name!r} has no config.json; name a folder written by save_pretrained "
-            "(an adapter alone is not a model: merge it first)"
+            "the model {name!r} has no config.json; name a folder written by save_pretrained (an adapter alone is "
+            "not a model: merge it first)",
+            name=name,
         )
     if not any(folder.glob("*.safetensors")):
         raise ModelError(
-            f"the model {name!r} has no weights in safetensors; other formats can run code when they are "
-            "opened, and are not opened here: convert it with save_pretrained, or choose another"
+            "the model {name!r} has no weights in safetensors; other formats can run code when they are opened, and "
+            "are not opened here: convert it with save_pretrained, or choose another",
+            name=name,
         )
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:
         raise ModelError(
-            f"the config.json of the model {name!r} cannot be used: {_first_line(error)}; models that bring "
-            "code of their own are not run here, and a newer architecture needs a newer transformers"
+            "the config.json of the model {name!r} cannot be used: {error}; models that bring code of their own are "
+            "not run here, and a newer architecture needs a newer transformers",
+            name=name, error=_first_line(error),
         ) from error
 
 
@@ -261,10 +271,12 @@ def _auto_class(name: str, config: PreTrainedConfig) -> Any:
         fills_gaps = type(config) in MODEL_FOR_MASKED_LM_MAPPING
         if not fills_gaps or getattr(config, "is_decoder", False):
             return AutoModelForCausalLM
-    is_a = f"it is a {' / '.join(classes)}" if classes else f"its type is {config.model_type!r}"
+    kind = words("its type is {kind!r}", kind=config.model_type)
+    is_a = words("it is a {classes}", classes=" / ".join(classes)) if classes else kind
     raise ModelError(
-        f"the model {name!r} does not generate text: {is_a}; choose one whose config.json names a class "
-        "ending in ForCausalLM, LMHeadModel or ForConditionalGeneration (text to text)"
+        "the model {name!r} does not generate text: {is_a}; choose one whose config.json names a class ending in "
+        "ForCausalLM, LMHeadModel or ForConditionalGeneration (text to text)",
+        name=name, is_a=is_a,
     )
 
 
@@ -277,11 +289,14 @@ def _choose_device(device: str | None) -> torch.device:
     try:
         place = torch.device(device)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise ModelError(f"device must be one of cpu, cuda, cuda:N, mps, got {device!r}") from error
+        raise ModelError("device must be one of cpu, cuda, cuda:N, mps, got {device!r}", device=device) from error
     have = {"cpu": 1, "mps": int(mps), "cuda": torch.cuda.device_count()}
     if (place.index or 0) >= have.get(place.type, 0):
         there = ", ".join(kind for kind, count in have.items() if count)
-        raise ModelError(f"device {device!r} is not to be had on this machine; there is {there}")
+        raise ModelError(
+            "device {device!r} is not to be had on this machine; there is {there}",
+            device=device, there=there,
+        )
     return place
 
 
@@ -296,7 +311,7 @@ def _choose_dtype(dtype: Any, name: str, place: torch.device) -> torch.dtype | L
         return dtype
     chosen = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}.get(dtype)
     if chosen is None:
-        raise ModelError(f"dtype must be one of auto, float32, bfloat16, float16, got {dtype!r}")
+        raise ModelError("dtype must be one of auto, float32, bfloat16, float16, got {dtype!r}", dtype=dtype)
     return chosen
 
 
@@ -307,8 +322,9 @@ def _read_tokenizer(name: str, folder: Path, config: PreTrainedConfig) -> PreTra
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:
         raise ModelError(
-            f"the tokenizer of the model {name!r} cannot be loaded: {_first_line(error)}; "
-            "the folder needs its tokenizer.json (or the package that its own format asks for)"
+            "the tokenizer of the model {name!r} cannot be loaded: {error}; the folder needs its tokenizer.json (or "
+            "the package that its own format asks for)",
+            name=name, error=_first_line(error),
         ) from error
     # A decoder goes on from the last position, so padding belongs on the left; an encoder counts positions
     # from the left, so there it stays where the model was trained to have it.
@@ -340,13 +356,15 @@ def _read_weights(
         model = model if spread else model.to(place)
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise ModelError(
-            f"the model {name!r} does not fit the memory of {place}: {_first_line(error)}; "
-            "choose a smaller model, dtype bfloat16, or device cpu"
+            "the model {name!r} does not fit the memory of {place}: {error}; choose a smaller model, dtype bfloat16, "
+            "or device cpu",
+            name=name, place=place, error=_first_line(error),
         ) from error
     except Exception as error:
         raise ModelError(
-            f"the weights of the model {name!r} cannot be loaded: {_first_line(error)}; "
-            "if the files are damaged or cut short, delete them and fetch them again"
+            "the weights of the model {name!r} cannot be loaded: {error}; if the files are damaged or cut short, "
+            "delete them and fetch them again",
+            name=name, error=_first_line(error),
         ) from error
     _check_complete(name, set(info["missing_keys"]) & {key for key, _ in model.named_parameters()})
     return model.eval()
@@ -357,8 +375,9 @@ def _check_complete(name: str, missing: set[str]) -> None:
     if missing:
         some = ", ".join(sorted(missing)[:3]) + (", ..." if len(missing) > 3 else "")
         raise ModelError(
-            f"the model {name!r} does not generate text: its files lack {some}; "
-            "choose one that was saved with its language-model head"
+            "the model {name!r} does not generate text: its files lack {some}; choose one that was saved with its "
+            "language-model head",
+            name=name, some=some,
         )
 
 

@@ -56,7 +56,7 @@ def cache_dir() -> Path:
     try:
         import platformdirs
     except ImportError as error:
-        raise ModelError(f"the user's cache cannot be found: {error}; {GET_IT}") from error
+        raise ModelError("the user's cache cannot be found: {error}; {get_it}", error=error, get_it=GET_IT) from error
 
     return Path(platformdirs.user_cache_dir("decoding-explorer", appauthor=False))
 
@@ -93,12 +93,14 @@ def convert(gguf: Path, digest: str, report: Callable[[str, float | None], None]
             shutil.rmtree(temporary, ignore_errors=True)
     except ImportError as error:
         raise ModelError(
-            f"the offline model cannot be converted: {error}; {GET_IT}"
+            "the offline model cannot be converted: {error}; {get_it}",
+            error=error, get_it=GET_IT,
         ) from error
     except OSError as error:
         raise ModelError(
-            f"the offline model cannot be converted into {models}: {error}; "
-            "it needs 600 MB there: make room, or name another folder in the variable DECODING_EXPLORER_CACHE"
+            "the offline model cannot be converted into {models}: {error}; it needs 600 MB there: make room, or name "
+            "another folder in the variable DECODING_EXPLORER_CACHE",
+            models=models, error=error,
         ) from error
     return target
 

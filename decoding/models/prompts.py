@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from decoding.errors import PromptError
+from decoding.errors import PromptError, Words, words
 
 if TYPE_CHECKING:
     import torch
@@ -72,8 +72,8 @@ def encode_prompt(lm: LanguageModel, prompt: Prompt, negative_prompt: Prompt | N
         negative, _, _ = _tokenise(lm.tokenizer, negative_prompt, "negative_prompt")
         if len(negative) not in (1, len(rows)):
             raise PromptError(
-                f"negative_prompt must be one for all prompts or one for each of the {len(rows)}, "
-                f"got {len(negative)}"
+                "negative_prompt must be one for all prompts or one for each of the {n_rows}, got {n_negative}",
+                n_rows=len(rows), n_negative=len(negative),
             )
         if len(negative) < len(rows):
             negative = negative * len(rows)
@@ -111,15 +111,16 @@ def check_fits(lm: LanguageModel, length: int, max_new_tokens: int | None = None
         return
     if length >= limit:
         raise PromptError(
-            f"the prompt has {length:,} tokens, and {lm.name} takes at most {limit:,}, its answer included; "
-            f"shorten the prompt to less than {limit:,} tokens, "
-            "or choose a model with a longer context"
+            "the prompt has {length:,} tokens, and {name} takes at most {limit:,}, its answer included; shorten the "
+            "prompt to less than {limit:,} tokens, or choose a model with a longer context",
+            length=length, name=lm.name, limit=limit,
         )
     if max_new_tokens is not None and length + max_new_tokens > limit:
         raise PromptError(
-            f"the prompt has {length:,} tokens, which with max_new_tokens={max_new_tokens} makes "
-            f"{length + max_new_tokens:,}, and {lm.name} takes at most {limit:,}; "
-            f"set max_new_tokens to at most {limit - length}, or shorten the prompt"
+            "the prompt has {length:,} tokens, which with max_new_tokens={max_new_tokens} makes {total:,}, and "
+            "{name} takes at most {limit:,}; set max_new_tokens to at most {most}, or shorten the prompt",
+            length=length, max_new_tokens=max_new_tokens, total=length + max_new_tokens, name=lm.name, limit=limit,
+            most=limit - length,
         )
 
 
@@ -136,9 +137,11 @@ def check_known(model: Any, ids: Sequence[int], tokenizer: Any = None, parameter
         return
     text = "" if tokenizer is None else tokenizer.convert_ids_to_tokens([unknown])[0] if unknown >= 0 else ""
     raise PromptError(
-        f"{parameter} has the token {f'{_short(text)} ' if text else ''}(id {unknown}), and the model has tokens in "
-        f"[0, {n_known - 1}]; leave it out, use the tokenizer of this model, or, where tokens were added to it, call "
-        f"model.resize_token_embeddings({'len(tokenizer)' if tokenizer is None else len(tokenizer)})"
+        "{parameter} has the token {text}(id {unknown}), and the model has tokens in [0, {last}]; leave it out, "
+        "use the tokenizer of this model, or, where tokens were added to it, call "
+        "model.resize_token_embeddings({n})",
+        parameter=parameter, text=f"{_short(text)} " if text else "", unknown=unknown, last=n_known - 1,
+        n="len(tokenizer)" if tokenizer is None else len(tokenizer),
     )
 
 
@@ -147,13 +150,14 @@ def _check_encoder_decoder(
 ) -> None:
     if length > limit:
         raise PromptError(
-            f"the prompt has {length:,} tokens, and the encoder of {lm.name} takes at most {limit:,}; "
-            "shorten the prompt to that"
+            "the prompt has {length:,} tokens, and the encoder of {name} takes at most {limit:,}; shorten the prompt "
+            "to that",
+            length=length, name=lm.name, limit=limit,
         )
     if max_new_tokens is not None and n_started + max_new_tokens > limit:
         raise PromptError(
-            f"max_new_tokens={max_new_tokens} is more than the decoder of {lm.name} can write; "
-            f"set it to at most {limit - n_started}"
+            "max_new_tokens={max_new_tokens} is more than the decoder of {name} can write; set it to at most {limit}",
+            max_new_tokens=max_new_tokens, name=lm.name, limit=limit - n_started,
         )
 
 
@@ -185,11 +189,12 @@ def _sort_out(prompt: Any, parameter: str) -> tuple[list[str], tuple[tuple[Messa
         return [prompt], None
     if not isinstance(prompt, Sequence) or isinstance(prompt, bytes | bytearray):
         raise PromptError(
-            f"{parameter} must be a text, a list of texts, or chat messages, got {type(prompt).__name__}; "
-            'a chat looks like [{"role": "user", "content": "Hello"}]'
+            "{parameter} must be a text, a list of texts, or chat messages, got {prompt_type}; a chat looks like "
+            '[{{"role": "user", "content": "Hello"}}]',
+            parameter=parameter, prompt_type=type(prompt).__name__,
         )
     if not prompt:
-        raise PromptError(f"{parameter} is an empty list; give a text, or at least one message")
+        raise PromptError("{parameter} is an empty list; give a text, or at least one message", parameter=parameter)
     if all(isinstance(item, str) for item in prompt):
         return list(prompt), None
     if all(isinstance(item, dict) for item in prompt):
@@ -197,23 +202,33 @@ def _sort_out(prompt: Any, parameter: str) -> tuple[list[str], tuple[tuple[Messa
     if all(isinstance(item, Sequence) and not isinstance(item, str | bytes) for item in prompt):
         return [], tuple(_chat(chat, f"{parameter}[{number}]") for number, chat in enumerate(prompt))
     kinds = ", ".join(sorted({type(item).__name__ for item in prompt}))
-    raise PromptError(f"{parameter} must be all texts, all messages or all chats, got a mixture of {kinds}")
+    raise PromptError(
+        "{parameter} must be all texts, all messages or all chats, got a mixture of {kinds}",
+        parameter=parameter, kinds=kinds,
+    )
 
 
 def _chat(messages: Sequence[Any], parameter: str) -> tuple[Message, ...]:
     if not messages:
-        raise PromptError(f"{parameter} is a chat without messages; give at least one")
+        raise PromptError("{parameter} is a chat without messages; give at least one", parameter=parameter)
     chat = []
     for number, message in enumerate(messages):
         where = f"{parameter}[{number}]"
         if not isinstance(message, dict) or set(message) != {"role", "content"}:
-            raise PromptError(f'{where} must have exactly "role" and "content", got {_short(message)}')
+            raise PromptError(
+                '{where} must have exactly "role" and "content", got {message}',
+                where=where, message=_short(message),
+            )
         if message["role"] not in ROLES:
             raise PromptError(
-                f"{where}: role must be one of {', '.join(ROLES)}, got {_short(message['role'])}"
+                "{where}: role must be one of {roles}, got {message}",
+                where=where, roles=", ".join(ROLES), message=_short(message["role"]),
             )
         if not isinstance(message["content"], str):
-            raise PromptError(f"{where}: content must be a text, got {type(message['content']).__name__}")
+            raise PromptError(
+                "{where}: content must be a text, got {message_type}",
+                where=where, message_type=type(message["content"]).__name__,
+            )
         _check_characters(message["content"], where)
         chat.append({"role": message["role"], "content": message["content"]})
     return tuple(chat)
@@ -227,8 +242,9 @@ def _render(
 
     if not tokenizer.chat_template:
         raise PromptError(
-            f"{parameter} is a chat, and this model has no chat template; "
-            "give plain text, or choose a model that was trained to chat (often called Instruct)"
+            "{parameter} is a chat, and this model has no chat template; give plain text, or choose a model that was "
+            "trained to chat (often called Instruct)",
+            parameter=parameter,
         )
     try:
         text = tokenizer.apply_chat_template(list(chat), add_generation_prompt=True, tokenize=False)
@@ -236,7 +252,10 @@ def _render(
             list(chat), add_generation_prompt=True, tokenize=True, return_dict=True
         )
     except TemplateError as error:
-        raise PromptError(f"{parameter}: the model's chat template refuses this chat: {error}") from error
+        raise PromptError(
+            "{parameter}: the model's chat template refuses this chat: {error}",
+            parameter=parameter, error=error,
+        ) from error
     return text, list(encoded["input_ids"])
 
 
@@ -246,15 +265,20 @@ def _check_characters(text: str, parameter: str) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise PromptError(
-            f"{parameter} has half a character (a lone surrogate, U+{ord(text[error.start]):04X}) "
-            f"at position {error.start}; remove it"
+            "{parameter} has half a character (a lone surrogate, U+{code:04X}) at position {start}; remove it",
+            parameter=parameter, code=ord(text[error.start]), start=error.start,
         ) from None
 
 
-def _empty(tokenizer: PreTrainedTokenizerBase, parameter: str, number: int, n_prompts: int) -> str:
+def _empty(tokenizer: PreTrainedTokenizerBase, parameter: str, number: int, n_prompts: int) -> Words:
     which = parameter if n_prompts == 1 else f"{parameter}[{number}]"
-    instead = f", or {tokenizer.bos_token} to start from nothing" if tokenizer.bos_token else ""
-    return f"{which} is empty: there is nothing the model could go on from; write at least one word{instead}"
+    if not tokenizer.bos_token:
+        return words("{which} is empty: there is nothing the model could go on from; write at least one word", which=which)
+    return words(
+        "{which} is empty: there is nothing the model could go on from; write at least one word, or {token} to start from "
+        "nothing",
+        which=which, token=tokenizer.bos_token,
+    )  # fmt: skip
 
 
 def _short(value: Any) -> str:

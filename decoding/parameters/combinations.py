@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from decoding.errors import SettingError
+from decoding.errors import SettingError, words
 from decoding.parameters.acting import acting
 
 __all__ = ["check_acting", "check_given"]
@@ -51,7 +51,10 @@ def _with_whose_defaults(error: SettingError, defaults: Values, given: Values) -
     own = [f"{n}={defaults[n]!r}" for n in PARTS if n in defaults and n not in given and n in said]
     if not own:
         return error
-    remedy = f"{error.remedy} ({', '.join(own)} is the model's own default; what is given takes its place)"
+    remedy = words(
+        "{remedy} ({own} is the model's own default; what is given takes its place)",
+        remedy=error.remedy, own=", ".join(own),
+    )  # fmt: skip
     return SettingError(error.parameter, error.value, error.accepts, remedy)
 
 
@@ -69,7 +72,7 @@ def _greedy_returns_one(v: Values, given: Values) -> None:
 def _beams_return_no_more(v: Values, given: Values) -> None:
     if 1 < _beams(v) < _returned(v):
         raise SettingError(
-            "num_return_sequences", _returned(v), f"in [1, num_beams] = [1, {_beams(v)}]",
+            "num_return_sequences", _returned(v), words("in [1, num_beams] = [1, {beams}]", beams=_beams(v)),
             "raise num_beams or ask for fewer",
         )  # fmt: skip
 
@@ -80,7 +83,8 @@ def _groups_share_the_beams(v: Values, given: Values) -> None:
         return  # generate() looks at groups only where there are beams
     if groups > beams or beams % groups:
         raise SettingError(
-            "num_beam_groups", groups, f"a divisor of num_beams = {beams}", "groups share the beams evenly"
+            "num_beam_groups", groups, words("a divisor of num_beams = {beams}", beams=beams),
+            "groups share the beams evenly",
         )
 
 
@@ -120,7 +124,8 @@ def _one_away_from(name: str) -> Callable[[Values, Values], None]:
 def _at_most(low: str, high: str) -> Callable[[Values, Values], None]:
     def rule(v: Values, given: Values) -> None:
         if v[low] > v[high]:
-            raise SettingError(low, v[low], f"<= {high} = {v[high]}", f"lower it or raise {high}")
+            accepts = words("<= {high} = {most}", high=high, most=v[high])
+            raise SettingError(low, v[low], accepts, words("lower it or raise {high}", high=high))
 
     return rule
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from decoding.errors import SettingError, shown
+from decoding.errors import SettingError, shown, words
 
 __all__ = ["BEAM_MODES", "KNOBS", "MODES", "PARAMETER_OF", "PROCESSOR_OF", "SAMPLING_MODES", "Knob", "Processor"]
 
@@ -94,11 +94,13 @@ class Knob:
             return "True or False"
         if self.kind not in ("int", "float"):
             return KIND_IN_WORDS[self.kind]
-        noun = "a whole number " if self.kind == "int" else ""
+        whole = self.kind == "int"
         if self.high is None:
-            return f"{noun}{'>' if self.low_open else '>='} {self.low}"
+            bound = f"{'>' if self.low_open else '>='} {self.low}"
+            return words("a whole number {bound}", bound=bound) if whole else words("{bound}", bound=bound)
         ends = "(" if self.low_open else "[", ")" if self.high_open else "]"
-        return f"{noun}in {ends[0]}{self.low}, {self.high}{ends[1]}"
+        range_ = f"{ends[0]}{self.low}, {self.high}{ends[1]}"
+        return words("a whole number in {range}", range=range_) if whole else words("in {range}", range=range_)
 
     def checked(self, value: Any) -> Any:
         """The value, normalised to a hashable form (tuples, exact int or float).
@@ -139,7 +141,7 @@ def _check_number(knob: Knob, value: Any) -> int | float:
             raise knob.wrong(value)
         value = int(value)
         if knob.high is None and value > INT_LIMIT:
-            raise SettingError(knob.name, value, f"a whole number up to {INT_LIMIT}", knob.off)
+            raise SettingError(knob.name, value, words("a whole number up to {most}", most=INT_LIMIT), knob.off)
     elif not _is_finite(value):
         raise knob.wrong(value)
     else:
@@ -266,11 +268,12 @@ def _check_watermark(knob: Knob, value: Any) -> tuple[tuple[str, Any], ...]:
         raise knob.wrong(value)
     unknown = sorted(set(map(str, pairs)) - set(WATERMARK))
     if unknown:
-        raise knob.wrong(value, f"{unknown[0]!r} is no argument of either; {knob.off}")
+        raise knob.wrong(value, words("{unknown!r} is no argument of either; {off}", unknown=unknown[0], off=knob.off))
     given = {name: argument for name, argument in sorted(pairs.items()) if argument is not None}
     for name, argument in given.items():
         if not WATERMARK[name](argument):
-            raise knob.wrong(value, f"{name} cannot be {shown(argument)}; {knob.off}")
+            remedy = words("{name} cannot be {value}; {off}", name=name, value=shown(argument), off=knob.off)
+            raise knob.wrong(value, remedy)
     return tuple((name, tuple(v) if isinstance(v, list) else v) for name, v in given.items())
 
 

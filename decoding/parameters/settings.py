@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from decoding.errors import SettingError
+from decoding.errors import SettingError, words
 from decoding.parameters.combinations import check_given
 from decoding.parameters.knobs import KNOBS, Knob, Mode
 from decoding.tokens.spellings import spellings, tokens_that_are
@@ -153,7 +153,8 @@ def _check_characters(knob: Knob, value: Any) -> None:
     elif isinstance(value, str):
         half = next((char for char in value if "\ud800" <= char <= "\udfff"), None)
         if half is not None:
-            raise knob.wrong(value, f"it has half a character (a lone surrogate, U+{ord(half):04X}); remove it")
+            remedy = "it has half a character (a lone surrogate, U+{code:04X}); remove it"
+            raise knob.wrong(value, words(remedy, code=ord(half)))
 
 
 def _as_generate_takes_it(knob: Knob, value: Any, tokenizer: PreTrainedTokenizerBase | None) -> Any:
@@ -205,7 +206,8 @@ def _spellings(knob: Knob, item: str | tuple[int, ...], tokenizer: PreTrainedTok
         raise _no_tokenizer(knob, item)
     runs = spellings(tokenizer, item)
     if not runs:
-        raise knob.wrong(item, f"this model's vocabulary cannot spell {item!r}, so it never comes; leave it out")
+        remedy = "this model's vocabulary cannot spell {item!r}, so it never comes; leave it out"
+        raise knob.wrong(item, words(remedy, item=item))
     return runs
 
 
@@ -220,7 +222,8 @@ def _no_tokenizer(knob: Knob, text: str) -> SettingError:
 
 
 def _not_one(knob: Knob, item: str, ids: list[int]) -> SettingError:
-    return knob.wrong(item, f"{item!r} is {len(ids)} tokens {ids} for this model; give one token, or its id")
+    remedy = "{item!r} is {n} tokens {ids} for this model; give one token, or its id"
+    return knob.wrong(item, words(remedy, item=item, n=len(ids), ids=ids))
 
 
 def watermarking(arguments: dict[str, Any]) -> Any:

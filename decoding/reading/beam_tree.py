@@ -56,9 +56,15 @@ def tree(trace: RecordedRun, prompt: int | None = None) -> networkx.DiGraph:
     """
     ledger = trace.ledger
     if ledger is None:
-        raise NotRecordedError(f"a beam tree needs a beam method; this run was recorded in mode {trace.mode}")
+        raise NotRecordedError(
+            "a beam tree needs a beam method; this run was recorded in mode {mode}",
+            mode=trace.mode,
+        )
     if prompt is not None and not 0 <= prompt < ledger.n_prompts:
-        raise NotRecordedError(f"prompt must be in [0, {ledger.n_prompts - 1}], got {prompt}")
+        raise NotRecordedError(
+            "prompt must be in [0, {last}], got {prompt}",
+            last=ledger.n_prompts - 1, prompt=prompt,
+        )
     graph = networkx.DiGraph(mode=trace.mode, model=trace.model.name, n_beams=ledger.n_beams)
     later = _what_came_later(trace, ledger)
     texts: dict[int, str] = {}
@@ -120,7 +126,10 @@ def _grow(
             node, row = node_id(p, step, rank), candidate["parent"]
             above = root_id(p) if carried is None else carried.get(row)
             if above is None:
-                raise TraceFileError(f"step {step}: row {row} continues no candidate; the trace is damaged")
+                raise TraceFileError(
+                    "step {step}: row {row} continues no candidate; the trace is damaged",
+                    step=step + 1, row=row + 1,
+                )
             if candidate["row"] >= 0:
                 carries[candidate["row"]] = node
             token = candidate["token"]

@@ -32,7 +32,7 @@ class Cutoff:
     """A truncation rule at one step, for one row, ready to be drawn.
 
     The per-token fields are tuples of one length, in the rule's order, over the tokens that are shown: the
-    first `limit`, and those around the boundary. Tokens that an earlier stage removed take no part.
+    first `limit`, those around the boundary, and the one followed. Tokens that an earlier stage removed take no part.
 
     Attributes:
         rule: "top_p", "top_k", "min_p", "typical", "epsilon", "eta" or "top_h".
@@ -54,11 +54,12 @@ class Cutoff:
         margins: distance from the boundary, positive inside; 0 is outside for top-p and typical, inside for
             the others. For top-p and typical: how much more mass could lie before the token. None for a token
             that top-h has no number for: beyond its 100 candidates, or of probability 0.
+        following_mass: probability of the tokens left out between this one and the next that is shown.
         crossing: position of the last token that the threshold lets in (for top-p and typical the one that
             crosses it, and is kept); None when it lets in none, and only `minimum` saved one.
         n_alive, n_kept, n_removed: over the whole vocabulary, as recorded.
         mass_removed: probability, before, of what was removed.
-        gap_count, gap_mass: tokens left out between the first ones and the boundary.
+        gap_count, gap_mass: tokens left out before the last one shown.
         tail_count, tail_mass: tokens left out after the last one shown.
         agrees: whether the rule, computed here, keeps exactly the recorded tokens. When the run was decoded
             on another device it may not, by tokens whose margin is within rounding of 0.
@@ -79,6 +80,7 @@ class Cutoff:
     kept: tuple[bool, ...]
     minimum: tuple[bool, ...]
     margins: tuple[float | None, ...]
+    following_mass: tuple[float, ...]
     crossing: int | None
     n_alive: int
     n_kept: int
@@ -115,7 +117,12 @@ class TokenMargin:
 
 
 def cutoff(
-    stage_name: str, params: Mapping[str, Any], before: Tensor, after: Tensor, limit: int = 100
+    stage_name: str,
+    params: Mapping[str, Any],
+    before: Tensor,
+    after: Tensor,
+    limit: int = 100,
+    token_id: int | None = None,
 ) -> Cutoff | None:
     """The stage's cut-off as a chart draws it, or None for a stage that is no truncation rule.
 
@@ -124,6 +131,7 @@ def cutoff(
         params: its parameters by attribute name.
         before, after: the scores that went in and came out, as recorded: float [vocab], on the CPU.
         limit: how many tokens of the order to show; those around the boundary come on top.
+        token_id: a token to follow: it is shown, too, wherever it stands.
 
     Raises:
         NotRecordedError: the parameters lack the rule's own.
@@ -133,7 +141,7 @@ def cutoff(
         return None
     setting = _number(params, *rule.spelled)
     ruling = _rule_on(rule, setting, params, before, after)
-    shown = _shown(ruling, limit)
+    shown = _shown(ruling, limit, token_id)
     probs = stats.probs(before)[ruling.order]
     left_out = _left_out(shown, probs)
     return Cutoff(
@@ -453,12 +461,15 @@ def _number(params: Mapping[str, Any], *names: str, default: float | None = None
         if isinstance(value, (int, float)) and abs(value) < 2**53:  # no NaN, nothing a tensor cannot hold
             return value
     if default is None:
-        raise NotRecordedError(f"the trace holds no usable {names[0]!r} for this stage; record the run again")
+        raise NotRecordedError(
+            "the trace holds no usable {name!r} for this stage; record the run again",
+            name=names[0],
+        )
     return default
 
 
-def _shown(ruling: Ruling, limit: int) -> Tensor:
-    """Which positions are shown: the first `limit` and those around the boundary."""
+def _shown(ruling: Ruling, limit: int, token_id: int | None) -> Tensor:
+    """Which positions are shown: the first `limit`, those around the boundary, and the token followed."""
     n = len(ruling.order)
     places = torch.arange(n)
     wanted = places < limit
@@ -466,16 +477,21 @@ def _shown(ruling: Ruling, limit: int) -> Tensor:
     for edge in (last_inside, last_kept):
         if edge is not None:
             wanted |= (places > edge - BOUNDARY) & (places <= edge + BOUNDARY)
+    if token_id is not None:
+        wanted |= ruling.order == token_id
     return places[wanted]
 
 
 def _left_out(shown: Tensor, probs: Tensor) -> dict[str, Any]:
-    """Number and mass of the tokens before the last one shown that are not shown, and of those after it."""
+    """Number and mass of the tokens before the last one shown that are not shown, of those after it, and in between."""
     end = int(shown[-1]) + 1 if len(shown) else 0
     hidden = torch.ones(len(probs), dtype=torch.bool)
     hidden[shown] = False
     gap, tail = hidden[:end], hidden[end:]
+    ends = [*shown.tolist(), len(probs)]
+    between = zip(ends, ends[1:], strict=False)
     return {
+        "following_mass": tuple(float(probs[place + 1 : following].sum()) for place, following in between),
         "gap_count": int(gap.sum()),
         "gap_mass": float(probs[:end][gap].sum()),
         "tail_count": int(tail.sum()),

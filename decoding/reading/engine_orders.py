@@ -250,7 +250,8 @@ def _apply(stage: Stage, scores: Tensor) -> Tensor:
             sampler.top_n = max(1, int(stage.params.get("top_n", sampler.top_n)))
     except (KeyError, OverflowError, RuntimeError, TypeError, ValueError) as err:
         raise NotRecordedError(
-            f"the trace holds no usable parameters for {stage.name}: {err}; record the run again"
+            "the trace holds no usable parameters for {name}: {err}; record the run again",
+            name=stage.name, err=err,
         ) from err
     no_ids = torch.empty(1, 0, dtype=torch.long)  # samplers look at the scores alone
     return sampler(no_ids, scores.clone().unsqueeze(0))[0]

@@ -157,11 +157,14 @@ def _decoded(trace: RecordedRun, row: int) -> list[tuple[int, int, int]]:
     """Step, row of the scores and id of each token that was decoded."""
     if trace.ledger is None:
         if not 0 <= row < trace.n_rows:
-            raise NotRecordedError(f"row must be in [0, {trace.n_rows - 1}], got {row}")
+            raise NotRecordedError("row must be in [0, {last}], got {row}", last=trace.n_rows - 1, row=row)
         return [(step.index, row, step.token_ids[row]) for step in trace.steps if not step.ended[row]]
     found = trace.hypotheses
     if not 0 <= row < len(found):
-        raise NotRecordedError(f"there are {len(found)} hypotheses, got {row}; they are counted from 0")
+        raise NotRecordedError(
+            "there are {n_found} hypotheses, got {row}; they are counted from 0",
+            n_found=len(found), row=row,
+        )
     chosen = found[row]
     arrays = trace.ledger.steps
     path = trace.ledger.path(chosen.step, chosen.prompt, chosen.rank)

@@ -85,10 +85,13 @@ def _check(arrays: dict[str, Tensor]) -> None:
     for name, array in found.items():
         wanted = shape[:1] if name == "chosen" else shape
         if array is None or array.dtype != ARRAYS[name] or tuple(array.shape) != wanted or 0 in wanted:
-            raise TraceFileError(f"contrastive.{name} is missing, or not {ARRAYS[name]} {list(wanted)}")
+            raise TraceFileError(
+                "contrastive.{name} is missing, or not {arrays} {wanted}",
+                name=name, arrays=ARRAYS[name], wanted=list(wanted),
+            )
     for name, limit in (("token_ids", n_tokens), ("chosen", shape[1])):
         array = arrays[f"contrastive.{name}"]
         if int(array.min()) < 0 or int(array.max()) >= limit:
-            raise TraceFileError(f"contrastive.{name} points outside [0, {limit})")
+            raise TraceFileError("contrastive.{name} points outside [0, {limit})", name=name, limit=limit)
     if int(arrays["contrastive.context"].min()) < 0:
         raise TraceFileError("contrastive.context points before the first token")

@@ -337,16 +337,25 @@ class Ledger:
             NotRecordedError: there is no such candidate.
         """
         if not (0 <= step < len(self) and 0 <= prompt < self.n_prompts):
-            raise NotRecordedError(f"there is no step {step} of prompt {prompt} in this trace")
+            raise NotRecordedError(
+                "there is no step {step} of prompt {prompt} in this trace; the first of each is 0 here",
+                step=step, prompt=prompt,
+            )
         if not 0 <= rank < self.steps[step]["parent"].shape[1]:
-            raise NotRecordedError(f"rank must be in [0, {self.steps[step]['parent'].shape[1] - 1}], got {rank}")
+            raise NotRecordedError(
+                "rank must be in [0, {last}], got {rank}",
+                last=self.steps[step]["parent"].shape[1] - 1, rank=rank,
+            )
         nodes = [(step, rank)]
         while nodes[-1][0] > 0:
             step, rank = nodes[-1]
             parent = int(self.steps[step]["parent"][prompt, rank])
             carried = self.steps[step - 1]["row"][prompt].tolist()
             if parent not in carried:
-                raise TraceFileError(f"step {step}: row {parent} continues no candidate; the trace is damaged")
+                raise TraceFileError(
+                    "step {step}: row {parent} continues no candidate; the trace is damaged",
+                    step=step + 1, parent=parent + 1,
+                )
             nodes.append((step - 1, carried.index(parent)))
         return tuple(reversed(nodes))
 
@@ -404,21 +413,27 @@ class Ledger:
         """
         wanted = {**ARRAYS, **POOL_ARRAYS, "searching": torch.bool}
         if set(arrays) != set(wanted):
-            raise TraceFileError(f"the ledger has arrays {sorted(arrays)}, not {sorted(wanted)}")
+            raise TraceFileError(
+                "the ledger has arrays {arrays}, not {wanted}",
+                arrays=sorted(arrays), wanted=sorted(wanted),
+            )
         n_steps, n_prompts, n_candidates = arrays["parent"].shape
         for name, dtype in wanted.items():
             shape = (n_steps, n_prompts, n_candidates if name in ARRAYS else n_beams)[: arrays[name].ndim]
             if arrays[name].dtype == FORMERLY.get(name):
                 arrays[name] = arrays[name].to(dtype)
             if arrays[name].dtype != dtype or tuple(arrays[name].shape) != shape:
-                raise TraceFileError(f"the ledger's {name} is {arrays[name].dtype} {tuple(arrays[name].shape)}")
+                raise TraceFileError(
+                    "the ledger's {name} is {dtype} {shape}",
+                    name=name, dtype=arrays[name].dtype, shape=tuple(arrays[name].shape),
+                )
         limits = {
             "parent": n_prompts * n_beams, "row": n_prompts * n_beams, "rival": n_candidates, "fate": ABSENT + 1,
             "ended_by": len(reasons), "pool_rank": n_candidates, "pool_step": n_steps, "group": n_beams,
         }  # fmt: skip
         for name, limit in limits.items():
             if arrays[name].numel() and (int(arrays[name].min()) < -1 or int(arrays[name].max()) >= limit):
-                raise TraceFileError(f"the ledger's {name} points outside [0, {limit})")
+                raise TraceFileError("the ledger's {name} points outside [0, {limit})", name=name, limit=limit)
         steps = [{name: array[t] for name, array in arrays.items()} for t in range(n_steps)]
         return cls(n_prompts=n_prompts, n_beams=n_beams, reasons=list(reasons), steps=steps)
 

@@ -183,9 +183,15 @@ class Step:
         arrays = self._store.load(self.index)
         n_rows, n_stages = arrays["logits"].shape[0], len(self.stages)
         if not 0 <= row < n_rows:
-            raise NotRecordedError(f"row must be in [0, {n_rows - 1}], got {row}; rows are those of generate()")
+            raise NotRecordedError(
+                "row must be in [0, {last}], got {row}; rows are those of generate()",
+                last=n_rows - 1, row=row,
+            )
         if not -n_stages - 1 <= upto <= n_stages:
-            raise NotRecordedError(f"stage must be in [{-n_stages - 1}, {n_stages}], got {upto}")
+            raise NotRecordedError(
+                "stage must be in [{first}, {last}], got {upto}",
+                first=-n_stages - 1, last=n_stages, upto=upto,
+            )
         out = [arrays["logits"][row].to(dtype=torch.float32, copy=True)]
         for stage in range(1, upto % (n_stages + 1) + 1):
             out.append(decode_stage(arrays, stage, row, out[-1]))
@@ -368,7 +374,10 @@ class RecordedRun:
         """
         n = len(self.steps)
         if not -n <= step < n:
-            raise NotRecordedError(f"step must be in [0, {n - 1}], got {step}; the run has {n} steps")
+            raise NotRecordedError(
+                "step must be in [0, {last}], got {step}; the run has {n} steps, and the first is 0 here",
+                last=n - 1, step=step, n=n,
+            )
         return self.steps[step].scores(row=row, stage=stage)
 
     def source(self, prompt: int = 0) -> list[int]:

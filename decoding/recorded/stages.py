@@ -90,7 +90,8 @@ def run_processors(processors: Iterable[Any], input_ids: Tensor, logits: Tensor)
         scores = LogitsProcessorList([processor])(input_ids, scores)
         if not isinstance(scores, Tensor):
             raise RecordingError(
-                f"{name_of(processor)} returned {type(scores).__name__} instead of scores; return a tensor"
+                "{name} returned {scores_type} instead of scores; return a tensor",
+                name=name_of(processor), scores_type=type(scores).__name__,
             )
         outputs.append(_snapshot(scores))
     return outputs, scores
@@ -149,7 +150,10 @@ def decode_stage(arrays: dict[str, Tensor], stage: int, row: int, before: Tensor
         with np.errstate(all="ignore"):
             return torch.from_numpy(_decode(kind, pair, parts, before.numpy()))
     except (IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as err:
-        raise TraceFileError(f"stage {stage} of row {row} does not decode: {err}; the trace is damaged") from err
+        raise TraceFileError(
+            "stage {stage} of row {row} does not decode: {err}; the trace is damaged",
+            stage=stage, row=row, err=err,
+        ) from err
 
 
 def changed_anything(arrays: dict[str, Tensor], stage: int) -> bool:

@@ -150,8 +150,9 @@ class MemoryStore:
         step = self._steps[index]
         if step is LOST:
             raise NotRecordedError(
-                f"the scores of step {index} were not kept: the temporary file could not be written from step "
-                f"{self.lost_from} on ({self.lost_because}); {REMEDY}"
+                "the scores of step {step} were not kept: the temporary file could not be written from step "
+                "{lost_from} on ({lost_because}); {remedy}",
+                step=index + 1, lost_from=(self.lost_from or 0) + 1, lost_because=self.lost_because, remedy=REMEDY,
             )
         if isinstance(step, _InBlock):
             return step.arrays()
@@ -159,7 +160,7 @@ class MemoryStore:
             file = cast(IO[bytes], self._file)  # it was opened for the first step that was spilled
             file.seek(step.offset)
             blob = file.read(step.length)
-        return arrays_from_bytes(blob, f"step {index}")
+        return arrays_from_bytes(blob, f"step {index + 1}")
 
     def _keep(self, arrays: dict[str, Tensor]) -> _InBlock:
         sizes = [a.numel() * a.element_size() for a in arrays.values()]
@@ -205,4 +206,4 @@ def arrays_from_bytes(blob: bytes, what: str) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load(blob)
     except (SafetensorError, ValueError, KeyError, TypeError) as err:
-        raise TraceFileError(f"{what} cannot be read: {err}; the file is damaged") from err
+        raise TraceFileError("{what} cannot be read: {err}; the file is damaged", what=what, err=err) from err

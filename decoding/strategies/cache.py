@@ -50,7 +50,8 @@ def reorder_cache(model: Any, model_kwargs: dict[str, Any], parents: Tensor) -> 
         model_kwargs[name].reorder_cache(parents)
     else:
         raise RecordingError(
-            f"{type(model).__name__} cannot search with beams: its cache cannot be reordered; use num_beams=1"
+            "{model_type} cannot search with beams: its cache cannot be reordered; use num_beams=1",
+            model_type=type(model).__name__,
         )
 
 

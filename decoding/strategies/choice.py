@@ -58,7 +58,8 @@ def strategy_of(
         modes = ", ".join(sorted(m.value for m in STRATEGIES))
         because = ", ".join(name for name in OTHER_MODES if getattr(config, name, None))
         raise RecordingError(
-            f"the mode {mode.value!r} cannot be recorded, only {modes}; leave out {because or 'what asks for it'}"
+            "the mode {mode!r} cannot be recorded, only {modes}; leave out {because}",
+            mode=mode.value, modes=modes, because=because or "what asks for it",
         )
     loop = STRATEGIES[mode]
     if loop in (beam, diverse_beam):
@@ -91,8 +92,8 @@ def _check_is_transformers(model: Any, name: str) -> None:
             method = getattr(kind, name)
             if method is not usual or method.__module__ != GenerationMixin.__module__:
                 raise RecordingError(
-                    f"{type(model).__name__} cannot be recorded: it decodes with a {name} of its own (in "
-                    f"{method.__module__}.{kind.__name__}), which is another algorithm than the one recorded here; use "
-                    "plain generate()"
+                    "{model_type} cannot be recorded: it decodes with a {name} of its own (in {module}.{kind_type}), "
+                    "which is another algorithm than the one recorded here; use plain generate()",
+                    model_type=type(model).__name__, name=name, module=method.__module__, kind_type=kind.__name__,
                 )
             return

@@ -159,13 +159,15 @@ def _check(model: Any, config: GenerationConfig, model_kwargs: dict[str, Any]) -
         raise RecordingError("use_cache must be True for contrastive search, got False; leave it out")
     if is_stateful(model):
         raise RecordingError(
-            f"{type(model).__name__} cannot do contrastive search: what it remembers cannot be taken back to try "
-            "another candidate; use another model or another mode"
+            "{model_type} cannot do contrastive search: what it remembers cannot be taken back to try another "
+            "candidate; use another model or another mode",
+            model_type=type(model).__name__,
         )
     if cache is not None and not is_empty(cache):
         raise RecordingError(
             "contrastive search compares with the hidden states of the whole context, which a filled cache does not "
-            f"hold; leave {CACHE_NAME} out"
+            "hold; leave {cache_name} out",
+            cache_name=CACHE_NAME,
         )
 
 
@@ -175,8 +177,9 @@ def _checked_cache(model: Any, model_kwargs: dict[str, Any]) -> DynamicCache | E
     own = cache.self_attention_cache if isinstance(cache, EncoderDecoderCache) else cache
     if not isinstance(own, DynamicCache):
         raise RecordingError(
-            f"{type(model).__name__} with a {type(own).__name__} cannot do contrastive search, which copies the cache "
-            "to every candidate; leave cache_implementation out"
+            "{model_type} with a {own_type} cannot do contrastive search, which copies the cache to every candidate; "
+            "leave cache_implementation out",
+            model_type=type(model).__name__, own_type=type(own).__name__,
         )
     return cache
 
@@ -184,5 +187,6 @@ def _checked_cache(model: Any, model_kwargs: dict[str, Any]) -> DynamicCache | E
 def _check_top_k(k: int, n_tokens: int) -> None:
     if k > n_tokens:
         raise RecordingError(
-            f"top_k must be in [2, {n_tokens}], the size of the vocabulary, for contrastive search, got {k}; lower it"
+            "top_k must be in [2, {n}], the size of the vocabulary, for contrastive search, got {k}; lower it",
+            n=n_tokens, k=k,
         )

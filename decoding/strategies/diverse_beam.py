@@ -289,6 +289,7 @@ def _take(tensor: Tensor, index: Tensor) -> Tensor:
 def _check_vocabulary(n_tokens: int, size: int, n_candidates: int) -> None:
     if n_candidates > size * n_tokens:
         raise RecordingError(
-            f"a group of {size} beams considers {n_candidates} candidates a step, but with {n_tokens} tokens there are "
-            f"only {size * n_tokens}; use fewer EOS ids"
+            "a group of {size} beams considers {n_candidates} candidates a step, but with {n_tokens} tokens there "
+            "are only {n}; use fewer EOS ids",
+            size=size, n_candidates=n_candidates, n_tokens=n_tokens, n=size * n_tokens,
         )

@@ -75,11 +75,13 @@ def with_hamming_diversity(processors: LogitsProcessorList, config: GenerationCo
     beams, groups, penalty = config.num_beams, config.num_beam_groups, config.diversity_penalty
     if beams % groups:
         raise RecordingError(
-            f"num_beam_groups must be a divisor of num_beams = {beams}, got {groups}; groups share the beams evenly"
+            "num_beam_groups must be a divisor of num_beams = {beams}, got {groups}; groups share the beams evenly",
+            beams=beams, groups=groups,
         )
     if not penalty or penalty < 0:
         raise RecordingError(
-            f"diversity_penalty must be > 0 with num_beam_groups > 1, got {penalty}; without it all groups are alike"
+            "diversity_penalty must be > 0 with num_beam_groups > 1, got {penalty}; without it all groups are alike",
+            penalty=penalty,
         )
     if config.do_sample:
         raise RecordingError(
@@ -88,7 +90,10 @@ def with_hamming_diversity(processors: LogitsProcessorList, config: GenerationCo
     for processor in processors:
         name = COUNT_THEIR_CALLS.get(type(processor))
         if name is not None:
-            raise RecordingError(f"{name} cannot be used with num_beam_groups > 1; leave out one of the two")
+            raise RecordingError(
+                "{name} cannot be used with num_beam_groups > 1; leave out one of the two",
+                name=name,
+            )
     before = config.sequence_bias is not None
     hamming = HammingDiversityLogitsProcessor(float(penalty), beams, groups)
     return LogitsProcessorList([*processors[:before], hamming, *processors[before:]])

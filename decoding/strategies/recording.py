@@ -20,7 +20,7 @@ from transformers.generation import (
     StopStringCriteria,
 )
 
-from decoding.errors import RecordingError
+from decoding.errors import RecordingError, words
 from decoding.parameters.acting import config_as_json, model_defaults
 from decoding.parameters.knobs import BEAM_MODES
 from decoding.parameters.settings import Settings, mode_of
@@ -119,14 +119,20 @@ class Recording:
         wide = next((s for s, o in zip(self.stages, on_cpu[1:], strict=True) if o.dtype == torch.float64), None)
         if wide and not any("float64" in w for w in self._warnings):
             self._warnings.append(
-                f"{wide.name} returned float64 scores; the choice was made from those, they are shown as float32"
+                words(
+                    "{name} returned float64 scores; the choice was made from those, they are shown as float32",
+                    name=wide.name,
+                )
             )
         n_bad = _n_not_a_score(on_cpu[0])
         if n_bad and not any(w.startswith("the model's logits") for w in self._warnings):
             self._warnings.append(
-                f"the model's logits hold {n_bad} NaN or infinite values at step {len(self.steps)} (counted from 0); "
-                "generate() goes on all the same, and what it then chooses means nothing (try dtype=float32)"
-            )
+                words(
+                    "the model's logits hold {n} NaN or infinite values at step {step}; generate() goes on all the same, "
+                    "and what it then chooses means nothing (try dtype=float32)",
+                    n=n_bad, step=len(self.steps) + 1,
+                )
+            )  # fmt: skip
 
     def check_drawable(self, probs: Tensor) -> None:
         """Refuses to draw from what is no distribution, where torch would fail less clearly.
@@ -143,8 +149,8 @@ class Recording:
         reasons = (_why_undrawable(name, s) for name, s in zip(names, cast(Observed, self._pending)[1], strict=True))
         culprit = next((reason for reason in reasons if reason), "its probabilities overflow")
         raise RecordingError(
-            f"step {len(self.steps)} (counted from 0) has no distribution to draw from: {culprit}. "
-            "The steps before are kept"
+            "step {step} has no distribution to draw from: {culprit}. The steps before are kept",
+            step=len(self.steps) + 1, culprit=culprit,
         )
 
     def stops(self, criteria: StoppingCriteriaList, input_ids: Tensor, scores: Any) -> Tensor:
@@ -316,9 +322,12 @@ class Recording:
         if self.store.lost_from is None:
             return ()
         return (
-            f"the temporary file could not be written ({self.store.lost_because}): from step {self.store.lost_from} "
-            f"on only the chosen tokens were kept; {REMEDY}",
-        )
+            words(
+                "the temporary file could not be written ({why}): from step {step} on only the chosen tokens were kept; "
+                "{remedy}",
+                why=self.store.lost_because, step=self.store.lost_from + 1, remedy=REMEDY,
+            ),
+        )  # fmt: skip
 
     def _model_info(self) -> ModelInfo:
         model = self._model
@@ -397,9 +406,11 @@ def _why_undrawable(name: str, scores: Tensor) -> str | None:
     """What is wrong with scores [rows, vocab] that cannot be drawn from, if it is wrong here already."""
     n_bad = _n_not_a_score(scores)
     if n_bad and name == "the model":
-        return f"{n_bad} of {scores.numel()} of the model's logits are NaN or infinite; try dtype=float32"
+        return words(
+            "{n} of {all} of the model's logits are NaN or infinite; try dtype=float32", n=n_bad, all=scores.numel()
+        )
     if n_bad:
-        return f"{name} made scores NaN or infinite; choose a less extreme value for it"
+        return words("{name} made scores NaN or infinite; choose a less extreme value for it", name=name)
     if bool((scores == -torch.inf).all(-1).any()):
-        return f"{name} removed the last token that was left; loosen it or what came before"
+        return words("{name} removed the last token that was left; loosen it or what came before", name=name)
     return None

@@ -118,15 +118,19 @@ class TokenTable:
         n_tokens = len(flags)
         if len(offsets) != n_tokens + 1:
             raise TraceFileError(
-                f"token table: {n_tokens} tokens need {n_tokens + 1} offsets, got {len(offsets)}; {_DAMAGED}"
+                "token table: {n_tokens} tokens need {wanted} offsets, got {n_offsets}; {damaged}",
+                n_tokens=n_tokens, wanted=n_tokens + 1, n_offsets=len(offsets), damaged=_DAMAGED,
             )
         # Neighbours are compared rather than subtracted: the difference of two int64 may wrap around.
         if offsets[0] != 0 or offsets[-1] != len(flat) or (offsets[1:] < offsets[:-1]).any():
-            raise TraceFileError(f"token table: offsets must rise from 0 to {len(flat)}; {_DAMAGED}")
+            raise TraceFileError(
+                "token table: offsets must rise from 0 to {n_flat}; {damaged}",
+                n_flat=len(flat), damaged=_DAMAGED,
+            )
         if (flags > (_KNOWN | _SPECIAL | _ADDED)).any():
-            raise TraceFileError(f"token table: unknown flag {int(flags.max())}; {_DAMAGED}")
+            raise TraceFileError("token table: unknown flag {flag}; {damaged}", flag=int(flags.max()), damaged=_DAMAGED)
         if (np.diff(offsets)[(flags & _KNOWN) == 0] > 0).any():
-            raise TraceFileError(f"token table: an id without a token has bytes; {_DAMAGED}")
+            raise TraceFileError("token table: an id without a token has bytes; {damaged}", damaged=_DAMAGED)
         return cls(flat=_frozen(flat), offsets=_frozen(offsets), flags=_frozen(flags))
 
     def only(self, ids: Iterable[int]) -> TokenTable:
@@ -313,12 +317,13 @@ _DAMAGED = "the file is damaged, record the run again"
 
 def _checked(arrays: Mapping[str, Any], name: str, dtypes: tuple[type, ...]) -> np.ndarray:
     if name not in arrays:
-        raise TraceFileError(f"token table: array {name!r} is missing; {_DAMAGED}")
+        raise TraceFileError("token table: array {name!r} is missing; {damaged}", name=name, damaged=_DAMAGED)
     array = np.asarray(arrays[name])
     if array.ndim != 1 or array.dtype not in dtypes:
         accepts = " or ".join(np.dtype(d).name for d in dtypes)
         raise TraceFileError(
-            f"token table: {name} must be one row of {accepts}, got {array.dtype} {array.shape}; {_DAMAGED}"
+            "token table: {name} must be one row of {accepts}, got {dtype} {shape}; {damaged}",
+            name=name, accepts=accepts, dtype=array.dtype, shape=array.shape, damaged=_DAMAGED,
         )
     return array.copy()
 

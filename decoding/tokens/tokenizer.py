@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from decoding.errors import SettingError, shown
+from decoding.errors import SettingError, shown, words
 
 __all__ = ["as_tokenizer"]
 
@@ -38,5 +38,5 @@ def as_tokenizer(tokenizer: Any, *, strict: bool = True) -> Any:
     name = tokenizer if isinstance(tokenizer, str) else "…"
     raise SettingError(
         "tokenizer", tokenizer if isinstance(tokenizer, str) else type(tokenizer).__name__, "a tokenizer",
-        f"load it: AutoTokenizer.from_pretrained({shown(name)})",
+        words("load it: AutoTokenizer.from_pretrained({name})", name=shown(name)),
     )  # fmt: skip

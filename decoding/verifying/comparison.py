@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from decoding.errors import words
 from decoding.recorded.run import RecordedRun
 
 __all__ = ["Differences", "RunComparison", "with_width"]
@@ -41,7 +42,9 @@ class Differences:
         self.n_differ += n
         self.largest = max(self.largest, 0.0 if largest != largest else largest)
         self.n_unmatched += int(torch.count_nonzero(torch.isfinite(ours) != torch.isfinite(theirs)))
-        self.first = self.first or f"first at {where}: {n} values differ, by up to {largest:.3g}"
+        self.first = self.first or words(
+            "first at {where}: {n} values differ, by up to {largest:.3g}", where=where, n=n, largest=largest
+        )
 
 
 @dataclass(slots=True)
@@ -81,13 +84,14 @@ class RunComparison:
                 continue
             ours = self._ours[row][recorded]
             theirs = with_width(scores[row].detach().cpu().float(), len(ours))
-            name = "" if recorded == 0 else f" after {self.trace.stages[recorded - 1].name}"
             if recorded == 0:
-                self.logits.add(f"step {step}, row {row}", ours, theirs)
+                self.logits.add(words("step {step}, row {row}", step=step + 1, row=row + 1), ours, theirs)
             else:
-                self.between.add(f"step {step}, row {row}{name}", ours, theirs)
+                after = self.trace.stages[recorded - 1].name
+                place = words("step {step}, row {row} after {name}", step=step + 1, row=row + 1, name=after)
+                self.between.add(place, ours, theirs)
             if stage == len(self.stages) - 1:
-                self.scores.add(f"step {step}, row {row}", ours, theirs)
+                self.scores.add(words("step {step}, row {row}", step=step + 1, row=row + 1), ours, theirs)
 
     def compare_logits(self, theirs: tuple[Tensor, ...]) -> None:
         """Compares raw logits [rows, vocab] per step; for loops whose processors do not see them."""
@@ -95,7 +99,8 @@ class RunComparison:
             for row, same in enumerate(self.same_prefix[step.index]):
                 if same:
                     ours = step.scores(row=row, stage=0)
-                    self.logits.add(f"step {step.index}, row {row}", ours, expected[row].cpu().float())
+                    place = words("step {step}, row {row}", step=step.index + 1, row=row + 1)
+                    self.logits.add(place, ours, expected[row].cpu().float())
 
     def _begin(self, input_ids: Tensor) -> None:
         step = self.n_steps - 1

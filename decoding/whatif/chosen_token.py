@@ -33,20 +33,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from transformers.generation import MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from decoding.reading.stats import probs
+from decoding.reading.survivors import LEAST_MIN_P, SAME_RATIO, UNIT, mass_from_below
 
-__all__ = ["PROBABILITY_ERROR", "ChosenFact", "chosen_facts"]
+__all__ = ["PROBABILITY_ERROR", "ChosenFact", "chosen_facts", "closing_rules"]
 
 ORDER = (TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper, MinPLogitsWarper)
 PROBABILITY_ERROR = 1e-6
-SAME_RATIO = 1e-6  # relative; two exps, two divisions and a product in float32 are off by a third of it
 ROUNDED = 1e-6  # of exps, divisions and sums of sums in float32, relative, likewise
-UNIT, LANES = 2.0**-24, 4  # u and n in the above; n of the narrowest vectors that torch uses
-LEAST_MIN_P = 1e-30  # below, probabilities lose digits before they are compared
+LANES = 4  # n in the above, of the narrowest vectors that torch uses; u is `UNIT`
 UNDERFLOWS = (-760.0, -690.0)  # in nats: between them float64's exp loses its digits before it is 0
 SAMPLE, MARGIN = 1536, 60  # scores that tell about where an edge lies, and within how many of them
 
@@ -89,7 +87,7 @@ def chosen_facts(
         token_ids: the tokens.
         ranks: sort, so that every rank is told.
     """
-    rules = _closing_rules(processors)
+    rules = closing_rules(processors)
     for processor in processors[: len(processors) - len(rules)]:
         scores = processor(input_ids, scores.clone())
     asked = list(zip(rows, token_ids, strict=True))
@@ -113,7 +111,7 @@ def _fact(scores: Tensor, token_id: int) -> ChosenFact:
     )
 
 
-def _closing_rules(processors: Sequence[Any]) -> list[Any]:
+def closing_rules(processors: Sequence[Any]) -> list[Any]:
     """The last processors, as far as they are those of `ORDER`, as sampling without beams has them."""
     n = len(processors)
     for kind in reversed(ORDER):
@@ -250,13 +248,12 @@ def _nucleus(left: _Left, top_p: float) -> _Left | None:
 
 def _nucleus_sorted(left: _Left, top_p: float) -> _Left:
     """The same operations on the same numbers in the same order as transformers' top-p."""
-    ascending = np.full((1, left.vocab), -np.inf, dtype=np.float32)
-    ascending[0, left.vocab - len(left.values) :] = np.sort(left.values)
-    cumulative = torch.from_numpy(ascending).softmax(dim=-1).cumsum(dim=-1)
-    n = max(left.vocab - int(np.count_nonzero(cumulative.numpy() <= np.float32(1 - top_p))), 1)
-    edge = ascending[0, -n]
-    torn = n < left.vocab and ascending[0, -n - 1] == edge
-    return replace(left, edge=edge, torn=int(np.count_nonzero(ascending[0, -n:] == edge)) if torn else 0)
+    ascending = np.full(left.vocab, -np.inf, dtype=np.float32)
+    ascending[left.vocab - len(left.values) :] = np.sort(left.values)
+    n = max(left.vocab - int(np.count_nonzero(mass_from_below(ascending) <= np.float32(1 - top_p))), 1)
+    edge = ascending[-n]
+    torn = n < left.vocab and ascending[-n - 1] == edge
+    return replace(left, edge=edge, torn=int(np.count_nonzero(ascending[-n:] == edge)) if torn else 0)
 
 
 def _about(values: np.ndarray, top: np.float32, mass: float) -> tuple[float, float]:

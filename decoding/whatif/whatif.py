@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import torch
 from torch import Tensor
 from transformers.generation import GenerationConfig, SynthIDTextWatermarkLogitsProcessor
 
-from decoding.errors import NotRecordedError, SettingError
+from decoding.errors import NotRecordedError, SettingError, words
 from decoding.models.failures import without_distribution
 from decoding.parameters.knobs import BEAM_MODES
 from decoding.parameters.settings import Settings, mode_of
@@ -26,7 +27,7 @@ from decoding.recorded.given import given_to, undecided_defaults
 from decoding.recorded.run import RecordedRun
 from decoding.recorded.stages import LOG_SOFTMAX, Stage, run_processors, stages_of
 from decoding.whatif.beam_replay import Replay, replay
-from decoding.whatif.chosen_token import ChosenFact, chosen_facts
+from decoding.whatif.chosen_token import ChosenFact, chosen_facts, closing_rules
 from decoding.whatif.compact_bounds import Exactness, exactness, how_exact, nearly_equal
 from decoding.whatif.processors import NEEDS_THE_MODEL, effective_config, processors_of
 
@@ -104,11 +105,15 @@ class WhatIf:
             NotRecordedError: there is no such step, row or stage, or its logits were lost.
         """
         if not 0 <= step < len(self.trace.steps):
-            raise NotRecordedError(f"step must be in [0, {len(self.trace.steps) - 1}], got {step}")
+            raise NotRecordedError(
+                "step must be in [0, {last}], got {step}",
+                last=len(self.trace.steps) - 1, step=step,
+            )
         outputs = self._outputs(step)
         if not 0 <= row < self.trace.n_rows or not -len(outputs) <= stage < len(outputs):
             raise NotRecordedError(
-                f"row must be in [0, {self.trace.n_rows - 1}] and stage in [0, {len(outputs) - 1}], got {row}, {stage}"
+                "row must be in [0, {last}] and stage in [0, {last_stage}], got {row}, {stage}",
+                last=self.trace.n_rows - 1, last_stage=len(outputs) - 1, row=row, stage=stage,
             )
         return outputs[stage][row]
 
@@ -119,6 +124,32 @@ class WhatIf:
             NotRecordedError: there is no such step or row, or its logits were lost.
         """
         return [self.scores(step=step, row=row, stage=stage) for stage in range(len(self.stages) + 1)]
+
+    @property
+    def processors(self) -> tuple[Any, ...]:
+        """transformers' processors of these settings, in order; those that run the model are not among them."""
+        return tuple(self._processors)
+
+    @property
+    def samplers(self) -> tuple[Any, ...]:
+        """The last of `processors`, as far as they are temperature, top-k, top-p, min-p and nothing follows them."""
+        return tuple(closing_rules(self._processors))
+
+    def before(self, processor: int, *, step: int, row: int = 0) -> Tensor:
+        """The scores of a row before the processor of that number, float32 [vocab]; it and those after it do not run.
+
+        Args:
+            processor: its place in `processors`, from 0.
+
+        Raises:
+            NotRecordedError: the step's logits were lost.
+        """
+        scores = self._input(step)
+        self._remember(step)
+        with self._in_words():
+            for rule in self._processors[:processor]:
+                scores = rule(self._prefix(step), scores.clone())
+        return scores[row]
 
     def exactness(self, *, step: int, row: int = 0) -> Exactness:
         """How exact the scores are at a step; in every respect where the trace is lossless.
@@ -370,7 +401,7 @@ def _check_powers(config: GenerationConfig, n_steps: int) -> None:
         try:
             float(base) ** max(float(exponent), 0.0)
         except OverflowError:
-            value, wanted = getattr(config, name), f"such that its power for {n_steps} steps is a number"
+            value, wanted = getattr(config, name), words("such that its power for {n} steps is a number", n=n_steps)
             raise SettingError(name, value, wanted, "take it nearer to 1") from None
 
 
@@ -380,4 +411,4 @@ def _statement(why: str, what: str, rest: str) -> Statement:
 
 def _about_step(why: str, steps: list[int], rest: str) -> Statement:
     more = f"; it is the first of {len(steps)}" if len(steps) > 1 else ""
-    return Statement(why=why, what=f"step {steps[0]}", text=f"step {steps[0]} {rest}{more}", step=steps[0])
+    return Statement(why=why, what=f"step {steps[0] + 1}", text=f"step {steps[0] + 1} {rest}{more}", step=steps[0])

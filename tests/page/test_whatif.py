@@ -119,11 +119,21 @@ def test_from_the_parting_and_from_the_start_the_model_decodes_again(app_url, op
     expect(page.locator(".dx-message-box")).to_be_hidden()
 
 
-def test_settings_that_cannot_be_are_explained_and_the_run_stays(app_url, open_page):
+def test_settings_that_cannot_be_are_explained_and_no_numbers_stand_under_them(app_url, open_page):
     page = open_page(app_url)
     tokens = page.locator(".dx-token").all_inner_texts()
-    page.locator("#dx-knob-temperature").fill("0")
-    expect(page.locator(".dx-whatif [data-part=reading]")).to_contain_text("temperature must be > 0")
+    move(page, temperature=1.5)
+    confirmed(page)
+    at_once = page.evaluate(
+        f"({MOVE})(['temperature', 0]), [document.querySelector('.dx-whatif').dataset.state,"
+        " document.querySelector('.dx-whatif [data-part=reading]').textContent]"
+    )
+    assert at_once == ["wrong", "temperature must be > 0; 0 is not."]  # before Python was asked
+    assert set(facts(page).values()) == {"–"}
+    expect(page.locator(".dx-whatif [data-part=reading]")).to_contain_text("temperature must be > 0, got 0")
+    quiet(page)
+    assert set(facts(page).values()) == {"–"} and page.locator(".dx-if-cut").count() == 0
+    expect(page.locator("#dx-waterfall h2")).to_contain_text("Waterfall")
     page.locator("#dx-knob-temperature").fill("0.01")
     confirmed(page)
     assert facts(page)["alive"] == "1"
@@ -188,7 +198,7 @@ def test_chinese_and_a_phone(app_url, open_page):
     move(page, temperature=1.6)
     confirmed(page)
     expect(page.locator(".dx-whatif h2")).to_have_text("假如")
-    expect(page.locator(".dx-whatif [data-part=reading]")).to_contain_text("步会有")
+    expect(page.locator(".dx-whatif [data-part=reading]")).to_contain_text("步：")
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390
     page.locator("#dx-knob-temperature").scroll_into_view_if_needed()

@@ -42,11 +42,15 @@ COMPARE_EN: dict[str, str] = {
     "by side by their place, and the probabilities of one say nothing about the other.",
     "compare.note.fork": "{side} is a fork: the {n} tokens that it took over are not in its statistics.",
     "compare.note.lost": "{side}: the scores of {n} tokens were lost because the disk was full; means leave them out.",
+    "compare.note.lengths": "They differ in length (A: {a} tokens, B: {b}); each number below is over all "
+    "tokens of its own run.",
     # -- the tokens
     "compare.tokens": "The tokens of A, above, and of B, below, place by place",
     "compare.mark": "here they part",
+    "compare.mark.ends": "here {side} ends",
     "compare.more.before": "… {n} more before, the same",
     "compare.more.after": "… {n} more",
+    "compare.more.after.of": "… {n} more of {side}",
     "compare.tip.token": "token {place} · chosen with probability {p}",
     "compare.tip.taken_over": "token {place} · taken over by the fork, not decided in this run",
     "compare.table": "Table of these tokens",

@@ -7,7 +7,7 @@ from decoding.parameters.knobs import KNOBS
 EN: dict[str, str] = {
     # -- frame
     "name": "Decoding Explorer",
-    "tagline": "from logits to text, decision by decision",
+    "tagline": "from a model's scores to text, choice by choice",
     "language": "Language",
     "scheme": "Light or dark",
     "skip": "Skip to the run",
@@ -29,6 +29,7 @@ EN: dict[str, str] = {
     "ask.verify.tip": "Runs generate() again with the same settings and random state, and compares tokens, logits "
     "and scores bit for bit.",
     # -- settings
+    "settings.title": "Settings",
     "settings.mode": "How the next token is chosen",
     "settings.unset": "Back to the default",
     "settings.default": "default",
@@ -81,7 +82,7 @@ EN: dict[str, str] = {
     "row.rows": "Rows of the run",
     "row.row": "{n}",
     "row.row.tip": "Prompt {prompt}, answer {answer}",
-    "row.colour": "Colour by",
+    "row.colour": "Colour by the",
     "row.step": "Step",
     "row.tip": "{kind}id {id} · step {step}\nprobability {p} (rank {rank}) · after all stages {q}\n"
     "surprisal {s} nats · entropy {h} nats",
@@ -97,13 +98,16 @@ EN: dict[str, str] = {
     "from them.",
     "row.decoder": "decoder",
     "row.decoder.tip": "From here on the decoder writes: first the token that it starts from, then what it decoded.",
-    "row.probability": "Probability",
+    "row.probability": "Model's own probability",
+    "row.final": "Final one",
     "row.surprisal": "Surprisal",
     "row.entropy": "Entropy",
     "row.none": "No token was generated.",
     # -- glossary
     "term.probability": "How likely the model found this token: the softmax of its logits, before any "
     "processor.",
+    "term.final": "The probability that the choice was made from: after all settings had changed and cut the model's "
+    "own.",
     "term.surprisal": "−ln of the probability, in nats: 0 for a token that was certain, 2.3 for one in ten.",
     "term.entropy": "How undecided the distribution is, in nats: 0 when one token has everything, ln n "
     "when n tokens are equally likely.",
@@ -137,6 +141,9 @@ EN: dict[str, str] = {
     "waterfall.alive": "alive",
     "waterfall.mass": "mass cut",
     "waterfall.entropy": "entropy",
+    "waterfall.missed.probability": "✕ missed by {margin} prob.",
+    "waterfall.missed.logit": "✕ missed by {margin} logits",
+    "waterfall.missed.nats": "✕ missed by {margin} nats",
     "waterfall.same": "changed nothing at this step",
     "waterfall.hover": "<b>{token}</b> · id {id}<br>after {stage}: {p}<br>score {score}",
     "waterfall.hover.removed": "<b>{token}</b> · id {id}<br>removed by {stage}{margin}",
@@ -199,9 +206,8 @@ EN: dict[str, str] = {
     "cutoff.line.epsilon": "{threshold}",
     "cutoff.line.eta": "{threshold}",
     "cutoff.line.top_h": "{threshold} nats",
-    "cutoff.crosses": "crosses",
+    "cutoff.crosses": "crosses: {value}",
     "cutoff.gap": "… {n} more ({mass})",
-    "cutoff.gap.chosen": "… {n} more ({mass}) with ▸ {token}",
     "cutoff.hover": "<b>{token}</b> · place {rank}<br>probability {p}<br>{axis}: {value}<br>{state}",
     "cutoff.state.kept": "kept",
     "cutoff.state.removed": "removed",

@@ -11,6 +11,8 @@ LAB_EN: dict[str, str] = {
     "lab.orders.tip": "the same logits through the sampler order of transformers, vLLM, llama.cpp, and one of your own",
     "lab.draw": "The draw",
     "lab.draw.tip": "draw this token again, 10, 100 or 1,000 times",
+    "lab.settings_map": "Settings map",
+    "lab.settings_map.tip": "temperature × top_p: tokens left, entropy, and whether the recorded token survives",
     "lab.compare": "Compare",
     "lab.compare.tip": "two runs side by side: where they part, and how they differ",
 }

@@ -11,6 +11,8 @@ LAB_ZH: dict[str, str] = {
     "lab.orders.tip": "同一组 logits，按 transformers、vLLM、llama.cpp 以及你自己排定的采样器顺序处理",
     "lab.draw": "抽取",
     "lab.draw.tip": "把这个词元重新抽取 10、100 或 1,000 次",
+    "lab.settings_map": "设置地图",
+    "lab.settings_map.tip": "温度 × top_p：剩下多少词元、熵是多少、记录的词元是否保留",
     "lab.compare": "对比",
     "lab.compare.tip": "两次运行并排：在哪里分开，有什么不同",
 }
