@@ -90,6 +90,7 @@ interface Dx {
 
   // ahead.js
   stepPanel(element: HTMLElement, props: Props, watch: Watch, draw: () => void, prop?: string): void;
+  unhurried(emit: (name: string, data: any) => void): (name: string, data: any) => void;
   goAhead: OneEvent;
   ahead: {
     store(most?: number): StepStore;

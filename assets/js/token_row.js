@@ -109,8 +109,10 @@
     const press = () => {
       for (const button of buttons) {
         const on = Number(button.dataset.step) === chosen.step;
-        button.setAttribute("aria-pressed", String(on));
-        button.tabIndex = on ? 0 : -1;
+        if (on !== (button.getAttribute("aria-pressed") === "true")) {
+          button.setAttribute("aria-pressed", String(on));
+          button.tabIndex = on ? 0 : -1;
+        }
         if (on) reveal(box, button);
       }
     };
@@ -140,9 +142,9 @@
       if (last < 0) return;
       chosen.step = Math.min(last, Math.max(0, step));
       follow = false;
+      send(); // what is drawn ahead comes first: the row looks at its place on the page, which is laid out once then
       press();
       if (focus) buttons[chosen.step]?.focus({ preventScroll: true });
-      send();
       emit("step", { row: chosen.row, step: chosen.step });
     };
 
