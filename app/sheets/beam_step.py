@@ -265,7 +265,8 @@ def sum_table(shown: HypothesisSum, answers: tuple[Hypothesis, ...], text: Text)
         note = f"{note} {text('sum.forced')}"
     return {
         "caption": text(caption, place=shown.answer + 1, n=shown.length), "heads": heads, "rows": rows, "feet": feet,
-        "note": note, "label": text("sum.places"), "place": [answer.answer or 0 for answer in answers].index(shown.answer),
+        "note": note, "label": text("sum.places"),
+        "place": [answer.answer or 0 for answer in answers].index(shown.answer),
         "places": [
             {"place": n, "label": f"#{(answer.answer or 0) + 1}", "score": _number(answer.score)}
             for n, answer in enumerate(answers)
