@@ -233,6 +233,20 @@ def test_a_beam_run_has_its_trees_tables_and_sums(beams):
     assert base["carried"] == ""
 
 
+def test_a_beam_run_has_its_prompts_and_full_answers(beams):
+    told = json.loads(base_of(standalone_html(beams))["answer"])
+    assert [prompt["parts"][0]["text"] for prompt in told["prompts"]] == ["the cat", "a dog"]
+    assert [answer["text"] for answer in told["answers"]] == [beams.text(row) for row in range(2)]
+
+
+def test_a_run_whose_mode_no_slider_moves_has_none():
+    groups = Settings(num_beams=4, num_beam_groups=2, diversity_penalty=0.5, max_new_tokens=3)
+    page = standalone_html(record(tiny_lm(), "the cat", groups))
+    assert "frame" not in base_of(page) and 'id="dx-sliders"' not in page
+    chunks = json.loads(Blocks(page).data["dx-steps"]).values()
+    assert all(json.loads(unpacked(chunk))["packed"] == [] for chunk in chunks)
+
+
 def test_where_there_is_no_room_the_first_steps_and_the_opening_one_have_charts(sampled):
     one = max(len(chunk) for chunk in json.loads(Blocks(standalone_html(sampled)).data["dx-steps"]).values())
     page = standalone_html(sampled, most_bytes=3 * one)

@@ -252,6 +252,7 @@ def sum_table(shown: HypothesisSum, answers: tuple[Hypothesis, ...], text: Text)
         {"step": t.step, "rank": t.rank, "cells": [t.text, _number(t.logprob), _number(t.transition), str(t.row)]}
         for t in shown.terms
     ]
+    place = [answer.answer or 0 for answer in answers].index(shown.answer)
     worst = max((abs(t.logprob - t.transition) for t in shown.terms if t.logprob != t.transition), default=0.0)
     total = _number(shown.sum_logprobs, shown.sum_digits)
     feet = [
@@ -265,8 +266,7 @@ def sum_table(shown: HypothesisSum, answers: tuple[Hypothesis, ...], text: Text)
         note = f"{note} {text('sum.forced')}"
     return {
         "caption": text(caption, place=shown.answer + 1, n=shown.length), "heads": heads, "rows": rows, "feet": feet,
-        "note": note, "label": text("sum.places"),
-        "place": [answer.answer or 0 for answer in answers].index(shown.answer),
+        "note": note, "label": text("sum.places"), "place": place,
         "places": [
             {"place": n, "label": f"#{(answer.answer or 0) + 1}", "score": _number(answer.score)}
             for n, answer in enumerate(answers)

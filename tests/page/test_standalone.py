@@ -315,7 +315,9 @@ def test_light_and_dark_follow_the_system_and_the_button(sampled, open_file):
 @pytest.mark.parametrize("kind", ["sampled", "beams"])
 def test_a_phone_scrolls_only_downwards(kind, request, open_file):
     page = open_file(request.getfixturevalue(kind), width=390)
-    page.locator("#dx-knob-top_p").fill("0.5") if kind == "sampled" else None
+    if kind == "sampled":
+        page.locator("#dx-sliders summary").first.click()  # on a phone the settings are one line
+        page.locator("#dx-knob-top_p").fill("0.5")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
