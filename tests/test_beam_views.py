@@ -17,7 +17,7 @@ from app.text import Text
 from app.views.beam_reading import beam_reading
 from app.views.beam_tree import beam_tree
 from app.views.contrastive import ContrastiveRow, ContrastiveView, contrastive_view
-from app.views.hypothesis_sum import TERM_DIGITS, agreeing_digits, hypothesis_sums
+from app.views.hypothesis_sum import TERM_DIGITS, agreeing_digits, hypothesis_sum
 from app.views.ledger_table import LedgerRow, ledger_rows
 from app.views.look import Look
 from app.views.pool_table import pool_view
@@ -87,9 +87,13 @@ def test_the_pool_says_who_drove_out_whom(trace):
     assert out and all(r.against for r in out)
 
 
+def sums_of(trace, prompt: int):
+    return [hypothesis_sum(trace, h) for h in trace.hypotheses if h.prompt == prompt]
+
+
 def test_a_hypothesis_adds_up_to_its_score_to_the_digits_shown(trace):
     for prompt in range(2):
-        for h in hypothesis_sums(trace, prompt):
+        for h in sums_of(trace, prompt):
             added = sum(round(t.logprob, TERM_DIGITS) for t in h.terms)
             assert f"{added:.{h.sum_digits}f}" == f"{h.sum_logprobs:.{h.sum_digits}f}"
             quotient = round(h.sum_logprobs, h.sum_digits) / h.length**h.length_penalty
@@ -106,7 +110,7 @@ def test_the_terms_are_what_compute_transition_scores_gives(trace):
     )
     expected = lm.model.compute_transition_scores(out.sequences, out.scores, out.beam_indices)
     for prompt in range(2):
-        for place, h in enumerate(hypothesis_sums(trace, prompt)):
+        for place, h in enumerate(sums_of(trace, prompt)):
             row = expected[2 * prompt + place].tolist()
             assert [t.transition for t in h.terms] == row[: len(h.terms)]
             assert [t.row for t in h.terms] == out.beam_indices[2 * prompt + place][: len(h.terms)].tolist()

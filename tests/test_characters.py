@@ -23,7 +23,7 @@ from app.text import Text
 from app.views.beam_tree import beam_tree
 from app.views.compare import compare_view
 from app.views.facts import facts_rows
-from app.views.hypothesis_sum import hypothesis_sums
+from app.views.hypothesis_sum import hypothesis_sum
 from app.views.ledger_table import ledger_rows
 from app.views.pool_table import pool_view
 from app.views.runs import LONGEST_LINE, run_lines
@@ -189,7 +189,8 @@ def test_the_beam_search_s_tables_and_tree_name_the_character_that_a_token_compl
     assert rows[3][path[3][1]].after == "北 ‹97›"
     last = len(beams.steps) - 1
     assert pool_view(beams, last).rows[0].text == "北␣🙂é!"
-    assert [term.text for term in hypothesis_sums(beams)[0].terms][:3] == ["北 ‹E5›", "北 ‹8C›", "北 ‹97›"]
+    terms = hypothesis_sum(beams, beams.hypotheses[0]).terms
+    assert [term.text for term in terms][:3] == ["北 ‹E5›", "北 ‹8C›", "北 ‹97›"]
 
 
 def test_reranked_answers_are_read_as_characters():

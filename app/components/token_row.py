@@ -17,11 +17,12 @@ class TokenRow(Drawn):
     """
 
     sent_lines = ("lines",)
-    scripts = ("ahead.js", "token_row.js")
+    scripts = ("ahead.js", "playing.js", "token_row.js")
     markup = (
         '<section class="dx dx-card dx-token-row">'
         '<div class="dx-card-head"><h2 data-part="title"></h2>'
         '<div class="dx-tabs" role="group" data-part="rows" hidden></div>'
+        '<button type="button" class="dx-icon" data-part="play"></button>'
         '<span class="dx-hint" data-part="hint"></span><span class="dx-spacer"></span>'
         '<div class="dx-colours"><span class="dx-hint" data-part="colour" aria-hidden="true"></span>'
         '<div class="dx-tabs" role="group" data-part="measures"></div>'

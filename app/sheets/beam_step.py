@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..text import Sentence, Text
 from ..views.beam_reading import BeamReading
@@ -14,7 +14,10 @@ from ..views.numbers import nats, percent, setting
 from ..views.pool_table import PoolRow
 from .sheet import about
 
-__all__ = ["node_reading", "step_reading", "sum_table", "tables", "tables_sheet", "words"]
+if TYPE_CHECKING:
+    from decoding.recorded.ledger import Hypothesis
+
+__all__ = ["node_reading", "step_reading", "sum_of", "tables", "words"]
 
 LONGEST_LIST = 3
 MOST_GROUPS = 4  # named in a sentence
@@ -137,30 +140,35 @@ def tables(look: Look) -> dict[str, Any] | None:
     node = look.node
     if node is None:
         return None
-    summed = () if look.growing or node.table != "sum" else look.readings.sums(node.prompt)
     data = tables_sheet(
-        look.readings.beam_step(node.step, node.prompt), node.rank, summed, look.text,
-        n_groups=look.readings.tree(node.prompt).n_groups, place=node.place, tab=node.table,
+        look.readings.beam_step(node.step, node.prompt), node.rank, look.text,
+        n_groups=look.readings.tree(node.prompt).n_groups, tab=node.table,
     )  # fmt: skip
-    return about(look, data)
+    return about(look, data | {"sum": _sum_in_view(look)})
+
+
+def _sum_in_view(look: Look) -> dict[str, Any]:
+    """The sum that is shown, and of no other table: it takes reading."""
+    node = look.node
+    answers = () if look.growing or node.table != "sum" else look.readings.answers(node.prompt)
+    return sum_of(look, answers, node.place)
+
+
+def sum_of(look: Look, answers: tuple[Hypothesis, ...], place: int) -> dict[str, Any]:
+    """The table of one answer's sum, by its place among them from 0."""
+    if not answers:
+        return {"none": look.text("sum.none"), "rows": [], "places": []}
+    place = min(max(place, 0), len(answers) - 1)
+    return sum_table(look.readings.sum(answers[place]), answers, look.text)
 
 
 def tables_sheet(
-    reading: BeamReading,
-    chosen: int,
-    sums: tuple[HypothesisSum, ...],
-    text: Text,
-    *,
-    n_groups: int,
-    place: int = 0,
-    tab: str = "ledger",
+    reading: BeamReading, chosen: int, text: Text, *, n_groups: int, tab: str = "ledger"
 ) -> dict[str, Any]:
-    """The tables' `data`.
+    """The tables' `data`, without the sum.
 
     Args:
         chosen: rank of the candidate in view.
-        sums: of the returned hypotheses; empty while the run goes on.
-        place: the one of `sums` that is shown, from 0.
         tab: the table in view.
     """
     names = ("ledger", "pool", "sum")
@@ -171,16 +179,16 @@ def tables_sheet(
         "tab": tab,
         "step": reading.step,
         "chosen": chosen,
+        "n_groups": n_groups,
         "ledger": ledger_table(reading, text, n_groups=n_groups),
         "pool": pool_table(reading, text, n_groups=n_groups),
-        "sum": sum_table(sums, text, place=place),
     }
 
 
 def ledger_table(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str, Any]:
     """The ledger: a row per candidate, each a node of the tree."""
     with_group = n_groups > 1
-    keys = ("rank", "token", "fate", "logprob", "score", "margin", "rival", "beam", "after")
+    keys = ("rank", "token", "fate", "logprob", "score", "margin", "rival", "after")
     heads = [{"text": text(f"ledger.{key}")} for key in keys]
     if with_group:
         heads.append({"text": text("ledger.group"), "tip": text("ledger.group.tip")})
@@ -189,7 +197,7 @@ def ledger_table(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str
         margin = "" if row.margin is None else _signed(row.margin)
         cells = [
             str(row.rank + 1), row.text, text(f"fate.{row.fate}"), _score(row.logprob), _score(row.score), margin,
-            row.rival, str(row.beam + 1), row.after,
+            row.rival, text("ledger.after.beam", text=row.after, n=row.beam + 1).strip(),
         ]  # fmt: skip
         cells += [str(row.group + 1)] if with_group else []
         answer = None if row.answer is None else row.answer + 1
@@ -233,11 +241,8 @@ def _change(row: PoolRow, text: Text) -> str:
     return text("pool.out", text=row.against) if row.change == "out" else ""
 
 
-def sum_table(sums: tuple[HypothesisSum, ...], text: Text, *, place: int) -> dict[str, Any]:
-    """A hypothesis' addition and division, to the digits that a reader can check."""
-    if not sums:
-        return {"none": text("sum.none"), "rows": [], "places": []}
-    shown = sums[min(max(place, 0), len(sums) - 1)]
+def sum_table(shown: HypothesisSum, answers: tuple[Hypothesis, ...], text: Text) -> dict[str, Any]:
+    """A hypothesis' addition and division, to the digits that a reader can check; the others to be chosen."""
     heads = [
         {"text": text("sum.token")}, {"text": text("sum.logprob")},
         {"text": text("sum.transition"), "tip": text("sum.transition.tip")},
@@ -260,8 +265,12 @@ def sum_table(sums: tuple[HypothesisSum, ...], text: Text, *, place: int) -> dic
         note = f"{note} {text('sum.forced')}"
     return {
         "caption": text(caption, place=shown.answer + 1, n=shown.length), "heads": heads, "rows": rows, "feet": feet,
-        "note": note, "label": text("sum.places"), "place": sums.index(shown),
-        "places": [{"place": n, "label": f"#{s.answer + 1}", "score": _number(s.score)} for n, s in enumerate(sums)],
+        "note": note, "label": text("sum.places"),
+        "place": [answer.answer or 0 for answer in answers].index(shown.answer),
+        "places": [
+            {"place": n, "label": f"#{(answer.answer or 0) + 1}", "score": _number(answer.score)}
+            for n, answer in enumerate(answers)
+        ],
     }  # fmt: skip
 
 

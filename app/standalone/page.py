@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from decoding.display import Renderer, set_renderer
 
 from ..assets import assets_dir
-from ..components import BeamStep, BeamTree, Chart, Facts, Header, KnobPanel, Notes, TokenRow, WhatIfPanel
+from ..components import Answer, BeamStep, BeamTree, Chart, Facts, Header, KnobPanel, Notes, TokenRow, WhatIfPanel
 from ..components.drawn import as_json, plotly_js
 from ..palette import DARK, LIGHT, palette_css
 from ..text import Text
@@ -25,12 +25,11 @@ __all__ = ["MOST_BYTES", "notebook_html", "standalone_html"]
 MOST_BYTES = 5_000_000  # of the steps' sheets, so that the file stays below 8 MB
 NOTEBOOK_BYTES = 1_500_000  # in a notebook, which is saved with everything that its cells show
 SCRIPTS = (
-    "dx", "panels", "token_row", "ahead", "plot_words", "chart",
+    "dx", "panels", "answer", "playing", "token_row", "ahead", "plot_words", "picking", "chart",
     *(name.removesuffix(".js") for name in BeamTree.scripts if name != "ahead.js"),
     "beam_step", "knob_controls", "knobs", "arithmetic", "whatif_figure", "whatif", "standalone",
 )  # fmt: skip
-STYLES = ("page", "beam", "whatif", "standalone")
-WEBGL_NODES = 1000  # a larger tree is drawn by WebGL, whose library compiles functions
+STYLES = ("page", "answer", "beam", "whatif", "standalone")
 WORDS = ("old_browser", "broken", "lost")
 
 
@@ -48,12 +47,11 @@ def standalone_html(trace: Trace, lang: str = "en", *, most_bytes: int = MOST_BY
     text = Text(lang)
     contents = contents_of(trace, text.lang, most_bytes)
     script, plotly = _script(), plotly_js().read_text(encoding="utf-8")
-    many = contents.n_nodes > WEBGL_NODES
     words = {name: text(f"standalone.{name}", **({"why": "{why}"} if name != "old_browser" else {})) for name in WORDS}
     return "".join(
         [
             f'<!doctype html>\n<html lang="{text.lang}"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy(script, plotly, evaluates=many)}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_policy(script, plotly)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="referrer" content="no-referrer">',
             f"<title>{html.escape(text('name'))}</title><style>{_style()}</style></head>",
@@ -103,12 +101,12 @@ def _packed_plotly() -> str:
     return packed_text(plotly_js().read_bytes())
 
 
-def _policy(*scripts: str, evaluates: bool) -> str:
+def _policy(*scripts: str) -> str:
     """Nothing is loaded from anywhere and nothing sent; the scripts named by hash are all that runs."""
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    allowed = [*(f"'sha256-{digest}'" for digest in hashes), *(["'unsafe-eval'"] if evaluates else [])]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return (
-        f"default-src 'none'; script-src {' '.join(allowed)}; style-src 'unsafe-inline'; img-src data: blob:; "
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
         "connect-src 'none'; form-action 'none'; base-uri 'none'"
     )
 
@@ -131,7 +129,8 @@ def _body(contents: Contents, text: Text) -> str:
             _part("dx-title", Header.markup),
             f'<p id="dx-opening" class="dx" role="status">{html.escape(text("standalone.opening"))}</p>',
             f'<noscript><p class="dx">{html.escape(text("standalone.no_script"))}</p></noscript>',
-            f'<main id="dx-main">{_part("dx-facts", Facts.markup)}{_part("dx-tokens", TokenRow.markup)}',
+            f'<main id="dx-main">{_part("dx-facts", Facts.markup)}{_part("dx-answer", Answer.markup)}',
+            _part("dx-tokens", TokenRow.markup),
             _part("dx-beam-tree", BeamTree.markup),
             f'<section class="dx dx-card dx-sliders" aria-label="{sliders}"><h2>{sliders}</h2>'
             f'{_part("dx-sliders", knobs)}</section>{whatif}' if knobs else "",

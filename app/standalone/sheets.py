@@ -17,7 +17,8 @@ from ..components.drawn import as_json, as_line
 from ..form import read_form
 from ..runs import Runs
 from ..sheets import whatif
-from ..sheets.beam_step import n_places, node_reading, step_reading, sum_table, tables
+from ..sheets.answer import answer
+from ..sheets.beam_step import n_places, node_reading, step_reading, sum_of, tables
 from ..sheets.beam_tree import tree
 from ..sheets.frame import header_sheet, knobs_sheet
 from ..sheets.run import facts, notes
@@ -53,13 +54,11 @@ class Contents:
     Attributes:
         base: what is shown whatever the step, ready for JSON.
         chunks: per row (prompt) and step, `"0.12"`, its sheets: JSON, gzip, base64.
-        n_nodes: of the largest tree; 0 in other modes.
         n_modes: that the sliders can be moved in.
     """
 
     base: dict[str, Any]
     chunks: dict[str, str]
-    n_nodes: int = 0
     n_modes: int = 0
 
 
@@ -82,19 +81,19 @@ def contents_of(trace: Trace, lang: str, most_bytes: int) -> Contents:
     base = {
         "header": as_json(header_sheet(look.text) | {"languages": []}),
         "facts": as_json(facts(look)),
+        "answer": as_json(answer(look)["data"]),
         "notes": as_json(notes(look)),
         "row": {"data": as_json(row["data"]), "lines": "".join(as_line(line) for line in row["lines"])},
         "at": _place(look),
     }
-    n_nodes = []
     if trace.steps:
         base |= _whatif(look, maker)
         if look.node is None:
             maker.rows()
         else:
-            n_nodes = maker.beam_run()
+            maker.beam_run()
     base |= maker.found | {"carried": maker.carried(), "absent": as_json(_absent(look.text))}
-    return Contents(base=base, chunks=maker.chunks, n_nodes=max(n_nodes, default=0), n_modes=len(maker.forms))
+    return Contents(base=base, chunks=maker.chunks, n_modes=len(maker.forms))
 
 
 def _place(look: Look) -> dict[str, int]:
@@ -104,11 +103,15 @@ def _place(look: Look) -> dict[str, int]:
 
 
 def _whatif(look: Look, maker: _Maker) -> dict[str, Any]:
-    """The sliders and the frame of the chart that they move."""
+    """The sliders and the frame of the chart that they move; nothing where none of them could move anything."""
     text, frame, spec = look.text, whatif.panel(look), knobs_sheet(look.text)
     labels = frame["labels"] | {name: text(f"standalone.{name}") for name in LABELS}
     modes = [read_form(form.form)["mode"] for form in maker.forms]
-    knobs = [knob for group in spec["groups"] for knob in group["knobs"] if knob["name"] in KNOBS_SHOWN]
+    shown = [knob for group in spec["groups"] for knob in group["knobs"] if knob["name"] in KNOBS_SHOWN]
+    knobs = [knob for knob in shown if not set(modes).isdisjoint(knob["modes"])]
+    if not knobs:
+        maker.forms = []
+        return {}
     group = {"id": "sampling", "label": text("group.sampling"), "open": True, "knobs": knobs}
     spec |= {"modes": [mode | {"needs": {}} for mode in spec["modes"] if mode["id"] in modes], "groups": [group]}
     return {
@@ -178,8 +181,8 @@ class _Maker:
                 self.n_charted = step
         self.n_charted = self.n_charted if full else self.n_all
 
-    def beam_run(self) -> list[int]:
-        """Tables for every step; charts for the candidates that matter most. How many nodes each prompt's tree has."""
+    def beam_run(self) -> None:
+        """Tables for every step; charts for the candidates that matter most."""
         opening = self.look.node
         trees, sums, steps = [], [], {}
         for prompt in range(self.look.trace.ledger.n_prompts):
@@ -200,7 +203,6 @@ class _Maker:
             chunk["nodes"][rank], chunk["packed"] = charts, packed
         for (prompt, step), chunk in steps.items():
             self.chunks[f"{prompt}.{step}"] = packed_text(as_json(chunk))
-        return [len(self.look.readings.tree(prompt).nodes) for prompt in range(len(trees))]
 
     def _at(self, prompt: int, step: int, rank: int) -> Look:
         look = self.look.at_node(prompt=prompt, step=step, rank=rank)  # another prompt's best node, at first
@@ -263,7 +265,7 @@ class _Maker:
                 "cutoff": {tab: as_json(sheet) for tab, sheet in sheets.items()},
             }  # fmt: skip
         except DecodingError as error:  # the step's scores were lost
-            return {"lost": without_places_in(str(error))}
+            return {"lost": without_places_in(look.text.said(error))}
 
     def _scores(self, look: Look, packed: list[dict[str, Any]]) -> dict[str, Any]:
         """By mode, what of the step is drawn, and which of `packed` it is drawn from."""
@@ -279,8 +281,8 @@ class _Maker:
 
 def _sums(look: Look) -> list[Any]:
     """The table of each returned hypothesis' sum."""
-    sums = look.readings.sums(look.node.prompt)
-    return [sum_table(sums, look.text, place=place) for place in range(max(1, len(sums)))]
+    answers = look.readings.answers(look.node.prompt)
+    return [sum_of(look, answers, place) for place in range(max(1, len(answers)))]
 
 
 def _packed(look: Look, form: WhatIfForm, scores: np.ndarray) -> dict[str, Any]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from decoding.recorded.ledger import Hypothesis
     from decoding.trace import Trace
 
-__all__ = ["HypothesisSum", "SumTerm", "hypothesis_sum", "hypothesis_sums"]
+__all__ = ["HypothesisSum", "SumTerm", "hypothesis_sum"]
 
 TERM_DIGITS, RESULT_DIGITS = 5, 4
 
@@ -61,11 +61,6 @@ class HypothesisSum:
     score: float
     sum_digits: int
     score_digits: int
-
-
-def hypothesis_sums(trace: Trace, prompt: int = 0) -> tuple[HypothesisSum, ...]:
-    """All returned hypotheses of a prompt, best first."""
-    return tuple(hypothesis_sum(trace, h) for h in trace.hypotheses if h.prompt == prompt)
 
 
 def hypothesis_sum(trace: Trace, hypothesis: Hypothesis) -> HypothesisSum:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from .beam_map import BeamColumn, beam_map
 from .beam_reading import BeamReading, beam_reading
 from .beam_tree import BeamTree, beam_tree
+from .everywhere import Everywhere, everywhere
 from .heat_map import HeatMap
-from .hypothesis_sum import HypothesisSum, hypothesis_sums
+from .hypothesis_sum import HypothesisSum, hypothesis_sum
 from .settings_map import MapReading, others
 from .token_row import TokenMeasures, measures_of
 
 if TYPE_CHECKING:
+    from decoding.recorded.ledger import Hypothesis
     from decoding.trace import Trace
     from decoding.whatif.whatif import WhatIf
 
@@ -21,13 +23,16 @@ __all__ = ["RunReadings"]
 
 
 class RunReadings:
-    """Measures of its rows' tokens; of a beam run its trees, the sums behind its answers, and the last step read."""
+    """Measures of its rows' tokens, and the last token that was followed through all steps; of a beam run its trees,
+    answers and their sums, and the last step read."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self._measures: dict[int, tuple[TokenMeasures, ...]] = {}
         self._trees: dict[int, BeamTree] = {}
-        self._sums: dict[int, tuple[HypothesisSum, ...]] = {}
+        self._answers: tuple[Hypothesis, ...] | None = None
+        self._sums: dict[Hypothesis, HypothesisSum] = {}
+        self._everywhere: tuple[tuple[object, ...], Everywhere] | None = None
         self._step: tuple[tuple[int, int], BeamReading] | None = None
         self._heat: dict[int, HeatMap] = {}
         self._tried: HeatMap | None = None
@@ -66,11 +71,24 @@ class RunReadings:
             self._trees[prompt] = beam_tree(self.trace, prompt)
         return self._trees[prompt]
 
-    def sums(self, prompt: int) -> tuple[HypothesisSum, ...]:
-        """The sums behind what was returned for a prompt."""
-        if prompt not in self._sums:
-            self._sums[prompt] = hypothesis_sums(self.trace, prompt)
-        return self._sums[prompt]
+    def answers(self, prompt: int) -> tuple[Hypothesis, ...]:
+        """What was returned for a prompt, best first."""
+        if self._answers is None:
+            self._answers = tuple(self.trace.hypotheses)
+        return tuple(answer for answer in self._answers if answer.prompt == prompt)
+
+    def sum(self, answer: Hypothesis) -> HypothesisSum:
+        """The sum behind one of the answers: each reads as many steps as it is long, so none is read unasked."""
+        if answer not in self._sums:
+            self._sums[answer] = hypothesis_sum(self.trace, answer)
+        return self._sums[answer]
+
+    def everywhere(self, token_id: int, row: int, node: tuple[int, int] | None) -> Everywhere:
+        """A token at every step of a row, or of a beam's path; the last that was asked for is kept."""
+        read, what = self._everywhere, (token_id, row, node)
+        if read is None or read[0] != what:
+            self._everywhere = read = what, everywhere(self.trace, token_id, row=row, node=node)
+        return read[1]
 
     def beam_step(self, step: int, prompt: int) -> BeamReading:
         """The facts of a beam step."""

@@ -4,7 +4,7 @@
   const SIGN = ["●", "×", "■", "▽", "◇", "★"];
   const { FATE, countOf } = dx.beamWords;
   const { around, scene } = dx.beamFigure;
-  const { colour, palette, picture, save } = dx.beamPicture;
+  const { colour, palette, save } = dx.beamPicture;
   const { choose, heightOf, fitRows, follow } = dx.beamWindow;
 
   /** Runs `fn` in the next frame, once however often it was asked for. */
@@ -38,7 +38,7 @@
       fitRows(state, height - around(state, width));
       const seen = scene(state, { width, height });
       parts.plot.scene = seen; // what the pointer is over is looked for in it
-      parts.plot.replaceChildren(picture(seen, colours, fonts()));
+      dx.beamPicture.draw(parts.plot, seen, colours, fonts());
       parts.veil.hidden = seen.veil === null || seen.veil >= width;
       parts.veil.style.left = `${Math.max(0, seen.veil ?? 0)}px`;
       parts.veil.style.top = `${seen.head - 2}px`;
@@ -56,7 +56,9 @@
       drawnWidth = width;
       colours = palette();
       if (!state.view) choose(state, width);
-      parts.scroll.style.height = `${heightOf(state) + around(state, width)}px`;
+      const rows = heightOf(state);
+      parts.scroll.style.height = `${rows + around(state, width)}px`;
+      fitRows(state, rows);
       overview.build(colours);
       redraw();
       parts.count.textContent = countOf(tree, state.picture);
@@ -68,6 +70,7 @@
       const { clientWidth: width, clientHeight: height } = parts.scroll;
       const wish = heightOf(state) + around(state, width);
       if (wish > height) parts.scroll.style.height = `${wish}px`;
+      if (parts.overview.hidden) overview.build(colours); // a tree that was all in view, and is no more
       redraw();
     };
     /** Another step or node in view. */

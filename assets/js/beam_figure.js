@@ -11,7 +11,8 @@
   const ROOMY = 44; // pixels of a column in which a token can stand on its line
   const LEAST_WORD = 11.5; // and over which a slanted word can
   const LONGEST_WORD = 76; // pixels
-  const SIZE = 12, SMALL = 11; // of letters
+  const SIZE = 12, SMALL = 11, TALL = 8.7; // of letters; a capital's height
+  const BOX = 13; // pixels, a box's height
   const DOT = 4; // pixels, half a mark
   const ANSWERS = 1e5; // a best end (beam_layout.js) below it is the place of an answer
   const { RETURNED, fateOf, textOf, itemInView } = dx.beamState;
@@ -37,7 +38,7 @@
     const column = (size.width - LEFT - right) / (view.x1 - view.x0);
     const row = (size.height - head - FOOT) / (view.y1 - view.y0);
     return {
-      head, column, row, slanted,
+      head, column, row, slanted, right: size.width - 2,
       x: (at) => LEFT + (at - view.x0) * column,
       y: (at) => head + (at - view.y0) * row,
     };
@@ -106,7 +107,7 @@
       if (item.kind === "node") spots.push({ id, step: item.step, fate: fateOf(tree, item.node), x, y });
       else {
         const text = small ? "" : item.kind === "run" ? `${item.length}` : `+${item.hidden.length}`;
-        const width = small ? 5 : widthOf(text, SMALL) + 8, height = small ? 5 : 15;
+        const width = small ? 5 : widthOf(text, SMALL) + 8, height = small ? 5 : BOX;
         boxes.push({ id, step: item.step, kind: item.kind, text, x: x - Math.min(6, width / 2), y: y - height / 2, width, height });
       }
     }
@@ -132,20 +133,22 @@
     if (frame.column < ROOMY - 16 && !rank) return [];
     const isRun = item.kind === "run", dead = fate === 1 || fate === 3 || fate === 4;
     const size = dead || isRun ? SMALL : SIZE, long = isRun ? picture.items[item.headItem ?? id] : item;
-    const columns = isRun ? long.step + long.length - item.step : 1;
+    const columns = isRun ? long.step + long.length - item.step : 2; // that a text may reach over, if they are free
     const text = isRun ? runText(tree, picture, id) : textOf(tree, item.node);
     const inset = isRun && item.head ? widthOf(`${item.length}`, SMALL) + 6 : 4;
     const from = x + (id === itemInView(state) && item.leaf ? 13 : item.leaf ? 8 : inset);
     const tint = dead ? "faint" : isRun ? "muted" : rank ? "returned" : "ink";
-    const own = columns * frame.column - (from - x) - 4 - widthOf(rank, size);
-    const rooms = frame.column < ROOMY && !isRun ? [own + frame.column] : [own + frame.column, own];
+    const own = frame.column - (from - x) - 4 - widthOf(rank, size);
+    const rooms = [columns, Math.ceil(columns / 2), 2, 1].map((n) => own + (n - 1) * frame.column);
+    if (frame.column < ROOMY && !rank) rooms.pop(); // a letter or two say nothing
     const out = /** @type {BeamText[]} */ ([]);
-    for (const room of item.leaf ? [own] : rooms)
-      for (const down of item.leaf ? [4] : [-4, 12]) {
+    for (const room of rooms.map((most) => Math.min(most, frame.right - from - widthOf(rank, size))))
+      for (const down of item.leaf ? [4] : [-3, 12]) {
         const shown = clipped(text, size, room);
         if (!shown && !rank) continue;
         const end = from + widthOf(rank + shown, size);
-        out.push({ id, text: shown, rank, x: from, y: y + down, size, tint, x0: from, x1: end, y0: y + down - 9, y1: y + down + 2 });
+        const box = { x0: from, x1: end, y0: y + down - TALL, y1: y + down + 1 };
+        out.push({ id, text: shown, rank, x: from, y: y + down, size, tint, wide: room > own + 1, ...box });
       }
     return out;
   };
@@ -164,7 +167,7 @@
       .map(({ id }) => placesOf(state, id, frame));
     const dot = Math.min(DOT, frame.row / 2);
     const round = spots.map(({ x, y }) => ({ x0: x - DOT, x1: x + DOT, y0: y - dot, y1: y + dot }));
-    const square = boxes.map(({ x, y, width, height }) => ({ x0: x, x1: x + width, y0: y + 2, y1: y + height - 2 }));
+    const square = boxes.map(({ x, y, width, height }) => ({ x0: x, x1: x + width, y0: y + 0.5, y1: y + height - 0.5 }));
     return place(wishes, [...round, ...square]);
   };
 

@@ -9,7 +9,7 @@
     element.addEventListener("keydown", (event) => {
       const { tree, step } = state;
       if (!tree || event.altKey || event.ctrlKey || event.metaKey) return;
-      const onButton = dx.closest(event, "button"), onSlider = dx.closest(event, 'input[type="range"]');
+      const onButton = dx.closest(event, "button, [role=button]"), onSlider = dx.closest(event, 'input[type="range"]');
       const from = tree.first[step], to = tree.first[step + 1], at = nodeAt(tree, step, state.rank);
       const moves = {
         ArrowLeft: () => act.goTo(step - 1), ArrowRight: () => act.goTo(step + 1), Home: () => act.goTo(0),

@@ -34,7 +34,8 @@
     };
     const meets = (a, b) => a.x0 < b.x1 && b.x0 < a.x1 && a.y0 < b.y1 && b.y0 < a.y1;
     return {
-      free: (box) => !each(box, (band) => (bands.get(band) ?? []).some((other) => meets(box, other))),
+      free: (box, but) =>
+        !each(box, (band) => (bands.get(band) ?? []).some((other) => other !== but && meets(box, other))),
       take: (box) =>
         each(box, (band) => {
           if (!bands.has(band)) bands.set(band, []);
@@ -45,20 +46,23 @@
   };
 
   /**
-   * Of each wish, in order, the first of its places that is free: nothing covers another, nor an obstacle that is not
-   * its own. A wish without a free place is left out.
+   * Of each wish, in order, the first of its places that is free: nothing covers another, nor an obstacle. What has
+   * `wide` places, too, gets one of them where nobody's narrow place is lost. A wish without a free place is left out.
    * @type {Dx["beamLabels"]["place"]}
    */
   const place = (wishes, obstacles) => {
-    const room = taken(), out = [];
+    const room = taken();
     obstacles.forEach(room.take);
-    for (const places of wishes) {
-      const found = places.find(room.free);
-      if (!found) continue;
-      room.take(found);
-      out.push(found);
-    }
-    return out;
+    const found = wishes.map((places) => {
+      const narrow = places.find((each) => !each.wide && room.free(each));
+      if (narrow) room.take(narrow);
+      return narrow;
+    });
+    return wishes.flatMap((places, i) => {
+      const now = found[i], wide = places.find((each) => each.wide && room.free(each, now));
+      if (wide) room.take(wide);
+      return wide ?? now ?? [];
+    });
   };
 
   dx.beamLabels = { widthOf, clipped, place };

@@ -1,13 +1,12 @@
 // All of the beam tree in a strip, with the window to drag: by its middle, its edges, and by keys.
 "use strict";
 (() => {
-  const FIRST = -0.2, LAST = 1.2; // as in beam_window.js
   const INSET = 4; // pixels above and below the tree
   const SHARE = 0.25; // of the window that a key moves it by
   const CLOSER = 0.8, FARTHER = 1.25;
   const LEAST = 14; // pixels of the window, so that a hand finds it
   const EDGES = ["left", "right", "top", "bottom"];
-  const { isAll } = dx.beamWindow;
+  const { FIRST, LAST, isAll } = dx.beamWindow;
 
   /** From columns and rows to pixels of the strip, and back. */
   const scale = ({ tree, picture }, width, height) => {
@@ -52,18 +51,17 @@
     frame.append(...EDGES.map((edge) => dx.el("i", { "data-edge": edge, "aria-hidden": "true" })));
     const size = () => [overview.clientWidth, overview.clientHeight];
 
-    /** The strip, if there is more than what is in view. */
+    /** The strip, if there is more than what is in view, or somebody moved it. */
     const build = (colours) => {
-      overview.hidden = !state.view || (state.fit !== "whole" && isAll(state) && !state.view.mine);
-      if (overview.hidden || state.fit === "whole") return show();
+      overview.hidden = !state.view.mine && isAll(state);
+      if (overview.hidden) return;
       const [width, height] = size();
       if (width) paint(canvas, state, colours, width, height);
       show();
     };
     /** Where the window is. */
     const show = () => {
-      overview.hidden ||= state.fit === "whole";
-      if (overview.hidden || !state.view) return;
+      if (overview.hidden) return;
       const { view, tree } = state, { x, y } = scale(state, ...size());
       const [left, right] = [Math.max(0, x(view.x0)), Math.min(size()[0], x(view.x1))];
       const [top, bottom] = [Math.max(0, y(view.y0)), Math.min(size()[1], y(view.y1))];

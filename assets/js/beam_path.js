@@ -21,9 +21,14 @@
       );
     const word = (node) => {
       const { tree } = state, step = tree.step[node];
+      const go = () => act.choose(node, true);
+      // No button: a line would break before and after each, in the middle of words.
       return dx.el(
-        "button",
-        { type: "button", class: "dx-word", tabindex: "-1", "data-step": step, on: { click: () => act.choose(node, true) } },
+        "span",
+        {
+          role: "button", class: "dx-word", tabindex: "-1", "data-step": step,
+          on: { click: go, keydown: (event) => event.key === "Enter" && go() },
+        },
         ...dx.token(textOf(tree, node).replaceAll("␣", " "))
       );
     };

@@ -54,7 +54,7 @@
   const boxes = ({ boxes: all }, { muted, surface }) =>
     all.flatMap(({ x, y, width, height, text }) => {
       const edge = { x, y, width, height, rx: text ? 3 : 1, fill: surface, stroke: muted, "stroke-width": 1.2 };
-      const number = { x: x + width / 2, y: y + 11.5, "text-anchor": "middle", fill: muted, "font-size": 11 };
+      const number = { x: x + width / 2, y: y + 10.5, "text-anchor": "middle", fill: muted, "font-size": 11 };
       return [svg("rect", edge), ...(text ? [svg("text", number, text)] : [])];
     });
   const texts = (seen, colours) => {
@@ -100,6 +100,9 @@
       svg("defs", {}, clip), svg("rect", bandOf), rows, ...heads(seen, colours));
   };
 
+  /** Draws a scene in place of the one before. @type {Dx["beamPicture"]["draw"]} */
+  const draw = (node, seen, colours, fonts) => node.replaceChildren(picture(seen, colours, fonts));
+
   // --- as an image --------------------------------------------------------------------------------------------------
 
   const asFile = (blob, name) => {
@@ -124,5 +127,5 @@
     image.src = url;
   };
 
-  dx.beamPicture = { colour, palette, picture, save };
+  dx.beamPicture = { colour, palette, draw, save };
 })();

@@ -57,6 +57,7 @@
       data = dx.parse(props.data, null);
       element.hidden = !data;
       if (!data) return;
+      element.classList.toggle("dx-in-groups", data.n_groups > 1); // a column more
       const focused = dx.focused(element);
       const { rank, step, tab, place } = focused?.dataset || {};
       part("tabs").setAttribute("aria-label", data.label);
@@ -64,7 +65,7 @@
         dx.el("button", { type: "button", class: "dx-tab", "aria-pressed": String(t.id === data.tab), "data-tab": t.id, "data-tip": t.tip,
                           on: { click: () => emit("table", { tab: t.id, place: data.sum.place ?? 0 }) } }, t.label)));
       const box = part("table"), same = box.dataset.tab === data.tab;
-      const shown = { ledger: () => [ledger(data.ledger)], pool: () => pool(data.pool), sum: () => sum(data.sum) }[data.tab];
+      const shown = { ledger: () => [ledger(data.ledger), ...pool(data.pool)], pool: () => pool(data.pool), sum: () => sum(data.sum) }[data.tab];
       box.replaceChildren(...shown().filter(Boolean));
       box.dataset.tab = data.tab;
       box.dataset.step = data.step;

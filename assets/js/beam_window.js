@@ -4,7 +4,7 @@
 (() => {
   const PITCH = 84, TIGHT = 58; // pixels a column should have so that tokens can be read, and may have to fit in whole
   const LEGIBLE = 13; // pixels of a column under which a slanted word can stand
-  const LEAST_ROW = 17, MOST_ROW = 34; // pixels of a row
+  const LEAST_ROW = 18, MOST_ROW = 34; // pixels of a row
   const LEAST_HEIGHT = 120, MOST_HEIGHT = 390; // pixels of all rows in view
   const DENSE_ROW = 8; // and where a whole path is wanted
   const SIDES = 20; // pixels left and right of the columns, together
@@ -12,7 +12,7 @@
   const NARROWEST = 1.5; // columns, zoomed in
   const FEWEST_ROWS = 3;
   const FIRST = -0.2; // the left edge of the tree; the last step has this much room for its texts:
-  const LAST = 1.2;
+  const LAST = 1.4;
 
   /** @type {(value: number, least: number, most: number) => number} */
   const within = (value, least, most) => Math.max(least, Math.min(value, most));
@@ -163,6 +163,6 @@
   };
 
   dx.beamWindow = {
-    LEGIBLE, SIDES, columnWidth, forget, choose, follow, zoom, pan, reach, stretch, heightOf, fitRows, isAll,
+    FIRST, LAST, SIDES, columnWidth, forget, choose, follow, zoom, pan, reach, stretch, heightOf, fitRows, isAll,
   };
 })();

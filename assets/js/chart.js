@@ -47,15 +47,15 @@
 
     // Where the chart is wider than its card, what decides stays in view: the same figure once more, cut to that part.
     const pinned = dx.el("div", { class: "dx-pinned", "aria-hidden": "true" });
-    const pin = (width, room) => {
+    const pin = (width, figure, room) => {
       const wanted = payload.pin && width > room.width + 1;
       if (wanted !== pinned.isConnected) wanted ? parts.scroll.append(pinned) : pinned.remove();
       if (!wanted) return;
       const across = payload.pin[1] - payload.pin[0];
-      const layout = { ...payload.figure.layout, xaxis: { ...payload.figure.layout.xaxis, range: payload.pin } };
+      const layout = { ...figure.layout, xaxis: { ...figure.layout.xaxis, range: payload.pin } };
       pinned.style.width = `${across}px`;
       pinned.style.marginLeft = `${-across}px`;
-      dx.plot(pinned, { ...payload.figure, layout }, across, room.height);
+      dx.plot(pinned, { ...figure, layout }, across, room.height);
     };
 
     const draw = () => {
@@ -65,8 +65,9 @@
       if (!room.width) return void (room = null);
       const width = Math.max(room.width, payload.min_width || 0);
       parts.plot.style.width = `${width}px`;
-      dx.plot(parts.plot, payload.figure, width, room.height);
-      pin(width, room);
+      const figure = dx.staged ? dx.staged(element, payload) : payload.figure;
+      dx.plot(parts.plot, figure, width, room.height);
+      pin(width, figure, room);
       parts.plot.dataset.drawn = payload.key || "";
       requestAnimationFrame(showMore); // it measures: once, when all of the page has been changed
     };
@@ -81,7 +82,8 @@
 
     const fillTable = () => {
       if (parts.table.parentElement.open && payload) {
-        parts.table.replaceChildren(...[payload.table, ...(payload.extra_tables || [])].map(dx.table));
+        const tables = [{ ...payload.table, pick: dx.candidate && pick }, ...(payload.extra_tables || [])];
+        parts.table.replaceChildren(...tables.map(dx.table));
       }
     };
     const fillTabs = () => {
@@ -122,7 +124,9 @@
 
     const update = () => {
       payload = dx.parse(props.data, null);
+      element.hidden = !payload;
       if (!payload) return;
+      document.dispatchEvent(new CustomEvent("dx-chart", { detail: { element, payload } }));
       parts.title.replaceChildren(...dx.sentence(payload.title));
       parts.reading.replaceChildren(...dx.sentence(payload.reading));
       parts.summary.textContent = payload.table_label;
@@ -134,10 +138,12 @@
       draw(); // at once: the browser paints when we return
     };
 
+    const pick = dx.picking(element, parts, () => payload);
     parts.table.parentElement.addEventListener("toggle", fillTable);
     parts.scroll.addEventListener("scroll", showMore, { passive: true });
     dx.stepPanel(element, props, watch, update);
     dx.onScheme(schedule);
+    document.addEventListener("dx-redraw", schedule);
     new ResizeObserver(() => {
       const now = { width: parts.scroll.clientWidth, height: parts.scroll.clientHeight };
       if (room && now.width === room.width && now.height === room.height) return;

@@ -12,7 +12,12 @@ type OneEvent = Component<(data: any) => void>;
 type Child = string | Node | null | undefined;
 /** Text with explained terms in it, as Python sends it. */
 type Sentence = (string | { text: string; tip: string })[];
-type Table = { caption: string; head: string[]; rows: string[][]; marked?: number | null };
+type Table = {
+  caption: string; head: string[]; rows: string[][]; marked?: number | null;
+  token_ids?: (number | null)[]; places?: [number, number | null][]; pick?: (picked: Picked) => void;
+};
+/** What a row of a chart or table is: a token's id, or a step with the rank of a beam candidate. */
+type Picked = number | [number, number | null];
 
 interface Dx {
   // dx.js
@@ -92,11 +97,27 @@ interface Dx {
     around(at: At, has: (place: string) => boolean, reach?: number): At[];
   };
 
-  // token_row.js, forks.js, runs.js, plot_words.js, chart.js
+  // token_row.js, candidate.js, runs.js, picking.js, plot_words.js, chart.js
   tokenRow: Component;
-  fork: OneEvent;
+  /** Not on a page that stands alone: there nothing can be asked about. */
+  candidate?: Component;
   runs: Component;
+  picking(element: HTMLElement, parts: Record<string, any>, payload: () => any): (picked: Picked) => void;
+  pickingPlaces: {
+    nearest(places: any[][], at: number): number;
+    placesOf(payload: any): { places: any[][]; upright: boolean };
+  };
   chart: OneEvent;
+  /** In lecture mode: as much of a chart's figure as has been shown. */
+  staged?(element: HTMLElement, payload: any): any;
+
+  // playing.js, lecture_figure.js, lecture_keys.js, lecture.js
+  player(forward: () => boolean, shown: (plays: boolean) => void): {
+    start(milliseconds: number): void; stop(): void; plays(): boolean;
+  };
+  lectureFigure(figure: any, stage: number): any;
+  lectureAct(event: KeyboardEvent, on: boolean): string | number | null;
+  lecture: (element: HTMLElement, props: Props, watch: Watch) => void;
   plot(node: HTMLElement, figure: any, width: number, height: number): Promise<any>;
   plotWords: {
     apart(figure: any): { data: any[]; words: any[] };
@@ -162,7 +183,8 @@ interface Dx {
     itemInView(state: SeenTree): number;
   };
   beamWindow: {
-    LEGIBLE: number;
+    FIRST: number;
+    LAST: number;
     SIDES: number;
     columnWidth(state: SeenTree, width: number): number;
     forget(state: SeenTree): void;
@@ -200,7 +222,7 @@ interface Dx {
   beamPicture: {
     colour(name: string): string;
     palette(): BeamColours;
-    picture(seen: BeamScene, colours: BeamColours, fonts: { text: string; mono: string }): SVGElement;
+    draw(node: HTMLElement, seen: BeamScene, colours: BeamColours, fonts: { text: string; mono: string }): void;
     save(drawn: SVGElement, format: "png" | "svg", name: string, surface: string): void;
   };
   beamDrawing(element: HTMLElement, parts: Record<string, any>, state: SeenTree, overview: BeamOverview): BeamDrawing;
@@ -273,6 +295,9 @@ interface DocumentEventMap {
   "dx-whole": CustomEvent;
   /** A candidate that is likely to be looked at next. */
   "dx-near": CustomEvent<{ step: number; rank?: number }>;
+  /** A chart has new data. */
+  "dx-chart": CustomEvent<{ element: HTMLElement; payload: any }>;
+  "dx-redraw": CustomEvent<void>;
   "dx-visit": CustomEvent<{ number: number }>;
   /** Move to a step of a run without beams. */
   "dx-go": CustomEvent<{ row: number; step: number }>;
@@ -364,9 +389,9 @@ type BeamState = {
 type SeenTree = BeamState & { tree: BeamTree; picture: BeamPicture; view: BeamView };
 
 // Of the picture, in pixels.
-type BeamRect = { x0: number; x1: number; y0: number; y1: number };
+type BeamRect = { x0: number; x1: number; y0: number; y1: number; wide?: boolean };
 type BeamFrame = {
-  head: number; column: number; row: number; slanted: boolean; x(column: number): number; y(row: number): number;
+  head: number; right: number; column: number; row: number; slanted: boolean; x(column: number): number; y(row: number): number;
 };
 type BeamLine = { alive: boolean; width: number; d: string };
 type BeamSpot = { id: number; step: number; fate: number; x: number; y: number };

@@ -147,7 +147,7 @@
   const giveScores = () => {
     const found = charts();
     const ready = found && found.scores;
-    node("dx-sliders").classList.toggle("dx-off", !ready);
+    /** @type {HTMLElement} */ (node("dx-sliders").closest("section")).hidden = !ready; // they would move nothing
     const header = ready && (found.scores[dx.knobForm?.mode ?? ""] || Object.values(found.scores)[0]);
     parts["dx-whatif"].box.hidden = !header;
     if (!header) return;
@@ -185,6 +185,7 @@
     mount("dx-title", dx.header, { data: base.header });
     document.querySelector("[data-part=scheme]")?.addEventListener("click", () => prefersDark.removeEventListener("change", follow));
     mount("dx-facts", dx.facts, { data: base.facts });
+    mount("dx-answer", dx.answer, { data: base.answer, lines: "" });
     mount("dx-notes", dx.notes, { data: base.notes });
     mount("dx-tokens", dx.tokenRow, base.row, (name, where) => show({ row: where.row, step: where.step }));
     node("dx-carried").textContent = base.carried;

@@ -70,14 +70,14 @@ def go_to_step(page: Page, step: int) -> None:
 
 
 def marks_at(page: Page, step: int) -> list[dict]:
-    """The chart's markers of a step, with where they are on the screen."""
+    """The chart's marks of a step, with where they are on the screen."""
     return page.evaluate(
         """([selector, step]) => {
-          const plot = document.querySelector(selector), { xaxis, yaxis } = plot._fullLayout;
-          const marks = plot.data.find((trace) => trace.mode === "markers"), box = plot.getBoundingClientRect();
-          return marks.x.flatMap((x, i) => x === step + 1 ? [{
-            symbol: marks.marker.symbol[i], x: box.left + xaxis._offset + xaxis.l2p(x),
-            y: box.top + yaxis._offset + yaxis.l2p(marks.y[i]) }] : []);
+          const plot = document.querySelector(selector), box = plot.getBoundingClientRect();
+          const { spots, boxes } = plot.scene;
+          const marks = [...spots, ...boxes.map((b) => ({ ...b, x: b.x + b.width / 2, y: b.y + b.height / 2 }))];
+          return marks.filter((mark) => mark.step === step)
+            .map(({ kind, x, y }) => ({ kind: kind ?? "node", x: box.left + x, y: box.top + y }));
         }""",
         [PLOT, step],
     )
@@ -166,10 +166,12 @@ def test_zoom_is_kept_while_stepping(url, open_tree):
     page = open_tree(url)
     go_to_step(page, 4)
     page.locator("[data-tool=zoom-in]").click()
-    width = f"document.querySelector('{PLOT}')._fullLayout.xaxis.range.reduce((a, b) => b - a)"
+    width = f"document.querySelector('{PLOT}').scene.column"
+    page.wait_for_timeout(100)
     before = page.evaluate(width)
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(100)
     assert page.evaluate(width) == pytest.approx(before)
 
 
@@ -181,7 +183,7 @@ def test_folding_draws_crowds_as_one_node_and_a_click_opens_it(url, open_tree):
     expect(count).to_contain_text("folded")
     folded = int(count.get_attribute("data-items"))
     assert folded < n
-    crowd = next(m for step in range(2, 8) for m in marks_at(page, step) if m["symbol"] == "square-open")
+    crowd = next(m for step in range(2, 8) for m in marks_at(page, step) if m["kind"] == "crowd")
     page.mouse.move(crowd["x"], crowd["y"])
     page.mouse.click(crowd["x"], crowd["y"])
     page.wait_for_timeout(300)
@@ -214,6 +216,40 @@ def test_the_sum_adds_up_to_the_digits_shown(url, open_tree, trace):
     above, divisor, score = re.match(r"(\S+) ÷ (\S+) = (\S+)", quotient).groups()
     assert f"{number(above) / number(divisor):.{len(score.split('.')[1])}f}" == score.replace("−", "-")
     assert number(score) == pytest.approx(trace.hypotheses[0].score, abs=1e-3)
+
+
+def test_a_token_is_found_and_the_overview_moves_by_keys(url, open_tree, trace):
+    page = open_tree(url)
+    go_to_step(page, 0)
+    text = trace.tokens.text(trace.ledger.candidates(5, 0)[0].token_id).strip(" ␠")
+    page.locator(".dx-find").fill(text)
+    expect(page.locator("[data-part=found]")).to_contain_text("/")
+    page.keyboard.press("Enter")
+    expect(page.locator(".dx-ledger .dx-marked .dx-node")).to_contain_text(text)
+    page.locator("[data-tool=zoom-in]").click()
+    window = page.locator("[data-part=window]")
+    expect(window).to_be_visible()
+    window.focus()
+    page.keyboard.press("Home")
+    expect(window).to_have_attribute("aria-valuenow", "1")
+    page.keyboard.press("End")
+    expect(window).to_have_attribute("aria-valuetext", re.compile(rf"to {len(trace.steps)} of {len(trace.steps)}$"))
+
+
+def test_a_click_offers_the_candidate_and_a_path_reads_as_a_sentence(url, open_tree, trace):
+    page = open_tree(url)
+    page.evaluate("document.addEventListener('dx-candidate', (event) => (window.offered = event.detail))")
+    node = marks_at(page, 4)[1]
+    page.mouse.click(node["x"], node["y"])
+    expect(page.locator(".dx-steps output")).to_have_text(f"Step 5 of {len(trace.steps)}")
+    offered = page.evaluate("window.offered")
+    assert (offered["row"], offered["step"]) == (0, 4)
+    assert trace.ledger.candidates(4, 0)[offered["rank"]].token_id == offered["token_id"]
+    page.locator("[data-path]").first.click()
+    expect(page.locator("[data-path]").first).to_have_attribute("aria-pressed", "true")
+    best = trace.hypotheses[0]
+    said = "".join(trace.tokens.text(token) for token in best.token_ids)
+    assert page.locator(".dx-beam-words").inner_text().split() == said.replace("␠", " ").split()
 
 
 def test_hostile_token_texts_are_shown_as_text(trace, open_tree, tmp_path, lm):
