@@ -275,7 +275,7 @@
         restart();
       } else if (state.beams) state.row = rowOfRank();
       dx.heatWindow.follow(state.win, step);
-      drawSoon();
+      requestAnimationFrame(() => setTimeout(drawSoon)); // the step's charts come first
     });
     dx.onScheme(() => {
       colours = null;

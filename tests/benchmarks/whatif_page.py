@@ -18,6 +18,7 @@ from tests.benchmarks import Row
 
 N_MOVES, N_CONFIRMED = 40, 9
 MEDIAN_BAR, P95_BAR, CONFIRMED_BAR = 50, 80, 250  # milliseconds
+P95_RATIO = 2
 DELAY = 100  # milliseconds added to every request
 
 MOVES = """async ([name, values]) => {
@@ -106,10 +107,10 @@ def measured(browser, url: str, n_vocab: int, delay: int) -> list[Row]:
     return [
         Row(
             name=f"slider to repainted, {where}",
-            measured=f"{median:.0f} ms, p95 {p95:.0f} ms",
+            measured=f"{median:.0f} ms, p95 {p95:.0f} ms, {p95 / median:.2f} × the median",
             spread=f"{times[0]:.0f} to {times[-1]:.0f} ms, n = {len(times)}",
-            bar=f"≤ {MEDIAN_BAR} ms, p95 ≤ {P95_BAR} ms",
-            met=median <= MEDIAN_BAR and p95 <= P95_BAR,
+            bar=f"≤ {MEDIAN_BAR} ms, p95 ≤ {P95_BAR} ms and ≤ {P95_RATIO} × the median",
+            met=median <= MEDIAN_BAR and p95 <= min(P95_BAR, P95_RATIO * median),
         ),
         Row(
             name=f"last movement to confirmed, {where}",
