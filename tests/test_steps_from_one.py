@@ -34,7 +34,7 @@ def said(sheet: object) -> str:
 def pages(session: Session) -> Iterator[str]:
     """All that is written about the step in view."""
     look = session.look
-    yield from map(said, (step.waterfall(look), step.cutoff(look), step.fork(look)))
+    yield from map(said, (step.waterfall(look), step.lecture(look), step.cutoff(look), step.candidate(look)))
     for tab in TABS:
         yield said(lab(replace(look, lab=replace(look.lab, tab=tab))))
     session.try_out(json.dumps({"mode": "sample", "given": {"top_k": 2}}))
