@@ -9,9 +9,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from decoding.errors import PromptError, SettingError, words
+from decoding.errors import PromptError, SettingError
 from decoding.parameters.knobs import KNOBS, Knob
 from decoding.parameters.settings import Settings
+from decoding.words import words
 
 from .text import Text
 

@@ -7,11 +7,11 @@ so that somebody else can say the same in another language.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from os import PathLike
-from string import Formatter
-from types import MappingProxyType
 from typing import Any, Protocol
+
+from decoding.words import Words, words
 
 __all__ = [
     "DecodingError",
@@ -22,45 +22,7 @@ __all__ = [
     "SettingError",
     "TraceFileError",
     "VerifyError",
-    "Words",
-    "words",
 ]
-
-_FORMATTER = Formatter()
-
-
-class Words(str):
-    """A message: a string that knows its parts.
-
-    Attributes:
-        template: it, with names in braces where values were put in.
-        fields: these by name, as they were written; `Words` again where a value had parts of its own.
-    """
-
-    template: str = ""
-    fields: Mapping[str, str] = MappingProxyType({})
-
-
-def words(template: str, /, **values: Any) -> Words:
-    """The template with the values put in, as `str.format` does; without values, the template as it is."""
-    fields: dict[str, str] = {}
-    text = ""
-    for literal, name, spec, conversion in _FORMATTER.parse(template) if values else [(template, None, None, None)]:
-        text += literal
-        if name is not None:
-            fields[name] = _written(values[name], spec or "", conversion)
-            text += fields[name]
-    made = Words(text)
-    made.template, made.fields = template, fields
-    return made
-
-
-def _written(value: Any, spec: str, conversion: str | None) -> str:
-    value = value.words if isinstance(value, DecodingError) else value
-    if isinstance(value, Words) and not spec and not conversion:
-        return value
-    return format(_FORMATTER.convert_field(value, conversion), spec) if conversion else format(value, spec)
-
 
 class RecordedSoFar(Protocol):
     """What can be done with what an error brings along: it is a `Trace`, which knows this module."""

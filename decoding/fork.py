@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
-from decoding.errors import PromptError, RecordingError, words
+from decoding.errors import PromptError, RecordingError
 from decoding.models.feasible import check_feasible, refusals_as_settings
 from decoding.models.load import LanguageModel
 from decoding.models.prompts import encode_prompt
@@ -21,6 +21,7 @@ from decoding.recorder import Recorder
 from decoding.strategies.cache import CACHE_NAME
 from decoding.strategies.kept_cache import KeptCache
 from decoding.trace import Trace
+from decoding.words import words
 
 __all__ = ["KeptCache", "fork", "stream_fork"]
 

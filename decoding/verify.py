@@ -18,7 +18,7 @@ from transformers.generation import (
     StoppingCriteriaList,
 )
 
-from decoding.errors import DecodingError, VerifyError, words
+from decoding.errors import DecodingError, VerifyError
 from decoding.parameters.settings import watermarking
 from decoding.recorded.arithmetic import arithmetic_of
 from decoding.recorded.ledger import NEVER
@@ -28,6 +28,7 @@ from decoding.strategies.cache import named_here
 from decoding.trace import Trace
 from decoding.verifying.comparison import Differences, RunComparison
 from decoding.verifying.observed_run import ObservedRun
+from decoding.words import words
 
 if TYPE_CHECKING:
     from decoding.models.load import LanguageModel

@@ -292,7 +292,7 @@ def test_a_step_that_was_lost_stays_lost(runs, tmp_path):
     small = compact(replace(run, store=store, steps=tuple(replace(s, _store=store) for s in run.steps)))
     small.save(tmp_path / "lost.trace")
     for trace in (small, load_trace(tmp_path / "lost.trace")):
-        with pytest.raises(NotRecordedError, match="the scores of step 2 were not kept"):
+        with pytest.raises(NotRecordedError, match="the scores of step 3 were not kept"):
             trace.scores(step=2)
         ids = trace.steps[3].exact_ids()
         assert same_bits(trace.scores(step=3)[ids], run.scores(step=3)[ids])
@@ -599,7 +599,7 @@ LIES = {"missing": drop, "cut": cut, "longer": longer, "int16": lambda name: as_
 )
 def test_an_array_that_is_missing_or_of_another_length_or_type_is_refused(saved, tmp_path, name, lie):
     message = refused(with_step(saved, tmp_path, LIES[lie](name)))
-    assert "step 2" in message
+    assert "step 3" in message
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from app.lab import compare
 from app.lab.tabs import lab
 from app.runs import MOST_RUNS, Runs
 from app.session.session import Session
-from app.sheets.forks import runs_sheet
+from app.sheets.runs import runs_sheet
 from app.text import Text
 from app.views.compare import compare_view
 from app.views.look import Look

@@ -141,7 +141,7 @@ def test_drawing_from_nan_logits_is_refused_with_the_trace_so_far(model, spoil, 
     with pytest.raises(RecordingError) as caught:
         run(breaks(model, 3, spoil), recorder, **SAMPLE)
     assert str(caught.value) == (
-        f"step 3 (counted from 0) has no distribution to draw from: {n} of 97 of the model's logits are NaN or "
+        f"step 4 has no distribution to draw from: {n} of 97 of the model's logits are NaN or "
         "infinite; try dtype=float32. The steps before are kept"
     )
     assert_prefix(caught.value.trace, whole, 3)
@@ -157,7 +157,7 @@ def test_greedy_goes_on_with_nan_logits_as_generate_does_and_warns(model):
     assert len(trace.steps) == 6
     assert trace.generated_ids[0, 3:].tolist() == [3, 3, 3]
     assert trace.warnings == (
-        "the model's logits hold 1 NaN or infinite values at step 3 (counted from 0); generate() goes on all the "
+        "the model's logits hold 1 NaN or infinite values at step 4; generate() goes on all the "
         "same, and what it then chooses means nothing (try dtype=float32)",
     )
     assert bool(trace.scores(step=3)[3].isnan())
@@ -175,7 +175,7 @@ def test_a_processor_that_removes_the_last_token_is_named(model):
     with pytest.raises(RecordingError) as caught:
         run(model, Recorder(), do_sample=True, top_k=3, suppress_tokens=list(range(97)), temperature=0.5)
     assert str(caught.value) == (
-        "step 0 (counted from 0) has no distribution to draw from: SuppressTokensLogitsProcessor removed the last "
+        "step 1 has no distribution to draw from: SuppressTokensLogitsProcessor removed the last "
         "token that was left; loosen it or what came before. The steps before are kept"
     )
     assert caught.value.trace.steps == ()
@@ -235,7 +235,7 @@ def test_running_out_of_memory_is_explained_and_keeps_the_steps(model, at, error
     with pytest.raises(RecordingError) as caught:
         run(breaks(model, at, fail), recorder)
     assert str(caught.value) == (
-        f"out of memory on cpu at step {at} (counted from 0); the {at} steps before are kept. Use a shorter prompt, "
+        f"out of memory on cpu at step {at + 1}; the {at} steps before are kept. Use a shorter prompt, "
         "fewer beams or return sequences, a smaller model, or a smaller dtype"
     )
     assert caught.value.__cause__ is error
@@ -567,7 +567,7 @@ def test_errors_of_a_recorded_run_are_decoding_errors_with_a_trace(tiny):
 def test_asking_beyond_the_trace_names_the_range(tiny):
     trace = record(tiny, "a", Settings(max_new_tokens=2, eos_token_id=[EOS], repetition_penalty=1.1))
     for given, says in (
-        ({"step": 2}, "step must be in [0, 1], got 2; the run has 2 steps"),
+        ({"step": 2}, "step must be in [0, 1], got 2; the run has 2 steps, and the first is 0 here"),
         ({"step": 0, "row": 1}, "row must be in [0, 0], got 1; rows are those of generate()"),
         ({"step": 0, "stage": 2}, "stage must be in [-2, 1], got 2"),
     ):

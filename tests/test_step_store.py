@@ -181,8 +181,9 @@ def test_steps_that_no_longer_fit_on_the_disk_are_lost_and_the_others_are_not(mo
         with pytest.raises(NotRecordedError) as caught:
             store.load(seed)
         assert str(caught.value) == (
-            f"the scores of step {seed} were not kept: the temporary file could not be written from step {lost_from} "
-            "on (No space left on device); free some space in the temporary folder, or raise memory_budget"
+            f"the scores of step {seed + 1} were not kept: the temporary file could not be written from step "
+            f"{lost_from + 1} on (No space left on device); free some space in the temporary folder, or raise "
+            "memory_budget"
         )
     assert store.nbytes == lost_from * size_of(step_arrays(0))
 
@@ -199,12 +200,12 @@ def test_a_run_outlives_a_full_disk(monkeypatch, tmp_path, room: int):
     assert trace.stop_reasons == whole.stop_reasons
     assert trace.model.vocab_size == whole.model.vocab_size
     assert trace.warnings == (
-        f"the temporary file could not be written (No space left on device): from step {lost_from} on only the chosen "
-        "tokens were kept; free some space in the temporary folder, or raise memory_budget",
+        f"the temporary file could not be written (No space left on device): from step {lost_from + 1} on only the "
+        "chosen tokens were kept; free some space in the temporary folder, or raise memory_budget",
     )
     for t in range(lost_from):
         assert same_bits(trace.scores(step=t), whole.scores(step=t))
-    with pytest.raises(NotRecordedError, match=f"step {lost_from}"):
+    with pytest.raises(NotRecordedError, match=f"step {lost_from + 1}"):
         trace.scores(step=lost_from)
     assert [k.name for k in trace.silent] == [k.name for k in whole.silent]
     monkeypatch.undo()
@@ -212,7 +213,7 @@ def test_a_run_outlives_a_full_disk(monkeypatch, tmp_path, room: int):
     opened = load_trace(tmp_path / "partly.trace")
     assert torch.equal(opened.sequences, whole.sequences)
     assert opened.warnings == trace.warnings
-    with pytest.raises(NotRecordedError, match=f"step {lost_from} were not kept when the run was recorded"):
+    with pytest.raises(NotRecordedError, match=f"step {lost_from + 1} were not kept when the run was recorded"):
         opened.scores(step=lost_from)
 
 
@@ -246,7 +247,7 @@ def test_a_run_outlives_a_limit_that_the_system_sets(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     n_steps, kept, given_warnings, vocab = json.loads(done.stdout.splitlines()[-1])
     assert n_steps == 30 and 5 <= kept <= 20 and vocab == 320
-    assert f"from step {kept} on only the chosen tokens were kept" in given_warnings[0]
+    assert f"from step {kept + 1} on only the chosen tokens were kept" in given_warnings[0]
 
 
 def test_a_recorder_with_no_budget_returns_what_generate_returns():

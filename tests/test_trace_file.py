@@ -547,7 +547,7 @@ def test_a_missing_step_leaves_the_others_readable(saved, trace, tmp_path):
     del entries["steps/000002.safetensors"]
     got = load_trace(forge(tmp_path, entries))
     assert same_bits(got.scores(step=3, row=1), trace.scores(step=3, row=1))
-    with pytest.raises(NotRecordedError, match="the scores of step 2 were not kept when the run was recorded"):
+    with pytest.raises(NotRecordedError, match="the scores of step 3 were not kept when the run was recorded"):
         got.scores(step=2)
 
 
@@ -664,7 +664,7 @@ def test_the_scores_of_a_file_are_read_when_asked_for(tmp_path):
     (tmp_path / "run.trace").write_bytes(bytes(blob))
     opened = load_trace(tmp_path / "run.trace")
     assert same_bits(opened.scores(step=0), trace.scores(step=0))
-    with pytest.raises(TraceFileError, match="^step 1 cannot be read: Bad CRC-32"):
+    with pytest.raises(TraceFileError, match="^step 2 cannot be read: Bad CRC-32"):
         opened.scores(step=1)
 
 

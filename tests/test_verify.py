@@ -360,14 +360,14 @@ def test_a_changed_token_is_found(run, tiny):
     was = int(sequences[1, 4])
     sequences[1, 4] = 33
     found = only_difference(with_fields(run, sequences=sequences), tiny)
-    assert found == {"tokens": f"first at row 1, position 4: 33 against {was}"}
+    assert found == {"tokens": f"first at row 2, position 5: 33 against {was}"}
 
 
 def test_a_changed_choice_is_found_even_where_the_sequences_are_right(run, tiny):
     was = run.steps[3].token_ids
     steps = tuple(replace(s, token_ids=(was[0], 33)) if s.index == 3 else s for s in run.steps)
     found = only_difference(with_fields(run, steps=steps), tiny)
-    assert found == {"tokens": f"first at row 1, step 3: 33 against {was[1]}"}
+    assert found == {"tokens": f"first at row 2, step 4: 33 against {was[1]}"}
 
 
 def test_a_changed_logit_is_found_with_place_and_size(run, tiny):
@@ -375,7 +375,7 @@ def test_a_changed_logit_is_found_with_place_and_size(run, tiny):
         arrays["logits"][1, 300] += 0.25
 
     found = only_difference(changed(run, 2, change), tiny)
-    assert found["logits"].startswith("first at step 2, row 1: 1 values differ, by up to 0.25; 1 of ")
+    assert found["logits"].startswith("first at step 3, row 2: 1 values differ, by up to 0.25; 1 of ")
 
 
 def test_the_last_bit_of_a_logit_is_found(run, tiny):
@@ -383,7 +383,7 @@ def test_the_last_bit_of_a_logit_is_found(run, tiny):
         arrays["logits"][0].view(torch.int32)[7] ^= 1
 
     found = only_difference(changed(run, 5, change), tiny)
-    assert found["logits"].startswith("first at step 5, row 0: 1 values differ, by up to ")
+    assert found["logits"].startswith("first at step 6, row 1: 1 values differ, by up to ")
 
 
 def test_a_token_that_was_brought_back_is_found_at_the_stage_that_should_have_removed_it(run, tiny):
@@ -396,7 +396,7 @@ def test_a_token_that_was_brought_back_is_found_at_the_stage_that_should_have_re
     assert last > top_k
     found = only_difference(changed(run, 1, change), tiny)
     assert list(found) == ["stages", "scores"]
-    assert found["stages"].startswith("first at step 1, row 0 after TopKLogitsWarper: ")
+    assert found["stages"].startswith("first at step 2, row 1 after TopKLogitsWarper: ")
     assert " values differ, by up to 0; " in found["scores"]  # those that were kept are the same
     assert found["scores"].endswith(" of them removed in one run only")
 
@@ -417,7 +417,7 @@ def test_another_seed_is_found(run, tiny):
 
 def test_another_model_of_the_same_kind_is_found(run):
     found = only_difference(run, tiny_lm(seed=1))
-    assert found["logits"].startswith("first at step 0, row 0: 320 values differ, by up to ")
+    assert found["logits"].startswith("first at step 1, row 1: 320 values differ, by up to ")
 
 
 # --- the report -----------------------------------------------------------------------------------------------------
@@ -492,7 +492,7 @@ def test_a_trace_that_lost_its_scores_cannot_be_verified(run, tiny):
     for t in range(len(run.steps)):
         store.append(run.store.load(t))
     lost = with_fields(run, store=store, steps=tuple(replace(s, _store=store) for s in run.steps))
-    with pytest.raises(NotRecordedError, match="the scores of step 0 were not kept"):
+    with pytest.raises(NotRecordedError, match="the scores of step 1 were not kept"):
         verify(lost, tiny)
 
 

@@ -211,7 +211,7 @@ def test_settings_that_remove_every_token_have_a_plain_answer():
     assert w.chosen_rank == ((0,), (0,))
     assert w.diverges_at == 0
     assert [(s.why, s.step) for s in w.statements] == [("nothing_left", 0)]
-    assert w.statements[0].text == "step 0 is left without any token; it is the first of 2"
+    assert w.statements[0].text == "step 1 is left without any token; it is the first of 2"
     assert bool((w.scores(step=0) == -math.inf).all())
 
 
@@ -265,7 +265,7 @@ def test_a_lost_step_is_said_and_the_others_are_told(tiny, a_full_disk, tmp_path
         assert w.chosen_survives[2:] == ((None,),) * 4
         assert w.diverges_at in (all_told.diverges_at, None)
         assert [(s.why, s.step) for s in w.statements] == [("lost", 2)]
-        with pytest.raises(NotRecordedError, match="step 2"):
+        with pytest.raises(NotRecordedError, match="step 3"):
             w.scores(step=2)
 
 

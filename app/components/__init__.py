@@ -12,22 +12,24 @@ from .ahead import Ahead
 from .answer import Answer
 from .beam_step import BeamStep
 from .beam_tree import BeamTree
+from .candidate import CandidateCard
 from .chart import Chart
 from .draft import Draft
 from .estimate import Estimate
-from .forks import ForkPanel, RunList
 from .gallery import Gallery
 from .heat_map import HeatMap
 from .knob_panel import KnobPanel
 from .lab import Lab
+from .lecture import Lecture
 from .panels import Facts, Header, Message, Notes, Status, Verdict
+from .runs import RunList
 from .share import Share
 from .token_row import TokenRow
 from .tour import Tour
 from .whatif import WhatIfPanel
 
 __all__ = [
-    "Ahead", "Answer", "BeamStep", "BeamTree", "Chart", "Draft", "Estimate", "Facts", "ForkPanel", "Gallery", "Header",
-    "HeatMap", "KnobPanel", "Lab", "Message", "Notes", "RunList", "Share", "Status", "TokenRow", "Tour", "Verdict",
-    "WhatIfPanel",
+    "Ahead", "Answer", "BeamStep", "BeamTree", "CandidateCard", "Chart", "Draft", "Estimate", "Facts", "Gallery",
+    "Header", "HeatMap", "KnobPanel", "Lab", "Lecture", "Message", "Notes", "RunList", "Share", "Status", "TokenRow",
+    "Tour", "Verdict", "WhatIfPanel",
 ]  # fmt: skip

@@ -12,8 +12,8 @@ __all__ = ["Ahead"]
 class Ahead(Drawn):
     """Nothing to see. The event `need` carries `{"wanted": [place, …], "about", "turn"}`, untrusted.
 
-    `data`: `{"turn", "terms", "steps": [{"place", "panels": {part: JSON}}]}`. A panel's JSON is the very string that the
-    panel would be sent: the page draws it, and knows it again when it comes.
+    `data`: `{"turn", "terms", "steps": [{"place", "panels": {part: JSON}}]}`. A panel's JSON is the very string that it
+    would be sent: the page draws it, and knows it again when it comes.
     """
 
     scripts = ("ahead.js",)

@@ -20,7 +20,7 @@ class Answer(Drawn):
     scripts = ("answer.js",)
     markup = (
         '<section class="dx dx-card dx-answer" hidden>'
-        '<div class="dx-card-head"><h2 data-part="title"></h2><span class="dx-spacer"></span>'
+        '<h2 data-part="title"></h2><div class="dx-answer-tools">'
         '<button type="button" class="dx-link" data-part="copy"></button>'
         '<button type="button" class="dx-link" data-part="copy-all"></button></div>'
         '<div data-part="body" class="dx-answer-body" tabindex="0" role="group"></div>'

@@ -42,4 +42,7 @@ class BeamTree(Drawn):
         '<div class="dx-beam-foot"><span data-part="legend"></span><span class="dx-spacer"></span>'
         '<span class="dx-hint" data-part="count"></span></div></section>'
     )
-    script = 'dx.beamTree(element.firstElementChild, props, watch, (name, data) => trigger("node", data));'
+    script = (
+        "dx.beamTree(element.firstElementChild, props, watch,"
+        ' dx.unhurried((name, data) => trigger("node", data)));'
+    )

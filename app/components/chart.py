@@ -11,11 +11,13 @@ class Chart(Drawn):
     """One card: title, tabs (if the chart has several sheets), reading, plot, table.
 
     `data` is that of a `Sheet`. The event `tab` tells which sheet was asked for:
-    `{"tab": id}`, untrusted like all event data.
+    `{"tab": id}`, untrusted like all event data. A row that is a token's can be asked about, by pointer, arrow keys or
+    in the table: the page's event `dx-candidate` says which; of a chart over steps `dx-go` the step. Without data the
+    card is hidden.
     """
 
     libraries = (plotly_js(),)
-    scripts = ("ahead.js", "plot_words.js", "chart.js")
+    scripts = ("ahead.js", "plot_words.js", "picking.js", "chart.js")
     markup = (
         '<section class="dx dx-card dx-chart">'
         '<div class="dx-card-head"><h2 data-part="title"></h2>'

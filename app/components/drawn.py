@@ -21,6 +21,7 @@ from ..assets import assets_dir
 __all__ = ["Drawn", "as_json", "as_line", "file_url", "plotly_js", "static_routes"]
 
 FILES = "/dx"
+READY = " element.firstElementChild.dataset.ready = '';"  # `dx.whole` waits for it
 ACKNOWLEDGED = "trigger = dx.asking(trigger); watch = dx.answering(watch); "  # a click is seen before its answer comes
 
 
@@ -92,7 +93,7 @@ class Drawn(gr.HTML):
         files = [*self.libraries, *(assets_dir() / "js" / name for name in ("dx.js", *self.scripts))]
         settings = {
             "html_template": self.markup,
-            "js_on_load": f"{ACKNOWLEDGED}{self.script}",
+            "js_on_load": f"{ACKNOWLEDGED}{self.script}{READY}",
             "head": "".join(f'<script src="{file_url(path)}"></script>' for path in files),
             "apply_default_css": False,
             "container": False,

@@ -17,11 +17,12 @@ class TokenRow(Drawn):
     """
 
     sent_lines = ("lines",)
-    scripts = ("token_row.js",)
+    scripts = ("ahead.js", "playing.js", "token_row.js")
     markup = (
         '<section class="dx dx-card dx-token-row">'
         '<div class="dx-card-head"><h2 data-part="title"></h2>'
         '<div class="dx-tabs" role="group" data-part="rows" hidden></div>'
+        '<button type="button" class="dx-icon" data-part="play"></button>'
         '<span class="dx-hint" data-part="hint"></span><span class="dx-spacer"></span>'
         '<div class="dx-colours"><span class="dx-hint" data-part="colour" aria-hidden="true"></span>'
         '<div class="dx-tabs" role="group" data-part="measures"></div>'
@@ -30,7 +31,10 @@ class TokenRow(Drawn):
         '<span role="group" data-part="tokens"></span>'
         '<span class="dx-tail" data-part="tail"></span></div></section>'
     )
-    script = 'dx.tokenRow(element.firstElementChild, props, watch, (name, data) => trigger("step", data));'
+    script = (
+        "dx.tokenRow(element.firstElementChild, props, watch,"
+        ' dx.unhurried((name, data) => trigger("step", data)));'
+    )
 
     @staticmethod
     def line(token: dict[str, Any]) -> str:

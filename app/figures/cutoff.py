@@ -54,6 +54,7 @@ def cutoff_figure(view: CutoffView, text: Text, fields: dict[str, Any]) -> Figur
         shapes=shapes,
         annotations=annotations,
         uirevision=f"cutoff.{cut.rule}",
+        meta={"rows": [[at, row.token_id, row.text] for at, row in zip(y, view.rows, strict=True)]},
     )
     return {"data": data, "layout": layout}
 

@@ -18,6 +18,7 @@ from .layout import Figure, Trace, bar, base_layout, words
 __all__ = ["Columns", "columns_of", "deciding_column", "minimal_width", "waterfall_figure"]
 
 # Widths are pixels at the figure's smallest; a wider card stretches all of them alike.
+ALONE = 180.0  # of a column that has no others beside it
 LABEL, STAGE, SAME, TAIL = 104.0, 78.0, 26.0, 60.0
 FILL = 0.94  # the longest bar's part of a column
 UNSEEN = "rgba(0,0,0,0)"
@@ -40,6 +41,8 @@ class Columns:
 
 def columns_of(view: Waterfall) -> Columns:
     """A column per stage; one whose stage changed nothing at this step is narrow."""
+    if len(view.columns) == 1:
+        return Columns(left=(0.0,), width=(ALONE,))
     width = tuple(STAGE if column.changed else SAME for column in view.columns)
     left = tuple(sum(width[:i]) for i in range(len(width)))
     return Columns(left=left, width=width)
@@ -67,8 +70,21 @@ def waterfall_figure(view: Waterfall, text: Text) -> Figure:
         shapes=_shapes(view, columns),
         uirevision="waterfall",
         barmode="overlay",
+        meta=_meta(view, columns),
     )
     return {"data": data, "layout": layout}
+
+
+def _meta(view: Waterfall, columns: Columns) -> dict:
+    """What the page has to know of the figure: each row's token, the column that removed it, where columns end, and
+    what tells the token that came from the others, which a lecture keeps back at first."""
+    return {
+        "rows": [[line, token.token_id, token.text] for line, token in enumerate(view.tokens)],
+        "gone": [token.removed_at for token in view.tokens],
+        "chosen": next((line for line, token in enumerate(view.tokens) if token.chosen), None),
+        "colours": {name: LIGHT[name] for name in ("alive", "removed", "ink", "faint")},
+        "edges": [left + width for left, width in zip(columns.left, columns.width, strict=True)],
+    }
 
 
 def _bars(view: Waterfall, columns: Columns, text: Text) -> Trace:

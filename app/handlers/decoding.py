@@ -17,7 +17,7 @@ from decoding.recorded.run import Step
 from decoding.recorder import Recorder
 from decoding.trace import Trace
 
-from ..components import ForkPanel, Gallery, HeatMap, Lab, Message, Notes, Status, Verdict, WhatIfPanel
+from ..components import CandidateCard, Chart, Gallery, HeatMap, Lab, Message, Notes, Status, Verdict, WhatIfPanel
 from ..form import form_as_typed, prompt_of, settings_of, with_length
 from ..runs import MEMORY_BUDGET, Run
 from ..serving.decoder import Decoder
@@ -134,12 +134,12 @@ class Decoding:
         try:
             yield {
                 "run": gr.update(interactive=False), "stop": gr.update(interactive=True),
-                "verify": gr.update(interactive=False), "fork": ForkPanel(data=None), "whatif": WhatIfPanel(data=None),
-                "message": Message(data=None),
+                "verify": gr.update(interactive=False), "candidate": CandidateCard(data=None),
+                "everywhere": Chart(data=None), "whatif": WhatIfPanel(data=None), "message": Message(data=None),
             }  # fmt: skip
             yield from body
         except DecodingError as error:
-            yield from self._failed(session, str(error), error.trace or before)
+            yield from self._failed(session, session.text.said(error), error.trace or before)
         except GeneratorExit:
             raise
         except Exception as error:

@@ -6,6 +6,7 @@ from ..serving.decoder import Decoder
 from ..serving.model_shelf import ModelShelf
 from ..serving.passing_files import PassingFiles
 from .ahead import GoingAhead
+from .candidate import Candidates
 from .decoding import Decoding, ModelInUse
 from .heat_map import HeatMapHandlers
 from .looking import Looking
@@ -33,6 +34,7 @@ class Handlers:
         self.looking = Looking()
         self.heat_map = HeatMapHandlers()
         self.ahead = GoingAhead(in_use)
+        self.candidates = Candidates()
         self.whatif = WhatIfHandlers(shown)
         self.runs = ChoosingRuns(shown)
         self.decoding = Decoding(shown, decoder, in_use)

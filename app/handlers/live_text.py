@@ -43,6 +43,11 @@ class LiveText:
         ids, tokens = self._pending[row], self._trace.tokens
         more = tokens.plain(ids) if tokens is not None else "".join(f" #{i}" for i in ids)
         self._lines.append(Answer.line({"row": row, "keep": self._settled[row], "text": more}))
-        if tokens is None or not tokens.is_partial(ids[-1]):
+        if tokens is None or self._ends_a_character(ids[-1]):
             self._settled[row] += len(more)
             ids.clear()
+
+    def _ends_a_character(self, token_id: int) -> bool:
+        """A special token is left out of the text: bytes before it and after it stand side by side."""
+        tokens = self._trace.tokens
+        return bool(tokens.bytes(token_id)) and not (tokens.is_special(token_id) or tokens.is_partial(token_id))

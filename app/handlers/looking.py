@@ -8,14 +8,15 @@ import gradio as gr
 
 from decoding.errors import DecodingError
 
-from ..components import BeamTree, Chart, ForkPanel, Lab
+from ..components import BeamTree, Chart, Lab
 from ..lab.tabs import lab
 from ..session.at import At
 from ..session.session import Session
 from ..sheets import beam_step, step
+from ..sheets.everywhere import everywhere
 from ..views.look import Look
 from .events import counts, field
-from .shown import Changes, charts, message, tables, tree
+from .shown import Changes, card, charts, message, of_the_view, tables, tree
 from .whatif import answered
 
 __all__ = ["Looking"]
@@ -30,7 +31,7 @@ class Looking:
         if session.look.node is not None or not session.fits(at):
             return {}
         session.go_to(row=at.row, step=at.step)
-        return _of_step(session.look)
+        return of_the_view(session, _of_step)
 
     def choose_node(self, session: Session, value: Any) -> Changes:
         """What the page shows of a node of the beam tree; all of its prompt's tree where that is another one."""
@@ -59,9 +60,11 @@ class Looking:
             return {"cutoff": Chart(data=step.cutoff(session.look))}
 
     def look_closer(self, session: Session) -> Changes:
-        """The lab at the step in view; on its own, so that the charts need not wait for it."""
+        """The lab at the step in view, and that step among all; on its own, so that the charts need not wait for it."""
         try:
-            return {"lab": Lab(data=lab(session.look)), **answered(session, None)}
+            followed = everywhere(session.look)  # only where a token was asked about
+            steps = {} if followed is None else {"everywhere": Chart(data=followed)}
+            return {"lab": Lab(data=lab(session.look)), **answered(session, None), **steps}
         except DecodingError:  # a lost step: the charts say so
             return {}
 
@@ -74,11 +77,11 @@ class Looking:
             try:
                 return {"lab": Lab(data=lab(session.look))}
             except DecodingError as error:
-                return message(str(error), session.text)
+                return message(session.text.said(error), session.text)
 
 
 def _of_step(look: Look) -> Changes:
     try:
-        return charts(look) | {"fork": ForkPanel(data=step.fork(look))}
+        return charts(look) | card(look)
     except DecodingError as error:  # a step that was lost, because the disk was full
-        return message(str(error), look.text)
+        return message(look.text.said(error), look.text)

@@ -117,7 +117,7 @@ class Sharing:
             self._open_item(session, name, form)
             return self._shown.whole(session)
         except DecodingError as error:
-            return message(str(error), session.text)
+            return message(session.text.said(error), session.text)
 
     @staticmethod
     def _open_item(session: Session, name: str, form: Asked | None = None) -> None:
@@ -152,7 +152,7 @@ class Sharing:
                 )
             trace = load_trace(path)
         except (DecodingError, OSError) as error:
-            return message(str(error), text)
+            return message(text.said(error), text)
         session.drafts.keep(Asked.read(model, kind, prompt, system, form), session.runs)
         session.take(trace, trace.model.name, origin="file")
         note = text("share.opened", name=name, steps=len(trace.steps), model=trace.model.name)
@@ -167,7 +167,7 @@ class Sharing:
             path = self._files.new("run.trace" if kind in ("trace", "compact") else f"run.{kind}")
             _write(session.look.trace, path, kind, session.text.lang)
         except DecodingError as error:
-            return message(str(error), session.text)
+            return message(session.text.said(error), session.text)
         except Exception as error:
             log.exception("an export failed")
             return message(session.text("error.bug", kind=type(error).__name__), session.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -12,15 +13,16 @@ from ..components import (
     Answer,
     BeamStep,
     BeamTree,
+    CandidateCard,
     Chart,
     Draft,
     Estimate,
     Facts,
-    ForkPanel,
     Gallery,
     HeatMap,
     KnobPanel,
     Lab,
+    Lecture,
     Message,
     Notes,
     RunList,
@@ -39,6 +41,7 @@ from ..sheets import beam_step, beam_tree, heat_map, run, step, whatif
 from ..sheets.answer import answer
 from ..sheets.draft import draft_sheet
 from ..sheets.estimate import estimate_sheet
+from ..sheets.everywhere import everywhere
 from ..sheets.frame import message_sheet, model_status
 from ..sheets.gallery import gallery_sheet
 from ..sheets.share import share_sheet
@@ -47,7 +50,10 @@ from ..text import Text
 from ..views.estimate import known_of
 from ..views.look import Look
 
-__all__ = ["Changes", "Shown", "charts", "estimate", "message", "run_in_view", "tables", "tree"]
+__all__ = [
+    "Changes", "Shown", "asked_about", "card", "charts", "estimate", "message", "of_the_view", "run_in_view", "tables",
+    "tree",
+]  # fmt: skip
 
 Changes = dict[str, Any]
 """What changes on the page: an update by the name of a part; `app.page.wiring` knows which component that is."""
@@ -58,13 +64,29 @@ def message(words: str, text: Text, kind: str = "error") -> Changes:
     return {"message": Message(data=message_sheet(words, text, kind))}
 
 
+def of_the_view(session: Session, make: Callable[[Look], Changes]) -> Changes:
+    """What `make` gives of what is in view, made again where the visitor's next event has changed that meanwhile.
+
+    So of two answers to quick events none is of a step, or a token, that the other has left.
+    """
+    for _ in range(3):
+        look = session.look
+        made = make(look)
+        if look is session.look:
+            break
+    return made
+
+
 def charts(look: Look) -> Changes:
-    """Both charts of the step in view.
+    """Both charts of the step in view, and how it is told.
 
     Raises:
         NotRecordedError: the step was lost.
     """
-    return {"waterfall": Chart(data=step.waterfall(look)), "cutoff": Chart(data=step.cutoff(look))}
+    return {
+        "waterfall": Chart(data=step.waterfall(look)), "cutoff": Chart(data=step.cutoff(look)),
+        "lecture": Lecture(data=step.lecture(look)),
+    }  # fmt: skip
 
 
 def tree(look: Look) -> Changes:
@@ -76,6 +98,24 @@ def tree(look: Look) -> Changes:
 def tables(look: Look) -> Changes:
     """Ledger, pool and sum of the beam step in view."""
     return {"beam_step": BeamStep(data=beam_step.tables(look))}
+
+
+def card(look: Look) -> Changes:
+    """The card of another token at the step in view.
+
+    Raises:
+        NotRecordedError: the step was lost.
+    """
+    return {"candidate": CandidateCard(data=step.candidate(look))}
+
+
+def asked_about(look: Look) -> Changes:
+    """The token that was asked about: its card, and its way through all steps.
+
+    Raises:
+        NotRecordedError: the step was lost.
+    """
+    return card(look) | {"everywhere": Chart(data=everywhere(look))}
 
 
 def run_in_view(look: Look) -> Changes:
@@ -91,7 +131,7 @@ def run_in_view(look: Look) -> Changes:
         "whatif": WhatIfPanel(data=panel, answer=None, **at),
         **charts(look),
         "lab": Lab(data=lab(look)),
-        "fork": ForkPanel(data=step.fork(look)),
+        **asked_about(look),
         "runs": RunList(data=run.runs(look)),
         "facts": Facts(data=run.facts(look)),
         "notes": Notes(data=run.notes(look)),

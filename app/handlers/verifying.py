@@ -59,7 +59,7 @@ class Verifying:
                 lm = loaded(state)
             session.runs.judge(run.number, self._decoder.verify(run.trace, lm))
         except DecodingError as error:
-            failed = message(str(error), text)
+            failed = message(text.said(error), text)
         except Exception as error:
             log.exception("verify failed")
             failed = message(text("error.bug", kind=type(error).__name__), text)

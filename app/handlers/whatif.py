@@ -13,7 +13,7 @@ from ..lab.tabs import lab
 from ..session.session import Session
 from ..sheets import heat_map, whatif
 from .events import counts, field
-from .shown import Changes, Shown, charts, message
+from .shown import Changes, Shown, card, charts, message
 
 __all__ = ["WhatIfHandlers", "answered"]
 
@@ -40,15 +40,16 @@ class WhatIfHandlers:
         try:
             return answered(session, field(event, "have"))
         except DecodingError as error:
-            return message(str(error), session.text)
+            return message(session.text.said(error), session.text)
 
     def show(self, session: Session) -> Changes:
-        """Both charts, the lab and the heat map under the settings tried, once the last of them was answered."""
+        """Charts, card, lab and heat map under the settings tried, once the answer to the last of them is there."""
         if session.running:
             return {}
         try:
             look = session.look
-            return charts(look) | {"lab": Lab(data=lab(look)), "heat_map": HeatMap(data=heat_map.frame(look))}
+            more = {"lab": Lab(data=lab(look)), "heat_map": HeatMap(data=heat_map.frame(look))}
+            return charts(look) | card(look) | more
         except DecodingError:  # the answer said so
             return {}
 

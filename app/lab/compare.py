@@ -9,7 +9,7 @@ from typing import Any
 from decoding.reading.run_statistics import RunStatistics
 
 from ..runs import MOST_RUNS, Run, Runs
-from ..sheets.forks import run_detail, run_label
+from ..sheets.runs import run_detail, run_label
 from ..text import Sentence, Text
 from ..views.compare import Cell, Comparison, Side, Taken, compare_view, n_rows, side_of
 from ..views.look import Look

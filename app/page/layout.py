@@ -15,16 +15,17 @@ from ..components import (
     Answer,
     BeamStep,
     BeamTree,
+    CandidateCard,
     Chart,
     Draft,
     Estimate,
     Facts,
-    ForkPanel,
     Gallery,
     Header,
     HeatMap,
     KnobPanel,
     Lab,
+    Lecture,
     Message,
     Notes,
     RunList,
@@ -49,6 +50,7 @@ from ..serving.tidying import Tidying, end_in_order
 from ..session.session import Session
 from ..sheets import beam_step, beam_tree, heat_map, run, step, whatif
 from ..sheets.answer import answer
+from ..sheets.everywhere import everywhere
 from ..sheets.frame import header_sheet, knobs_sheet, model_status
 from ..sheets.gallery import gallery_sheet
 from ..sheets.token_row import token_row
@@ -60,7 +62,7 @@ from .wiring import wire
 __all__ = ["build", "launch"]
 
 STYLE_SHEETS = (
-    "page", "answer", "tour", "estimate", "beam", "heat_map", "forks", "whatif", "lab", "share",
+    "page", "answer", "tour", "estimate", "beam", "heat_map", "runs", "candidate", "lecture", "whatif", "lab", "share",
     "lab_in_words", "lab_microscope", "lab_orders", "lab_draw", "lab_settings_map", "lab_compare", "lab_code",
 )  # fmt: skip
 # A model that is being loaded keeps Python busy for seconds: a page that is just being opened comes first.
@@ -142,6 +144,7 @@ def _lay_out(
     with gr.Row(elem_id="dx-header"):
         parts["header"] = Header(data=header_sheet(text), elem_id="dx-title")
         parts["share"] = Share(elem_id="dx-share")
+        parts["lecture"] = Lecture(data=step.lecture(first.look), elem_id="dx-lecture")
         parts["status"] = Status(data=model_status(shelf.state(shelf.default), text), elem_id="dx-status")
     with gr.Row(elem_id="dx-body"):
         with gr.Column(elem_id="dx-left"):
@@ -170,6 +173,9 @@ def _run_in_view(look: Look, text: Text) -> dict[str, gr.components.Component]:
         beam_tree.place(look), data=beam_tree.tree(look), words=beam_step.words(look), elem_id="dx-beam-tree"
     )
     parts["heat_map"] = HeatMap(data=heat_map.frame(look), elem_id="dx-heat-map")
+    with gr.Row(elem_id="dx-asked"):
+        parts["candidate"] = CandidateCard(data=step.candidate(look), elem_id="dx-candidate")
+        parts["everywhere"] = Chart(data=everywhere(look), elem_id="dx-everywhere")
     parts["whatif"] = WhatIfPanel(data=whatif.panel(look), at=whatif.place(look), elem_id="dx-whatif")
     with gr.Row(elem_id="dx-charts"):
         parts["beam_step"] = BeamStep(data=beam_step.tables(look), elem_id="dx-beam-step")
@@ -177,7 +183,6 @@ def _run_in_view(look: Look, text: Text) -> dict[str, gr.components.Component]:
         parts["cutoff"] = Chart(data=step.cutoff(look), elem_id="dx-cutoff")
     parts["lab"] = Lab(data=lab(look), elem_id="dx-lab")
     with gr.Row(elem_id="dx-below"):
-        parts["fork"] = ForkPanel(data=step.fork(look), elem_id="dx-fork")
         parts["verify"] = gr.Button(text("ask.verify"), size="sm", elem_id="dx-verify-button")
         parts["verdict"] = Verdict(elem_id="dx-verdict")
     parts["notes"] = Notes(data=run.notes(look), elem_id="dx-notes")

@@ -44,11 +44,12 @@ RUN = {
 }
 FORM = ("model", "kind", "prompt", "system", "knobs")
 ASKED = ("session", *FORM)
-# What shows the run in view, what a run changes, and what a run with its form does.
+# What shows the run in view, what of it shows the step, what a run changes, and what a run with its form does.
 VIEW = (
-    "token_row", "beam_tree", "beam_step", "heat_map", "whatif", "waterfall", "cutoff", "lab", "fork", "runs", "facts",
-    "notes", "verdict", "gallery", "share", "answer", "estimate",
+    "token_row", "beam_tree", "beam_step", "heat_map", "whatif", "waterfall", "cutoff", "lab", "candidate",
+    "everywhere", "lecture", "runs", "facts", "notes", "verdict", "gallery", "share", "answer", "estimate",
 )  # fmt: skip
+OF_STEP = ("waterfall", "cutoff", "candidate", "lecture")
 WAIT = ("status", "run", "stop")
 RUNNING = (*VIEW, "message", *WAIT, "verify")
 WHOLE = (*RUNNING, *FORM, "draft")
@@ -134,18 +135,21 @@ def _wire_opening(page: gr.Blocks, handlers: Handlers, p: Wiring) -> gr.events.D
 
 
 def _wire_looking(handlers: Handlers, p: Wiring) -> None:
-    """Steps, nodes, tables, rules, the heat map, the lab."""
-    looking, of_step = handlers.looking, ("waterfall", "cutoff", "fork", "message")
+    """Steps, nodes, tables, rules, the heat map, another token, the lab."""
+    looking, of_step = handlers.looking, (*OF_STEP, "message")
     moved = p.on(p["token_row"].step, looking.choose_step, ("session", "token_row"), of_step, **LATEST)
     of_node = ("beam_tree", "beam_step", *of_step)
     climbed = p.on(p["beam_tree"].node, looking.choose_node, ("session", "beam_tree"), of_node, **LATEST)
     for done in (moved, climbed):
         painted = done.then(None, js=PAINTED, **QUIET)
-        p.on(painted.then, looking.look_closer, ("session",), ("lab", "whatif"), **LATEST)
+        p.on(painted.then, looking.look_closer, ("session",), ("lab", "whatif", "everywhere"), **LATEST)
     p.on(p["heat_map"].more, handlers.heat_map.read_on, ("session",), ("heat_map",), **EACH)
     p.on(p["ahead"].need, handlers.ahead.need, ("session",), ("ahead",), **EACH)
     p.on(p["lab"].ask, looking.choose_lab, ("session",), ("lab", "message"), **EACH)
     p.on(p["beam_step"].table, looking.choose_table, ("session",), ("beam_step",), **EACH)
+    asked_about = ("candidate", "everywhere", "message")
+    p.on(p["candidate"].pick, handlers.candidates.pick, ("session",), asked_about, **EACH)
+    p.on(p["candidate"].word, handlers.candidates.word, ("session",), asked_about, **EACH)
     p.on(p["cutoff"].tab, looking.choose_rule, ("session",), ("cutoff",), **EACH)
 
 
@@ -163,14 +167,14 @@ def _wire_whatif(handlers: Handlers, p: Wiring) -> None:
     whatif = handlers.whatif
     p.on(p["whatif"].need, whatif.need_scores, ("session",), ("whatif",), **EACH)
     p.on(p["whatif"].ask, whatif.confirm, ("session",), ("whatif", "message"), **EACH)
-    p.on(p["whatif"].settled, whatif.show, ("session",), ("waterfall", "cutoff", "lab", "heat_map"), **LATEST)
+    p.on(p["whatif"].settled, whatif.show, ("session",), (*OF_STEP, "lab", "heat_map"), **LATEST)
 
 
 def _wire_decoding(handlers: Handlers, p: Wiring) -> None:
     """Whatever uses the model."""
     decoding, verifying = handlers.decoding, handlers.verifying
     # First, since the page sends an event's calls one after the other.
-    for starts in (p["run"].click, p["model"].submit, p["fork"].fork, p["whatif"].again, p["whatif"].onward):
+    for starts in (p["run"].click, p["model"].submit, p["candidate"].take, p["whatif"].again, p["whatif"].onward):
         p.on(starts, decoding.wait, ("session",), WAIT, **EACH)
     p.on(p["verify"].click, verifying.wait, ("session",), ("status",), **EACH)
 
@@ -180,7 +184,7 @@ def _wire_decoding(handlers: Handlers, p: Wiring) -> None:
     verdict = ("verdict", "message", "status", "verify")
     for asked_for in (
         p.on(started, decoding.run, ASKED, RUNNING, **RUN),
-        p.on(p["fork"].fork, decoding.fork, ("session",), RUNNING, **RUN),
+        p.on(p["candidate"].take, decoding.fork, ("session",), RUNNING, **RUN),
         p.on(p["whatif"].again, decoding.again, ("session",), RUNNING, **RUN),
         p.on(p["whatif"].onward, decoding.onward, ("session",), RUNNING, **RUN),
         p.on(p["verify"].click, verifying.verify, ("session", "verdict"), verdict, js=ABOUT, **RUN),

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from decoding.errors import PromptError, SettingError, words
+from decoding.errors import PromptError, SettingError
 from decoding.parameters.acting import acting
 from decoding.parameters.settings import mode_of
+from decoding.words import words
 
 if TYPE_CHECKING:
     from decoding.trace import Trace

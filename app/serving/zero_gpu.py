@@ -20,7 +20,7 @@ import safetensors.torch
 import spaces  # before anything can touch CUDA
 import torch
 
-from decoding.errors import DecodingError, RecordingError, words
+from decoding.errors import DecodingError, RecordingError
 from decoding.fork import stream_fork as stream_fork_here
 from decoding.models.load import load_model as load_model_here
 from decoding.parameters.acting import acting, model_defaults
@@ -33,6 +33,7 @@ from decoding.recorder import Recorder as RecorderHere
 from decoding.tokens.token_table import TokenTable
 from decoding.trace import Trace, load_trace
 from decoding.verify import verify as verify_here
+from decoding.words import words
 
 if TYPE_CHECKING:
     from decoding.models.load import LanguageModel

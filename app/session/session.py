@@ -14,6 +14,7 @@ from decoding.trace import Trace
 from ..lab.tabs import chosen
 from ..runs import Run, Runs
 from ..text import Text
+from ..views.candidate import Card
 from ..views.look import Look
 from ..whatif import WhatIfForm
 from .at import At
@@ -114,6 +115,11 @@ class Session:
     def choose_rule(self, rule: Any) -> None:
         """Which rule's cut-off is in view."""
         self.look = replace(self.look, rule=str(rule)[:8])
+
+    @_one_at_a_time
+    def ask_about(self, card: Card | None) -> None:
+        """The token whose card is open; None closes it."""
+        self.look = replace(self.look, card=card)
 
     @_one_at_a_time
     def choose_lab(self, data: Any) -> None:

@@ -16,7 +16,10 @@ def panels(look: Look) -> dict[str, dict[str, Any] | None]:
     Raises:
         NotRecordedError: the step was lost.
     """
-    sheets = {"waterfall": step.waterfall(look), "cutoff": step.cutoff(look), "fork": step.fork(look)}
+    sheets = {
+        "waterfall": step.waterfall(look), "cutoff": step.cutoff(look), "candidate": step.candidate(look),
+        "lecture": step.lecture(look),
+    }  # fmt: skip
     if look.node is None:
         return sheets
     return {"beam_tree": beam_step.words(look), "beam_step": beam_step.tables(look), **sheets}

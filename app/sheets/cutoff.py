@@ -10,7 +10,7 @@ from ..text import Sentence, Text
 from ..views.cutoff import CutoffView
 from ..views.numbers import nats, percent, setting
 from ..views.table import Table
-from .sheet import Sheet, Tab, images_of
+from .sheet import Sheet, Tab, images_of, pick_words
 
 __all__ = ["cutoff_fields", "cutoff_reading", "cutoff_sheet", "cutoff_table"]
 
@@ -30,6 +30,7 @@ def cutoff_sheet(view: CutoffView, text: Text, *, row: int = 0) -> Sheet:
     )
     return Sheet(
         images=images_of(text),
+        picks=pick_words(text),
         key=f"{row}.{view.step}.{view.tab}",
         title=text.pieces("cutoff.title"),
         reading=cutoff_reading(view, text),
@@ -86,21 +87,23 @@ def cutoff_table(view: CutoffView, text: Text) -> Table:
     )  # fmt: skip
     if cut.rule in ("min_p", "epsilon", "eta"):
         head = (*head[:3], *head[4:])
-    rows = []
+    rows, ids = [], []
     for i, row in enumerate(view.rows):
         if i and row.place > view.rows[i - 1].place + 1:
             rows.append(("…",) + ("",) * (len(head) - 1))
+            ids.append(None)
         kept = "cutoff.table.minimum" if row.minimum else "verify.yes" if row.kept else "verify.no"
         value = percent(row.value) if cut.unit == "probability" else nats(row.value)
         margin = "–" if row.margin is None else _signed(row.margin, cut.unit)
         cells = (row.text, str(row.place), percent(row.probability), value, margin, text(kept))
         rows.append(cells if len(head) == 6 else (*cells[:3], *cells[4:]))
+        ids.append(row.token_id)
     marked = next((i for i, cells in enumerate(rows) if _is_chosen(view, cells)), None)
     caption = text(
         "cutoff.table", stage=f"{cut.parameter} = {setting(cut.setting)}", step=view.step + 1,
         kept=f"{cut.n_kept:,}", alive=f"{cut.n_alive:,}",
     )  # fmt: skip
-    return Table(caption=caption, head=head, rows=tuple(rows), marked=marked)
+    return Table(caption=caption, head=head, rows=tuple(rows), marked=marked, token_ids=tuple(ids))
 
 
 def _is_chosen(view: CutoffView, cells: tuple[str, ...]) -> bool:

@@ -87,7 +87,7 @@ def model_status(state: ModelState, text: Text) -> Json:
     return {
         "state": state.phase,
         "text": text(f"state.{state.phase}", **fields),
-        "tip": str(state.error) if state.error is not None else text("state.tip"),
+        "tip": text.said(state.error) if state.error is not None else text("state.tip"),
         "busy": state.phase == "loading",
         "fraction": state.fraction if state.phase == "loading" else None,
     }

@@ -7,7 +7,7 @@ from typing import Any
 from ..views.facts import facts_rows, notes_sections
 from ..views.look import Look
 from ..views.runs import run_lines
-from .forks import runs_sheet
+from .runs import runs_sheet
 from .verdict import verdict_sheet
 
 __all__ = ["facts", "notes", "runs", "verdict"]

@@ -10,7 +10,7 @@ from ..text import Sentence, Text
 from ..views.look import Look
 from ..views.table import Table
 
-__all__ = ["Sheet", "Tab", "about", "images_of"]
+__all__ = ["Sheet", "Tab", "about", "images_of", "pick_words"]
 
 
 def images_of(text: Text) -> dict[str, str]:
@@ -21,6 +21,11 @@ def images_of(text: Text) -> dict[str, str]:
 def about(look: Look, data: dict[str, Any]) -> dict[str, Any]:
     """A panel's data with the place that it is about; what the visitor does there says it, too."""
     return {"about": look.about, **data}
+
+
+def pick_words(text: Text) -> dict[str, str]:
+    """What the page says of a row or column of a chart that the arrow keys are at; it fills in which."""
+    return {"token": text("chart.pick", token="{token}"), "step": text("chart.go", step="{step}")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,7 @@ class Sheet:
         pin: the part of the x axis that stays in view then; its units are pixels of a chart as wide as `min_width`.
         tab: the tab in view.
         images: kinds of picture that the chart can be saved as, each with its explanation.
+        picks: what to say of a row or column that can be asked about; see `pick_words`.
     """
 
     key: str
@@ -59,6 +65,7 @@ class Sheet:
     tabs: tuple[Tab, ...] = ()
     tab: str = ""
     images: dict[str, str] = field(default_factory=dict)
+    picks: dict[str, str] = field(default_factory=dict)
     extra_tables: tuple[Table, ...] = field(default=())
 
     @property
@@ -77,9 +84,13 @@ class Sheet:
             "tabs": [{"id": t.id, "label": t.label, "tip": t.tip, "colour": t.colour} for t in self.tabs],
             "tab": self.tab,
             "images": self.images,
+            "picks": self.picks,
             "figure": self.figure,
         }
 
 
 def _table(table: Table) -> dict[str, object]:
-    return {"caption": table.caption, "head": table.head, "rows": table.rows, "marked": table.marked}
+    return {
+        "caption": table.caption, "head": table.head, "rows": table.rows, "marked": table.marked,
+        "token_ids": table.token_ids, "places": table.places,
+    }  # fmt: skip

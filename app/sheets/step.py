@@ -1,4 +1,4 @@
-"""The step in view: waterfall, cut-off and the chooser of another token, all from one reading of its scores."""
+"""The step in view: waterfall, cut-off and the card of another token, all from one reading of its scores."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 from ..views.cutoff import cutoff_view
 from ..views.look import Look
 from ..views.waterfall import Waterfall, waterfall_view
+from .candidate import candidate_sheet
 from .contrastive import contrastive_sheet
 from .cutoff import cutoff_sheet
-from .forks import fork_sheet
+from .lecture import lecture_sheet
 from .sheet import about
 from .waterfall import waterfall_sheet
 
-__all__ = ["cutoff", "fork", "waterfall"]
+__all__ = ["candidate", "cutoff", "lecture", "waterfall"]
 
 Json = dict[str, Any]
 
@@ -24,9 +25,17 @@ def waterfall(look: Look) -> Json:
     Raises:
         NotRecordedError: the step was lost.
     """
-    tried = look.whatif is not None
-    view = _under_others(look) if tried else look.at.once("waterfall", look.followed, make=lambda: _as_recorded(look))
-    return about(look, waterfall_sheet(view, look.text, row=look.row, whatif=tried).data)
+    view = _in_view(look)
+    return about(look, waterfall_sheet(view, look.text, row=look.row, whatif=look.whatif is not None).data)
+
+
+def lecture(look: Look) -> Json | None:
+    """The step as it is told in a lecture; None where there is none.
+
+    Raises:
+        NotRecordedError: the step was lost.
+    """
+    return lecture_sheet(look, _in_view(look), look.scores) if look.trace.steps else None
 
 
 def cutoff(look: Look) -> Json:
@@ -45,17 +54,21 @@ def cutoff(look: Look) -> Json:
     return about(look, cutoff_sheet(view, look.text, row=look.row).data)
 
 
-def fork(look: Look) -> Json | None:
-    """The fork chooser; None where no run can be taken on from here.
+def candidate(look: Look) -> Json | None:
+    """The card of another token; None where there is no step, or the run still goes on.
 
     Raises:
         NotRecordedError: the step was lost.
     """
-    if not look.trace.steps or look.trace.model.source == "caller" or look.growing:
+    if not look.trace.steps or look.growing:
         return None
-    view = look.at.once("waterfall", look.followed, make=lambda: _as_recorded(look))
-    n_left = look.trace.most_new_tokens - look.step - 1
-    return about(look, fork_sheet(view, look.text, candidate=look.candidate, n_left=n_left))
+    return candidate_sheet(look, _in_view(look))
+
+
+def _in_view(look: Look) -> Waterfall:
+    if look.whatif is not None:
+        return _under_others(look)
+    return look.at.once("waterfall", look.followed, make=lambda: _as_recorded(look))
 
 
 def _as_recorded(look: Look) -> Waterfall:

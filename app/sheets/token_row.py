@@ -43,6 +43,8 @@ def frame(look: Look, rows: tuple[RowView, ...], *, streaming: bool = False) -> 
             "rows": text("row.rows"),
             "colour": text("row.colour"),
             "step": text("row.step"),
+            "play": text("row.play"),
+            "pause": text("row.pause"),
         },
         "rows": [_row(i, view, text) for i, view in enumerate(rows)],
         "scales": {

@@ -16,5 +16,5 @@ def tour_sheet(text: Text) -> dict[str, Any]:
     return {
         "label": text("tour.label"),
         "close": text("tour.close"),
-        "callouts": [{"of": place, "text": text(f"tour.{place}")} for place in PLACES],
+        "callouts": [{"of": at, "name": text(f"tour.{at}.name"), "text": text(f"tour.{at}")} for at in PLACES],
     }

@@ -24,7 +24,8 @@ def verdict_sheet(report: Verification, text: Text) -> dict[str, Any]:
         reasons = text("verify.reason.and").join(_reason(reason, text) for reason in report.because)
         said.append(text("verify.because" if report.equal else "verify.may_be", reasons=reasons))
     kind = "good" if report.grade == "bits" else "close" if report.equal else "bad"
-    rows = [(check.name, text("verify.yes" if check.equal else "verify.no"), check.detail) for check in report.checks]
+    answers = {True: text("verify.yes"), False: text("verify.no")}
+    rows = [(check.name, answers[check.equal], text.said(check.detail)) for check in report.checks]
     head = (text("verify.table.what"), text("verify.table.equal"), text("verify.table.detail"))
     table = {"caption": text("verify.table"), "head": head, "rows": rows}
     return {"text": " ".join(said), "kind": kind, "table": table, "table_label": text("verify.table")}

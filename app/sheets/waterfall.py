@@ -7,7 +7,7 @@ from ..text import Sentence, Text
 from ..views.numbers import margin_text, nats, percent
 from ..views.table import Table
 from ..views.waterfall import Waterfall
-from .sheet import Sheet, images_of
+from .sheet import Sheet, images_of, pick_words
 
 __all__ = ["waterfall_reading", "waterfall_sheet", "waterfall_tables"]
 
@@ -17,6 +17,7 @@ def waterfall_sheet(view: Waterfall, text: Text, *, row: int = 0, whatif: bool =
     tokens, stages = waterfall_tables(view, text)
     return Sheet(
         images=images_of(text),
+        picks=pick_words(text),
         key=f"{row}.{view.step}",
         title=text.pieces("waterfall.whatif" if whatif else "waterfall.title"),
         reading=_reading_under_others(view, text) if whatif else waterfall_reading(view, text),
@@ -89,7 +90,8 @@ def waterfall_tables(view: Waterfall, text: Text) -> tuple[Table, Table]:
         rows.append((token.text, str(token.token_id), nats(token.logit), *cells, by, margin))
     marked = next((i for i, token in enumerate(view.tokens) if token.chosen), None)
     caption = text("waterfall.table", step=view.step + 1)
-    tokens = Table(caption=caption, head=head, rows=tuple(rows), marked=marked)
+    ids = tuple(token.token_id for token in view.tokens)
+    tokens = Table(caption=caption, head=head, rows=tuple(rows), marked=marked, token_ids=ids)
     stages = Table(
         caption=text("waterfall.summary"),
         head=(

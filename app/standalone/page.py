@@ -25,7 +25,7 @@ __all__ = ["MOST_BYTES", "notebook_html", "standalone_html"]
 MOST_BYTES = 5_000_000  # of the steps' sheets, so that the file stays below 8 MB
 NOTEBOOK_BYTES = 1_500_000  # in a notebook, which is saved with everything that its cells show
 SCRIPTS = (
-    "dx", "panels", "answer", "token_row", "ahead", "plot_words", "chart",
+    "dx", "panels", "answer", "playing", "token_row", "ahead", "plot_words", "picking", "chart",
     *(name.removesuffix(".js") for name in BeamTree.scripts if name != "ahead.js"),
     "beam_step", "knob_controls", "knobs", "arithmetic", "whatif_figure", "whatif", "standalone",
 )  # fmt: skip

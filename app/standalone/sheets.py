@@ -265,7 +265,7 @@ class _Maker:
                 "cutoff": {tab: as_json(sheet) for tab, sheet in sheets.items()},
             }  # fmt: skip
         except DecodingError as error:  # the step's scores were lost
-            return {"lost": without_places_in(str(error))}
+            return {"lost": without_places_in(look.text.said(error))}
 
     def _scores(self, look: Look, packed: list[dict[str, Any]]) -> dict[str, Any]:
         """By mode, what of the step is drawn, and which of `packed` it is drawn from."""

@@ -9,8 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from decoding.errors import DecodingError
+from decoding.words import Words
+
 from .en.answer import ANSWER_EN
 from .en.beam import BEAM_EN
+from .en.candidate import CANDIDATE_EN
 from .en.compare import COMPARE_EN
 from .en.draw import DRAW_EN
 from .en.estimate import ESTIMATE_EN
@@ -20,6 +24,7 @@ from .en.gallery import GALLERY_EN
 from .en.heat_map import HEAT_MAP_EN
 from .en.in_words import IN_WORDS_EN
 from .en.lab import LAB_EN
+from .en.lecture import LECTURE_EN
 from .en.link import LINK_EN
 from .en.microscope import MICROSCOPE_EN
 from .en.orders import ORDERS_EN
@@ -30,8 +35,10 @@ from .en.tour import TOUR_EN
 from .en.whatif import WHATIF_EN
 from .zh.answer import ANSWER_ZH
 from .zh.beam import BEAM_ZH
+from .zh.candidate import CANDIDATE_ZH
 from .zh.compare import COMPARE_ZH
 from .zh.draw import DRAW_ZH
+from .zh.errors import ERRORS_ZH
 from .zh.estimate import ESTIMATE_ZH
 from .zh.fork import FORK_ZH
 from .zh.frame import ZH
@@ -39,6 +46,7 @@ from .zh.gallery import GALLERY_ZH
 from .zh.heat_map import HEAT_MAP_ZH
 from .zh.in_words import IN_WORDS_ZH
 from .zh.lab import LAB_ZH
+from .zh.lecture import LECTURE_ZH
 from .zh.link import LINK_ZH
 from .zh.microscope import MICROSCOPE_ZH
 from .zh.orders import ORDERS_ZH
@@ -53,10 +61,13 @@ __all__ = ["LANGUAGES", "Sentence", "Text", "language_of"]
 LANGUAGES = {"en": "EN", "zh": "中文"}
 _TABLES = {
     "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | IN_WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN
-    | SETTINGS_MAP_EN | GALLERY_EN | HEAT_MAP_EN | LINK_EN | SHARE_EN | STANDALONE_EN | ANSWER_EN | ESTIMATE_EN | TOUR_EN,
+    | SETTINGS_MAP_EN | GALLERY_EN | HEAT_MAP_EN | LINK_EN | SHARE_EN | STANDALONE_EN | ANSWER_EN | ESTIMATE_EN
+    | TOUR_EN | CANDIDATE_EN | LECTURE_EN,
     "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | IN_WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH
-    | SETTINGS_MAP_ZH | GALLERY_ZH | HEAT_MAP_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH | ANSWER_ZH | ESTIMATE_ZH | TOUR_ZH,
+    | SETTINGS_MAP_ZH | GALLERY_ZH | HEAT_MAP_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH | ANSWER_ZH | ESTIMATE_ZH
+    | TOUR_ZH | CANDIDATE_ZH | LECTURE_ZH,
 }
+_SAID = {"zh": ERRORS_ZH}  # English is the library's own
 _TERM = re.compile(r"\[\[(\w+)\|([^\]]*)\]\]")
 
 Sentence = list[str | dict[str, str]]
@@ -87,9 +98,14 @@ class Text:
         """The text of a key, or `otherwise` where there is none."""
         return self._table.get(key, otherwise)
 
-    def said(self, words: str | Exception) -> str:
-        """What the library says."""
-        return str(words)
+    def said(self, message: str | DecodingError) -> str:
+        """What the library says, in this language; as it is, where it quotes others or nobody has translated it."""
+        message = message.words if isinstance(message, DecodingError) else message
+        template, fields = (message.template, message.fields) if isinstance(message, Words) else (message, {})
+        found = _SAID.get(self.lang, {}).get(template)
+        if found is None:
+            return str(message)
+        return found.format(**{name: self.said(value) for name, value in fields.items()}) if fields else found
 
     def pieces(self, key: str, **fields: Any) -> Sentence:
         """The text of a key with its terms explained. Fields are put in last: they can't make terms."""

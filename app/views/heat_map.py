@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,9 +16,8 @@ from torch import Tensor
 from transformers.generation import MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from decoding.errors import NotRecordedError
-from decoding.reading import stats
 from decoding.reading.cutoffs import RULES
-from decoding.reading.survivors import scaled, survivors
+from decoding.reading.survivors import scaled, spread, survivors
 
 from .token_text import token_text
 
@@ -112,14 +112,20 @@ class HeatMap:
     def _of_stages(self, step: Step, stages: tuple[Stage, ...], scores: list[Tensor]) -> HeatColumn:
         """From the scores before the first stage and after each."""
         first = next((i for i, stage in enumerate(stages) if stage.name in RULES), len(stages))
-        before, final = scores[first], scores[-1]
-        left, facts = int(stats.n_alive(final)), None if self.whatif else step.facts(self.row)
-        entropies = [float(stats.entropy_nats(scores[0])), float(stats.entropy_nats(final))]
+        own, before, final = (scores[i].numpy() for i in (0, first, -1))
+        alive = final > -np.inf
+        n_left, (total, entropy) = int(np.count_nonzero(alive)), spread(final[alive])
+        whole = spread(before)
+        entropies = (whole if first == 0 else spread(own))[1], entropy
+        lowest = before[alive].min() if n_left else np.inf
+        is_prefix = int(np.count_nonzero(before >= lowest)) == n_left
+        facts = None if self.whatif else step.facts(self.row)
         if facts is not None:  # of a compact trace, which has kept these
-            left, entropies = facts[-1].n_alive, [facts[0].entropy_nats, facts[-1].entropy_nats]
-        lowest = before[final > -math.inf].min() if left else torch.tensor(math.inf)
-        prefix = int((before >= lowest).sum()) == int(stats.n_alive(final))
-        return self._made(step, before, stats.probs(final), left, prefix, entropies)
+            n_left, entropies = facts[-1].n_alive, (facts[0].entropy_nats, facts[-1].entropy_nats)
+        return self._made(
+            step, before, whole[0], lambda i: np.exp(final[i].astype(np.float64) - total), n_left=n_left,
+            is_prefix=is_prefix, entropy_own=entropies[0], entropy_final=entropies[1],
+        )  # fmt: skip
 
     def _of_samplers(self, step: Step, whatif: WhatIf) -> HeatColumn | None:
         """The same without transformers' sort, where the last processors allow it; None where they do not."""
@@ -136,26 +142,35 @@ class HeatMap:
         (left,) = survivors(np.sort(before), [top_p], top_k=top_k, min_p=min_p)
         if left is None or left.torn:
             return None
-        with np.errstate(over="ignore"):
-            final = np.where(before >= left.edge, np.exp(before.astype(np.float64) - left.log_total), 0.0)
-        own = float(stats.entropy_nats(step.scores(row=self.row, stage=0)))
-        entropies = [own, left.entropy_nats]
-        return self._made(step, torch.from_numpy(before), torch.from_numpy(final), left.n_left, True, entropies)
+        edge, total = left.edge, left.log_total
+        return self._made(
+            step, before, spread(before)[0],
+            lambda i: np.where(before[i] >= edge, np.exp(before[i].astype(np.float64) - total), 0.0),
+            n_left=left.n_left, is_prefix=True, entropy_own=spread(step.scores(row=self.row, stage=0).numpy())[1],
+            entropy_final=left.entropy_nats,
+        )  # fmt: skip
 
     def _made(
-        self, step: Step, before: Tensor, final: Tensor, n_left: int, is_prefix: bool, entropies: list[float]
+        self, step: Step, before: np.ndarray, total: float, final: Callable[[Any], np.ndarray], **more: Any
     ) -> HeatColumn:
-        """From the scores before anything is cut off and the final probabilities, [vocab]."""
-        probabilities, chosen = stats.probs(before), step.token_ids[self.row]
-        top = torch.topk(before, min(RANKS, len(before)))
-        ids = [i for i, score in zip(top.indices.tolist(), top.values.tolist(), strict=True) if score > -math.inf]
-        rank = ids.index(chosen) if chosen in ids else int((before > before[chosen]).sum())
+        """A step's column.
+
+        Args:
+            before: the scores before anything is cut off, [vocab]; `total` is ln Σ exp of them.
+            final: the final probabilities of some tokens.
+            more: what is true of the whole step.
+        """
+        chosen = step.token_ids[self.row]
+        top = torch.topk(torch.from_numpy(before), min(RANKS, len(before))).indices.numpy()
+        ids = top[before[top] > -np.inf]
+        shown = np.flatnonzero(ids == chosen)
+        rank = int(shown[0]) if len(shown) else int(np.count_nonzero(before > before[chosen]))
+        probabilities = np.exp(before[[chosen, *ids]].astype(np.float64) - total).tolist()
+        finals = final(np.array([chosen, *ids])).tolist()
         return HeatColumn(
-            step=step.index, token_ids=tuple(ids), texts=tuple(map(self._text, ids)),
-            probabilities=tuple(probabilities[ids].tolist()), finals=tuple(final[ids].tolist()),
-            chosen=chosen, text=self._text(chosen), rank=rank + 1, probability=float(probabilities[chosen]),
-            final=float(final[chosen]), n_left=n_left, is_prefix=is_prefix, entropy_own=entropies[0],
-            entropy_final=entropies[1],
+            step=step.index, token_ids=tuple(ids.tolist()), texts=tuple(map(self._text, ids.tolist())),
+            probabilities=tuple(probabilities[1:]), finals=tuple(finals[1:]), chosen=chosen, text=self._text(chosen),
+            rank=rank + 1, probability=probabilities[0], final=finals[0], **more,
         )  # fmt: skip
 
 

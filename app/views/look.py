@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from .candidate import Card
 from .run_readings import RunReadings
 from .step_scores import StepScores
 
@@ -70,6 +71,7 @@ class Look:
         form: the settings panel, and what becomes of the run under its settings; None where there is no panel.
         rule: the stage whose cut-off is shown, by its place from 1 as text; "" for the last one.
         lab: the lab's tab.
+        card: the token that was asked about, here and at every step; None where none was.
         at, readings: what has been read of the step and of the run; what does not fit them is made anew.
     """
 
@@ -86,6 +88,7 @@ class Look:
     form: WhatIfForm | None = None
     rule: str = ""
     lab: LabTab = field(default_factory=LabTab)
+    card: Card | None = None
     at: StepScores = field(default=None, compare=False, repr=False)
     readings: RunReadings = field(default=None, compare=False, repr=False)
 
@@ -99,11 +102,11 @@ class Look:
 
     @classmethod
     def opened(cls, trace: Trace, runs: Runs, text: Text, **more: Any) -> Look:
-        """A run at the step where the model was least sure, or at the best hypothesis' end."""
+        """A run where the model was least sure, a fork at its first step, a search at the best hypothesis' end."""
         look = cls(trace=trace, row=0, step=0, token_id=None, runs=runs, text=text, **more)
         if trace.ledger is not None and trace.steps:
             return look._at_best(0)
-        if look.growing:
+        if look.growing or trace.fork is not None:  # a fork opens where it goes its own way
             return look.moved(row=0, step=0)
         measures = look.readings.measures(0) if trace.n_rows else ()
         return look.moved(row=0, step=max(range(len(measures)), key=lambda i: measures[i].entropy_nats, default=0))
@@ -185,7 +188,7 @@ class Look:
             return ""
         tried = "" if self.whatif is None or self.form is None else self.form.form
         table = () if self.node is None else (self.node.table, self.node.place)
-        parts = repr((self.number, self.text.lang, self.rule, tried, table))
+        parts = repr((self.number, self.text.lang, self.rule, tried, table, self.card))
         return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()[:12]
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .beam_map import BeamColumn, beam_map
 from .beam_reading import BeamReading, beam_reading
 from .beam_tree import BeamTree, beam_tree
+from .everywhere import Everywhere, everywhere
 from .heat_map import HeatMap
 from .hypothesis_sum import HypothesisSum, hypothesis_sum
 from .settings_map import MapReading, others
@@ -22,7 +23,8 @@ __all__ = ["RunReadings"]
 
 
 class RunReadings:
-    """Measures of its rows' tokens; of a beam run its trees, answers and their sums, and the last step."""
+    """Measures of its rows' tokens, and the last token that was followed through all steps; of a beam run its trees,
+    answers and their sums, and the last step read."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
@@ -30,6 +32,7 @@ class RunReadings:
         self._trees: dict[int, BeamTree] = {}
         self._answers: tuple[Hypothesis, ...] | None = None
         self._sums: dict[Hypothesis, HypothesisSum] = {}
+        self._everywhere: tuple[tuple[object, ...], Everywhere] | None = None
         self._step: tuple[tuple[int, int], BeamReading] | None = None
         self._heat: dict[int, HeatMap] = {}
         self._tried: HeatMap | None = None
@@ -79,6 +82,13 @@ class RunReadings:
         if answer not in self._sums:
             self._sums[answer] = hypothesis_sum(self.trace, answer)
         return self._sums[answer]
+
+    def everywhere(self, token_id: int, row: int, node: tuple[int, int] | None) -> Everywhere:
+        """A token at every step of a row, or of a beam's path; the last that was asked for is kept."""
+        read, what = self._everywhere, (token_id, row, node)
+        if read is None or read[0] != what:
+            self._everywhere = read = what, everywhere(self.trace, token_id, row=row, node=node)
+        return read[1]
 
     def beam_step(self, step: int, prompt: int) -> BeamReading:
         """The facts of a beam step."""

@@ -15,6 +15,8 @@ from decoding.reading.engine_orders import SAMPLERS
 from decoding.reading.settings_map import SettingsMap, is_fast, settings_map
 from decoding.recorded.stages import Stage, stages_of
 
+from ..whatif import NOT_SCORES, ROWS_ONLY
+
 if TYPE_CHECKING:
     from decoding.trace import Trace
     from decoding.whatif.whatif import WhatIf
@@ -56,8 +58,9 @@ def setting_in_force(acting: WhatIf) -> Now | None:
 
 
 def others(acting: WhatIf) -> tuple[tuple[str, str], ...]:
-    """All settings but those that the map varies: two what-ifs that agree in these have one map."""
-    return tuple(sorted((n, repr(v)) for n, v in acting.settings.given().items() if n not in PROBE))
+    """All settings but those that the map varies, and those of no score: two what-ifs that agree here have one map."""
+    left_out = {*PROBE, *NOT_SCORES, *ROWS_ONLY}
+    return tuple(sorted((n, repr(v)) for n, v in acting.settings.given().items() if n not in left_out))
 
 
 def why_not(trace: Trace, acting: WhatIf, *, whole: bool) -> str:

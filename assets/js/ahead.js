@@ -90,6 +90,23 @@
     if (about) known.take(about, part, shown);
   };
 
+  let drawn = false; // what is in view was drawn ahead
+  /** Tells Python of a step: after it is painted where it was drawn ahead, since nobody waits for the answer. */
+  dx.unhurried = (emit) => {
+    /** @type {[string, any] | null} */
+    let last = null;
+    const tell = () => {
+      const now = last;
+      last = null;
+      if (now) emit(...now);
+    };
+    return (name, data) => {
+      if (!drawn && !last) return emit(name, data);
+      if (!last) requestAnimationFrame(() => setTimeout(tell));
+      last = [name, data];
+    };
+  };
+
   dx.goAhead = (element, props, watch, emit) => {
     /** @type {any} */
     let at = null; // the place in view
@@ -109,6 +126,7 @@
     const go = (event) => {
       const before = at;
       at = event.detail;
+      drawn = false;
       if (before?.run !== at.run) hopeless = new Set();
       if (at.streaming) known.doubt();
       else if (before && before.run === at.run && placeOf(before) !== placeOf(at)) draw(placeOf(at));
@@ -117,7 +135,8 @@
     const draw = (place) => {
       known.go(place);
       const kept = known.at(place);
-      if (whole(kept)) for (const [part, json] of Object.entries(kept)) panels.get(part)?.(json);
+      drawn = whole(kept);
+      if (drawn) for (const [part, json] of Object.entries(kept)) panels.get(part)?.(json);
     };
     const soon = (after = AFTER) => {
       clearTimeout(timer);

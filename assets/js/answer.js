@@ -53,9 +53,10 @@
         button.textContent = data.labels.copied;
         setTimeout(() => (button.textContent = label()), COPIED_FOR);
       });
-    const words = (text) => text || data.labels.empty;
     const say = (row) => {
-      nodes[row].textContent = data.streaming ? texts[row] : words(texts[row]);
+      const goes_on = data.prompts[data.answers[row].prompt].goes_on && !element.classList.contains("dx-several");
+      const shown = goes_on ? texts[row].trimEnd() : texts[row].trim(); // a line's end at the end is an empty line
+      nodes[row].textContent = shown || data.streaming ? shown : data.labels.empty;
       nodes[row].classList.toggle("dx-answer-empty", !texts[row] && !data.streaming);
     };
 
@@ -112,6 +113,7 @@
       lines = props.lines || "";
       texts = dx.answerTexts(data.answers.map((answer) => answer.text), lines);
       nodes = [];
+      element.classList.toggle("dx-several", data.answers.length > 1 || data.prompts.length > 1);
       element.setAttribute("aria-label", data.title);
       title.textContent = data.title;
       body.setAttribute("aria-label", data.title);
@@ -129,7 +131,7 @@
       if (!now.startsWith(lines)) return update();
       texts = dx.answerTexts(texts, now.slice(lines.length));
       lines = now;
-      nodes.forEach((node, row) => node.textContent !== texts[row] && say(row));
+      nodes.forEach((_, row) => say(row));
       showFold();
     };
     copying(copy, () => data.labels.copy, () => texts.map((one) => one.trim()).join("\n\n"));

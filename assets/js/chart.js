@@ -42,29 +42,32 @@
     /** @type {any} */
     let payload = null;
     let frame = 0;
-    let drawnWidth = 0;
+    /** @type {Size | null} */
+    let room = null; // as it was laid out last: to ask for it after a change of the text would lay out the page again
 
     // Where the chart is wider than its card, what decides stays in view: the same figure once more, cut to that part.
     const pinned = dx.el("div", { class: "dx-pinned", "aria-hidden": "true" });
-    const pin = (width) => {
-      const wanted = payload.pin && width > drawnWidth + 1;
+    const pin = (width, figure, room) => {
+      const wanted = payload.pin && width > room.width + 1;
       if (wanted !== pinned.isConnected) wanted ? parts.scroll.append(pinned) : pinned.remove();
       if (!wanted) return;
       const across = payload.pin[1] - payload.pin[0];
-      const layout = { ...payload.figure.layout, xaxis: { ...payload.figure.layout.xaxis, range: payload.pin } };
+      const layout = { ...figure.layout, xaxis: { ...figure.layout.xaxis, range: payload.pin } };
       pinned.style.width = `${across}px`;
       pinned.style.marginLeft = `${-across}px`;
-      dx.plot(pinned, { ...payload.figure, layout }, across, parts.scroll.clientHeight);
+      dx.plot(pinned, { ...figure, layout }, across, room.height);
     };
 
     const draw = () => {
       frame = 0;
-      if (!payload || !payload.figure || !parts.scroll.clientWidth) return;
-      drawnWidth = parts.scroll.clientWidth;
-      const width = Math.max(drawnWidth, payload.min_width || 0);
+      if (!payload || !payload.figure) return;
+      room ??= { width: parts.scroll.clientWidth, height: parts.scroll.clientHeight };
+      if (!room.width) return void (room = null);
+      const width = Math.max(room.width, payload.min_width || 0);
       parts.plot.style.width = `${width}px`;
-      dx.plot(parts.plot, payload.figure, width, parts.scroll.clientHeight);
-      pin(width);
+      const figure = dx.staged ? dx.staged(element, payload) : payload.figure;
+      dx.plot(parts.plot, figure, width, room.height);
+      pin(width, figure, room);
       parts.plot.dataset.drawn = payload.key || "";
       requestAnimationFrame(showMore); // it measures: once, when all of the page has been changed
     };
@@ -79,7 +82,8 @@
 
     const fillTable = () => {
       if (parts.table.parentElement.open && payload) {
-        parts.table.replaceChildren(...[payload.table, ...(payload.extra_tables || [])].map(dx.table));
+        const tables = [{ ...payload.table, pick: dx.candidate && pick }, ...(payload.extra_tables || [])];
+        parts.table.replaceChildren(...tables.map(dx.table));
       }
     };
     const fillTabs = () => {
@@ -120,7 +124,9 @@
 
     const update = () => {
       payload = dx.parse(props.data, null);
+      element.hidden = !payload;
       if (!payload) return;
+      document.dispatchEvent(new CustomEvent("dx-chart", { detail: { element, payload } }));
       parts.title.replaceChildren(...dx.sentence(payload.title));
       parts.reading.replaceChildren(...dx.sentence(payload.reading));
       parts.summary.textContent = payload.table_label;
@@ -132,12 +138,18 @@
       draw(); // at once: the browser paints when we return
     };
 
+    const pick = dx.picking(element, parts, () => payload);
     parts.table.parentElement.addEventListener("toggle", fillTable);
     parts.scroll.addEventListener("scroll", showMore, { passive: true });
     dx.stepPanel(element, props, watch, update);
     dx.onScheme(schedule);
-    new ResizeObserver(() => parts.scroll.clientWidth !== drawnWidth && schedule()).observe(parts.scroll);
-    new ResizeObserver(schedule).observe(element);
+    document.addEventListener("dx-redraw", schedule);
+    new ResizeObserver(() => {
+      const now = { width: parts.scroll.clientWidth, height: parts.scroll.clientHeight };
+      if (room && now.width === room.width && now.height === room.height) return;
+      room = now;
+      schedule();
+    }).observe(parts.scroll);
     update();
   };
 })();

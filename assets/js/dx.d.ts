@@ -12,7 +12,12 @@ type OneEvent = Component<(data: any) => void>;
 type Child = string | Node | null | undefined;
 /** Text with explained terms in it, as Python sends it. */
 type Sentence = (string | { text: string; tip: string })[];
-type Table = { caption: string; head: string[]; rows: string[][]; marked?: number | null };
+type Table = {
+  caption: string; head: string[]; rows: string[][]; marked?: number | null;
+  token_ids?: (number | null)[]; places?: [number, number | null][]; pick?: (picked: Picked) => void;
+};
+/** What a row of a chart or table is: a token's id, or a step with the rank of a beam candidate. */
+type Picked = number | [number, number | null];
 
 interface Dx {
   // dx.js
@@ -85,17 +90,34 @@ interface Dx {
 
   // ahead.js
   stepPanel(element: HTMLElement, props: Props, watch: Watch, draw: () => void, prop?: string): void;
+  unhurried(emit: (name: string, data: any) => void): (name: string, data: any) => void;
   goAhead: OneEvent;
   ahead: {
     store(most?: number): StepStore;
     around(at: At, has: (place: string) => boolean, reach?: number): At[];
   };
 
-  // token_row.js, forks.js, runs.js, plot_words.js, chart.js
+  // token_row.js, candidate.js, runs.js, picking.js, plot_words.js, chart.js
   tokenRow: Component;
-  fork: OneEvent;
+  /** Not on a page that stands alone: there nothing can be asked about. */
+  candidate?: Component;
   runs: Component;
+  picking(element: HTMLElement, parts: Record<string, any>, payload: () => any): (picked: Picked) => void;
+  pickingPlaces: {
+    nearest(places: any[][], at: number): number;
+    placesOf(payload: any): { places: any[][]; upright: boolean };
+  };
   chart: OneEvent;
+  /** In lecture mode: as much of a chart's figure as has been shown. */
+  staged?(element: HTMLElement, payload: any): any;
+
+  // playing.js, lecture_figure.js, lecture_keys.js, lecture.js
+  player(forward: () => boolean, shown: (plays: boolean) => void): {
+    start(milliseconds: number): void; stop(): void; plays(): boolean;
+  };
+  lectureFigure(figure: any, stage: number): any;
+  lectureAct(event: KeyboardEvent, on: boolean): string | number | null;
+  lecture: (element: HTMLElement, props: Props, watch: Watch) => void;
   plot(node: HTMLElement, figure: any, width: number, height: number): Promise<any>;
   plotWords: {
     apart(figure: any): { data: any[]; words: any[] };
@@ -273,6 +295,9 @@ interface DocumentEventMap {
   "dx-whole": CustomEvent;
   /** A candidate that is likely to be looked at next. */
   "dx-near": CustomEvent<{ step: number; rank?: number }>;
+  /** A chart has new data. */
+  "dx-chart": CustomEvent<{ element: HTMLElement; payload: any }>;
+  "dx-redraw": CustomEvent<void>;
   "dx-visit": CustomEvent<{ number: number }>;
   /** Move to a step of a run without beams. */
   "dx-go": CustomEvent<{ row: number; step: number }>;

@@ -48,14 +48,21 @@
     }
   };
 
-  /** A real table: the twin of a chart. */
+  /** A row's head; a button where its token, or its step, can be asked about. */
+  const pickable = (data, i, cell) => {
+    const picked = data.token_ids?.[i] ?? data.places?.[i];
+    if (!data.pick || picked === null || picked === undefined) return cell;
+    return dx.el("button", { type: "button", class: "dx-pick", on: { click: () => data.pick(picked) } }, cell);
+  };
+
+  /** A real table: the twin of a chart. `pick` is told a row's token, or its step and rank. */
   dx.table = (data) => {
     const head = dx.el("tr", {}, ...data.head.map((cell) => dx.el("th", { scope: "col" }, cell)));
     const body = data.rows.map((row, i) =>
       dx.el(
         "tr",
         { class: data.marked === i ? "dx-marked" : null },
-        ...row.map((cell, j) => dx.el(j ? "td" : "th", j ? {} : { scope: "row" }, cell))
+        ...row.map((cell, j) => (j ? dx.el("td", {}, cell) : dx.el("th", { scope: "row" }, pickable(data, i, cell))))
       )
     );
     return dx.el(
@@ -92,14 +99,15 @@
 
   /** Shows the page, which was kept from sight while its parts came: once they stand still. */
   dx.whole = () => {
-    const STILL = 100, LONGEST = 3000; // ms
+    const STILL = 100, LONGEST = 6000; // ms
     const began = performance.now();
     let [before, since] = ["", began];
+    const missing = () => document.querySelector(".html-container .dx:not([data-ready], [data-ready] .dx)"); // its script is on its way
     const places = () => [...document.querySelectorAll("#dx-header > *, #dx-main > *, #dx-left > *")].map((node) => node.getBoundingClientRect());
     const look = () => {
       const now = performance.now();
       const after = JSON.stringify(places());
-      if (after !== before) [before, since] = [after, now];
+      if (after !== before || missing()) [before, since] = [after, now];
       if (now - since < STILL && now - began < LONGEST) return requestAnimationFrame(look);
       document.documentElement.classList.remove("dx-opening");
       document.dispatchEvent(new CustomEvent("dx-whole"));

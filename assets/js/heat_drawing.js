@@ -38,7 +38,7 @@
     return { ...named, kept: ramp(of("raised"), of("alive-line"), inks), gone: ramp(of("raised"), of("faint"), inks), font: style.fontFamily };
   };
 
-  const rowsOf = (state) => state.beams ? Math.max(1, ...state.columns.map((column) => column.ids.length)) : state.ranks;
+  const rowsOf = (state) => state.beams ? Math.max(state.ranks, ...state.columns.map((column) => column.ids.length)) : state.ranks;
   const sizes = (state) => (state.folded ? FLAT : TALL);
   const topOf = (state) => (state.beams ? 4 : sizes(state).strip + GAP);
   const bottomOf = (state) => topOf(state) + rowsOf(state) * sizes(state).row;

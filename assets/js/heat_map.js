@@ -228,11 +228,12 @@
       if (!data) return void (state.key = "");
       const { key, beams, labels, ranks, about } = data;
       if (state.run !== about.run || state.place !== data.place || state.beams !== beams) {
-        Object.assign(state, { columns: [], n: 0, row: -1, place: data.place, step: data.step });
+        Object.assign(state, { columns: [], n: data.n, row: -1, place: data.place, step: data.step });
         parts.reading.replaceChildren();
       }
       Object.assign(state, { key, beams, labels, ranks, run: about.run, cuts: data.cuts, approximate: data.approximate });
       if (beams) state.rank = about.rank;
+      if (!chosen) state.folded = (innerHeight < 900 || innerWidth < 760) && ranks > FEW;
       element.setAttribute("aria-label", labels.title);
       element.classList.toggle("dx-if", data.if);
       parts.title.textContent = labels.title;
@@ -246,6 +247,7 @@
       }
       buttons.all.textContent = labels.whole;
       showFolded();
+      draw(); // what is below stays where it is when the columns come
       restart();
     };
     const takeColumns = () => {
@@ -256,10 +258,6 @@
       state.columns.push(...data.columns);
       [state.n, state.whole] = [data.n, data.whole];
       if (state.beams) state.row = rowOfRank();
-      if (!chosen && !data.from) {
-        state.folded = (innerHeight < 900 || innerWidth < 760) && dx.heatDrawing.rowsOf(state) > FEW;
-        showFolded();
-      }
       parts.reading.replaceChildren(...(data.whole ? dx.sentence(data.reading) : [dx.heatWords.fill(state.labels.reading, { n: got, of: data.n })]));
       draw();
       fillTable();

@@ -10,7 +10,8 @@
     const part = dx.partsOf(element);
     // On a phone the settings are one line that says what was given; elsewhere they are always open.
     const narrow = matchMedia("(max-width: 760px)");
-    const fold = () => (part("fold").open = !narrow.matches);
+    const alone = document.body.classList.contains("dx-standalone"); // a page of four sliders
+    const fold = () => (part("fold").open = alone || !narrow.matches);
     narrow.addEventListener("change", fold);
     fold();
     const brief = () => {

@@ -1,6 +1,8 @@
 // The token row: what came out, as buttons. Arrow keys, Home and End walk through the steps.
 "use strict";
 (() => {
+  const PLAY = 850; // milliseconds a step
+
   const shade = (cell, measure, scales) => {
     const scale = scales[measure];
     const value = cell[measure];
@@ -51,7 +53,7 @@
     const [source, prompt, tokens, rowsBar, measures, legend, tail] = [
       "source", "prompt", "tokens", "rows", "measures", "legend", "tail",
     ].map(part);
-    const box = part("scroll");
+    const box = part("scroll"), play = part("play");
     /** @type {any} */
     let frameData = null; // labels, prompt and rows: changes with the run
     let lines = ""; // one JSON line per generated token; grows while the run streams
@@ -75,7 +77,10 @@
 
     const makeButton = (cell) => {
       const button = dx.el("button", { type: "button", class: "dx-token", tabindex: "-1", "aria-pressed": "false" });
-      button.addEventListener("click", () => choose(cell.step, false));
+      button.addEventListener("click", () => {
+        player.stop();
+        choose(cell.step, false);
+      });
       return refresh(button, cell);
     };
     /** What other settings would make of a token: impossible ones are struck through, the parting is marked. */
@@ -104,20 +109,42 @@
     const press = () => {
       for (const button of buttons) {
         const on = Number(button.dataset.step) === chosen.step;
-        button.setAttribute("aria-pressed", String(on));
-        button.tabIndex = on ? 0 : -1;
+        if (on !== (button.getAttribute("aria-pressed") === "true")) {
+          button.setAttribute("aria-pressed", String(on));
+          button.tabIndex = on ? 0 : -1;
+        }
         if (on) reveal(box, button);
       }
     };
+
+    const atEnd = () => chosen.step >= cells.length - 1;
+    const showPlay = () => {
+      const { labels } = frameData;
+      const words = player.plays() ? labels.pause : labels.play;
+      play.hidden = cells.length < 2;
+      play.textContent = player.plays() ? "❚❚" : "▶︎";
+      play.setAttribute("aria-label", words);
+      play.setAttribute("data-tip", words);
+    };
+    const forward = () => {
+      choose(atEnd() ? chosen.step : chosen.step + 1, false);
+      return !atEnd();
+    };
+    const player = dx.player(forward, showPlay);
+    play.addEventListener("click", () => {
+      if (player.plays()) return player.stop();
+      if (atEnd()) choose(0, false);
+      player.start(PLAY);
+    });
 
     const choose = (step, focus) => {
       const last = cells.length - 1;
       if (last < 0) return;
       chosen.step = Math.min(last, Math.max(0, step));
       follow = false;
+      send(); // what is drawn ahead comes first: the row looks at its place on the page, which is laid out once then
       press();
       if (focus) buttons[chosen.step]?.focus({ preventScroll: true });
-      send();
       emit("step", { row: chosen.row, step: chosen.step });
     };
 
@@ -170,6 +197,7 @@
       takeLines(lines);
       tail.textContent = row.tail || "";
       press();
+      showPlay();
     };
 
     const showBars = () => {
@@ -228,6 +256,7 @@
 
     const update = () => {
       const data = dx.parse(props.data, null);
+      player.stop();
       if (!data) return;
       frameData = data;
       lines = props.lines || "";
@@ -268,9 +297,23 @@
       else if (event.key === "ArrowUp" || event.key === "ArrowDown") step = neighbour(buttons, chosen.step, event.key === "ArrowUp");
       if (step === null) return;
       event.preventDefault();
+      player.stop();
       choose(step, true);
     });
 
+    /** Another step or row, as a click there would. */
+    const goTo = (row, step) => {
+      if (row !== chosen.row && frameData.rows[row]) {
+        chosen = { row, step: chosen.step };
+        showBars();
+        showRow();
+      }
+      choose(step, false);
+    };
+    document.addEventListener("dx-go", (event) => {
+      const { row, step } = event.detail;
+      if (frameData && element.isConnected && Number.isInteger(row) && Number.isInteger(step)) goTo(row, step);
+    });
     document.addEventListener("dx-marks", (event) => {
       marks = event.detail;
       buttons.forEach((button, step) => restyle(button, cells[step]));

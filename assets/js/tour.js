@@ -71,8 +71,10 @@
         card.hidden = !at;
         if (!at) continue;
         const { left, arrow } = dx.calloutAt(at.x + scrollX, WIDTH, document.documentElement.clientWidth);
+        const lowest = innerHeight - card.offsetHeight - 14;
+        card.classList.toggle("dx-below", at.y + 10 > lowest); // it is further down: the arrow says so
         card.style.left = `${left}px`;
-        card.style.top = `${at.y + scrollY + 10}px`;
+        card.style.top = `${Math.min(at.y + 10, lowest) + scrollY}px`;
         card.style.setProperty("--dx-arrow", `${arrow}px`);
       }
     };
@@ -80,7 +82,9 @@
       away();
       const data = dx.parse(props.data, null);
       if (!data) return;
-      const cards = data.callouts.map(({ of, text }) => dx.el("p", { class: "dx-callout", "data-of": of }, text));
+      const cards = data.callouts.map(({ of, name, text }) =>
+        dx.el("p", { class: "dx-callout", "data-of": of }, dx.el("b", {}, name), " ", text)
+      );
       shown = dx.el("aside", { class: "dx dx-tour", "aria-label": data.label }, ...cards, dx.el("p", { class: "dx-tour-close" }, data.close));
       document.body.append(shown);
       place();

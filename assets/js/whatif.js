@@ -162,7 +162,7 @@
       const replay = fits && answer.replay;
       ranks.replaceChildren(...(replay ? [dx.table(replay)] : []));
       const from = fits && answer.row ? answer.row.diverges : null;
-      onward.hidden = from === null || from === false || from === undefined;
+      onward.hidden = !from; // at the first step it would be the same as from the prompt
       if (!onward.hidden) onward.textContent = label("onward", { step: from + 1 });
       for (const button of [onward, again]) {
         button.setAttribute("aria-disabled", String(!frame.rerun || Boolean(wrong)));

@@ -20,10 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from decoding.errors import TraceFileError, words
+from decoding.errors import TraceFileError
 from decoding.reading.stats import probs
 from decoding.recorded.stages import DENSE, SAME, Stage, decode_stage, encode_stages
 from decoding.recorded.tail import Tail
+from decoding.words import words
 
 __all__ = ["PackedRow", "check_packed", "fill_up", "head_of", "pack_row", "pack_step", "tail_of"]
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from decoding.errors import SettingError, words
+from decoding.errors import SettingError
 from decoding.models.prompts import check_fits
 from decoding.parameters.acting import acting, model_defaults
 from decoding.parameters.combinations import check_acting
 from decoding.parameters.knobs import BEAM_MODES, KNOBS
 from decoding.parameters.settings import mode_of
+from decoding.words import words
 
 if TYPE_CHECKING:
     from decoding.models.load import LanguageModel

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from decoding.errors import ModelError, words
+from decoding.errors import ModelError
 from decoding.models import hub, offline_model
 from decoding.models.offline_model import quiet
+from decoding.words import words
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from decoding.errors import PromptError, Words, words
+from decoding.errors import PromptError
+from decoding.words import Words, words
 
 if TYPE_CHECKING:
     import torch
@@ -273,10 +274,12 @@ def _check_characters(text: str, parameter: str) -> None:
 def _empty(tokenizer: PreTrainedTokenizerBase, parameter: str, number: int, n_prompts: int) -> Words:
     which = parameter if n_prompts == 1 else f"{parameter}[{number}]"
     if not tokenizer.bos_token:
-        return words("{which} is empty: there is nothing the model could go on from; write at least one word", which=which)
+        return words(
+            "{which} is empty: there is nothing the model could go on from; write at least one word", which=which
+        )
     return words(
-        "{which} is empty: there is nothing the model could go on from; write at least one word, or {token} to start from "
-        "nothing",
+        "{which} is empty: there is nothing the model could go on from; write at least one word, or {token} to start "
+        "from nothing",
         which=which, token=tokenizer.bos_token,
     )  # fmt: skip
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from decoding.errors import SettingError, words
+from decoding.errors import SettingError
 from decoding.parameters.acting import acting
+from decoding.words import words
 
 __all__ = ["check_acting", "check_given"]
 

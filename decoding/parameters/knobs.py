@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from decoding.errors import SettingError, shown, words
+from decoding.errors import SettingError, shown
+from decoding.words import words
 
 __all__ = ["BEAM_MODES", "KNOBS", "MODES", "PARAMETER_OF", "PROCESSOR_OF", "SAMPLING_MODES", "Knob", "Processor"]
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from decoding.errors import SettingError, words
+from decoding.errors import SettingError
 from decoding.parameters.combinations import check_given
 from decoding.parameters.knobs import KNOBS, Knob, Mode
 from decoding.tokens.spellings import spellings, tokens_that_are
+from decoding.words import words
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

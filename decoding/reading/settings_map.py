@@ -21,6 +21,7 @@ from decoding.errors import SettingError
 from decoding.parameters.knobs import KNOBS
 from decoding.reading import stats
 from decoding.reading.survivors import Survivors, scaled, survivors
+from decoding.words import words
 
 __all__ = ["SettingsMap", "is_fast", "settings_map"]
 
@@ -99,7 +100,8 @@ Cell = tuple[int, float, bool]  # tokens left, entropy, does the token survive
 
 def _check(scores: Tensor, token_id: int, temperatures: Sequence[float], top_ps: Sequence[float]) -> None:
     if not 0 <= token_id < len(scores):
-        raise SettingError("token_id", token_id, f"in [0, {len(scores) - 1}]", "take a token of the vocabulary")
+        accepts = words("in {range}", range=f"[0, {len(scores) - 1}]")
+        raise SettingError("token_id", token_id, accepts, "take a token of the vocabulary")
     for value in temperatures:
         if not 0 < value < math.inf:
             raise KNOBS["temperature"].wrong(value)

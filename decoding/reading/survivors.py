@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-__all__ = ["LEAST_MIN_P", "SAME_RATIO", "UNIT", "Survivors", "mass_from_below", "scaled", "survivors"]
+__all__ = ["LEAST_MIN_P", "SAME_RATIO", "UNIT", "Survivors", "mass_from_below", "scaled", "spread", "survivors"]
 
 SAME_RATIO = 1e-6  # relative; two exps, two divisions and a product in float32 are off by a third of it
 UNIT = 2.0**-24  # by how much one operation in float32 is off, relative
@@ -53,6 +53,27 @@ def scaled(scores: np.ndarray, temperature: float) -> np.ndarray:
     """The scores divided by a temperature, each rounded by itself, in numpy as in torch; float32."""
     with np.errstate(over="ignore"):
         return scores if temperature == 1.0 else scores / np.float32(temperature)
+
+
+def spread(scores: np.ndarray) -> tuple[float, float]:
+    """ln Σ exp of scores, and the entropy of their distribution in nats, as `decoding.reading.stats` has them.
+
+    On one thread: torch would share a row out among its threads, and wait for them wherever the machine is busy.
+
+    Args:
+        scores: float [n], −inf for what was removed.
+
+    Returns:
+        NaN twice where there is no distribution.
+    """
+    top = float(scores.max()) if len(scores) else math.nan
+    if not math.isfinite(top):
+        return math.nan, math.nan
+    gaps = scores.astype(np.float64) - top
+    shares = np.exp(gaps)
+    gaps[shares == 0] = 0.0
+    total = float(shares.sum())
+    return math.log(total) + top, max(0.0, math.log(total) - float(shares @ gaps) / total)
 
 
 def survivors(

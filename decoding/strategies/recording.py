@@ -20,7 +20,7 @@ from transformers.generation import (
     StopStringCriteria,
 )
 
-from decoding.errors import RecordingError, words
+from decoding.errors import RecordingError
 from decoding.parameters.acting import config_as_json, model_defaults
 from decoding.parameters.knobs import BEAM_MODES
 from decoding.parameters.settings import Settings, mode_of
@@ -35,6 +35,7 @@ from decoding.strategies.cache import CACHE_NAME, is_empty, named_here
 from decoding.strategies.generate_call import GIVEN_NOTHING, GivenToGenerate
 from decoding.trace import Trace
 from decoding.transformers_private import LAST_SEEN
+from decoding.words import words
 
 __all__ = ["Recording"]
 
@@ -128,8 +129,8 @@ class Recording:
         if n_bad and not any(w.startswith("the model's logits") for w in self._warnings):
             self._warnings.append(
                 words(
-                    "the model's logits hold {n} NaN or infinite values at step {step}; generate() goes on all the same, "
-                    "and what it then chooses means nothing (try dtype=float32)",
+                    "the model's logits hold {n} NaN or infinite values at step {step}; generate() goes on all the "
+                    "same, and what it then chooses means nothing (try dtype=float32)",
                     n=n_bad, step=len(self.steps) + 1,
                 )
             )  # fmt: skip
@@ -323,8 +324,8 @@ class Recording:
             return ()
         return (
             words(
-                "the temporary file could not be written ({why}): from step {step} on only the chosen tokens were kept; "
-                "{remedy}",
+                "the temporary file could not be written ({why}): from step {step} on only the chosen tokens were "
+                "kept; {remedy}",
                 why=self.store.lost_because, step=self.store.lost_from + 1, remedy=REMEDY,
             ),
         )  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from decoding.errors import SettingError, shown, words
+from decoding.errors import SettingError, shown
+from decoding.words import words
 
 __all__ = ["as_tokenizer"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from decoding.errors import words
 from decoding.recorded.run import RecordedRun
+from decoding.words import words
 
 __all__ = ["Differences", "RunComparison", "with_width"]
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from transformers.generation import GenerationConfig, SynthIDTextWatermarkLogitsProcessor
 
-from decoding.errors import NotRecordedError, SettingError, words
+from decoding.errors import NotRecordedError, SettingError
 from decoding.models.failures import without_distribution
 from decoding.parameters.knobs import BEAM_MODES
 from decoding.parameters.settings import Settings, mode_of
@@ -30,6 +30,7 @@ from decoding.whatif.beam_replay import Replay, replay
 from decoding.whatif.chosen_token import ChosenFact, chosen_facts, closing_rules
 from decoding.whatif.compact_bounds import Exactness, exactness, how_exact, nearly_equal
 from decoding.whatif.processors import NEEDS_THE_MODEL, effective_config, processors_of
+from decoding.words import words
 
 __all__ = ["Statement", "WhatIf"]
 

@@ -45,6 +45,15 @@ def test_axe_finds_nothing_grave(app_url, open_page, dark):
     page.evaluate("document.querySelectorAll('details').forEach(box => box.open = true)")
     page.wait_for_selector("#dx-run:not([disabled])")
     assert grave_findings(page) == []
+    page.locator(".dx-candidate input").fill("unbelievable")
+    page.locator(".dx-candidate input").press("Enter")
+    expect(page.locator(".dx-candidate-card")).to_be_visible()
+    assert grave_findings(page) == []
+    page.locator("h1").click()
+    page.keyboard.press("l")
+    expect(page.locator(".dx-lecture-bar")).to_be_visible()
+    assert grave_findings(page) == []
+    page.keyboard.press("Escape")
     page.locator("#dx-knob-max_new_tokens").fill("5")
     page.locator("input[name=dx-mode][value=beam_search]").check(force=True)
     run_to_the_end(page)
@@ -53,7 +62,7 @@ def test_axe_finds_nothing_grave(app_url, open_page, dark):
         expect(page.locator(f"#dx-beam-step button[data-tab={tab}]")).to_have_attribute("aria-pressed", "true")
         assert grave_findings(page) == []
     page.locator("[data-tool=first]").click()
-    page.locator(".dx-fork-go").click()
+    page.locator(".dx-take").click()
     page.wait_for_selector(".dx-runs:not([hidden])")
     page.wait_for_selector("#dx-stop[disabled]")
     page.locator("#dx-knob-num_beams").fill("0")
@@ -71,7 +80,7 @@ def test_the_keyboard_walks_through_a_run_and_verifies_it(app_url, open_page):
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text("step 2")
-    tab_to(page, "#dx-waterfall .dx-term", 1)
+    tab_to(page, "#dx-waterfall .dx-term")
     expect(page.locator("#dx-tip")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#dx-tip")).to_be_hidden()
@@ -114,4 +123,4 @@ def test_the_keyboard_runs_and_stops_a_beam_search_and_walks_the_tree(app_url, o
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.locator(".dx-ledger tr.dx-marked .dx-node")).to_be_focused()
-    tab_to(page, ".dx-fork-go")
+    tab_to(page, ".dx-take", key="Shift+Tab")

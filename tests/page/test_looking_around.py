@@ -26,8 +26,11 @@ def wait_for_charts(page: Page, step: int) -> None:
     )
 
 
-def test_the_page_opens_on_a_recorded_run_with_everything_in_the_window(app_url, open_page):
+def test_the_page_opens_on_a_recorded_run_and_its_tokens_stay_in_sight_beside_the_charts(app_url, open_page):
     page = open_page(app_url)
+    tokens = page.locator("#dx-tokens").bounding_box()
+    assert tokens["y"] + tokens["height"] <= 400
+    page.locator("#dx-charts").evaluate("node => node.scrollIntoView()")
     expect(page.locator("h1")).to_have_text("Decoding Explorer")
     expect(page.locator("h1")).to_have_count(1)
     expect(page.locator(".dx-facts")).to_contain_text("recorded example")
@@ -128,10 +131,10 @@ def test_the_language_follows_the_browser_the_address_and_the_switch(app_url, op
     expect(page.locator("#dx-run")).to_have_text("Run")
     expect(page.locator("#dx-waterfall h2")).to_contain_text("Waterfall")
     expect(page.locator(".dx-knobs")).to_contain_text("Temperature and truncation")
-    expect(page.locator("#dx-gallery h2")).to_have_text("Examples")
+    expect(page.locator("#dx-gallery h2")).to_have_text("Start from a question")
     expect(page.locator("#dx-share")).to_contain_text("Copy link")
     page.get_by_role("button", name="中文", exact=True).click()
-    expect(page.locator("#dx-gallery h2")).to_have_text("示例")
+    expect(page.locator("#dx-gallery h2")).to_have_text("从一个问题开始")
     expect(page.locator("#dx-share")).to_contain_text("复制链接")
 
 
@@ -167,8 +170,8 @@ def test_charts_follow_the_colour_scheme(app_url, open_page):
 def test_a_phone_shows_everything_without_scrolling_sideways(app_url, open_page):
     page = open_page(app_url, width=390, height=844, has_touch=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    tops = [page.locator(part).bounding_box()["y"] for part in ("#dx-ask", "#dx-tokens", "#dx-waterfall", "#dx-cutoff",
-                                                               "#dx-settings")]  # fmt: skip
+    parts = ("#dx-ask", "#dx-settings", "#dx-tokens", "#dx-waterfall", "#dx-cutoff")
+    tops = [page.locator(part).bounding_box()["y"] for part in parts]
     assert tops == sorted(tops)
 
 

@@ -110,3 +110,31 @@ def test_a_slider_that_comes_back_leaves_the_recorded_run(app_url, open_page):
     assert is_quiet(page, calls)
     expect(page.locator(".dx-whatif")).to_be_hidden()
     expect(page.locator("#dx-waterfall h2")).to_contain_text("Waterfall")
+
+
+def test_a_neighbouring_step_is_there_while_python_is_silent(app_url, open_page):
+    page = open_page(app_url)
+    page.locator(".dx-token").nth(4).click()
+    page.wait_for_function("[...document.querySelectorAll('#dx-ahead [data-steps]')].length")
+    quiet(page, 350)
+    page.route("**/run/predict*", lambda route: None)  # nothing is answered any more
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#dx-waterfall [data-drawn='0.5']", state="attached")
+    expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text("came at step 6")
+    page.unroute_all()
+
+
+def test_a_late_answer_is_not_drawn_over_the_step_in_view(app_url, open_page):
+    page = open_page(app_url)
+    page.evaluate(
+        """() => {
+          window.seen = [];
+          const plot = document.querySelector("#dx-waterfall [data-part=plot]");
+          const note = () => window.seen.push(plot.dataset.drawn);
+          new MutationObserver(note).observe(plot, { attributeFilter: ["data-drawn"] });
+          for (const step of [1, 6]) document.querySelectorAll(".dx-token")[step].click();
+        }"""
+    )
+    page.wait_for_selector("#dx-waterfall [data-drawn='0.6']", state="attached")
+    quiet(page)
+    assert page.evaluate("window.seen") == ["0.6"]

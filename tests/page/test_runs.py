@@ -324,7 +324,7 @@ def test_a_hostile_name_is_text_and_bounded(app_url, open_page, hostile):
 
 def test_a_run_is_removed_its_forks_stay_and_the_last_one_cannot_go(app_url, open_page):
     page = open_page(app_url)
-    page.click(".dx-fork-go")
+    page.click(".dx-take")
     in_view(page, 1)
     expect(page.locator("#dx-run")).to_be_enabled()
     tokens = page.locator(".dx-token").all_inner_texts()
@@ -366,7 +366,7 @@ def test_a_click_while_a_run_streams_is_about_that_run(app_url, open_page):
     expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text(f"“{said}” came at step 5")
     page.wait_for_timeout(1000)  # the charts stay with the step that was chosen
     expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text(f"“{said}” came at step 5")
-    for panel in (".dx-fork", ".dx-lab", ".dx-notes", ".dx-gallery p"):  # nothing speaks of the run before
+    for panel in (".dx-candidate", ".dx-lab", ".dx-notes", ".dx-gallery p"):  # nothing speaks of the run before
         expect(page.locator(panel)).to_be_hidden()
     expect(page.locator("#dx-verify-button")).to_be_disabled()
     expect(page.locator(".dx-facts")).to_contain_text("running")
@@ -377,8 +377,8 @@ def test_a_click_while_a_run_streams_is_about_that_run(app_url, open_page):
     in_view(page, 2)
     expect(page.locator("#dx-run")).to_be_enabled()
     expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text(f"“{said}” came at step 5")
-    expect(page.locator(".dx-fork label")).to_have_text("Another token at step 5:")
-    page.click(".dx-fork-go")
+    expect(page.locator(".dx-candidate [data-part=label]")).to_have_text("Another token at step 5:")
+    page.click(".dx-take")
     page.wait_for_function("dx.about.run === 3")
     page.locator("#dx-stop").click()
     in_view(page, 3)
@@ -388,9 +388,9 @@ def test_a_click_while_a_run_streams_is_about_that_run(app_url, open_page):
 def test_a_fork_that_waits_is_of_the_step_where_it_was_asked_for(app_url, open_page):
     other, page = open_page(app_url), open_page(app_url)
     page.locator(".dx-token").nth(2).click()
-    expect(page.locator(".dx-fork label")).to_have_text("Another token at step 3:")
+    expect(page.locator(".dx-candidate [data-part=label]")).to_have_text("Another token at step 3:")
     long_run(other)
-    page.click(".dx-fork-go")
+    page.click(".dx-take")
     expect(page.locator(".dx-status")).to_contain_text("waiting for another run")
     page.locator("[data-item=greedy-loop]").click()  # a visitor who waits looks at something else
     page.wait_for_selector("[data-item=greedy-loop][aria-pressed=true]")

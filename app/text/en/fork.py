@@ -1,17 +1,8 @@
-"""Forks, in English."""
+"""The runs beside each other, forks among them, in English."""
 
 from __future__ import annotations
 
 FORK_EN: dict[str, str] = {
-    "fork.label": "Another token at step {step}:",
-    "fork.button": "Decode on from it",
-    "fork.tip": "Takes this token instead and lets the model go on, with the same settings; what comes before is "
-    "not computed again.",
-    "fork.nothing_left": "The run's length limit is used up at this step: choose an earlier one, or run again with a "
-    "higher max_new_tokens.",
-    "fork.option": "{token} · {p}",
-    "fork.option.removed": "{token} · removed by {stage}",
-    "fork.option.candidate": "{token} · {fate}",
     "runs.title": "Runs beside each other",
     "runs.hint": "choose one to look into it; grey is what a fork took over",
     "runs.name": "Run {n}",

@@ -3,6 +3,10 @@
 TOUR_EN: dict[str, str] = {
     "tour.label": "What to look at first",
     "tour.close": "Any key or click puts these hints away; ? brings them back",
+    "tour.tokens.name": "Tokens",
+    "tour.tree.name": "Beam tree",
+    "tour.waterfall.name": "Waterfall",
+    "tour.cutoff.name": "Cut-off",
     "tour.tokens": "What the model wrote, piece by piece. The stronger the colour, the less sure it was. Choose a "
     "token, and the charts below show how it was chosen.",
     "tour.tree": "All the continuations that beam search weighed. Choose one to see what kept it, or what dropped it.",

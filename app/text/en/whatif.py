@@ -30,9 +30,9 @@ WHATIF_EN: dict[str, str] = {
     "whatif.now": "with these settings",
     "whatif.chart": "Probabilities with the settings tried, in front of the recorded ones",
     "whatif.facts": "The step in numbers: recorded, and with these settings",
-    "whatif.onward": "Re-run from step {step}",
+    "whatif.onward": "Decode on from step {step}",
     "whatif.onward_tip": "keeps the tokens before the parting and lets the model decode on with these settings",
-    "whatif.again": "Re-run from the start",
+    "whatif.again": "Decode anew from the prompt",
     "whatif.again_tip": "decodes the same prompt again with these settings; the recorded run stays beside it",
     "whatif.no_model":
         "This recording does not say which model made it, so it cannot be run again here. Everything else works.",

@@ -1,11 +1,11 @@
-"""中文：束搜索树、台账、假设池与对比搜索。"""
+"""中文：束搜索树、账本、假设池与对比搜索。"""
 
 from __future__ import annotations
 
 BEAM_ZH: dict[str, str] = {
     "group.beams": "束",
     "beam.title": "束搜索树",
-    "beam.label": "每一步每个候选组成的树。方向键在步与候选之间移动；下方台账把同样的节点列为按钮。",
+    "beam.label": "每一步每个候选组成的树。方向键在步与候选之间移动；下方账本把同样的节点列为按钮。",
     "beam.prompts": "提示词",
     "beam.prompt": "{n}",
     "beam.root": "提示词",
@@ -108,7 +108,7 @@ BEAM_ZH: dict[str, str] = {
     "beam.node.beaten.alone": "结束（{why}），得分 {final}；这条提示词的搜索已经停止。",
     "beam.node.evicted": "第 {step} 步被挤出。",
     "beam.node.place": "返回结果第 {place} 名。",
-    "beam.tab.ledger": "台账",
+    "beam.tab.ledger": "账本",
     "beam.tab.pool": "假设池",
     "beam.tab.sum": "算式",
     "beam.tab.ledger.tip": "这一步的每个候选及其结局。",
@@ -161,7 +161,7 @@ BEAM_ZH: dict[str, str] = {
     "sum.forced": "对数概率 −∞ 或 −10⁹ 表示“不可能”。",
     "term.pool": "已结束的最好的假设，每条提示词最多 num_beams 个。",
     "term.hypothesis": "已结束的序列。得分是对数概率之和除以长度的 length_penalty 次方。",
-    "term.margin_beam": "两个对数概率之和的差，单位 nat。",
+    "term.margin_beam": "两个对数概率之和的差，单位 nats。",
     "waterfall.reading.candidate": "在它那条束里，“{token}”在第 {step} 步的概率是 {q}；模型自己的[[probability|概率]]"
     "是 {p}（[[rank|名次]] {rank}）。",
     "contrastive.title": "对比搜索：把握与重复",

@@ -44,7 +44,7 @@ ZH: dict[str, str] = {
     "mode.sample.help": "按概率分布随机抽取词元（do_sample=True）。",
     "mode.beam_search.help": "同时保留最好的 num_beams 条续写。结果往往比贪心的更可能，但并非总是：贪心的路径可能中途"
     "被剪去。",
-    "mode.beam_sample.help": "候选由抽样得到的束搜索。",
+    "mode.beam_sample.help": "候选由采样得到的束搜索。",
     "mode.group_beam_search.help": "分组的束搜索，各组避开彼此选过的词元。",
     "mode.contrastive_search.help": "在把握与避免重复前文之间权衡。",
     "group.mode": "运行",
@@ -61,16 +61,16 @@ ZH: dict[str, str] = {
     "format.watermark": "{\"bias\": 2.5}",
     "format.text": "文本",
     # -- model state
-    "state.idle": "{name} · 未载入",
+    "state.idle": "{name} · 未加载",
     "state.loading": "{name} · {what}",
     "state.downloading": "正在下载",
     "state.converting": "正在转换（仅此一次）",
-    "state.opening": "正在载入",
+    "state.opening": "正在加载",
     "state.ready": "{name} · {device} · {dtype}",
     "state.running": "{name} · {device} · 第 {done} 个词元",
     "state.reading": "{name} · {device} · 正在读入提示词",
     "state.waiting": "{name} · 等待前一次运行结束",
-    "state.failed": "{name} · 无法载入",
+    "state.failed": "{name} · 无法加载",
     "state.tip": "做出决定的模型、设备和数值格式。在你运行之前，页面显示的是一次录好的示例。",
     # -- token row
     "row.title": "词元",
@@ -80,7 +80,7 @@ ZH: dict[str, str] = {
     "row.row.tip": "第 {prompt} 条提示词的第 {answer} 个回答",
     "row.colour": "着色依据",
     "row.step": "步",
-    "row.tip": "{kind}id {id} · 第 {step} 步\n概率 {p}（排名 {rank}）· 经过所有阶段后 {q}\n惊奇度 {s} nats "
+    "row.tip": "{kind}id {id} · 第 {step} 步\n概率 {p}（名次 {rank}）· 经过所有阶段后 {q}\n惊奇度 {s} nats "
     "· 熵 {h} nats",
     "row.tip.prompt": "{kind}提示词词元 · id {id}",
     "row.kind.special": "特殊词元 · ",
@@ -119,7 +119,7 @@ ZH: dict[str, str] = {
     "waterfall.reading.none": "第 {step} 步出现了“{token}”，概率 {q}；没有处理器运行，直接从模型自己的"
     "[[logits|logits]]中选出。",
     "waterfall.reading": "第 {step} 步出现了“{token}”，概率 {q}；模型自己给的[[probability|概率]]是 {p}（"
-    "[[rank|排名]] {rank}）。",
+    "[[rank|名次]] {rank}）。",
     "waterfall.alive.some": "{vocab} 个词元中有 {alive} 个[[removed|仍然可能]]{cuts}。",
     "waterfall.alive.all": "{vocab} 个词元全部[[removed|仍然可能]]。",
     "waterfall.reading.cut": "{stage} 移除 {n} 个（{mass}）",
@@ -135,7 +135,7 @@ ZH: dict[str, str] = {
     "waterfall.same": "这一步没有改变任何东西",
     "waterfall.hover": "<b>{token}</b> · id {id}<br>{stage} 之后：{p}<br>分数 {score}",
     "waterfall.hover.removed": "<b>{token}</b> · id {id}<br>被 {stage} 移除{margin}",
-    "waterfall.hover.margin": "，<br>在边界之外 {margin}（{unit}）",
+    "waterfall.hover.margin": "，<br>在界线之外 {margin}（{unit}）",
     "unit.probability": "概率",
     "unit.logit": "logit",
     "unit.nats": "nats",
@@ -191,7 +191,7 @@ ZH: dict[str, str] = {
     "cutoff.line.eta": "{threshold}",
     "cutoff.line.top_h": "{threshold} nats",
     "cutoff.crosses": "越过线：{value}",
-    "cutoff.gap": "… 另有 {n} 个（{mass}）",
+    "cutoff.gap": "……另有 {n} 个（{mass}）",
     "cutoff.hover": "<b>{token}</b> · 位置 {rank}<br>概率 {p}<br>{axis}：{value}<br>{state}",
     "cutoff.state.kept": "保留",
     "cutoff.state.removed": "移除",
@@ -248,7 +248,7 @@ ZH: dict[str, str] = {
     "why.not_run": "transformers 在这里没有可供它处理的对象（没有结束词元，或没有输入 id）",
     "why.never_changed": "每一步都运行了，却没有改变任何分数",
     # -- verify
-    "verify.busy": "正在再次运行 generate() …",
+    "verify.busy": "正在再次运行 generate()……",
     "verify.equal": "一致：generate() 给出逐位相同的词元、logits 和分数。",
     "verify.equal.close": "一致：generate() 给出相同的词元，分数相差不超过 {within}。",
     "verify.because": "不是逐位相同，因为：{reasons}。",
@@ -273,7 +273,7 @@ ZH: dict[str, str] = {
     "verify.table.detail": "细节",
     "verify.yes": "是",
     "verify.no": "否",
-    "verify.loading": "正在载入做这次运行的模型 …",
+    "verify.loading": "正在加载这次运行所用的模型……",
     # -- messages
     "error.long_prompt": "提示词有 {n} 个字符；这里最多接受 {limit} 个。请缩短。",
     "error.empty_prompt": "提示词是空的：模型没有可回答的内容；请至少写一个词。",

@@ -10,7 +10,7 @@ GALLERY_ZH: dict[str, str] = {
     "whatif.cannot.compact": "这份记录是紧凑的：只要阈值不落在存为直方图的词元中，也不在某个词元的 {what} 之内，"
     "哪些词元留下就是精确的，概率的误差至多为 {what}。",
     "whatif.cannot.compact_entropy": "{what} 依据全部词元的熵，紧凑的记录只能近似给出它："
-    "靠近边界的词元可能显示在错误的一侧。",
+    "靠近界线的词元可能显示在错误的一侧。",
     # -- the runs: a title, and two sentences on what to look at
     "gallery.fork-point": "岔路口",
     "gallery.fork-point.first": "第 {n} 个词元处，两个词几乎不相上下：{first} 有 {p}，{second} 有 {q}，抽中的是 "

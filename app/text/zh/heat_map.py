@@ -56,5 +56,5 @@ HEAT_MAP_ZH: dict[str, str] = {
     "heat.read.lost": "有 {n} 步的分数没有保留。",
     "heat.read.beams": "没有找到答案。",
     "heat.read.always": "最佳答案的路径在全部 {n} 步中都是第一束。",
-    "heat.read.behind": "最佳答案的路径共 {n} 步，其中 {k} 步落在别的束之后，第 {step} 步时排第 {place}。",
+    "heat.read.behind": "最佳答案的路径共 {n} 步，其中 {k} 步落在别的束之后，第 {step} 步时排在第 {place} 位。",
 }

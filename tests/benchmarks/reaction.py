@@ -1,0 +1,105 @@
+"""What the page's reactions are measured with: from an event until what it draws is painted, and the floor below that.
+
+The floor is the same browser making the same drawing calls again, from data that is in the page already, and nothing
+else: no Python, no transport, no text. Times go with the machine, their ratio to the floor in the same run does not.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tests.benchmarks import Row
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+__all__ = ["WATCH_DRAWING", "add_delay", "floor", "p95", "reaction_row", "timed"]
+
+PATIENCE = 10_000  # milliseconds
+N_FLOOR = 2  # times that each drawing is repeated
+WALK = 300  # milliseconds between two movements of a hand
+
+# Notes every drawing call of a chart. "Painted" is the first task after a frame by which all of `parts` were drawn.
+WATCH_DRAWING = """() => {
+  const bench = (window.dxBench = { calls: [], moves: [], time: null });
+  let inside = false;
+  const noted = (owner, name) => {
+    const plain = owner[name];
+    owner[name] = (...given) => {
+      if (!inside) bench.calls.push([plain, given, given[0].closest("[id^=dx-]")?.id]);
+      const before = inside;
+      inside = true;
+      try { return plain(...given); } finally { inside = before; }
+    };
+  };
+  for (const name of ["react", "relayout", "update"]) noted(Plotly, name);
+  noted(dx, "plot");
+  bench.painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  bench.arm = (event, parts) => {
+    bench.time = new Promise((done) => {
+      document.addEventListener(event, async () => {
+        const began = performance.now();
+        bench.calls.length = 0;
+        const drawn = () => parts.every((part) => bench.calls.some(([, , id]) => id === part));
+        do await bench.painted(); while (!drawn() && performance.now() - began < 10_000);
+        bench.moves.push([...bench.calls]);
+        done(performance.now() - began);
+      }, { once: true, capture: true });
+    });
+  };
+}"""
+
+FLOOR = """async (times) => {
+  const { moves, painted } = window.dxBench, out = [];
+  for (let i = 0; i < times; i++)
+    for (const calls of moves) {
+      await new Promise((done) => setTimeout(done, 100));
+      await painted();
+      const began = performance.now();
+      for (const [plain, given] of calls) plain(...given);
+      await painted();
+      out.push(performance.now() - began);
+    }
+  return out;
+}"""
+
+
+def timed(page: Page, event: str, parts: list[str], act: Callable[[], None]) -> float:
+    """Milliseconds from the event that `act` makes until all parts are painted anew; then the hand rests."""
+    page.evaluate("([event, parts]) => window.dxBench.arm(event, parts)", [event, parts])
+    act()
+    time = page.evaluate("window.dxBench.time")
+    page.wait_for_timeout(WALK)
+    return time
+
+
+def floor(page: Page) -> float:
+    """The median of the same drawings, made again from what is in the page."""
+    page.wait_for_timeout(1000)
+    return statistics.median(page.evaluate(FLOOR, N_FLOOR))
+
+
+def add_delay(page: Page, delay: int) -> None:
+    """Adds milliseconds to every request from now on."""
+    network = page.context.new_cdp_session(page)
+    conditions = {"offline": False, "latency": delay, "downloadThroughput": -1, "uploadThroughput": -1}
+    network.send("Network.emulateNetworkConditions", conditions)
+
+
+def p95(times: list[float]) -> float:
+    """The time that one in twenty exceeds."""
+    return sorted(times)[int(0.95 * len(times))]
+
+
+def reaction_row(name: str, times: list[float], lowest: float, bar: int, ratio: float) -> Row:
+    """A line: median, p95 and the ratio to the floor, held against both bars."""
+    median = statistics.median(times)
+    return Row(
+        name=name,
+        measured=f"{median:.0f} ms, p95 {p95(times):.0f} ms, {median / lowest:.2f} × the floor",
+        spread=f"{min(times):.0f} to {max(times):.0f} ms, n = {len(times)}; floor {lowest:.0f} ms",
+        bar=f"≤ {bar} ms, ≤ {ratio} × the floor",
+        met=median <= bar and median <= ratio * lowest,
+    )
