@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from decoding.trace import Trace
     from decoding.verify import Verification
 
-__all__ = ["LONGEST_NAME", "MEMORY_BUDGET", "MOST_BYTES", "MOST_RUNS", "Run", "Runs"]
+__all__ = ["LONGEST_NAME", "MEMORY_BUDGET", "MOST_BYTES", "MOST_RUNS", "Run", "Runs", "name_of"]
 
 MOST_RUNS = 6  # kept beside each other; the oldest makes room
 MOST_BYTES = 2**30  # of all of them together, the model's caches counted in; the one in view stays whatever it takes
@@ -81,6 +82,13 @@ class Runs:
     def __len__(self) -> int:
         return len(self._runs)
 
+    def copy(self) -> Runs:
+        """The same runs for another page: what is done to the list there is not done here; recordings never change."""
+        with self._changing:
+            other = copy(self)
+            other._runs, other._made, other._changing = list(self._runs), dict(self._made), threading.Lock()
+        return other
+
     @property
     def active(self) -> Run:
         """The run in view."""
@@ -119,11 +127,7 @@ class Runs:
 
     def rename(self, number: object, name: object) -> None:
         """Names the run of that number; a name may be anything, and "" takes it away."""
-        name = name if isinstance(name, str) else ""
-        # Half a surrogate pair could not be sent, and control characters are nothing to look at.
-        name = name[: 10 * LONGEST_NAME].encode("utf-8", "replace").decode()
-        shown = "".join(c if c.isprintable() or c == JOINER else " " for c in name)
-        self._change(number, name=" ".join(shown.split())[:LONGEST_NAME].strip())
+        self._change(number, name=name_of(name))
 
     def judge(self, number: object, verdict: Verification) -> None:
         """Keeps what Verify found of the run of that number."""
@@ -181,6 +185,15 @@ class Runs:
     def _let_go(self, gone: Run) -> None:
         self._runs = [run for run in self._runs if run is not gone]
         self._made = {key: value for key, value in self._made.items() if gone.number not in key[1:]}
+
+
+def name_of(name: object) -> str:
+    """A run's name as it is kept, of what was typed, which may be anything."""
+    name = name if isinstance(name, str) else ""
+    # Half a surrogate pair could not be sent, and control characters are nothing to look at.
+    name = name[: 10 * LONGEST_NAME].encode("utf-8", "replace").decode()
+    shown = "".join(c if c.isprintable() or c == JOINER else " " for c in name)
+    return " ".join(shown.split())[:LONGEST_NAME].strip()
 
 
 def _own_start(trace: Trace) -> int:

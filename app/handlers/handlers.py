@@ -11,6 +11,7 @@ from .decoding import Decoding, ModelInUse
 from .heat_map import HeatMapHandlers
 from .looking import Looking
 from .opening import Opening
+from .reload import Reloading
 from .runs import ChoosingRuns
 from .sharing import Sharing
 from .shown import Shown
@@ -30,7 +31,8 @@ class Handlers:
 
     def __init__(self, shelf: ModelShelf, space: str = "", files: PassingFiles | None = None) -> None:
         shown, decoder, in_use = Shown(shelf, space), Decoder(shelf.limits), ModelInUse()
-        self.opening = Opening(shown)
+        self.reloading = Reloading(shown)
+        self.opening = Opening(shown, self.reloading)
         self.looking = Looking()
         self.heat_map = HeatMapHandlers()
         self.ahead = GoingAhead(in_use)

@@ -14,6 +14,7 @@ from ..sheets.tour import tour_sheet
 from ..text import language_of
 from .decoding import model_name_of
 from .events import field
+from .reload import Reloading
 from .shown import Changes, Shown
 
 __all__ = ["Opening"]
@@ -22,12 +23,17 @@ __all__ = ["Opening"]
 class Opening:
     """Handlers of the page's frame."""
 
-    def __init__(self, shown: Shown) -> None:
-        self._shown = shown
+    def __init__(self, shown: Shown, reloading: Reloading) -> None:
+        self._shown, self._reloading = shown, reloading
 
-    def open(self, session: Session, request: gr.Request) -> Changes:
-        """Words in the visitor's language: the address's `?lang=`, else the browser's."""
+    def open(self, session: Session, kept: Any, request: gr.Request) -> Changes:
+        """Words in the visitor's language: the address's `?lang=`, else the browser's; and the runs of before.
+
+        Args:
+            kept: what the tab has kept, if its page was loaded again.
+        """
         session.speak(language_of(request.query_params.get("lang"), request.headers.get("accept-language")))
+        self._reloading.begin(session, kept)
         return self._worded(session, "text" if session.look.trace.messages is None else "chat")
 
     def set_language(self, session: Session, kind: str, event: gr.EventData) -> Changes:

@@ -34,9 +34,10 @@ class ChoosingRuns:
             if asked is None:
                 return {}
             session.drafts.keep(Asked.read(model, kind, prompt, system, form), session.runs)
-            if run is None:  # Back in the browser led to one that was removed, or had to make room
+            if run is None:  # it was removed, had to make room, or is one that a reload could not bring back
+                session.lost.pop(number, None)
                 gone = message(session.text("runs.gone"), session.text, "note")
-                return self._shown.form(session, asked) | gone
+                return self._shown.form(session, asked) | self._shown.kept(session) | gone
             if run.number != session.look.number:
                 session.runs.pick(run.number)
                 session.view(run)
@@ -83,7 +84,7 @@ class ChoosingRuns:
         session.drafts.keep(Asked.read(model, kind, prompt, system, form), session.runs)
         return self._shown.form(session, draft)
 
-    @staticmethod
-    def _listed(session: Session) -> Changes:
+    def _listed(self, session: Session) -> Changes:
         """Where the runs' names stand."""
-        return {"runs": RunList(data=runs(session.look)), "lab": Lab(data=lab(session.look))}
+        names = {"runs": RunList(data=runs(session.look)), "lab": Lab(data=lab(session.look))}
+        return names | self._shown.kept(session)

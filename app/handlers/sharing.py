@@ -17,7 +17,7 @@ from decoding.trace import load_trace
 from ..export.permalink import Configuration, decode
 from ..formats import Choices, export
 from ..gallery.items import GALLERY, gallery_item, gallery_trace
-from ..session.drafts import Asked
+from ..session.drafts import Asked, asked_of
 from ..session.session import Session
 from ..sheets.share import KINDS
 from .decoding import Decoding
@@ -51,43 +51,44 @@ class Sharing:
     # -- links
 
     def follow(self, session: Session, request: gr.Request) -> Changes:
-        """The form as the address's `?c=` says, and what of it could not be read."""
-        if session.look.example:  # picked by quick hands, while the page was still opening
+        """The form as the address's `?c=` says, and what of it could not be read.
+
+        A page that was loaded again is as it was: its address is where its form was written, and runs nothing.
+        """
+        if session.look.example and not session.back:  # picked by quick hands, while the page was still opening
             return self._shown.whole(session)
         link = request.query_params.get("c") or ""
         configuration, problems = decode(link)
-        session.link = configuration if link else None
-        changes: Changes = {}
+        typed = Asked.of(configuration, session.model_name or self._shown.shelf.default)
+        if session.back:
+            return self._shown.form(session, typed if link else asked_of(session.runs.active))
+        session.link = configuration if link and not session.goes_on else None
         item = configuration.view.removeprefix("gallery:")
         if configuration.view.startswith("gallery:") and item in {i.id for i in GALLERY}:
             session.link = None
             self._open_item(session, item)
             self._go_to(session, configuration)
             return self._shown.whole(session)
-        if link:
-            asked = Asked(
-                model=configuration.model or self._shown.shelf.default, kind=configuration.kind,
-                prompt=configuration.prompt, system=configuration.system, form=configuration.form,
-            )  # fmt: skip
-            changes |= self._shown.form(session, asked)
-        if problems:
-            words = "\n".join(problem.words(session.text) for problem in problems)
-            changes |= message(words, session.text, "note")
-        return changes
+        notes = [session.text("reload.gone")] if session.lost else []
+        notes += [problem.words(session.text) for problem in problems]
+        changes = self._shown.form(session, typed) if link else {}
+        return changes | (message("\n".join(notes), session.text, "note") if notes else {})
 
     def run_link(self, session: Session, *asked: Any) -> Iterator[Changes]:
         """Runs what the link asked for, unless it says not to; then goes to the step that it names."""
         link = session.link
-        session.link = None
         if link is None or not link.run or not link.prompt:
+            session.link = None
             yield {}  # a generator that yields nothing would empty all outputs
             return
         name = link.model or self._shown.shelf.default
         if not self._shown.at_hand(name):
             # Anyone can write a link: it must not make this machine load what nobody here asked for.
+            session.link = None
             yield message(session.text("share.link_model", name=name), session.text, "note")
             return
         yield from self._decoding.run(session, *asked)
+        session.link = None  # only now: of a page that is left before that, nothing was run
         self._go_to(session, link)
         yield self._shown.in_view(session)
 

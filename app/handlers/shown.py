@@ -25,6 +25,7 @@ from ..components import (
     Lecture,
     Message,
     Notes,
+    Reload,
     RunList,
     Share,
     Status,
@@ -36,6 +37,7 @@ from ..lab.tabs import lab
 from ..runs import MEMORY_BUDGET, Runs
 from ..serving.model_shelf import ModelShelf
 from ..session.drafts import Asked, asked_of
+from ..session.reload import Visits, to_ask_again
 from ..session.session import Session
 from ..sheets import beam_step, beam_tree, heat_map, run, step, whatif
 from ..sheets.answer import answer
@@ -44,6 +46,7 @@ from ..sheets.estimate import estimate_sheet
 from ..sheets.everywhere import everywhere
 from ..sheets.frame import message_sheet, model_status
 from ..sheets.gallery import gallery_sheet
+from ..sheets.reload import reload_sheet
 from ..sheets.share import share_sheet
 from ..sheets.token_row import token_row
 from ..text import Text
@@ -157,11 +160,11 @@ class Shown:
     """
 
     def __init__(self, shelf: ModelShelf, space: str = "") -> None:
-        self.shelf, self._space = shelf, space
+        self.shelf, self._space, self.visits = shelf, space, Visits()
 
     def in_view(self, session: Session) -> Changes:
-        """Everything that shows the run in view, and the link to it."""
-        return run_in_view(session.look) | self.share(session) | self.estimate(session)
+        """Everything that shows the run in view, the link to it, and what a reload brings back."""
+        return run_in_view(session.look) | self.share(session) | self.estimate(session) | self.kept(session)
 
     def whole(self, session: Session) -> Changes:
         """The whole page for the run in view: all that shows it, and the form that gives it."""
@@ -174,6 +177,14 @@ class Shown:
             session.look, default_model=self.shelf.default, space=self._space, chosen_lang=session.chosen_lang
         )
         return {"share": Share(data=data)}
+
+    def kept(self, session: Session) -> Changes:
+        """What the tab keeps so that a reload brings its runs back."""
+        self.visits.add(session)
+        asked = ((number, name, session.asked_for(number)) for number, name in session.lost.items())
+        lost = [(number, name, form.prompt) for number, name, form in asked if form is not None]
+        data = reload_sheet(session.key, to_ask_again(session), lost, session.text, goes_on=session.goes_on)
+        return {"reload": Reload(data=data)}
 
     def estimate(self, session: Session) -> Changes:
         """What the next run of the model asked for last will take."""

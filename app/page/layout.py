@@ -28,6 +28,7 @@ from ..components import (
     Lecture,
     Message,
     Notes,
+    Reload,
     RunList,
     Share,
     Status,
@@ -210,13 +211,13 @@ def _ask(shelf: ModelShelf, first: Session, text: Text) -> dict[str, gr.componen
             words["system"], label=text("ask.system"), info=text("ask.system.info"), lines=1, max_lines=4,
             max_length=LONGEST_PROMPT, visible=words["kind"] == "chat", elem_id="dx-system",
         )  # fmt: skip
-        draft = Draft(elem_id="dx-draft")
+        draft, again = Draft(elem_id="dx-draft"), Reload(elem_id="dx-reload")
         with gr.Row(elem_id="dx-buttons"):
             run_it = gr.Button(text("ask.run"), variant="primary", size="md", min_width=60, elem_id="dx-run")
             stop = gr.Button(text("ask.stop"), size="md", min_width=60, interactive=False, elem_id="dx-stop")
         takes = Estimate(data=estimate(shelf, first.runs, shelf.default, text), elem_id="dx-estimate")
     asked = {"model": model, "kind": kind, "prompt": prompt, "system": system}
-    return asked | {"draft": draft, "run": run_it, "stop": stop, "estimate": takes}
+    return asked | {"draft": draft, "reload": again, "run": run_it, "stop": stop, "estimate": takes}
 
 
 def _head() -> str:

@@ -28,6 +28,17 @@ DRAWN = """() => new Promise((done) => {
 })"""
 # Verify is a plain button: what it is about is what the page shows when it is pressed.
 ABOUT = "(session, meant) => [session, JSON.stringify(window.dx?.about ?? null)]"
+# What the tab has kept, where its page was loaded again: its address is then the one that it wrote itself, or names no
+# link. A link that was followed says something else, and comes first.
+KEPT = """(session) => {
+  try {
+    const own = [null, sessionStorage.getItem("dx-address")];
+    const kept = own.includes(new URLSearchParams(location.search).get("c")) && sessionStorage.getItem("dx-runs");
+    return [session, kept || ""];
+  } catch {
+    return [session, ""];
+  }
+}"""
 # Of quick events the last one counts: `app.handlers.events.counts` says which are late. Gradio's `always_last` only
 # keeps the server from work whose answer nobody would see. It sends the *first* event again once it has been answered,
 # to all of that event's listeners: right where a handler reads what the page's values are by then, and where it is the
@@ -47,7 +58,7 @@ ASKED = ("session", *FORM)
 # What shows the run in view, what of it shows the step, what a run changes, and what a run with its form does.
 VIEW = (
     "token_row", "beam_tree", "beam_step", "heat_map", "whatif", "waterfall", "cutoff", "lab", "candidate",
-    "everywhere", "lecture", "runs", "facts", "notes", "verdict", "gallery", "share", "answer", "estimate",
+    "everywhere", "lecture", "runs", "facts", "notes", "verdict", "gallery", "share", "answer", "estimate", "reload",
 )  # fmt: skip
 OF_STEP = ("waterfall", "cutoff", "candidate", "lecture")
 WAIT = ("status", "run", "stop")
@@ -123,7 +134,7 @@ def wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Com
 def _wire_opening(page: gr.Blocks, handlers: Handlers, p: Wiring) -> gr.events.Dependency:
     """The page as it opens, and in another language."""
     opening = handlers.opening
-    opened = p.on(page.load, opening.open, ("session",), FRAME, **LATEST)
+    opened = p.on(page.load, opening.open, ("session", "reload"), FRAME, js=KEPT, **LATEST)
     drawn = opened.then(None, js=DRAWN, **QUIET)
     p.on(
         drawn.then, opening.watch_model, ("session", "model"), ("status", "estimate"), show_progress="hidden",
@@ -157,9 +168,10 @@ def _wire_runs(handlers: Handlers, p: Wiring) -> None:
     """The runs beside each other, and the draft."""
     runs = handlers.runs
     p.on(p["runs"].pick, runs.pick, ASKED, WHOLE, **EACH)
-    p.on(p["runs"].rename, runs.rename, ("session",), ("runs", "lab"), **EACH)
+    p.on(p["runs"].rename, runs.rename, ("session",), ("runs", "lab", "reload"), **EACH)
     p.on(p["runs"].remove, runs.remove, ASKED, WHOLE, **EACH)
     p.on(p["draft"].restore, runs.restore, ASKED, WHOLE, **EACH)
+    p.on(p["reload"].forget, handlers.reloading.forget, ("session",), ("reload",), **EACH)
 
 
 def _wire_whatif(handlers: Handlers, p: Wiring) -> None:

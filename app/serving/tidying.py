@@ -1,4 +1,4 @@
-"""What visitors leave behind, and its end: their files after minutes, their runs an hour after they have gone."""
+"""What visitors leave behind, and its end: their files after minutes, their runs after an hour at most."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import gradio as gr
 
+    from ..runs import Run
     from .passing_files import PassingFiles
 
 __all__ = ["Tidying", "end_in_order"]
@@ -20,7 +21,9 @@ __all__ = ["Tidying", "end_in_order"]
 log = logging.getLogger(__name__)
 
 EVERY = 60.0  # seconds
-STATE_LIVES = 3600.0  # seconds that a closed tab's runs are kept, for whoever comes back by the browser's history
+STATE_LIVES = 3600.0  # seconds that a closed tab's runs are kept, for whoever comes back: a reload closes a tab, too
+MOST_GONE = 64  # visitors with a closed tab whose runs are kept
+MOST_BYTES = 4 * 2**30  # of their runs together, those left out that an open tab has, too
 
 
 class Tidying:
@@ -35,12 +38,22 @@ class Tidying:
         every: seconds between two rounds.
         lives: seconds without an event after which a visitor whose tab is closed is forgotten. They are counted in
             rounds: a machine that slept did not wait.
+        most: visitors whose tab is closed that are remembered; the first to go are forgotten first.
+        most_bytes: of the runs that are kept for them alone.
     """
 
     def __init__(
-        self, page: gr.Blocks, files: PassingFiles, *, every: float = EVERY, lives: float = STATE_LIVES
+        self,
+        page: gr.Blocks,
+        files: PassingFiles,
+        *,
+        every: float = EVERY,
+        lives: float = STATE_LIVES,
+        most: int = MOST_GONE,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self._page, self._files = page, files
+        self._most, self._most_bytes = most, most_bytes
         self._every, self._rounds = every, max(1, round(lives / every))
         self._idle: dict[str, tuple[datetime | None, int]] = {}  # last event, and rounds since
         self._stop = threading.Event()
@@ -75,6 +88,7 @@ class Tidying:
             before, rounds = self._idle.get(visitor, (None, 0))
             idle[visitor] = (last, rounds + 1 if last == before and session.is_closed else 0)
         gone = [visitor for visitor, (_, rounds) in idle.items() if rounds >= self._rounds]
+        gone += self._too_many(holder, [visitor for visitor in idle if visitor not in gone])
         for visitor in gone:
             with holder.lock:
                 holder.session_data.pop(visitor, None)
@@ -82,6 +96,28 @@ class Tidying:
             del idle[visitor]
         self._idle = idle
         return len(gone)
+
+
+    def _too_many(self, holder: Any, visitors: list[str]) -> list[str]:
+        """Those with a closed tab for whom there is no room; who was here last is kept first."""
+        states = {visitor: state for visitor in visitors if (state := holder.session_data.get(visitor)) is not None}
+        seen = {id(run.trace) for state in states.values() if not state.is_closed for run in _runs_of(state)}
+        closed = [visitor for visitor, state in states.items() if state.is_closed]
+        closed.sort(key=lambda visitor: holder.time_last_used.get(visitor, datetime.min), reverse=True)
+        kept = n_bytes = 0
+        for visitor in closed:
+            new = {id(run.trace): run.nbytes for run in _runs_of(states[visitor])}
+            n_bytes += sum(size for trace, size in new.items() if trace not in seen)
+            seen |= set(new)
+            if n_bytes > self._most_bytes or kept == self._most:
+                break
+            kept += 1
+        return closed[kept:]
+
+
+def _runs_of(state: Any) -> list[Run]:
+    """The runs in what Gradio keeps for a visitor."""
+    return [run for value in state.state_data.values() for run in getattr(value, "runs", ())]
 
 
 def end_in_order() -> None:

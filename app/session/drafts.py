@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..form import ask_of
+from ..export.permalink import Configuration, encode
+from ..form import ask_of, read_form
 from ..whatif import WhatIfForm
 
 if TYPE_CHECKING:
@@ -43,6 +44,24 @@ class Asked:
             system=str(system or ""), form=form if isinstance(form, str) else "",
         )  # fmt: skip
 
+    @classmethod
+    def of(cls, link: Configuration, model: str) -> Asked:
+        """As a link says; `model` is loaded where it names none."""
+        return cls(
+            model=link.model or model, kind=link.kind, prompt=link.prompt, system=link.system, form=link.form,
+        )  # fmt: skip
+
+    @property
+    def link(self) -> str:
+        """A link that says the same."""
+        form = read_form(self.form)
+        return encode(
+            Configuration(
+                model=self.model, mode=form["mode"], given=form["given"], kind=self.kind, system=self.system,
+                prompt=self.prompt,
+            )
+        )  # fmt: skip
+
     def says_the_same(self, other: Asked) -> bool:
         """Whether it has the same prompt; a system message counts in a chat alone."""
         mine, others = ((a.kind, a.prompt, a.system if a.kind == "chat" else "") for a in (self, other))
@@ -77,6 +96,12 @@ class Drafts:
             return
         others = [draft for draft in self._drafts if not draft.says_the_same(form)]
         self._drafts = [*others, form][-MOST_DRAFTS:]
+
+    def copy(self) -> Drafts:
+        """The same drafts for another page."""
+        other = Drafts()
+        other._drafts = list(self._drafts)
+        return other
 
     def take(self) -> Asked | None:
         """The newest, which is a draft no longer; None where there is none."""

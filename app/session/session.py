@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from .event_order import EventOrder
 
 if TYPE_CHECKING:
     from ..export.permalink import Configuration
+    from .reload import AskAgain
 
 __all__ = ["Session"]
 
@@ -53,6 +55,10 @@ class Session:
     def __init__(self, first: Trace, origin: str = "example", lang: str = "en") -> None:
         self.first = first
         self.origin = origin
+        self.key = secrets.token_urlsafe(32)  # its tab alone is told: whoever shows it gets the runs
+        self.goes_on = False  # the runs' numbers are those that they had in the tab before its page was loaded again
+        self.back = False  # and so are the runs
+        self.lost: dict[int, str] = {}  # names by number of runs of that tab that the server has no longer
         self.running = False
         self.waiting = False  # for another visitor's run to end
         self.model_name = ""  # that the visitor last asked for and that could be looked for; "" for the default
@@ -164,6 +170,32 @@ class Session:
         for number in list(self._asked)[:-MOST_ASKED]:
             del self._asked[number]
         self.view(run)
+
+    @_one_at_a_time
+    def go_on_from(self, before: Session) -> None:
+        """Brings back what the tab had before its page was loaded again; that page may still be open in another tab.
+
+        Of a run that was going on, no more is here than of one that never began.
+        """
+        with before._looking:
+            self.runs, self.drafts, look = before.runs.copy(), before.drafts.copy(), before.look
+            self._asked, self.lost = dict(before._asked), dict(before.lost)
+        self.model_name, self.goes_on, self.back = before.model_name, True, True
+        if before.chosen_lang:
+            self.chosen_lang = True
+            self.speak(before.text.lang)
+        self.look = self._opened(self.runs.active, self.text, rule=look.rule, lab=look.lab)
+        if look.number == self.look.number:
+            self.look = _where(look, self.look)
+
+    @_one_at_a_time
+    def remember(self, runs: Iterable[AskAgain]) -> None:
+        """What runs that are here no longer were asked for; new ones come after them."""
+        for run in runs:
+            if run.number:  # 0 is the run that the page opens on
+                self._asked[run.number], self.lost[run.number] = run.asked, run.name
+        self.runs.next_number = max((self.runs.next_number, *(number + 1 for number in self.lost)))
+        self.goes_on = True
 
     def asked_for(self, number: object) -> Asked | None:
         """The form that gives the run of that number, which may be anything, and may be gone; None for none known."""

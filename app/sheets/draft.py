@@ -6,7 +6,7 @@ from typing import Any
 
 from ..text import Text
 
-__all__ = ["draft_sheet"]
+__all__ = ["beginning", "draft_sheet"]
 
 LONGEST = 80  # characters of a draft that are shown
 
@@ -15,6 +15,11 @@ def draft_sheet(prompt: str | None, text: Text) -> dict[str, Any] | None:
     """The line's `data`: how a draft's prompt begins; None hides it."""
     if prompt is None:
         return None
+    words = {name: text(f"draft.{name}") for name in ("label", "button", "tip")}
+    return words | {"text": beginning(prompt)}
+
+
+def beginning(prompt: str) -> str:
+    """How a prompt begins, in one line."""
     words = " ".join(prompt[: 10 * LONGEST].split())
-    words = words[: LONGEST - 1] + "…" if len(words) > LONGEST else words
-    return {"label": text("draft.label"), "text": words, "button": text("draft.button"), "tip": text("draft.tip")}
+    return words[: LONGEST - 1] + "…" if len(words) > LONGEST else words

@@ -58,6 +58,13 @@ interface Dx {
   gallery: OneEvent;
   linkOf(configuration: object): Promise<string>;
   walksRuns?: boolean;
+  /** Of whose runs the history's entries are, and that they are those of an earlier page. */
+  visit?: string;
+  goOn?(those: any): void;
+
+  // reload.js
+  reload: OneEvent;
+  keepAddress(): void;
 
   // knob_controls.js, knobs.js, arithmetic.js, whatif_figure.js, whatif.js
   knobControls: Record<

@@ -5,12 +5,22 @@
   if (dx.walksRuns) return;
   dx.walksRuns = true;
 
-  const page = Math.random().toString(36).slice(2); // runs are kept for as long as the page is open
+  let page = Math.random().toString(36).slice(2); // whose runs the entries lead to
+  const before = history.state?.dx; // of an entry that was in view before the page was loaded
   const asked = new Set(); // runs that Back or Forward led to, and that are still on their way
   let current = null;
   let index = 0; // of the entry in view
   let streaming = false;
   let returning = false;
+
+  dx.visit = page;
+  /** The runs are those of a page that was in this tab before: the entries made there lead to them, too. */
+  dx.goOn = (those) => {
+    if (!before || before.page !== those) return;
+    page = dx.visit = those;
+    index = before.index;
+    if (current !== null) history.replaceState(entry(), "");
+  };
 
   const entry = () => ({ ...history.state, dx: { page, run: current, index } });
   const arrive = (at) => {

@@ -118,6 +118,7 @@
       query.set("c", await dx.linkOf(configurationOf(data, at, gallery)));
       if (data.chosen_lang) query.delete("lang");
       history.replaceState(history.state, "", `${location.pathname}?${query}${location.hash}`);
+      dx.keepAddress();
       if (data.space && window.parent !== window) window.parent.postMessage({ queryString: `c=${query.get("c")}` }, HUB);
     };
     const writeSoon = () => {

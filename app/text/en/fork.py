@@ -14,6 +14,12 @@ FORK_EN: dict[str, str] = {
     "runs.remove.sure_tip": "Run {n} cannot be brought back; its forks stay. Press again to remove it.",
     "runs.gone": "That run is no longer kept here. Its prompt and settings are in the form: press Run to record it "
     "again.",
+    "reload.gone": "The server no longer has this tab's runs. Nothing was decoded again: what they were asked for is "
+    "listed under the prompt.",
+    "reload.label": "From before, no longer on the server:",
+    "reload.tip": "puts its prompt and settings into the form; nothing is decoded before you press Run",
+    "reload.forget": "Forget them",
+    "reload.forget_tip": "this tab then keeps nothing more of these runs",
     "draft.label": "Not run yet:",
     "draft.button": "Bring it back",
     "draft.tip": "puts what you had typed, with its model and settings, back into the form",
