@@ -13,7 +13,7 @@ class Reload(Drawn):
     The event `forget` carries nothing. Choosing a run is the list of runs' event `pick`.
     """
 
-    scripts = ("reload.js",)
+    scripts = ("history.js", "reload.js")
     markup = (
         '<div class="dx dx-reload" hidden><span data-part="label"></span> <ul data-part="runs"></ul>'
         '<button type="button" class="dx-link" data-part="forget"></button></div>'
