@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from app.export.permalink import Configuration, encode
 from app.handlers.handlers import Handlers
 from app.serving.tidying import Tidying
 from app.session.drafts import Asked
@@ -20,6 +21,7 @@ from decoding.parameters.settings import Settings
 from decoding.record import record
 from tests.test_handlers import FORM, Shelf, sent
 
+LINK = encode(Configuration(prompt="hi"))
 FORM_GIVEN = json.dumps({"mode": "greedy", "given": {"max_new_tokens": 4}})
 
 
@@ -104,20 +106,28 @@ def test_of_two_tabs_none_takes_anything_from_the_other(handlers, trace):
 
 
 def test_a_link_that_was_not_run_before_the_page_was_left_is_run(handlers, trace):
-    before = loaded(handlers, trace, c="eyJ2IjoxLCJwcm9tcHQiOiJoaSJ9")
+    before = loaded(handlers, trace, c=LINK)
     assert before.link.prompt == "hi"
-    after = loaded(handlers, trace, kept_by(before), c="eyJ2IjoxLCJwcm9tcHQiOiJoaSJ9")
+    after = loaded(handlers, trace, kept_by(before), c=LINK)
     assert after.link.prompt == "hi" and not after.back
 
 
 # -- what the server has no longer
 
 
+def test_the_language_chosen_by_hand_is_in_the_address_and_comes_back_from_there(handlers, trace):
+    link = encode(Configuration(lang="zh"))
+    after = loaded(handlers, trace, c=link)
+    assert after.text.lang == "zh" and after.chosen_lang
+    assert loaded(handlers, trace, c=link, lang="en").text.lang == "en"
+    assert not loaded(handlers, trace).chosen_lang
+
+
 def test_what_is_gone_is_offered_with_its_number_and_name_and_nothing_is_run(handlers, trace):
     before = loaded(handlers, trace)
     before.take(trace, "mine", form=FORM_GIVEN)
     before.runs.rename(1, "the first")
-    after = loaded(handlers, trace, kept_by(before, key="A" * 43), c="eyJ2IjoxLCJwcm9tcHQiOiJoaSJ9")
+    after = loaded(handlers, trace, kept_by(before, key="A" * 43), c=LINK)
     assert after.link is None and not after.back
     assert after.lost == {1: "the first"} and len(after.runs) == 1
     assert after.asked_for(1).prompt == "ab"
@@ -145,7 +155,6 @@ def test_what_a_tab_keeps_is_bounded_and_the_newest_is_in_it(trace):
     assert [run["number"] for run in kept][:2] == [29, 28] and 25 not in [run["number"] for run in kept]
 
 
-LINK = "eyJ2IjoxLCJwcm9tcHQiOiJoaSJ9"
 JUNK_RUNS = (
     None, "x", {}, [None], [[]], [{}], [{"number": True, "c": LINK}], [{"number": -1, "c": LINK}],
     [{"number": 10**30, "c": LINK}], [{"number": 1.0, "c": LINK}], [{"number": 1, "c": None}], [{"number": 1, "c": ""}],

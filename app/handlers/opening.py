@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ..components import Header, KnobPanel, Message, Status, Tour
+from ..export.permalink import decode
 from ..session.session import Session
 from ..sheets.frame import header_sheet, knobs_sheet, model_status
 from ..sheets.tour import tour_sheet
@@ -27,12 +28,15 @@ class Opening:
         self._shown, self._reloading = shown, reloading
 
     def open(self, session: Session, kept: Any, request: gr.Request) -> Changes:
-        """Words in the visitor's language: the address's `?lang=`, else the browser's; and the runs of before.
+        """Words in the visitor's language: the address's, else the browser's; and the runs of before.
 
         Args:
             kept: what the tab has kept, if its page was loaded again.
         """
-        session.speak(language_of(request.query_params.get("lang"), request.headers.get("accept-language")))
+        link, _ = decode(request.query_params.get("c") or "")
+        session.chosen_lang = bool(link.lang)
+        wish = request.query_params.get("lang") or link.lang
+        session.speak(language_of(wish, request.headers.get("accept-language")))
         self._reloading.begin(session, kept)
         return self._worded(session, "text" if session.look.trace.messages is None else "chat")
 

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from app.export.permalink import Configuration, encode
 from tests.page.conftest import quiet, settle
+from tests.page.test_accessibility import grave_findings
 from tests.page.test_runs import in_view, labels, pick, prompt, run
 
 pytestmark = pytest.mark.browser
@@ -86,6 +87,7 @@ def test_what_the_server_has_no_longer_is_offered_and_decoded_only_when_asked(ap
     expect(page.locator(".dx-message-box")).to_contain_text("Nothing was decoded again")
     expect(page.locator(".dx-reload li")).to_have_count(2)
     assert prompt(page).input_value() == "My second one"
+    assert grave_findings(page) == []
     page.locator(".dx-reload li button", has_text="Run 2").click()
     expect(prompt(page)).to_have_value("My first one")
     expect(page.locator("#dx-knob-max_new_tokens")).to_have_value("4")
