@@ -318,9 +318,8 @@ def _tokens(trace: Trace) -> list[Json]:
 def _token(trace: Trace, step: Step, row: int) -> Json:
     token_id = step.token_ids[row]
     out = {"step": step.index, "row": row, "id": token_id, "text": token_text(trace, token_id)}
-    try:
-        m = measures_of(step, row)
-    except NotRecordedError:  # the disk was full
+    m = measures_of(step, row)
+    if m.rank is None:  # the disk was full
         return out
     return {
         **out, "probability": m.probability, "rank": m.rank, "entropy_nats": m.entropy_nats,

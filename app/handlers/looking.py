@@ -14,9 +14,8 @@ from ..session.at import At
 from ..session.session import Session
 from ..sheets import beam_step, step
 from ..sheets.everywhere import everywhere
-from ..views.look import Look
 from .events import counts, field
-from .shown import Changes, card, charts, message, of_the_view, tables, tree
+from .shown import Changes, charts, message, of_the_view, tables, tree
 from .whatif import answered
 
 __all__ = ["Looking"]
@@ -31,7 +30,7 @@ class Looking:
         if session.look.node is not None or not session.fits(at):
             return {}
         session.go_to(row=at.row, step=at.step)
-        return of_the_view(session, _of_step)
+        return of_the_view(session, charts)
 
     def choose_node(self, session: Session, value: Any) -> Changes:
         """What the page shows of a node of the beam tree; all of its prompt's tree where that is another one."""
@@ -41,7 +40,7 @@ class Looking:
         other_prompt = session.go_to_node(prompt=at.prompt, step=at.step, rank=at.rank or 0)
         look = session.look
         drawn = tree(look) if other_prompt else {"beam_tree": BeamTree(words=beam_step.words(look))}
-        return drawn | tables(look) | _of_step(look)
+        return drawn | tables(look) | charts(look)
 
     def choose_table(self, session: Session, event: gr.EventData) -> Changes:
         """Ledger, pool, or the sum of a hypothesis."""
@@ -57,16 +56,17 @@ class Looking:
             if not it_does:
                 return {}
             session.choose_rule(field(event, "tab"))
-            return {"cutoff": Chart(data=step.cutoff(session.look))}
+            return {"cutoff": Chart(data=step.panels(session.look)["cutoff"])}
 
     def look_closer(self, session: Session) -> Changes:
         """The lab at the step in view, and that step among all; on its own, so that the charts need not wait for it."""
+        followed = everywhere(session.look)  # only where a token was asked about
+        steps = {} if followed is None else {"everywhere": Chart(data=followed)}
         try:
-            followed = everywhere(session.look)  # only where a token was asked about
-            steps = {} if followed is None else {"everywhere": Chart(data=followed)}
-            return {"lab": Lab(data=lab(session.look)), **answered(session, None), **steps}
+            tried = answered(session, None)
         except DecodingError:  # a lost step: the charts say so
-            return {}
+            tried = {}
+        return {"lab": Lab(data=lab(session.look)), **tried, **steps}
 
     def choose_lab(self, session: Session, event: gr.EventData) -> Changes:
         """Another tab of the lab, or a wish within one."""
@@ -78,10 +78,3 @@ class Looking:
                 return {"lab": Lab(data=lab(session.look))}
             except DecodingError as error:
                 return message(session.text.said(error), session.text)
-
-
-def _of_step(look: Look) -> Changes:
-    try:
-        return charts(look) | card(look)
-    except DecodingError as error:  # a step that was lost, because the disk was full
-        return message(look.text.said(error), look.text)

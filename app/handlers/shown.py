@@ -54,7 +54,7 @@ from ..views.estimate import known_of
 from ..views.look import Look
 
 __all__ = [
-    "Changes", "Shown", "asked_about", "card", "charts", "estimate", "message", "of_the_view", "run_in_view", "tables",
+    "Changes", "Shown", "asked_about", "charts", "estimate", "message", "of_the_view", "run_in_view", "tables",
     "tree",
 ]  # fmt: skip
 
@@ -81,14 +81,11 @@ def of_the_view(session: Session, make: Callable[[Look], Changes]) -> Changes:
 
 
 def charts(look: Look) -> Changes:
-    """Both charts of the step in view, and how it is told.
-
-    Raises:
-        NotRecordedError: the step was lost.
-    """
+    """Both charts of the step in view, how it is told, and the card of another token there."""
+    found = step.panels(look)
     return {
-        "waterfall": Chart(data=step.waterfall(look)), "cutoff": Chart(data=step.cutoff(look)),
-        "lecture": Lecture(data=step.lecture(look)),
+        "waterfall": Chart(data=found["waterfall"]), "cutoff": Chart(data=found["cutoff"]),
+        "lecture": Lecture(data=found["lecture"]), "candidate": CandidateCard(data=found["candidate"]),
     }  # fmt: skip
 
 
@@ -103,22 +100,13 @@ def tables(look: Look) -> Changes:
     return {"beam_step": BeamStep(data=beam_step.tables(look))}
 
 
-def card(look: Look) -> Changes:
-    """The card of another token at the step in view.
-
-    Raises:
-        NotRecordedError: the step was lost.
-    """
-    return {"candidate": CandidateCard(data=step.candidate(look))}
-
-
 def asked_about(look: Look) -> Changes:
     """The token that was asked about: its card, and its way through all steps.
 
     Raises:
         NotRecordedError: the step was lost.
     """
-    return card(look) | {"everywhere": Chart(data=everywhere(look))}
+    return {"candidate": CandidateCard(data=step.candidate(look)), "everywhere": Chart(data=everywhere(look))}
 
 
 def run_in_view(look: Look) -> Changes:
@@ -134,7 +122,7 @@ def run_in_view(look: Look) -> Changes:
         "whatif": WhatIfPanel(data=panel, answer=None, **at),
         **charts(look),
         "lab": Lab(data=lab(look)),
-        **asked_about(look),
+        "everywhere": Chart(data=everywhere(look)),
         "runs": RunList(data=run.runs(look)),
         "facts": Facts(data=run.facts(look)),
         "notes": Notes(data=run.notes(look)),

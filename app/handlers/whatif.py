@@ -13,7 +13,7 @@ from ..lab.tabs import lab
 from ..session.session import Session
 from ..sheets import heat_map, whatif
 from .events import counts, field
-from .shown import Changes, Shown, card, charts, message
+from .shown import Changes, Shown, charts, message
 
 __all__ = ["WhatIfHandlers", "answered"]
 
@@ -49,7 +49,7 @@ class WhatIfHandlers:
         try:
             look = session.look
             more = {"lab": Lab(data=lab(look)), "heat_map": HeatMap(data=heat_map.frame(look))}
-            return charts(look) | card(look) | more
+            return charts(look) | more
         except DecodingError:  # the answer said so
             return {}
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from decoding.errors import NotRecordedError
+
 from ..sheets.sheet import about
 from ..views.look import LabTab, Look
 from . import code, compare, draw, in_words, microscope, orders, settings_map
@@ -35,14 +37,14 @@ def chosen(now: LabTab, data: Any) -> LabTab:
 
 
 def lab(look: Look) -> dict[str, Any] | None:
-    """The open tab as the component's `data`; None, which hides it, for a run that is not whole.
-
-    Raises:
-        NotRecordedError: the step was lost.
-    """
+    """The open tab as the component's `data`; None, which hides it, for a run that is not whole, or a lost step."""
     if not look.trace.steps or look.growing:
         return None
     text, tab = look.text, look.lab.tab
+    try:
+        sheet = TABS[tab](look, look.lab.wishes.get(tab, {}))
+    except NotRecordedError:  # the waterfall's card says so
+        return None
     return about(
         look,
         {
@@ -52,6 +54,6 @@ def lab(look: Look) -> dict[str, Any] | None:
             "tab": tab,
             "key": f"{look.row}.{look.step}",
             "whatif": look.whatif is not None,
-            "sheet": TABS[tab](look, look.lab.wishes.get(tab, {})),
+            "sheet": sheet,
         },
     )

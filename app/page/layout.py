@@ -145,7 +145,7 @@ def _lay_out(
     with gr.Row(elem_id="dx-header"):
         parts["header"] = Header(data=header_sheet(text), elem_id="dx-title")
         parts["share"] = Share(elem_id="dx-share")
-        parts["lecture"] = Lecture(data=step.lecture(first.look), elem_id="dx-lecture")
+        parts["lecture"] = Lecture(data=step.panels(first.look)["lecture"], elem_id="dx-lecture")
         parts["status"] = Status(data=model_status(shelf.state(shelf.default), text), elem_id="dx-status")
     with gr.Row(elem_id="dx-body"):
         with gr.Column(elem_id="dx-left"):
@@ -162,6 +162,7 @@ def _lay_out(
 
 def _run_in_view(look: Look, text: Text) -> dict[str, gr.components.Component]:
     """Everything that shows the run."""
+    shown = step.panels(look)
     parts: dict[str, gr.components.Component] = {}
     parts["facts"] = Facts(data=run.facts(look), elem_id="dx-facts")
     parts["open"] = gr.UploadButton(file_types=[".trace"], elem_id="dx-open")
@@ -175,13 +176,13 @@ def _run_in_view(look: Look, text: Text) -> dict[str, gr.components.Component]:
     )
     parts["heat_map"] = HeatMap(data=heat_map.frame(look), elem_id="dx-heat-map")
     with gr.Row(elem_id="dx-asked"):
-        parts["candidate"] = CandidateCard(data=step.candidate(look), elem_id="dx-candidate")
+        parts["candidate"] = CandidateCard(data=shown["candidate"], elem_id="dx-candidate")
         parts["everywhere"] = Chart(data=everywhere(look), elem_id="dx-everywhere")
     parts["whatif"] = WhatIfPanel(data=whatif.panel(look), at=whatif.place(look), elem_id="dx-whatif")
     with gr.Row(elem_id="dx-charts"):
         parts["beam_step"] = BeamStep(data=beam_step.tables(look), elem_id="dx-beam-step")
-        parts["waterfall"] = Chart(data=step.waterfall(look), elem_id="dx-waterfall")
-        parts["cutoff"] = Chart(data=step.cutoff(look), elem_id="dx-cutoff")
+        parts["waterfall"] = Chart(data=shown["waterfall"], elem_id="dx-waterfall")
+        parts["cutoff"] = Chart(data=shown["cutoff"], elem_id="dx-cutoff")
     parts["lab"] = Lab(data=lab(look), elem_id="dx-lab")
     with gr.Row(elem_id="dx-below"):
         parts["verify"] = gr.Button(text("ask.verify"), size="sm", elem_id="dx-verify-button")

@@ -11,15 +11,7 @@ __all__ = ["panels"]
 
 
 def panels(look: Look) -> dict[str, dict[str, Any] | None]:
-    """The sheets of the step in view, by the name of the part that shows them.
-
-    Raises:
-        NotRecordedError: the step was lost.
-    """
-    sheets = {
-        "waterfall": step.waterfall(look), "cutoff": step.cutoff(look), "candidate": step.candidate(look),
-        "lecture": step.lecture(look),
-    }  # fmt: skip
+    """The sheets of the step in view, by the name of the part that shows them."""
     if look.node is None:
-        return sheets
-    return {"beam_tree": beam_step.words(look), "beam_step": beam_step.tables(look), **sheets}
+        return step.panels(look)
+    return {"beam_tree": beam_step.words(look), "beam_step": beam_step.tables(look), **step.panels(look)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..text import Sentence, Text
 from ..views.beam_reading import BeamReading
-from ..views.hypothesis_sum import TERM_DIGITS, HypothesisSum
+from ..views.hypothesis_sum import TERM_DIGITS, HypothesisSum, SumTerm
 from ..views.ledger_table import LedgerRow
 from ..views.look import Look
 from ..views.numbers import nats, percent, setting
@@ -249,11 +249,12 @@ def sum_table(shown: HypothesisSum, answers: tuple[Hypothesis, ...], text: Text)
         {"text": text("sum.row"), "tip": text("sum.row.tip")},
     ]  # fmt: skip
     rows = [
-        {"step": t.step, "rank": t.rank, "cells": [t.text, _number(t.logprob), _number(t.transition), str(t.row)]}
+        {"step": t.step, "rank": t.rank, "cells": [t.text, _number(t.logprob), _transition(t), str(t.row)]}
         for t in shown.terms
     ]
     place = [answer.answer or 0 for answer in answers].index(shown.answer)
-    worst = max((abs(t.logprob - t.transition) for t in shown.terms if t.logprob != t.transition), default=0.0)
+    kept = [t for t in shown.terms if t.transition is not None and t.logprob != t.transition]
+    worst = max((abs(t.logprob - t.transition) for t in kept), default=0.0)
     total = _number(shown.sum_logprobs, shown.sum_digits)
     feet = [
         [text("sum.total"), total],
@@ -282,6 +283,10 @@ def _number(value: float, digits: int = TERM_DIGITS) -> str:
 
 def _plain(value: float) -> str:
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e9 else f"{value:.6g}"
+
+
+def _transition(term: SumTerm) -> str:
+    return "–" if term.transition is None else _number(term.transition)
 
 
 def _score(value: float) -> str:

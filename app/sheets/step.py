@@ -4,19 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
+from decoding.errors import NotRecordedError
+
 from ..views.cutoff import cutoff_view
 from ..views.look import Look
+from ..views.table import Table
 from ..views.waterfall import Waterfall, waterfall_view
 from .candidate import candidate_sheet
 from .contrastive import contrastive_sheet
 from .cutoff import cutoff_sheet
 from .lecture import lecture_sheet
-from .sheet import about
+from .sheet import Sheet, about
 from .waterfall import waterfall_sheet
 
-__all__ = ["candidate", "cutoff", "lecture", "waterfall"]
+__all__ = ["candidate", "cutoff", "panels", "waterfall"]
 
 Json = dict[str, Any]
+
+
+def panels(look: Look) -> dict[str, Json | None]:
+    """What shows the step in view, by the name of the part; of a lost step the waterfall's card says so, alone."""
+    try:
+        return {
+            "waterfall": waterfall(look), "cutoff": cutoff(look), "candidate": candidate(look), "lecture": lecture(look)
+        }  # fmt: skip
+    except NotRecordedError as error:
+        return {"waterfall": _lost(look, error), "cutoff": None, "candidate": None, "lecture": None}
+
+
+def _lost(look: Look, error: NotRecordedError) -> Json:
+    text = look.text
+    sheet = Sheet(
+        key=f"{look.row}.{look.step}", title=text.pieces("waterfall.title"), reading=[text.said(error)],
+        label=text("waterfall.label"), table=Table(caption="", head=(), rows=()), table_label="", figure=None,
+    )  # fmt: skip
+    return about(look, sheet.data)
 
 
 def waterfall(look: Look) -> Json:

@@ -86,7 +86,10 @@ def line(row: int, cell: TokenCell, text: Text) -> Json:
     }
 
 
-def _finite(value: float, otherwise: float) -> float:
+def _finite(value: float, otherwise: float) -> float | None:
+    """A number that JSON has a word for; None, which has no colour, where the scores were lost."""
+    if math.isnan(value):
+        return None
     return value if math.isfinite(value) else otherwise
 
 
@@ -123,7 +126,7 @@ def _cell_words(cell: TokenCell, text: Text) -> Json:
     m = cell.measures
     tip = text(
         "row.tip", kind=_kind(cell, text), id=cell.token_id, step=cell.step + 1, p=percent(m.probability),
-        rank=m.rank, q=percent(m.final_probability), s=nats(m.surprisal_nats), h=nats(m.entropy_nats),
+        rank=m.rank or "–", q=percent(m.final_probability), s=nats(m.surprisal_nats), h=nats(m.entropy_nats),
     )  # fmt: skip
     words = {"step": cell.step, "text": cell.text, "kind": cell.kind, "tip": tip}
     if cell.group is not None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from decoding.errors import NotRecordedError
+
 from .token_text import tokens_within
 
 if TYPE_CHECKING:
-    from decoding.recorded.ledger import Hypothesis
+    from decoding.recorded.ledger import Candidate, Hypothesis
     from decoding.trace import Trace
 
 __all__ = ["HypothesisSum", "SumTerm", "hypothesis_sum"]
@@ -25,7 +27,8 @@ class SumTerm:
         text: the token's, with the character that it is part of.
         logprob: as the ledger added it, in nats.
         row: the row of `generate` it was chosen in: `beam_indices`.
-        transition: the recorded score of that row and token, as `compute_transition_scores` takes it.
+        transition: the recorded score of that row and token, as `compute_transition_scores` takes it; None where it
+            was lost.
     """
 
     step: int
@@ -33,7 +36,7 @@ class SumTerm:
     text: str
     logprob: float
     row: int
-    transition: float
+    transition: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +72,10 @@ def hypothesis_sum(trace: Trace, hypothesis: Hypothesis) -> HypothesisSum:
     path = trace.ledger.path(hypothesis.step, hypothesis.prompt, hypothesis.rank)
     for text, (step, rank) in zip(texts, path, strict=True):
         candidate = next(c for c in trace.ledger.candidates(step, hypothesis.prompt) if c.rank == rank)
-        score = trace.scores(step=step, row=candidate.parent)[candidate.token_id]
         terms.append(
             SumTerm(
                 step=step, rank=rank, text=text, logprob=candidate.logprob,
-                row=candidate.parent, transition=float(score),
+                row=candidate.parent, transition=_transition(trace, step, candidate),
             )
         )  # fmt: skip
     penalty = trace.generation_config.get("length_penalty")
@@ -88,6 +90,13 @@ def hypothesis_sum(trace: Trace, hypothesis: Hypothesis) -> HypothesisSum:
         length_penalty=penalty, length=len(terms), divisor=divisor, score=hypothesis.score, sum_digits=sum_digits,
         score_digits=agreeing_digits(quotient, hypothesis.score),
     )  # fmt: skip
+
+
+def _transition(trace: Trace, step: int, candidate: Candidate) -> float | None:
+    try:
+        return float(trace.scores(step=step, row=candidate.parent)[candidate.token_id])
+    except NotRecordedError:  # the disk was full
+        return None
 
 
 def agreeing_digits(a: float, b: float, most: int = RESULT_DIGITS) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -109,7 +110,8 @@ class Look:
         if look.growing or trace.fork is not None:  # a fork opens where it goes its own way
             return look.moved(row=0, step=0)
         measures = look.readings.measures(0) if trace.n_rows else ()
-        return look.moved(row=0, step=max(range(len(measures)), key=lambda i: measures[i].entropy_nats, default=0))
+        unsure = [-1.0 if math.isnan(m.entropy_nats) else m.entropy_nats for m in measures]  # a lost step is not shown
+        return look.moved(row=0, step=max(range(len(unsure)), key=unsure.__getitem__, default=0))
 
     def moved(self, *, row: int, step: int) -> Look:
         """At another row and step, kept within the run."""

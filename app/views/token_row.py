@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from decoding.errors import NotRecordedError
 from decoding.reading import stats
 
 from .token_text import LONGEST_CHARACTER, shown
@@ -20,7 +21,7 @@ __all__ = ["RowView", "TokenCell", "TokenMeasures", "measures_of", "row_view", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenMeasures:
-    """How sure the model was of the token it gave.
+    """How sure the model was of the token it gave; NaN, and no rank, where the step's scores were lost.
 
     Attributes:
         probability: of the model's own logits, before any stage.
@@ -33,8 +34,13 @@ class TokenMeasures:
     probability: float
     surprisal_nats: float
     entropy_nats: float
-    rank: int
+    rank: int | None
     final_probability: float
+
+
+LOST = TokenMeasures(
+    probability=math.nan, surprisal_nats=math.nan, entropy_nats=math.nan, rank=None, final_probability=math.nan
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +87,10 @@ class RowView:
 
 def measures_of(step: Step, row: int) -> TokenMeasures:
     """The measures of the token that a step chose for a row."""
-    scores = step.all_scores(row=row)
+    try:
+        scores = step.all_scores(row=row)
+    except NotRecordedError:  # the disk was full; the token is known
+        return LOST
     token_id = step.token_ids[row]
     # In float64: a sum of 49,152 weights in float32 is off by 3e-5, and by how much depends on the processor.
     own = float(stats.logprobs(scores[0])[token_id])

@@ -73,8 +73,9 @@ def marks_at(page: Page, step: int) -> list[dict]:
     """The chart's marks of a step, with where they are on the screen."""
     return page.evaluate(
         """([selector, step]) => {
-          const plot = document.querySelector(selector), box = plot.getBoundingClientRect();
-          const { spots, boxes } = plot.scene;
+          const plot = document.querySelector(selector);
+          plot.scrollIntoView({ block: "center" });
+          const box = plot.getBoundingClientRect(), { spots, boxes } = plot.scene;
           const marks = [...spots, ...boxes.map((b) => ({ ...b, x: b.x + b.width / 2, y: b.y + b.height / 2 }))];
           return marks.filter((mark) => mark.step === step)
             .map(({ kind, x, y }) => ({ kind: kind ?? "node", x: box.left + x, y: box.top + y }));
