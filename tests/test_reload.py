@@ -97,9 +97,9 @@ def test_of_two_tabs_none_takes_anything_from_the_other(handlers, trace):
     one = loaded(handlers, trace)
     one.take(trace, "mine")
     two = loaded(handlers, trace, kept_by(one))
-    two.runs.remove(1)
-    two.runs.rename(0, "theirs")
     one.take(replace(trace), "mine")
+    two.runs.rename(0, "theirs")
+    two.runs.remove(1)
     assert [(run.number, run.name) for run in one.runs] == [(0, ""), (1, ""), (2, "")]
     assert [(run.number, run.name) for run in two.runs] == [(0, "theirs")]
     assert two.runs.next_number == 2  # no number means two runs

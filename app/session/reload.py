@@ -42,9 +42,9 @@ class Visits:
         """Whoever shows the session's key finds it from now on."""
         self._sessions[session.key] = session
 
-    def get(self, key: Any) -> Session | None:
-        """The session of a key, which may be anything; None where the server does not have it."""
-        return self._sessions.get(key) if isinstance(key, str) and KEY.fullmatch(key) else None
+    def get(self, key: str) -> Session | None:
+        """The session of a key; None where the server does not have it."""
+        return self._sessions.get(key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
