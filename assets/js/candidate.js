@@ -37,13 +37,19 @@
       pick(null);
       parts.tokens.focus({ preventScroll: true });
     };
-    // A token that was clicked in a chart, perhaps of another step than the one in view: that comes into view, too.
+    // A token that was clicked in a chart, perhaps of another step than the one in view: that comes into view, too,
+    // unless the chart has gone there itself. The page knows where it is before Python has told this card.
+    /** @type {{ row?: number, step: number, rank?: number } | null} */
+    let at = null;
+    document.addEventListener("dx-at", (event) => (at = event.detail));
+    document.addEventListener("dx-beam-shown", (event) => (at = event.detail));
     document.addEventListener("dx-candidate", (event) => {
       const { run, row, step, rank, token_id } = event.detail;
       if (!element.isConnected || !data || run !== data.about.run || !Number.isInteger(token_id)) return;
-      if (data.about.rank === null && (row !== data.about.row || step !== data.about.step))
+      const now = at ?? data.about;
+      if (data.about.rank === null && (row !== now.row || step !== now.step))
         document.dispatchEvent(new CustomEvent("dx-go", { detail: { row, step } }));
-      else if (Number.isInteger(rank) && (rank !== data.about.rank || step !== data.about.step))
+      else if (Number.isInteger(rank) && (rank !== now.rank || step !== now.step))
         document.dispatchEvent(new CustomEvent("dx-beam-pick", { detail: { step, rank } }));
       pick(token_id);
     });

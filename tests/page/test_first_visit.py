@@ -35,7 +35,7 @@ def test_three_callouts_greet_a_stranger_once_and_come_back_when_asked(app_url, 
     page.wait_for_selector(".dx-token")
     quiet(page)
     expect(callouts).to_have_count(0)
-    page.locator("[data-part=keys]").click()
+    page.locator("button[data-part=keys]").click()
     page.locator(".dx-share dialog").get_by_role("button", name="Show the first hints again").click()
     expect(callouts).to_have_count(3)
     page.locator(".dx-token").first.click()  # and it is chosen all the same
