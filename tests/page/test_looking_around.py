@@ -179,7 +179,8 @@ def test_every_control_has_a_name(app_url, open_page):
     page = open_page(app_url)
     nameless = page.evaluate(
         """() => [...document.querySelectorAll('.dx button, .dx input, .dx select, #dx-ask input, #dx-ask textarea')]
-            .filter(n => !n.closest('[hidden]') && !(n.textContent.trim() || n.getAttribute('aria-label') || n.labels?.length))
+            .filter(n => !n.closest('[hidden]'))
+            .filter(n => !(n.textContent.trim() || n.getAttribute('aria-label') || n.labels?.length))
             .map(n => n.outerHTML.slice(0, 120))"""
     )
     assert nameless == []
