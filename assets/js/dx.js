@@ -180,15 +180,21 @@
     tip.style.left = `${Math.max(8, left)}px`;
     tip.style.top = `${above >= 4 ? above : Math.min(box.bottom + 8, innerHeight - height - 4)}px`;
   };
-  const show = (node) => {
+  /** Explains a node: in words at once, in sight as well unless that is to wait until what else changes is painted. */
+  const show = (node, painted = false) => {
     if (node === owner) return;
     hide();
     if (!node.isConnected) return;
     owner = node;
     tip.textContent = node.getAttribute("data-tip");
-    tip.hidden = false;
     node.setAttribute("aria-describedby", "dx-tip");
-    place(node.getBoundingClientRect());
+    const appear = () => {
+      if (owner !== node || !node.isConnected) return;
+      tip.hidden = false;
+      place(node.getBoundingClientRect());
+    };
+    if (painted) requestAnimationFrame(() => setTimeout(appear));
+    else appear();
   };
   const target = (event) => dx.closest(event, "[data-tip]");
   const onPointerOver = (event) => {
@@ -204,7 +210,7 @@
   };
   const onFocus = (event) => {
     const node = target(event);
-    if (node && !byPointer && node.matches(":focus-visible, .dx-term")) show(node);
+    if (node && !byPointer && node.matches(":focus-visible, .dx-term")) show(node, true);
     else hide();
   };
   const onClick = (event) => {

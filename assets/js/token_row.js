@@ -113,7 +113,7 @@
           button.setAttribute("aria-pressed", String(on));
           button.tabIndex = on ? 0 : -1;
         }
-        if (on) reveal(box, button);
+        if (on) requestAnimationFrame(() => setTimeout(reveal, 0, box, button)); // it measures: not before the charts
       }
     };
 
@@ -142,9 +142,10 @@
       if (last < 0) return;
       chosen.step = Math.min(last, Math.max(0, step));
       follow = false;
-      send(); // what is drawn ahead comes first: the row looks at its place on the page, which is laid out once then
-      press();
+      // To be focused, a button has the page laid out: before anything on it has changed, that costs nothing.
       if (focus) buttons[chosen.step]?.focus({ preventScroll: true });
+      send();
+      press();
       emit("step", { row: chosen.row, step: chosen.step });
     };
 
