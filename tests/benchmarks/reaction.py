@@ -7,7 +7,9 @@ else: no Python, no transport, no text. Times go with the machine, their ratio t
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benchmarks import Row
@@ -15,11 +17,14 @@ from tests.benchmarks import Row
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-__all__ = ["WATCH_DRAWING", "add_delay", "floor", "p95", "reaction_row", "timed"]
+    from decoding import Trace
+
+__all__ = ["floor", "near_and_far", "p95", "reaction_row", "timed"]
 
 PATIENCE = 10_000  # milliseconds
 N_FLOOR = 2  # times that each drawing is repeated
 WALK = 300  # milliseconds between two movements of a hand
+DELAY = 100  # milliseconds added to every request
 
 # Notes every drawing call of a chart. "Painted" is the first task after a frame by which all of `parts` were drawn.
 WATCH_DRAWING = """() => {
@@ -36,6 +41,7 @@ WATCH_DRAWING = """() => {
   };
   for (const name of ["react", "relayout", "update"]) noted(Plotly, name);
   noted(dx, "plot");
+  noted(dx.beamPicture, "draw");
   bench.painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   bench.arm = (event, parts) => {
     bench.time = new Promise((done) => {
@@ -66,6 +72,35 @@ FLOOR = """async (times) => {
 }"""
 
 
+def near_and_far(trace: Trace, ready: str) -> Iterator[tuple[Page, str]]:
+    """The page with a run, whose drawing is watched: as it is served, and with `DELAY` added to every request.
+
+    Args:
+        ready: what is attached once it is drawn.
+
+    Returns:
+        Pages, each with what is to be said of where it is.
+    """
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser import ARGUMENTS, find_browser
+    from tests.page.conftest import served, settle
+
+    with tempfile.TemporaryDirectory() as folder, served(trace, Path(folder)) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=list(ARGUMENTS))
+        for delay in (0, DELAY):
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.goto(url)
+            page.wait_for_selector(ready, state="attached")
+            settle(page)
+            page.evaluate(WATCH_DRAWING)
+            if delay:
+                _add_delay(page, delay)
+            yield page, f", {delay} ms added to requests" if delay else ""
+            page.close()
+        browser.close()
+
+
 def timed(page: Page, event: str, parts: list[str], act: Callable[[], None]) -> float:
     """Milliseconds from the event that `act` makes until all parts are painted anew; then the hand rests."""
     page.evaluate("([event, parts]) => window.dxBench.arm(event, parts)", [event, parts])
@@ -81,7 +116,7 @@ def floor(page: Page) -> float:
     return statistics.median(page.evaluate(FLOOR, N_FLOOR))
 
 
-def add_delay(page: Page, delay: int) -> None:
+def _add_delay(page: Page, delay: int) -> None:
     """Adds milliseconds to every request from now on."""
     network = page.context.new_cdp_session(page)
     conditions = {"offline": False, "latency": delay, "downloadThroughput": -1, "uploadThroughput": -1}
