@@ -204,20 +204,28 @@
       { x: frame.x(0.06), y: frame.y(y) + 4, text: filled(tree.labels.group, { n: group + 1 }) }));
   };
 
+  /** Where the future begins: behind the words of the step in view, before the marks of the next. */
+  const veil = ({ tree, picture, step }, frame, seen) => {
+    if (step >= tree.n_steps - 1) return null;
+    const ends = seen.filter(({ id }) => picture.items[id].step === step).map(({ x1 }) => x1 + 2);
+    return Math.max(frame.x(step + 1.79), Math.min(Math.max(...ends, 0), frame.x(step + 2) - DOT - 1));
+  };
+
   /** All that is seen. @type {Dx["beamFigure"]["scene"]} */
   const scene = (state, size) => {
     const { tree, picture, step } = state;
     const frame = frameOf(state, size, isSlanted(state, size.width));
     const ids = idsInView(state), { spots, boxes } = marks(state, frame, ids);
     const at = (id) => ({ x: frame.x(columnOf(picture.items[id])), y: frame.y(picture.y[id]) });
+    const said = texts(state, frame, ids, { spots, boxes });
     return {
       ...size, head: frame.head, column: frame.column, row: frame.row, spots, boxes,
       columnAt: (x) => state.view.x0 + (x - LEFT) / frame.column,
       lines: lines(state, frame, ids),
       casing: casing(state, frame),
       band: { x: frame.x(step + 0.78), width: frame.column },
-      veil: step < tree.n_steps - 1 ? frame.x(step + 1.79) : null,
-      texts: texts(state, frame, ids, { spots, boxes }),
+      veil: veil(state, frame, said),
+      texts: said,
       ticks: ticks(state, frame.column).map((n) => ({ x: frame.x(n), text: String(n), now: n === step + 1 })),
       words: words(state, frame),
       notes: notes(state, frame),

@@ -48,7 +48,7 @@
     // Where the chart is wider than its card, what decides stays in view: the same figure once more, cut to that part.
     const pinned = dx.el("div", { class: "dx-pinned", "aria-hidden": "true" });
     const pin = (width, figure, room) => {
-      const wanted = payload.pin && width > room.width + 1;
+      const wanted = payload.pin && width > room.width + 1 && figure === payload.figure; // a lecture comes to it last
       if (wanted !== pinned.isConnected) wanted ? parts.scroll.append(pinned) : pinned.remove();
       if (!wanted) return;
       const across = payload.pin[1] - payload.pin[0];
@@ -68,6 +68,8 @@
       const figure = dx.staged ? dx.staged(element, payload) : payload.figure;
       dx.plot(parts.plot, figure, width, room.height);
       pin(width, figure, room);
+      const { told } = figure.layout.meta ?? {}; // what a lecture has come to is in view
+      if (told !== undefined) parts.scroll.scrollLeft = told - figure.layout.xaxis.range[0] - room.width;
       parts.plot.dataset.drawn = payload.key || "";
       requestAnimationFrame(showMore); // it measures: once, when all of the page has been changed
     };

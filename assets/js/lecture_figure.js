@@ -44,7 +44,7 @@
         bars(bar, meta, edge), labels(label, meta, stage),
         ...texts.map((trace) => points(trace, (i) => trace.x[i] < edge)),
       ],
-      layout: { ...layout, shapes: layout.shapes.filter((shape) => shape.type !== "rect") },
+      layout: { ...layout, shapes: layout.shapes.filter((shape) => shape.type !== "rect"), meta: { ...meta, told: edge } },
     };
   };
 })();

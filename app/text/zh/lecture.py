@@ -30,10 +30,10 @@ LECTURE_ZH: dict[str, str] = {
     "lecture.stage.model": "模型",
     "lecture.stage.choice": "选择",
     "lecture.says.model": "模型给 {alive} 个词元打分。它认为“{token}”最可能，概率 {p}；"
-    "[[entropy|熵]]为 {entropy} 奈特。",
+    "[[entropy|熵]]为 {entropy} nats。",
     "lecture.says.same": "{stage} 在这一步没有改变任何东西。",
     "lecture.says.cuts": "{stage} 去掉 {n} 个词元，占[[mass|概率]]的 {mass}；剩下 {alive} 个，“{token}”现在有 {p}。",
-    "lecture.says.shapes": "{stage} 改变分布的形状，没有去掉任何词元：[[entropy|熵]]从 {before} 变为 {entropy} 奈特，"
+    "lecture.says.shapes": "{stage} 改变分布的形状，没有去掉任何词元：[[entropy|熵]]从 {before} 变为 {entropy} nats，"
     "“{token}”现在有 {p}。",
     "lecture.says.shifts": "{stage} 改变了分数，但没有改变概率：所有分数一同平移。",
     "lecture.says.sample": "按这些概率随机抽取一个词元：“{token}”，它有 {p}。",
