@@ -1,4 +1,4 @@
-"""Models spread over devices and the disk: what is recorded is what `generate()` gives, and it is said where they are."""
+"""Models spread over devices and the disk: recorded is what `generate()` gives, and it is said where they are."""
 
 from __future__ import annotations
 

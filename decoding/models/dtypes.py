@@ -90,8 +90,9 @@ def quicker(seconds: Mapping[tuple[str, int], float], rows: int) -> tuple[str, s
     took = {at: f"{1000 * value:.0f}" for at, value in seconds.items()}
     chosen = "bfloat16" if seconds["bfloat16", rows] <= WORTH * seconds["float32", rows] else "float32"
     because = words(
-        "{chosen}: measured at loading, a step of {rows} rows takes {short} ms in bfloat16 and {exact} ms in float32",
-        chosen=chosen, rows=rows, short=took["bfloat16", rows], exact=took["float32", rows],
+        "{chosen}: measured at loading, a step of {what} takes {short} ms in bfloat16 and {exact} ms in float32",
+        chosen=chosen, what="one row" if rows == 1 else words("{n} rows", n=rows),
+        short=took["bfloat16", rows], exact=took["float32", rows],
     )  # fmt: skip
     if rows == 1:
         return chosen, because

@@ -235,8 +235,9 @@ _MODELS: dict[str, str] = {
     "dtype must be one of auto, fastest, float32, bfloat16, float16, got {dtype!r}":
         "dtype 须为 auto、fastest、float32、bfloat16、float16 之一，得到的是 {dtype}",
     "float32: this processor has no instructions for bfloat16": "float32：此处理器没有 bfloat16 指令",
-    "{chosen}: measured at loading, a step of {rows} rows takes {short} ms in bfloat16 and {exact} ms in float32":
-        "{chosen}：加载时实测，{rows} 行的一步用 bfloat16 需 {short} 毫秒，用 float32 需 {exact} 毫秒",
+    "{n} rows": "{n} 行",
+    "{chosen}: measured at loading, a step of {what} takes {short} ms in bfloat16 and {exact} ms in float32":
+        "{chosen}：加载时实测，{what}的一步用 bfloat16 需 {short} 毫秒，用 float32 需 {exact} 毫秒",
     "{because}; of one row {short} ms and {exact} ms": "{because}；一行则分别为 {short} 毫秒和 {exact} 毫秒",
     # where the weights go
     "only one of device, device_map and tp_plan can be given, got {given}; device is for a model on one device, "
@@ -277,7 +278,8 @@ _MODELS: dict[str, str] = {
         "tp_plan：类型为 {kind} 的模型没有自己的分法；请按层名给出一个，或用 device_map 把模型分布到几处",
     "tp_plan: {n} processes cannot share {heads} heads ({what}) evenly; the number of processes must be among "
     "{fitting}, or spread the model with device_map":
-        "tp_plan：{n} 个进程不能平分 {heads} 个头（{what}）；进程数须为 {fitting} 之一，或用 device_map 把模型分布到几处",
+        "tp_plan：{n} 个进程不能平分 {heads} 个头（{what}）；进程数须为 {fitting} 之一，"
+        "或用 device_map 把模型分布到几处",
     "the model {name!r} cannot be shared by processes: {error}; load it without tp_plan, or spread it with device_map":
         "模型 {name} 不能由几个进程共用：{error}；请不用 tp_plan 加载，或用 device_map 把它分布到几处",
     "this process shares the model with that of rank 0, which records; here only tokens are kept":
