@@ -53,6 +53,10 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
         "--max-memory", metavar="DEVICE=SIZE", nargs="+", type=_room,
         help="with --device-map auto: at most so much on each, e.g. 0=20GB cpu=60GB; the rest goes to the disk",
     )  # fmt: skip
+    parser.add_argument(
+        "--static-cache", action="store_const", const=True,
+        help="a cache of fixed size, with which the decode steps are compiled on CUDA",
+    )  # fmt: skip
     parser.add_argument("--offload-folder", metavar="FOLDER", help="with --device-map: for layers on the disk")
 
 
@@ -74,7 +78,7 @@ def _room(text: str) -> tuple[int | str, str]:
 
 def load_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """What `load_model` is given besides the name, of what was asked for."""
-    names = ("device", "dtype", "device_map", "offload_folder", "tp_plan")
+    names = ("device", "dtype", "device_map", "offload_folder", "static_cache", "tp_plan")
     given = {name: value for name in names if (value := getattr(arguments, name, None)) is not None}
     return given | ({"max_memory": dict(arguments.max_memory)} if arguments.max_memory else {})
 

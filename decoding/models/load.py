@@ -18,6 +18,7 @@ from decoding.models import hub, offline_model
 from decoding.models.dtypes import FASTEST, choose_dtype, fastest
 from decoding.models.offline_model import quiet
 from decoding.models.placement import DeviceMap, Placement, TensorParallelPlan, choose_placement, places_of
+from decoding.models.static_cache import use_static_cache
 from decoding.models.weights import first_line, read_weights, weight_bytes
 from decoding.words import words
 
@@ -110,6 +111,16 @@ class _Files:
     revision: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    """What a model is loaded on and in; see `load_model`."""
+
+    placement: Placement
+    dtype: Any
+    rows: int
+    static_cache: bool
+
+
 def load_model(
     name: str = DEFAULT_MODEL,
     *,
@@ -120,6 +131,7 @@ def load_model(
     tp_plan: TensorParallelPlan | None = None,
     dtype: str | torch.dtype | None = None,
     rows: int = 1,
+    static_cache: bool = False,
     revision: str | None = None,
     progress: Progress | None = None,
 ) -> LanguageModel:
@@ -142,6 +154,9 @@ def load_model(
             what a measurement of about a second finds, float32 or bfloat16, and "auto" elsewhere. None is "auto"
             on CUDA and MPS and float32 on the CPU; the default model is always float32.
         rows: for "fastest", how many rows are decoded at once: prompts × beams or × returned sequences.
+        static_cache: gives the model a cache of fixed size for its default, with which `generate()` compiles its
+            decode steps on CUDA: the first run takes a minute more, the others are faster. A model that cannot
+            have one keeps the growing one; contrastive search always takes that.
         revision: a branch, tag or commit on the Hub; None for the newest.
         progress: called with a stage ("downloading", "converting", "loading") and the fraction that is done,
             or None where that is not known.
@@ -155,14 +170,15 @@ def load_model(
     report = progress or (lambda stage, fraction: None)
     placement = choose_placement(device, device_map, max_memory, offload_folder, tp_plan)
     files = _find(name, revision, report)
+    how = _How(placement=placement, dtype=dtype, rows=rows, static_cache=static_cache)
     try:
-        return _load(name, files, placement, dtype, rows, report)
+        return _load(name, files, how, report)
     except ModelError:
         # Our own copy can be made again, once: a damaged disk or a cleaned cache is not the user's doing.
         if files.source != "package" or _is_sound(files.folder):
             raise
         shutil.rmtree(files.folder, ignore_errors=True)
-    return _load(name, _find(name, revision, report), placement, dtype, rows, report)
+    return _load(name, _find(name, revision, report), how, report)
 
 
 # --- where the files are ----------------------------------------------------------------------------------
@@ -241,19 +257,20 @@ def _is_sound(folder: Path) -> bool:
 # --- loading ----------------------------------------------------------------------------------------------
 
 
-def _load(
-    name: str, files: _Files, placement: Placement, dtype: Any, rows: int, report: Progress
-) -> LanguageModel:
+def _load(name: str, files: _Files, how: _How, report: Progress) -> LanguageModel:
     report("loading", None)
-    kind = choose_dtype(dtype, name == DEFAULT_MODEL, placement.device)
-    measured = dtype == FASTEST and placement.device.type == "cpu" and not placement.is_split
+    placement = how.placement
+    kind = choose_dtype(how.dtype, name == DEFAULT_MODEL, placement.device)
+    measured = how.dtype == FASTEST and placement.device.type == "cpu" and not placement.is_split
     with quiet():
         config = _read_config(name, files.folder)
         read = partial(read_weights, name, files.folder, _auto_class(name, config), config, placement)
         tokenizer = _read_tokenizer(name, files.folder, config)
-        model, because = fastest(read, rows) if measured else (read(kind), "")
+        model, because = fastest(read, how.rows) if measured else (read(kind), "")
     if model.generation_config.pad_token_id is None:
         model.generation_config.pad_token_id = tokenizer.pad_token_id
+    if how.static_cache:
+        use_static_cache(model)
     report("loading", 1.0)
     return LanguageModel(
         model=model,

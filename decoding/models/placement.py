@@ -147,7 +147,8 @@ def _checked_map(device_map: Any) -> Any:
             '{{"model.embed_tokens": "cuda:0", "model.layers": "cpu", …}}, got {device_map!r}',
             spreads=", ".join(SPREADS), device_map=device_map,
         )  # fmt: skip
-    checked = {str(name): place if place == DISK else _device(_named(place)) for name, place in device_map.items()}
+    # As text: safetensors, which reads what is on the disk, takes no torch.device.
+    checked = {str(name): place if place == DISK else str(_device(_named(place))) for name, place in device_map.items()}
     if set(checked.values()) == {DISK}:
         raise ModelError(
             "device_map has the whole model on the disk; the first layer, at least, must be on a device that computes: "

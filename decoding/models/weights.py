@@ -92,7 +92,7 @@ def _why_not(name: str, error: Exception, options: dict[str, Any]) -> ModelError
 
 
 def _short(device_map: Any) -> str:
-    text = repr(device_map if isinstance(device_map, str) else {name: str(at) for name, at in device_map.items()})
+    text = repr(device_map)
     return text if len(text) <= 100 else text[:99] + "…"
 
 
