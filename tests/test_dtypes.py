@@ -11,9 +11,9 @@ import torch
 from app.serving.model_shelf import ModelState
 from app.sheets.frame import model_status
 from app.text import Text
-from decoding import LanguageModel, Settings, load_model, record
+from decoding import LanguageModel, ModelError, Settings, load_model, record
 from decoding.models import dtypes
-from decoding.models.dtypes import choose_dtype, fastest, has_bfloat16, quicker, seconds_a_step
+from decoding.models.dtypes import choose_dtype, fastest, quicker, seconds_a_step
 from tests.test_models import save
 from tests.tiny_models import tiny_model
 
@@ -64,36 +64,35 @@ def test_a_step_is_measured_with_the_model_itself(kind: str, rows: int) -> None:
     seconds = seconds_a_step(model, rows)
     assert 0 < seconds < math.inf
     assert set(shapes) == {(rows, 1, model.config.vocab_size)}
-    assert 2 <= len(shapes) <= 1 + dtypes.STEPS
+    assert 1 <= len(shapes) <= dtypes.STEPS
 
 
 @pytest.mark.parametrize(("slow", "chosen"), [("float32", torch.bfloat16), ("bfloat16", torch.float32)])
-def test_the_quicker_of_two_models_is_kept(monkeypatch: pytest.MonkeyPatch, slow: str, chosen: torch.dtype) -> None:
+def test_the_quicker_of_two_models_is_kept(slow: str, chosen: torch.dtype) -> None:
     def read(dtype: torch.dtype) -> torch.nn.Module:
         model = tiny_model("llama").to(dtype)
         if dtype == getattr(torch, slow):
             model.register_forward_pre_hook(lambda module, args: torch.ones(900, 900) @ torch.ones(900, 900) and None)
         return model
 
-    monkeypatch.setattr(dtypes, "has_bfloat16", lambda: True)  # the machine may have none
     model, because = fastest(read, 4)
     assert model.dtype == chosen
     assert because.startswith(f"{str(chosen).removeprefix('torch.')}: measured at loading, a step of 4 rows")
 
 
-@pytest.mark.skipif(has_bfloat16(), reason="this processor has instructions for bfloat16")
-def test_without_instructions_for_it_nothing_is_measured_and_float32_stays(tmp_path: Path) -> None:
-    lm = load_model(str(save(tmp_path)), device="cpu", dtype="fastest", rows=16)
-    assert lm.dtype == "float32"
-    assert lm.dtype_because == "float32: this processor has no instructions for bfloat16"
-
-
-@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no instructions for bfloat16")
-def test_with_instructions_for_it_what_was_measured_is_said(lm: LanguageModel) -> None:
-    chosen = load_model(device="cpu", dtype="fastest", rows=16)
-    assert chosen.dtype_because.startswith(f"{chosen.dtype}: measured at loading, a step of 16 rows takes")
+@pytest.mark.parametrize("rows", [1, 4])
+def test_what_was_measured_at_loading_is_said_and_recorded_in(tmp_path: Path, rows: int) -> None:
+    chosen = load_model(str(save(tmp_path)), device="cpu", dtype="fastest", rows=rows)
+    what = "one row" if rows == 1 else "4 rows"
+    assert chosen.dtype_because.startswith(f"{chosen.dtype}: measured at loading, a step of {what} takes")
     trace = record(chosen, "The capital of France is", Settings(max_new_tokens=2))
     assert trace.model.dtype == chosen.dtype
+
+
+@pytest.mark.parametrize("rows", [0, -1, 1.5, True, "16"])
+def test_a_number_of_rows_that_is_none_is_refused(tmp_path: Path, rows: object) -> None:
+    with pytest.raises(ModelError, match="rows must be a whole number from 1 on"):
+        load_model(str(save(tmp_path)), device="cpu", dtype="fastest", rows=rows)
 
 
 def test_nothing_is_measured_unless_it_is_asked_for(lm: LanguageModel, tmp_path: Path) -> None:

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-__all__ = ["FASTEST", "choose_dtype", "fastest", "has_bfloat16", "quicker", "seconds_a_step"]
+__all__ = ["FASTEST", "choose_dtype", "fastest", "quicker", "seconds_a_step"]
 
 FASTEST = "fastest"
 DTYPES = ("float32", "bfloat16", "float16")
 # Other bits are no bargain for a few percent, which are within what two measurements of the same differ by.
 WORTH = 0.9
-# Seconds that each of the four measurements may take once warm, and steps at most.
-BUDGET, STEPS = 0.15, 3
+# Of each of the four measurements: seconds after which no further step is begun, and steps at most.
+BUDGET, STEPS = 0.15, 4
 
 
 def choose_dtype(dtype: Any, is_default: bool, place: torch.device) -> torch.dtype | Literal["auto"]:
@@ -49,31 +49,25 @@ def choose_dtype(dtype: Any, is_default: bool, place: torch.device) -> torch.dty
     return getattr(torch, dtype)
 
 
-def has_bfloat16() -> bool:
-    """Whether this processor has instructions that bfloat16 matrix products gain from (AVX-512, AMX, Arm's BF16)."""
-    import torch
-
-    try:
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    except (AttributeError, RuntimeError):  # a build of torch without oneDNN
-        return False
-
-
 def fastest(read: Callable[[torch.dtype], PreTrainedModel], rows: int) -> tuple[PreTrainedModel, str]:
     """The model in float32, or in bfloat16 where this processor decodes `rows` rows faster in it; and why.
 
-    It depends on the number of rows: one row waits for the weights to arrive from memory, many for the arithmetic.
-    Both dtypes are measured, with one row and with `rows`, within about a second.
+    It depends on the processor and on the number of rows: one row waits for the weights to arrive from memory, of which
+    bfloat16 has half, many rows for the arithmetic, for which a processor may have instructions or not. So both dtypes
+    are measured, with one row and with `rows`, for about a second where a step takes a tenth of one.
 
     Args:
         read: gives the model in a dtype, on the CPU.
         rows: that are decoded at once, 1 or more: prompts × beams or × returned sequences.
+
+    Raises:
+        ModelError: `rows` is no such number.
     """
     import torch
 
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise ModelError("rows must be a whole number from 1 on, got {rows!r}; it says how many to measure", rows=rows)
     exact = read(torch.float32)
-    if not has_bfloat16():
-        return exact, words("float32: this processor has no instructions for bfloat16")
     seconds = {("float32", n): seconds_a_step(exact, n) for n in {1, rows}}
     short = read(torch.bfloat16)
     seconds |= {("bfloat16", n): seconds_a_step(short, n) for n in {1, rows}}
@@ -103,14 +97,13 @@ def quicker(seconds: Mapping[tuple[str, int], float], rows: int) -> tuple[str, s
 
 
 def seconds_a_step(model: PreTrainedModel, rows: int) -> float:
-    """How long the model takes to read one token in each of `rows` rows, once warm, in seconds."""
+    """How long the model takes at least to read one token in each of `rows` rows, in seconds."""
     import torch
 
     ids = torch.zeros((rows, 1), dtype=torch.long, device=model.device)
     inputs = {"input_ids": ids} | ({"decoder_input_ids": ids} if model.config.is_encoder_decoder else {})
     least, spent = float("inf"), 0.0
     with torch.inference_mode():
-        model(**inputs)  # allocates, and picks its kernels
         for _ in range(STEPS):
             began = time.perf_counter()
             model(**inputs)

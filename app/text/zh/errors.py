@@ -234,8 +234,9 @@ _MODELS: dict[str, str] = {
         "device 须为 cpu、cuda、cuda:N、mps 之一，得到的是 {device}",
     "dtype must be one of auto, fastest, float32, bfloat16, float16, got {dtype!r}":
         "dtype 须为 auto、fastest、float32、bfloat16、float16 之一，得到的是 {dtype}",
-    "float32: this processor has no instructions for bfloat16": "float32：此处理器没有 bfloat16 指令",
     "{n} rows": "{n} 行",
+    "rows must be a whole number from 1 on, got {rows!r}; it says how many to measure":
+        "rows 须为从 1 起的整数，得到的是 {rows}；它说明用多少行来测量",
     "{chosen}: measured at loading, a step of {what} takes {short} ms in bfloat16 and {exact} ms in float32":
         "{chosen}：加载时实测，{what}的一步用 bfloat16 需 {short} 毫秒，用 float32 需 {exact} 毫秒",
     "{because}; of one row {short} ms and {exact} ms": "{because}；一行则分别为 {short} 毫秒和 {exact} 毫秒",
