@@ -22,7 +22,6 @@ TensorParallelPlan = Literal["auto"] | Mapping[str, str]
 
 SPREADS = ("auto", "balanced", "balanced_low_0", "sequential")  # accelerate works the map out
 DISK = "disk"
-START_PROCESSES = "torchrun --nproc-per-node 2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +128,7 @@ def _spread(device_map: DeviceMap, max_memory: Any, offload_folder: str | Path |
         )
     options: dict[str, Any] = {"device_map": _checked_map(device_map)}
     if max_memory is not None:
-        options["max_memory"] = dict(max_memory)
+        options["max_memory"] = _checked_sizes(max_memory)
     if offload_folder is not None:
         options["offload_folder"] = str(_checked_folder(offload_folder))
     if isinstance(device_map, str):
@@ -162,6 +161,24 @@ def _named(place: Any) -> Any:
     return f"cuda:{place}" if isinstance(place, int) and not isinstance(place, bool) else place
 
 
+def _checked_sizes(max_memory: Any) -> dict[Any, Any]:
+    from accelerate.utils import convert_file_size_to_int
+
+    if not isinstance(max_memory, Mapping):
+        raise ModelError(
+            'max_memory must be sizes by device, as in {{0: "20GB", "cpu": "60GB"}}, got {value!r}', value=max_memory
+        )
+    for device, size in max_memory.items():
+        try:
+            convert_file_size_to_int(size)
+        except (TypeError, ValueError) as error:
+            raise ModelError(
+                'max_memory must be sizes by device, as in {{0: "20GB", "cpu": "60GB"}}, got {value!r} for {device!r}',
+                value=size, device=device,
+            ) from error  # fmt: skip
+    return dict(max_memory)
+
+
 def _checked_folder(folder: str | Path) -> Path:
     path = Path(folder).expanduser()
     try:
@@ -188,10 +205,9 @@ def _shared(tp_plan: Any) -> Placement:
     missing = [name for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE") if name not in os.environ]
     if missing:
         raise ModelError(
-            "tp_plan shares the model among processes, and this one was started alone; start several with "
-            "{start} your_program.py",
-            start=START_PROCESSES,
-        )  # fmt: skip
+            "tp_plan shares the model among processes, and this one was started alone; start several with torchrun "
+            "--nproc-per-node 2 your_program.py"
+        )
     if int(os.environ["WORLD_SIZE"]) == 1:
         return Placement(device=_device(None))
     cuda = torch.cuda.is_available()

@@ -54,6 +54,8 @@ def read_weights(
     except Exception as error:
         raise _why_not(name, error, options) from error
     _check_complete(name, set(info["missing_keys"]) & {key for key, _ in model.named_parameters()})
+    if isinstance(given := options.get("device_map"), dict):
+        _check_placed(name, given, model)
     if model.device.type == "meta":
         raise ModelError(
             "device_map has the first layer of the model {name!r} on the disk, and prompts go where that is; leave it "
@@ -74,8 +76,8 @@ def _why_not(name: str, error: Exception, options: dict[str, Any]) -> ModelError
         )  # fmt: skip
     if "device_map" in options and isinstance(error, (KeyError, ValueError)):
         return ModelError(
-            "device_map {device_map} cannot be used for the model {name!r}: {error}; every layer needs a place, by its "
-            'name or that of what it is part of ("" is the whole model); "auto" finds one for each',
+            'device_map {device_map} cannot be used for the model {name!r}: {error}; name its layers as they are, or '
+            'give "auto"',
             device_map=_short(options["device_map"]), name=name, error=said,
         )  # fmt: skip
     if "distributed_config" in options:
@@ -105,6 +107,21 @@ def _check_complete(name: str, missing: set[str]) -> None:
             "language-model head",
             name=name, some=some,
         )  # fmt: skip
+
+
+def _check_placed(name: str, device_map: dict[str, Any], model: PreTrainedModel) -> None:
+    """What a map leaves out would be on the CPU, and fail where it meets what is elsewhere."""
+    left = [key for key, _ in model.named_parameters() if not any(_is_in(key, part) for part in device_map)]
+    if left:
+        raise ModelError(
+            "device_map {device_map} has no place for {n} weights of the model {name!r}: {some}; every layer needs one, "
+            'by its name or that of what it is part of ("" is the whole model), or give "auto"',
+            device_map=_short(device_map), n=len(left), name=name, some=", ".join(left[:3]),
+        )  # fmt: skip
+
+
+def _is_in(key: str, part: str) -> bool:
+    return part in ("", key) or key.startswith(f"{part}.")
 
 
 def _exceeds(place: torch.device, n_bytes: int) -> bool:

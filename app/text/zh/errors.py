@@ -265,15 +265,22 @@ _MODELS: dict[str, str] = {
     "the model {name!r} goes to the disk in part, and its weights have to be written there anew; name a folder for "
     "them in offload_folder":
         "模型 {name} 有一部分放到磁盘上，其权重须在那里重新写出；请用 offload_folder 给出一个目录",
-    "device_map {device_map} cannot be used for the model {name!r}: {error}; every layer needs a place, by its name or "
-    'that of what it is part of ("" is the whole model); "auto" finds one for each':
-        "device_map {device_map} 不能用于模型 {name}：{error}；每一层都要有位置，用它的名称或它所属部分的名称"
-        '（"" 是整个模型）；"auto" 会为每一层找到位置',
+    'device_map {device_map} cannot be used for the model {name!r}: {error}; name its layers as they are, or '
+    'give "auto"':
+        'device_map {device_map} 不能用于模型 {name}：{error}；请照模型的样子写层名，或给出 "auto"',
+    "device_map {device_map} has no place for {n} weights of the model {name!r}: {some}; every layer needs one, by its "
+    'name or that of what it is part of ("" is the whole model), or give "auto"':
+        "device_map {device_map} 没有为模型 {name} 的 {n} 个权重安排位置：{some}；每一层都要有，用它的名称或它所属"
+        '部分的名称（"" 是整个模型），或给出 "auto"',
+    'max_memory must be sizes by device, as in {{0: "20GB", "cpu": "60GB"}}, got {value!r}':
+        'max_memory 须为各设备的大小，例如 {{0: "20GB", "cpu": "60GB"}}，得到的是 {value}',
+    'max_memory must be sizes by device, as in {{0: "20GB", "cpu": "60GB"}}, got {value!r} for {device!r}':
+        'max_memory 须为各设备的大小，例如 {{0: "20GB", "cpu": "60GB"}}，{device} 得到的是 {value}',
     'tp_plan must be "auto", the model\'s own, or the way to share each layer by its name, got {tp_plan!r}':
         'tp_plan 须为 "auto"（模型自己的），或按名称给出每一层的分法，得到的是 {tp_plan}',
-    "tp_plan shares the model among processes, and this one was started alone; start several with {start} "
-    "your_program.py":
-        "tp_plan 让几个进程共用模型，而这个进程是单独启动的；请用 {start} your_program.py 启动几个",
+    "tp_plan shares the model among processes, and this one was started alone; start several with torchrun "
+    "--nproc-per-node 2 your_program.py":
+        "tp_plan 让几个进程共用模型，而这个进程是单独启动的；请用 torchrun --nproc-per-node 2 your_program.py 启动几个",
     "tp_plan: models of the type {kind!r} have no plan of their own for sharing; give one by the layers' names, or "
     "spread the model with device_map":
         "tp_plan：类型为 {kind} 的模型没有自己的分法；请按层名给出一个，或用 device_map 把模型分布到几处",
