@@ -114,8 +114,8 @@ def _check_placed(name: str, device_map: dict[str, Any], model: PreTrainedModel)
     left = [key for key, _ in model.named_parameters() if not any(_is_in(key, part) for part in device_map)]
     if left:
         raise ModelError(
-            "device_map {device_map} has no place for {n} weights of the model {name!r}: {some}; every layer needs one, "
-            'by its name or that of what it is part of ("" is the whole model), or give "auto"',
+            "device_map {device_map} has no place for {n} weights of the model {name!r}: {some}; every layer needs "
+            'one, by its name or that of what it is part of ("" is the whole model), or give "auto"',
             device_map=_short(device_map), n=len(left), name=name, some=", ".join(left[:3]),
         )  # fmt: skip
 
