@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from app.cli.main import main
 from app.serving.model_shelf import ModelState
 from app.sheets.frame import model_status
 from app.text import Text
@@ -119,11 +122,17 @@ def test_what_is_asked_for_is_taken(asked: object, is_default: bool, place: str,
 
 
 def test_the_pages_chip_says_where_and_in_what_and_why(tiny: LanguageModel) -> None:
-    from dataclasses import replace
-
     plain = model_status(ModelState(name="tiny", phase="ready", lm=tiny), Text("en"))
     assert plain["text"] == "tiny · cpu · float32"
     assert plain["tip"] == Text("en")("state.tip")
     measured = replace(tiny, dtype_because=quicker(WITH_AMX, 16)[1])
     chip = model_status(ModelState(name="tiny", phase="ready", lm=measured), Text("zh"))
     assert chip["tip"].startswith(Text("zh")("state.tip")) and "16 行的一步用 bfloat16 需 93 毫秒" in chip["tip"]
+
+
+@pytest.mark.slow
+def test_a_sweeps_plan_names_the_dtype_that_was_measured(tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_text("The capital\n")
+    options = ["--prompts", str(tmp_path / "p.txt"), "--max-new-tokens", "2", "--rows", "4", "--dtype", "fastest"]
+    assert main(["sweep", "--model", str(save(tmp_path / "tiny")), "-o", str(tmp_path / "out"), *options]) == 0
+    assert json.loads((tmp_path / "out" / "plan.json").read_text())["dtype"] in ("float32", "bfloat16")

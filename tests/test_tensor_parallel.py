@@ -80,6 +80,7 @@ def test_all_processes_verify_together_and_are_told_what_rank_0_found(told: list
         assert "the trace was made by GPT2LMHeadModel" in said["refused"]
 
 
+@pytest.mark.slow
 def test_the_command_records_and_verifies_with_two_processes_and_writes_once(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_the_command_records_and_verifies_with_two_processes_and_writes_once(
     assert verified.stdout.count("equal: generate() gives the same, bit for bit") == 1
 
 
+@pytest.mark.slow
 def test_heads_that_cannot_be_shared_evenly_are_told_before_anything_is_loaded(folder: Path) -> None:
     done = torchrun("-m", "app", "record", "--model", str(folder), "--tp-plan", "auto", "--prompt", "The", n=3)
     assert done.returncode != 0
