@@ -347,7 +347,7 @@ def test_a_device_that_is_not_there_is_named(folder: Path, device: object) -> No
 
 
 def test_an_unknown_dtype_is_named(folder: Path) -> None:
-    with pytest.raises(ModelError, match="dtype must be one of auto, float32, bfloat16, float16, got 'int8'"):
+    with pytest.raises(ModelError, match="dtype must be one of auto, fastest, float32, bfloat16, float16, got 'int8'"):
         load_model(str(folder), device="cpu", dtype="int8")
 
 
