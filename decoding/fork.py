@@ -56,6 +56,9 @@ def stream_fork(
 ) -> Generator[Step, None, Any]:
     """Yields the steps after the fork; `recorder.trace` is the new run, whose prompt is the prefix.
 
+    Its steps have indices of their own, from 0; people count on (`RecordedRun.first_step`): where a token was taken
+    instead at what they call step 12, the first step that is decoded is step 13.
+
     A pruned beam candidate is forked by its `parent` as `row` and its `token_id`. A search that goes on from a
     fork starts anew: its sums and lengths count from the fork.
 
@@ -91,7 +94,7 @@ def stream_fork(
     recorder.tokenizer, recorder.seed = lm.tokenizer, (settings or trace.settings or Settings()).seed
     recorder.identity = {k: v for k, v in lm.identity().items() if k in ("name", "source", "revision")}
     where = Fork(step=step, row=row, token_id=token_id, rank=rank, prompt_length=trace.prompt_ids.shape[1])
-    recorder.facts = _facts(trace, where, settings)
+    recorder.facts = _facts(trace, where, settings) | {"first_step": trace.first_step + step + len(taken)}
     if trace.model.is_encoder_decoder:
         recorder.facts |= {"encoder_ids": inputs["input_ids"], "encoder_mask": inputs["attention_mask"]}
     elif mode_of(values) == "contrastive_search":

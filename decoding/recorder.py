@@ -176,8 +176,8 @@ class Recorder(CustomLoop):
             raise
         except BaseException as err:
             recording.finish("error")
-            config = config_as_json(generation_config)
-            clear = explained(err, model, input_ids, self.tokenizer, config, len(recording.steps))
+            config, n = config_as_json(generation_config), len(recording.steps)
+            clear = explained(err, model, input_ids, self.tokenizer, config, n, recording.step_number)
             told = _explained(clear, recording)
             if told is err:
                 raise
@@ -250,7 +250,7 @@ def _explained(err: BaseException, recording: Recording) -> BaseException:
     if _is_out_of_memory(err):
         err = RecordingError(
             "out of memory on {device} at step {step}; the {n} steps before are kept. {less_memory}",
-            device=recording.device, step=n + 1, n=n, less_memory=LESS_MEMORY,
+            device=recording.device, step=recording.step_number, n=n, less_memory=LESS_MEMORY,
         )  # fmt: skip
     if isinstance(err, DecodingError):
         err.trace = recording.trace()

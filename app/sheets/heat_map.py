@@ -42,6 +42,7 @@ def frame(look: Look) -> Json | None:
             "beams": beams,
             "place": look.node.prompt if beams else look.row,
             "step": look.step,
+            "first_step": look.trace.first_step,
             "n": len(look.trace.ledger) if beams else look.n_steps(),
             "ranks": look.trace.ledger.n_beams if beams else min(RANKS, look.trace.model.vocab_size),
             "cuts": not beams and cuts(look.stages),
@@ -107,7 +108,7 @@ def _reading(found: HeatMap, look: Look) -> Sentence:
     if not read:
         return text.pieces("heat.read.lost", n=lost)
     unsure = max(read, key=lambda column: column.entropy_own)
-    out = text.pieces("heat.read.unsure", step=unsure.step + 1, h=nats(unsure.entropy_own))
+    out = text.pieces("heat.read.unsure", step=text.step(unsure.step), h=nats(unsure.entropy_own))
     if cuts(look.stages):
         left = [column.n_left for column in read]
         about = "≈ " if look.whatif is not None and look.trace.compact is not None else ""
@@ -126,7 +127,7 @@ def _choices(read: list[HeatColumn], text: Text) -> Sentence:
     far = max(others, key=lambda column: column.rank)
     return text.pieces(
         "heat.read.others", k=f"{len(others):,}", n=f"{len(read):,}", token=far.text, rank=f"{far.rank:,}",
-        step=far.step + 1,
+        step=text.step(far.step),
     )  # fmt: skip
 
 
@@ -138,4 +139,4 @@ def _beam_reading(told: tuple[BeamColumn, ...], text: Text) -> Sentence:
     behind = sum(column.best > 0 for column in on_path)
     if not behind:
         return text.pieces("heat.read.always", n=len(on_path))
-    return text.pieces("heat.read.behind", n=len(on_path), k=behind, place=low.best + 1, step=low.step + 1)
+    return text.pieces("heat.read.behind", n=len(on_path), k=behind, place=low.best + 1, step=text.step(low.step))

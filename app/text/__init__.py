@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from decoding.errors import DecodingError
+from decoding.recorded.step_number import step_number
 from decoding.words import Words
 
 from .en.answer import ANSWER_EN
@@ -75,10 +76,16 @@ Sentence = list[str | dict[str, str]]
 
 
 class Text:
-    """The texts of one language: `text("run")`, `text("verify.equal", steps=12)`."""
+    """The texts of one language: `text("run")`, `text("verify.equal", steps=12)`; and how a run's steps are called.
 
-    def __init__(self, lang: str = "en") -> None:
+    Args:
+        lang: of `LANGUAGES`; anything else is English.
+        first_step: steps that came before the first one of the run that is told of, as `Trace.first_step`.
+    """
+
+    def __init__(self, lang: str = "en", first_step: int = 0) -> None:
         self.lang = lang if lang in _TABLES else "en"
+        self.first_step = first_step
         self._table = _TABLES[self.lang]
 
     def __call__(self, key: str, **fields: Any) -> str:
@@ -89,6 +96,14 @@ class Text:
         """
         template = _TERM.sub(lambda match: match[2], self._table[key])
         return template.format(**fields)
+
+    def of_run(self, first_step: int) -> Text:
+        """The same language, for a run before whose first step so many came."""
+        return self if first_step == self.first_step else Text(self.lang, first_step)
+
+    def step(self, index: int) -> int:
+        """What people call a step of the run, by its index, which counts from 0."""
+        return step_number(index, self.first_step)
 
     def has(self, key: str) -> bool:
         """Whether there is a text for the key."""

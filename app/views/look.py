@@ -65,7 +65,7 @@ class Look:
             ended.
         whatif: the other settings that are being tried, or None: then everything is as recorded.
         runs: the runs of this visitor, the one in view among them unless it goes on.
-        text: the page's words.
+        text: the page's words; they count the run's steps.
         number: of the run in view; of one that goes on, the number that it will have.
         growing: it goes on.
         node: of a beam run, the candidate in view.
@@ -94,6 +94,7 @@ class Look:
     readings: RunReadings = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "text", self.text.of_run(self.trace.first_step))
         if self.at is None or not self.at.is_of(self.trace, self.row, self.step):
             object.__setattr__(self, "at", StepScores(trace=self.trace, row=self.row, step=self.step))
         if self.readings is None or self.readings.trace is not self.trace:

@@ -33,6 +33,8 @@ interface Dx {
   parse(json: string | null | undefined, fallback: any): any;
   table(data: Table): HTMLTableElement;
   percent(p: number | null | undefined): string;
+  /** `of`: what Python said of the run: its tree, its map, its row of tokens. */
+  stepNumber(index: number, of?: { first_step?: number }): number;
   nextTurn(): number;
   numbered(emit: (data: any) => void): (data: any) => void;
   addressed(props: Props, emit: (data: any) => void): (data: any) => void;
@@ -356,7 +358,7 @@ type HeatWindow = { n: number; first: number; count: number };
 type HeatColumn = { ids: number[]; texts: string[]; p: any[]; [name: string]: any };
 type HeatState = {
   key: string; run: number; place: number; n: number; columns: HeatColumn[]; whole: boolean; beams: boolean;
-  cuts: boolean; approximate: boolean; folded: boolean; ranks: number; labels: Record<string, string>; win: HeatWindow; width: number;
+  cuts: boolean; approximate: boolean; folded: boolean; ranks: number; first_step?: number; labels: Record<string, string>; win: HeatWindow; width: number;
   /** In view; the row of cells that the keys are at, or -1; of a beam run the candidate's rank. */
   step: number; row: number; rank: number | null;
 };
@@ -365,7 +367,7 @@ type HeatState = {
 
 /** As app/sheets/beam_tree.py sends it; columns by node, by step and rank. */
 type BeamData = {
-  key: string; run: number; prompt: number; n_steps: number; n_groups: number; streaming: boolean;
+  key: string; run: number; prompt: number; n_steps: number; n_groups: number; first_step?: number; streaming: boolean;
   at: { step: number; rank: number }; texts: string[]; prompts: string[]; labels: Record<string, string>;
   fate_labels: Record<string, string>; fate_tips: Record<string, string>; columns: BeamNodes;
   sparse: { answer: Record<number, number>; final_score: Record<number, number>; evicted_at: Record<number, number> };

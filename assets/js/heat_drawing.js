@@ -224,7 +224,7 @@
       const here = step === state.step;
       ctx.fillStyle = here ? c.accent : c.muted;
       if (here) ctx.font = `bold 11px ${c.font}`;
-      write(ctx, state, String(step + 1), middle, height(state) - AXIS / 2 + 1);
+      write(ctx, state, String(dx.stepNumber(step, state)), middle, height(state) - AXIS / 2 + 1);
       if (here) ctx.font = `10px ${c.font}`;
       return middle;
     };

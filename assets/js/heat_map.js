@@ -226,12 +226,12 @@
       const data = dx.parse(props.data, null);
       element.hidden = !data;
       if (!data) return void (state.key = "");
-      const { key, beams, labels, ranks, about } = data;
+      const { key, beams, labels, ranks, first_step, about } = data;
       if (state.run !== about.run || state.place !== data.place || state.beams !== beams) {
         Object.assign(state, { columns: [], n: data.n, row: -1, place: data.place, step: data.step });
         parts.reading.replaceChildren();
       }
-      Object.assign(state, { key, beams, labels, ranks, run: about.run, cuts: data.cuts, approximate: data.approximate });
+      Object.assign(state, { key, beams, labels, ranks, first_step, run: about.run, cuts: data.cuts, approximate: data.approximate });
       if (beams) state.rank = about.rank;
       if (!chosen) state.folded = (innerHeight < 900 || innerWidth < 760) && ranks > FEW;
       element.setAttribute("aria-label", labels.title);

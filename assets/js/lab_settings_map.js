@@ -33,7 +33,7 @@
     ];
     const survive = grid.survives[line][column];
     if (!run) lines.push(tips[survive ? "tip.survives" : "tip.gone"]);
-    else lines.push(fill(tips[survive === n ? "tip.all" : "tip.some"], { n: survive, of: n, step: grid.parts[line][column] + 1 }));
+    else lines.push(fill(tips[survive === n ? "tip.all" : "tip.some"], { n: survive, of: n, step: dx.stepNumber(grid.parts[line][column], grid) }));
     return lines.join("\n");
   };
 

@@ -14,7 +14,7 @@
     return best;
   };
 
-  /** What a figure says of its rows, or of its columns. */
+  /** What a figure says of its rows, or of its columns: a step's stands at its number. */
   const placesOf = (payload) => {
     const { rows, columns } = payload?.figure?.layout?.meta || {};
     return { places: rows || columns || [], upright: !rows && Boolean(columns) };
@@ -67,7 +67,7 @@
       for (const [name, value] of Object.entries(box)) mark.style[name] = `${value}px`;
       mark.hidden = false;
       const words = payloadOf().picks?.[upright ? "step" : "token"] || "";
-      said.textContent = words.replace("{step}", places[at][1] + 1).replace("{token}", () => places[at][2]);
+      said.textContent = words.replace("{step}", places[at][0]).replace("{token}", () => places[at][2]);
     };
 
     plot.addEventListener("click", (event) => {

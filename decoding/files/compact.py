@@ -52,7 +52,7 @@ def compact(trace: R, *, head: int = HEAD) -> R:
         )
     steps = [_packed(trace, step, head) for step in trace.steps]
     tokens = trace.tokens.only(_mentioned_anywhere(trace, steps)) if trace.tokens is not None else None
-    store = CompactStore(PackedSteps(steps), trace.model.vocab_size, tokens)
+    store = CompactStore(PackedSteps(steps, trace.first_step), trace.model.vocab_size, tokens)
     return replace(
         trace, steps=tuple(replace(step, _store=store) for step in trace.steps), store=store, tokens=tokens,
         compact=Compact(head=head),

@@ -12,6 +12,7 @@ import networkx
 from decoding.errors import NotRecordedError, TraceFileError
 from decoding.recorded.ledger import ABSENT, FATES, NEVER, Ledger
 from decoding.recorded.run import RecordedRun
+from decoding.recorded.step_number import step_number
 
 __all__ = ["from_xml_text", "node_id", "root_id", "to_graphml", "to_node_link", "tree", "xml_text"]
 
@@ -128,7 +129,7 @@ def _grow(
             if above is None:
                 raise TraceFileError(
                     "step {step}: row {row} continues no candidate; the trace is damaged",
-                    step=step + 1, row=row + 1,
+                    step=step_number(step, trace.first_step), row=row + 1,
                 )
             if candidate["row"] >= 0:
                 carries[candidate["row"]] = node

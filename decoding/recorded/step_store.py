@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from decoding.errors import NotRecordedError, TraceFileError
+from decoding.recorded.step_number import step_number
 from decoding.recorded.tail import Tail
 
 __all__ = ["DEFAULT_MEMORY_BUDGET", "FilledUpSteps", "KeptSteps", "MemoryStore", "StepStore"]
@@ -114,12 +115,17 @@ class MemoryStore:
     The file has no name (where the system allows it) and vanishes with the store: prompts and logits are left
     to nobody. When the disk is full, steps that do not fit are lost, `lost_from` says from where, `lost_because`
     why, and nothing is raised: a run never dies of recording.
+
+    Args:
+        memory_budget: in bytes.
+        first_step: steps that came before the first one here, as `RecordedRun.first_step`; messages count them in.
     """
 
     exact = True
 
-    def __init__(self, memory_budget: int = DEFAULT_MEMORY_BUDGET) -> None:
+    def __init__(self, memory_budget: int = DEFAULT_MEMORY_BUDGET, first_step: int = 0) -> None:
         self.memory_budget = memory_budget
+        self.first_step = first_step
         self.nbytes = 0
         self.n_spilled = 0
         self.lost_from: int | None = None
@@ -152,7 +158,8 @@ class MemoryStore:
             raise NotRecordedError(
                 "the scores of step {step} were not kept: the temporary file could not be written from step "
                 "{lost_from} on ({lost_because}); {remedy}",
-                step=index + 1, lost_from=(self.lost_from or 0) + 1, lost_because=self.lost_because, remedy=REMEDY,
+                step=step_number(index, self.first_step), lost_because=self.lost_because, remedy=REMEDY,
+                lost_from=step_number(self.lost_from or 0, self.first_step),
             )
         if isinstance(step, _InBlock):
             return step.arrays()
@@ -160,7 +167,7 @@ class MemoryStore:
             file = cast(IO[bytes], self._file)  # it was opened for the first step that was spilled
             file.seek(step.offset)
             blob = file.read(step.length)
-        return arrays_from_bytes(blob, f"step {index + 1}")
+        return arrays_from_bytes(blob, f"step {step_number(index, self.first_step)}")
 
     def _keep(self, arrays: dict[str, Tensor]) -> _InBlock:
         sizes = [a.numel() * a.element_size() for a in arrays.values()]

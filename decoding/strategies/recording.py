@@ -30,6 +30,7 @@ from decoding.recorded.ledger import ABSENT, BeamStep, Ledger
 from decoding.recorded.run import ModelInfo, Step
 from decoding.recorded.silent import silent_knobs
 from decoding.recorded.stages import LOG_SOFTMAX, Stage, encode_stages, name_of, stages_of
+from decoding.recorded.step_number import step_number
 from decoding.recorded.step_store import REMEDY, MemoryStore
 from decoding.strategies.cache import CACHE_NAME, is_empty, named_here
 from decoding.strategies.generate_call import GIVEN_NOTHING, GivenToGenerate
@@ -85,7 +86,7 @@ class Recording:
         self.stages = (*first, *stages_of(processors, callers))
         n_prompts = input_ids.shape[0] // (config.num_beams or 1)
         self.ledger = Ledger(n_prompts=n_prompts, n_beams=config.num_beams) if beams else None
-        self.store = MemoryStore(memory_budget)
+        self.store = MemoryStore(memory_budget, facts.get("first_step", 0))
         self.share_prefill = share_prefill and beams
         self.steps: list[Step] = []
         self.sequences: Tensor | None = None
@@ -131,9 +132,14 @@ class Recording:
                 words(
                     "the model's logits hold {n} NaN or infinite values at step {step}; generate() goes on all the "
                     "same, and what it then chooses means nothing (try dtype=float32)",
-                    n=n_bad, step=len(self.steps) + 1,
+                    n=n_bad, step=self.step_number,
                 )
             )  # fmt: skip
+
+    @property
+    def step_number(self) -> int:
+        """What people call the step that is under way."""
+        return step_number(len(self.steps), self.store.first_step)
 
     def check_drawable(self, probs: Tensor) -> None:
         """Refuses to draw from what is no distribution, where torch would fail less clearly.
@@ -151,7 +157,7 @@ class Recording:
         culprit = next((reason for reason in reasons if reason), "its probabilities overflow")
         raise RecordingError(
             "step {step} has no distribution to draw from: {culprit}. The steps before are kept",
-            step=len(self.steps) + 1, culprit=culprit,
+            step=self.step_number, culprit=culprit,
         )
 
     def stops(self, criteria: StoppingCriteriaList, input_ids: Tensor, scores: Any) -> Tensor:
@@ -326,7 +332,8 @@ class Recording:
             words(
                 "the temporary file could not be written ({why}): from step {step} on only the chosen tokens were "
                 "kept; {remedy}",
-                why=self.store.lost_because, step=self.store.lost_from + 1, remedy=REMEDY,
+                why=self.store.lost_because, remedy=REMEDY,
+                step=step_number(self.store.lost_from, self.store.first_step),
             ),
         )  # fmt: skip
 
