@@ -201,7 +201,9 @@ def ledger_table(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str
         ]  # fmt: skip
         cells += [str(row.group + 1)] if with_group else []
         answer = None if row.answer is None else row.answer + 1
-        rows.append({"rank": row.rank, "fate": row.fate, "answer": answer, "cells": cells})
+        rows.append(
+            {"rank": row.rank, "token_id": row.token_id, "fate": row.fate, "answer": answer, "cells": cells}
+        )  # fmt: skip
     kept = n_places(reading)
     caption = text(
         "ledger.caption.groups" if with_group else "ledger.caption", step=text.step(reading.step), n=len(rows),

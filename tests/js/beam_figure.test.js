@@ -120,7 +120,7 @@ describe("a whole path", () => {
 describe("step numbers", () => {
   test("of a fork count on from the run that it leaves, by round numbers", () => {
     const { ticks } = seen({ ...grownData(1, 20), first_step: 11 }, { fit: "whole" }, 400);
-    assert.deepEqual(ticks.map(({ text }) => text), ["15", "20", "25", "30"]);
+    assert.deepEqual(ticks.map(({ text }) => text), ["12", "14", "16", "18", "20", "22", "24", "26", "28", "30"]);
   });
   for (const [n_steps, width, first] of [
     [5, 820, [1, 2, 3, 4, 5]], [100, 820, [5, 10, 15]], [100, 400, [10, 20, 30]], [900, 400, [100, 200, 300]],
