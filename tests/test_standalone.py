@@ -23,6 +23,7 @@ from app.standalone.privacy import last_part, without_places, without_places_in
 from app.standalone.scores import FINEST, HEAD, packed_scores
 from decoding import DecodingError, Settings, record
 from decoding import display as trace_display
+from decoding.fork import fork
 from decoding.recorded.silent import SilentKnob
 from decoding.trace import Trace
 from tests.hand_made import HOSTILE, hand_made_trace
@@ -370,3 +371,41 @@ def test_a_drawing_that_fails_leaves_the_lines(sampled, monkeypatch):
 
     monkeypatch.setattr(trace_display, "_renderer", trace_display.Renderer(page=broken, notebook=broken))
     assert sampled._repr_html_() is None
+
+
+# --- the heat map -----------------------------------------------------------------------------------------
+
+
+def maps_in(page: str) -> dict[str, dict]:
+    chunks = json.loads(Blocks(page).data["dx-steps"])
+    return {name: json.loads(unpacked(text)) for name, text in chunks.items() if name.startswith("map.")}
+
+
+def test_the_heat_map_of_each_row_and_of_each_prompts_beams_is_in_the_page(beams):
+    rows = record(tiny_lm(), "the cat", Settings(do_sample=True, seed=1, num_return_sequences=2, max_new_tokens=5))
+    page = standalone_html(rows)
+    found = maps_in(page)
+    assert set(found) == {"map.0", "map.1"}
+    frame = json.loads(base_of(page)["heat"])
+    for row in range(2):
+        told = found[f"map.{row}"]
+        assert (told["place"], told["from"], told["whole"], told["key"]) == (row, 0, True, frame["key"])
+        live = [step.token_ids[row] for step in rows.steps if not step.ended[row]]
+        assert [column["at"]["id"] for column in told["columns"]] == live
+    of_beams = maps_in(standalone_html(beams))
+    assert {name: len(told["columns"]) for name, told in of_beams.items()} == {"map.0": 5, "map.1": 5}
+
+
+def test_a_map_that_finds_no_room_is_left_out_before_the_charts_are(sampled):
+    page = standalone_html(sampled, most_bytes=100)
+    assert not maps_in(page) and "heat" not in base_of(page)
+
+
+def test_a_forks_page_counts_on_and_shows_what_was_taken_by_hand(sampled):
+    lm = tiny_lm()
+    first = record(lm, "the cat", Settings(max_new_tokens=9, eos_token_id=[250]))
+    base = base_of(standalone_html(fork(first, lm, step=3, token_id=5)))
+    row = json.loads(base["row"]["data"])
+    assert row["first_step"] == json.loads(base["heat"])["first_step"] == 4
+    assert [cell["taken"] for cell in row["rows"][0]["prompt"]][-4:] == ["over"] * 3 + ["by_hand"]
+    assert "step 5" in json.loads(base["row"]["lines"].splitlines()[0])["tip"]

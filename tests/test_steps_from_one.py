@@ -90,11 +90,10 @@ def test_in_a_forks_row_the_tokens_taken_over_have_their_steps_and_the_last_was_
 @pytest.mark.parametrize("part", ["heat_map", "tree", "settings_map", "whatif"])
 def test_what_the_page_counts_itself_is_told_where_a_fork_begins(trace, part):
     look = Session(forked(trace)).look
+    tree = BeamTree(prompt=0, n_prompts=1, n_steps=1, n_beams=1, n_groups=1, nodes=())
     made = {
         "heat_map": lambda: heat_map.frame(look), "whatif": lambda: whatif.panel(look),
-        "tree": lambda: tree_sheet(
-            BeamTree(prompt=0, n_prompts=1, n_steps=1, n_beams=1, n_groups=1, nodes=()), look.text, run=0, step=0, rank=0
-        ),
+        "tree": lambda: tree_sheet(tree, look.text, run=0, step=0, rank=0),
         "settings_map": lambda: lab(replace(look, lab=LabTab(tab="settings_map")))["sheet"]["grid"],
     }[part]()  # fmt: skip
     assert made["first_step"] == 11

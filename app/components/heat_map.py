@@ -15,7 +15,7 @@ class HeatMap(Drawn):
     """
 
     sent_values = ("data", "columns")
-    scripts = ("heat_window.js", "heat_drawing.js", "heat_words.js", "heat_map.js")
+    scripts = ("picture.js", "heat_window.js", "heat_drawing.js", "heat_words.js", "heat_map.js")
     markup = (
         '<section class="dx dx-card dx-heat" hidden><div class="dx-card-head"><h2 data-part="title"></h2>'
         '<span class="dx-heat-legend" data-part="legend" aria-hidden="true"></span><span class="dx-spacer"></span>'

@@ -19,13 +19,14 @@ Json = dict[str, Any]
 
 LABELS = (
     "title", "label", "label.beams", "rank", "beam", "entropy", "left", "overview", "in", "out", "whole", "fold",
-    "unfold", "reading", "tip", "tip.removed", "tip.left", "tip.entropy", "tip.chosen", "tip.gone", "tip.lost",
+    "unfold", "export", "reading", "tip", "tip.removed",
+    "tip.left", "tip.entropy", "tip.chosen", "tip.gone", "tip.lost",
     "tip.beam", "tip.untold", "tip.sum", "tip.ended", "tip.best", "row", "row.table", "legend", "legend.removed",
     "legend.chosen", "legend.best", "legend.line", "legend.own", "legend.final", "caption", "caption.beams", "step",
     "token", "p", "likeliest", "entropy.own", "entropy.final", "kept", "none",
 )  # fmt: skip
 FILLED = (
-    "step", "rank", "token", "p", "q", "n", "h", "own", "beam", "sum", "row", "first", "last", "of",
+    "step", "rank", "token", "p", "q", "n", "h", "own", "beam", "sum", "row", "first", "last", "of", "kind",
 )  # fmt: skip
 SECONDS = 0.25  # a question takes so long; the page asks again until the map is whole
 

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 from decoding.display import Renderer, set_renderer
 
 from ..assets import assets_dir
-from ..components import Answer, BeamStep, BeamTree, Chart, Facts, Header, KnobPanel, Notes, TokenRow, WhatIfPanel
+from ..components import (
+    Answer,
+    BeamStep,
+    BeamTree,
+    Chart,
+    Facts,
+    Header,
+    HeatMap,
+    KnobPanel,
+    Notes,
+    TokenRow,
+    WhatIfPanel,
+)
 from ..components.drawn import as_json, plotly_js
 from ..palette import DARK, LIGHT, palette_css
 from ..text import Text
@@ -26,10 +38,10 @@ MOST_BYTES = 5_000_000  # of the steps' sheets, so that the file stays below 8 M
 NOTEBOOK_BYTES = 1_500_000  # in a notebook, which is saved with everything that its cells show
 SCRIPTS = (
     "dx", "panels", "answer", "playing", "token_row", "ahead", "plot_words", "picking", "chart",
-    *(name.removesuffix(".js") for name in BeamTree.scripts if name != "ahead.js"),
+    *(name.removesuffix(".js") for name in dict.fromkeys((*BeamTree.scripts, *HeatMap.scripts)) if name != "ahead.js"),
     "beam_step", "knob_controls", "knobs", "arithmetic", "whatif_figure", "whatif", "standalone",
 )  # fmt: skip
-STYLES = ("page", "answer", "beam", "whatif", "standalone")
+STYLES = ("page", "answer", "beam", "heat_map", "whatif", "standalone")
 WORDS = ("old_browser", "broken", "lost")
 
 
@@ -132,6 +144,7 @@ def _body(contents: Contents, text: Text) -> str:
             f'<main id="dx-main">{_part("dx-facts", Facts.markup)}{_part("dx-answer", Answer.markup)}',
             _part("dx-tokens", TokenRow.markup),
             _part("dx-beam-tree", BeamTree.markup),
+            _part("dx-heat-map", HeatMap.markup),
             f'<section class="dx dx-card dx-sliders" aria-label="{sliders}"><h2>{sliders}</h2>'
             f'{_part("dx-sliders", knobs)}</section>{whatif}' if knobs else "",
             f'<div id="dx-charts">{_part("dx-beam-step", BeamStep.markup)}{_part("dx-waterfall", Chart.markup)}',

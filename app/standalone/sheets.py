@@ -16,7 +16,7 @@ from decoding.errors import DecodingError
 from ..components.drawn import as_json, as_line
 from ..form import read_form
 from ..runs import Runs
-from ..sheets import whatif
+from ..sheets import heat_map, whatif
 from ..sheets.answer import answer
 from ..sheets.beam_step import n_places, node_reading, step_reading, sum_of, tables
 from ..sheets.beam_tree import tree
@@ -42,6 +42,7 @@ __all__ = ["MOST_NODES", "Contents", "contents_of", "packed_text"]
 
 MOST_NODES = 400  # beam candidates with charts of their own; each takes some 30 ms to make
 MOST_WORDED = 6000  # beam candidates with a sentence of their own
+MAPS_SHARE = 0.25  # of the room, for the heat maps: a row's is some 200 bytes a step
 SAMPLED = {"greedy": "sample", "contrastive_search": "sample", "beam_search": "beam_sample"}
 KNOBS_SHOWN = tuple(PAGE_STAGES.values())
 LABELS = ("computed", "computed_tip", "pending", "pending_tip")
@@ -53,7 +54,8 @@ class Contents:
 
     Attributes:
         base: what is shown whatever the step, ready for JSON.
-        chunks: per row (prompt) and step, `"0.12"`, its sheets: JSON, gzip, base64.
+        chunks: per row (prompt) and step, `"0.12"`, its sheets, and per row `"map.0"`, the heat map's columns: JSON,
+            gzip, base64.
         n_modes: that the sliders can be moved in.
     """
 
@@ -87,6 +89,7 @@ def contents_of(trace: Trace, lang: str, most_bytes: int) -> Contents:
         "at": _place(look),
     }
     if trace.steps:
+        maker.maps()
         base |= _whatif(look, maker)
         if look.node is None:
             maker.rows()
@@ -163,6 +166,20 @@ class _Maker:
         kind = "rows" if self.look.node is None else "nodes"
         return self.look.text(f"standalone.carried.{kind}", n=f"{self.n_charted:,}", all=f"{self.n_all:,}")
 
+    def maps(self) -> None:
+        """The heat map of each row, or prompt, as long as they leave enough room for the charts."""
+        look, room = self.look, self.left * MAPS_SHARE
+        n = look.trace.n_rows if look.node is None else look.trace.ledger.n_prompts
+        for place in range(n):
+            packed = packed_text(as_json(_map(look, place)))
+            if len(packed) > room:
+                break
+            room -= len(packed)
+            self.left -= len(packed)
+            self.chunks[f"map.{place}"] = packed
+        if self.chunks:
+            self.found["heat"] = as_json(heat_map.frame(look))
+
     def rows(self) -> None:
         """Step by step, all rows of it; the first steps have charts, and the one that the page opens at."""
         look, trace = self.look, self.look.trace
@@ -190,7 +207,7 @@ class _Maker:
             trees.append(as_json(tree(look)))
             sums.append(_sums(look))
             steps |= self._tables(look)
-        self.found = {"trees": trees, "sums": sums}
+        self.found |= {"trees": trees, "sums": sums}
         for prompt, step, rank in self._by_weight():
             chunk = steps[prompt, step]
             packed = list(chunk["packed"])
@@ -277,6 +294,14 @@ class _Maker:
                 packed.append(scores)
             out[head["mode"]] = head | {"scores": packed.index(scores)}
         return out
+
+
+def _map(look: Look, place: int) -> dict[str, Any]:
+    """All columns of a row's heat map, or of a prompt's beams."""
+    while True:
+        told = heat_map.columns(look, place, 0)
+        if told["whole"]:
+            return told
 
 
 def _sums(look: Look) -> list[Any]:

@@ -146,11 +146,16 @@ interface Dx {
     column(win: HeatWindow, width: number, step: number): { x: number; w: number };
     seen(win: HeatWindow): [number, number];
   };
+  svg(tag: string, attributes?: Record<string, any>, ...children: (Node | string)[]): SVGElement;
+  svgContext(width: number, height: number): { node: SVGElement; ctx: Record<string, any> };
+  savePicture(drawn: SVGElement, format: "png" | "svg", name: string, surface: string): void;
   heatDrawing: {
     /** Pixels beside the columns. */
     LEFT: number; RIGHT: number;
     colours(element: Element): any;
     draw(canvas: HTMLCanvasElement, state: HeatState, colours: any): void;
+    /** The window as SVG. */
+    picture(state: HeatState, colours: any): SVGElement;
     overview(canvas: HTMLCanvasElement, state: HeatState, colours: any): void;
     rowAt(state: HeatState, y: number): number;
     rowsOf(state: HeatState): number;
@@ -233,7 +238,6 @@ interface Dx {
     colour(name: string): string;
     palette(): BeamColours;
     draw(node: HTMLElement, seen: BeamScene, colours: BeamColours, fonts: { text: string; mono: string }): void;
-    save(drawn: SVGElement, format: "png" | "svg", name: string, surface: string): void;
   };
   beamDrawing(element: HTMLElement, parts: Record<string, any>, state: SeenTree, overview: BeamOverview): BeamDrawing;
   beamOverview(parts: Record<string, any>, state: SeenTree, act: BeamActs): BeamOverview;

@@ -114,6 +114,9 @@
       draw();
     };
 
+    /** What is in the window, as a file. */
+    const save = (format) => colours && dx.savePicture(dx.heatDrawing.picture(state, colours), format, `heat-map.${format}`, colours.surface);
+
     const tool = (words, act) => {
       const button = dx.el("button", { type: "button", class: "dx-tool" }, words);
       button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && act());
@@ -121,6 +124,7 @@
     };
     const buttons = {
       out: tool("−", () => zoom(1 / 1.6)), in: tool("+", () => zoom(1.6)), all: tool("", all), fold: tool("", fold),
+      png: tool("PNG", () => save("png")), svg: tool("SVG", () => save("svg")),
     };
     parts.tools.append(...Object.values(buttons));
 
@@ -245,6 +249,7 @@
         buttons[name].setAttribute("aria-label", labels[name]);
         buttons[name].setAttribute("data-tip", labels[name]);
       }
+      for (const name of ["png", "svg"]) buttons[name].setAttribute("data-tip", dx.heatWords.fill(labels.export, { kind: name.toUpperCase() }));
       buttons.all.textContent = labels.whole;
       showFolded();
       draw(); // what is below stays where it is when the columns come

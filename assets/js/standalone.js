@@ -181,6 +181,13 @@
     return show({ row, ...tree.at });
   };
 
+  /** The heat map asks for a row's columns when it has been painted; a row that found no room in the file has none. */
+  const giveColumns = async ({ about }) => {
+    const packed = steps[`map.${about.row}`];
+    parts["dx-heat-map"].box.hidden = !packed;
+    if (packed) parts["dx-heat-map"].give({ columns: await unpacked(packed) });
+  };
+
   const mountFrame = () => {
     mount("dx-title", dx.header, { data: base.header });
     document.querySelector("[data-part=scheme]")?.addEventListener("click", () => prefersDark.removeEventListener("change", follow));
@@ -197,6 +204,7 @@
       table = { tab: wish.tab, place: wish.place || 0 };
       showTables();
     });
+    mount("dx-heat-map", dx.heatMap, { data: base.heat ?? "null", columns: "null" }, giveColumns);
     mount("dx-waterfall", dx.chart, { data: "null" });
     mount("dx-cutoff", dx.chart, { data: "null" }, (wish) => {
       cutTab = wish.tab;
