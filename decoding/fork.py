@@ -126,8 +126,11 @@ def _left_out(trace: Trace) -> tuple[str, ...]:
     own += [name for name in trace.from_caller if name != "logits_processor"]
     if not own:
         return ()
-    are = "which is" if len(own) == 1 else "which are"
-    return (f"the first run used {', '.join(own)} of the caller's own, {are} not in its trace; left out here",)
+    used = ", ".join(own)
+    if len(own) > 1:
+        several = "the first run used {own} of the caller's own, which are not in its trace; left out here"
+        return (words(several, own=used),)
+    return (words("the first run used {own} of the caller's own, which is not in its trace; left out here", own=used),)
 
 
 def _inputs(trace: Trace, row: int, prefix: Tensor) -> dict[str, Any]:

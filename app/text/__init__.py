@@ -34,12 +34,13 @@ from .en.share import SHARE_EN
 from .en.standalone import STANDALONE_EN
 from .en.tour import TOUR_EN
 from .en.whatif import WHATIF_EN
+from .recalled import Recalled
 from .zh.answer import ANSWER_ZH
 from .zh.beam import BEAM_ZH
 from .zh.candidate import CANDIDATE_ZH
 from .zh.compare import COMPARE_ZH
 from .zh.draw import DRAW_ZH
-from .zh.errors import ERRORS_ZH
+from .zh.errors import ERRORS_ZH, WARNINGS_ZH
 from .zh.estimate import ESTIMATE_ZH
 from .zh.fork import FORK_ZH
 from .zh.frame import ZH
@@ -69,6 +70,7 @@ _TABLES = {
     | TOUR_ZH | CANDIDATE_ZH | LECTURE_ZH,
 }
 _SAID = {"zh": ERRORS_ZH}  # English is the library's own
+_RECALLED = {"zh": Recalled(WARNINGS_ZH)}
 _TERM = re.compile(r"\[\[(\w+)\|([^\]]*)\]\]")
 
 Sentence = list[str | dict[str, str]]
@@ -121,6 +123,14 @@ class Text:
         if found is None:
             return str(message)
         return found.format(**{name: self.said(value) for name, value in fields.items()}) if fields else found
+
+    def said_before(self, message: str) -> str:
+        """What a trace says of itself; of a file's, which is a text alone, the template is looked for."""
+        found = None if isinstance(message, Words) or self.lang not in _RECALLED else _RECALLED[self.lang].find(message)
+        if found is None:
+            return self.said(message)
+        template, fields = found
+        return _SAID[self.lang][template].format(**{name: self.said(value) for name, value in fields.items()})
 
     def pieces(self, key: str, **fields: Any) -> Sentence:
         """The text of a key with its terms explained. Fields are put in last: they can't make terms."""

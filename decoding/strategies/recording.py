@@ -361,9 +361,12 @@ def _of_a_later_release() -> list[str]:
         return []
     last = ".".join(map(str, LAST_SEEN))
     return [
-        f"recorded with transformers {transformers.__version__}, and the loops here were last read beside {last}: "
-        "verify tells whether generate() still gives the same"
-    ]
+        words(
+            "recorded with transformers {version}, and the loops here were last read beside {last}: verify tells "
+            "whether generate() still gives the same",
+            version=transformers.__version__, last=last,
+        )
+    ]  # fmt: skip
 
 
 def in_trace(facts: dict[str, Any]) -> set[str]:
