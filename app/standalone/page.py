@@ -39,9 +39,9 @@ NOTEBOOK_BYTES = 1_500_000  # in a notebook, which is saved with everything that
 SCRIPTS = (
     "dx", "panels", "answer", "playing", "token_row", "ahead", "plot_words", "picking", "chart",
     *(name.removesuffix(".js") for name in dict.fromkeys((*BeamTree.scripts, *HeatMap.scripts)) if name != "ahead.js"),
-    "beam_step", "knob_controls", "knobs", "arithmetic", "whatif_figure", "whatif", "standalone",
+    "beam_step", "knob_controls", "knobs", "lab_settings_map", "arithmetic", "whatif_figure", "whatif", "standalone",
 )  # fmt: skip
-STYLES = ("page", "answer", "beam", "heat_map", "whatif", "standalone")
+STYLES = ("page", "answer", "beam", "heat_map", "lab_settings_map", "whatif", "standalone")
 WORDS = ("old_browser", "broken", "lost")
 
 
@@ -70,6 +70,7 @@ def standalone_html(trace: Trace, lang: str = "en", *, most_bytes: int = MOST_BY
             _body(contents, text),
             _data("dx-words", words),
             _data("dx-steps", contents.chunks),
+            _data("dx-maps", contents.maps),
             _data("dx-base", packed_text(as_json(contents.base)), plain=True),
             _data("dx-plotly", _packed_plotly(), plain=True),
             f"<script>{script}</script></body></html>\n",
@@ -149,6 +150,8 @@ def _body(contents: Contents, text: Text) -> str:
             f'{_part("dx-sliders", knobs)}</section>{whatif}' if knobs else "",
             f'<div id="dx-charts">{_part("dx-beam-step", BeamStep.markup)}{_part("dx-waterfall", Chart.markup)}',
             f'{_part("dx-cutoff", Chart.markup)}</div><p class="dx dx-hint" id="dx-carried"></p>',
+            f'<section class="dx dx-card" id="dx-settings-map" hidden><div class="dx-card-head"><h2>'
+            f'{html.escape(text("lab.settings_map"))}</h2></div><div></div></section>',
             _part("dx-notes", Notes.markup),
             f'<p class="dx dx-hint">{html.escape(text("standalone.about"))}</p></main>',
         ]

@@ -30,6 +30,7 @@ from ..views.look import Look
 from ..views.table import Table
 from ..views.whatif import PAGE_STAGES, page_scores
 from ..whatif import WhatIfForm
+from .maps import has_settings_map, heat_columns, settings_sheet
 from .privacy import without_places, without_places_in
 from .scores import FINEST, exact_places, packed_scores, tail_width
 
@@ -42,7 +43,7 @@ __all__ = ["MOST_NODES", "Contents", "contents_of", "packed_text"]
 
 MOST_NODES = 400  # beam candidates with charts of their own; each takes some 30 ms to make
 MOST_WORDED = 6000  # beam candidates with a sentence of their own
-MAPS_SHARE = 0.25  # of the room, for the heat maps: a row's is some 200 bytes a step
+MAPS_SHARE = 0.25  # of the room, for the heat maps: a row's are some 400 bytes a step
 SAMPLED = {"greedy": "sample", "contrastive_search": "sample", "beam_search": "beam_sample"}
 KNOBS_SHOWN = tuple(PAGE_STAGES.values())
 LABELS = ("computed", "computed_tip", "pending", "pending_tip")
@@ -54,13 +55,14 @@ class Contents:
 
     Attributes:
         base: what is shown whatever the step, ready for JSON.
-        chunks: per row (prompt) and step, `"0.12"`, its sheets, and per row `"map.0"`, the heat map's columns: JSON,
-            gzip, base64.
+        chunks: per row (prompt) and step, `"0.12"`, its sheets: JSON, gzip, base64.
+        maps: per row the heat map's columns, `"heat.0"`, and the run's map of settings, `"settings.0"`, likewise.
         n_modes: that the sliders can be moved in.
     """
 
     base: dict[str, Any]
     chunks: dict[str, str]
+    maps: dict[str, str]
     n_modes: int = 0
 
 
@@ -89,14 +91,14 @@ def contents_of(trace: Trace, lang: str, most_bytes: int) -> Contents:
         "at": _place(look),
     }
     if trace.steps:
-        maker.maps()
+        maker.whole_run()
         base |= _whatif(look, maker)
         if look.node is None:
             maker.rows()
         else:
             maker.beam_run()
     base |= maker.found | {"carried": maker.carried(), "absent": as_json(_absent(look.text))}
-    return Contents(base=base, chunks=maker.chunks, n_modes=len(maker.forms))
+    return Contents(base=base, chunks=maker.chunks, maps=maker.maps, n_modes=len(maker.forms))
 
 
 def _place(look: Look) -> dict[str, int]:
@@ -148,6 +150,7 @@ class _Maker:
 
     Attributes:
         forms: see `_forms`.
+        mapped: there is a map of settings.
         found: what belongs into the page's base: trees, sums.
         n_charted, n_all: steps, or candidates, that have charts, and that there are.
     """
@@ -155,7 +158,9 @@ class _Maker:
     def __init__(self, look: Look, most_bytes: int) -> None:
         self.look, self.left = look, most_bytes
         self.forms = _forms(look.form) if look.trace.steps else []
+        self.mapped = has_settings_map(look)
         self.chunks: dict[str, str] = {}
+        self.maps: dict[str, str] = {}
         self.found: dict[str, Any] = {}
         self.n_charted = self.n_all = 0
 
@@ -166,18 +171,21 @@ class _Maker:
         kind = "rows" if self.look.node is None else "nodes"
         return self.look.text(f"standalone.carried.{kind}", n=f"{self.n_charted:,}", all=f"{self.n_all:,}")
 
-    def maps(self) -> None:
-        """The heat map of each row, or prompt, as long as they leave enough room for the charts."""
+    def whole_run(self) -> None:
+        """The maps of each row, or prompt, as long as they leave enough room for the charts."""
         look, room = self.look, self.left * MAPS_SHARE
         n = look.trace.n_rows if look.node is None else look.trace.ledger.n_prompts
         for place in range(n):
-            packed = packed_text(as_json(_map(look, place)))
-            if len(packed) > room:
+            made = {f"heat.{place}": heat_columns(look, place)}
+            if self.mapped:
+                made[f"settings.{place}"] = settings_sheet(look.moved(row=place, step=0), "run")
+            packed = {name: packed_text(as_json(each)) for name, each in made.items()}
+            size = sum(map(len, packed.values()))
+            if size > room:
                 break
-            room -= len(packed)
-            self.left -= len(packed)
-            self.chunks[f"map.{place}"] = packed
-        if self.chunks:
+            room, self.left = room - size, self.left - size
+            self.maps |= packed
+        if self.maps:
             self.found["heat"] = as_json(heat_map.frame(look))
 
     def rows(self) -> None:
@@ -277,7 +285,8 @@ class _Maker:
             for tab in drawn["tabs"]:
                 if tab["id"] not in sheets:
                     sheets[tab["id"]] = cutoff(replace(look, rule=tab["id"]))
-            return {
+            mapped = {"map": as_json(settings_sheet(look, "step"))} if self.mapped else {}
+            return mapped | {
                 "waterfall": as_json(first), "tab": drawn["tab"], "scores": self._scores(look, packed),
                 "cutoff": {tab: as_json(sheet) for tab, sheet in sheets.items()},
             }  # fmt: skip
@@ -294,14 +303,6 @@ class _Maker:
                 packed.append(scores)
             out[head["mode"]] = head | {"scores": packed.index(scores)}
         return out
-
-
-def _map(look: Look, place: int) -> dict[str, Any]:
-    """All columns of a row's heat map, or of a prompt's beams."""
-    while True:
-        told = heat_map.columns(look, place, 0)
-        if told["whole"]:
-            return told
 
 
 def _sums(look: Look) -> list[Any]:

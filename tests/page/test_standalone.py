@@ -386,3 +386,21 @@ def test_a_searchs_map_is_there_for_each_prompt(beam_trace, open_file):
     page.wait_for_selector(f'.dx-heat[data-drawn$=".0.{n}"]')
     page.locator(".dx-beam-tree [data-part=prompts] button").nth(1).click()
     page.wait_for_selector(f'.dx-heat[data-drawn$=".1.{n}"]')
+
+
+def test_the_map_of_settings_follows_the_step_and_a_click_moves_the_sliders(sampled, open_file):
+    page = open_file(sampled)
+    cells = page.locator("#dx-settings-map td > button")
+    expect(cells).to_have_count(400)
+    scope = page.locator("#dx-settings-map [data-name=scope] button")
+    page.locator(".dx-token").nth(2).click()
+    expect(scope.first).to_have_text("step 3")
+    expect(page.locator("#dx-settings-map .dx-reading")).to_contain_text("which came at step 3, survives in ")
+    scope.nth(1).click()
+    expect(page.locator("#dx-settings-map .dx-reading")).to_contain_text("All 6 recorded tokens survive in ")
+    page.locator("#dx-settings-map [data-name=measure] button").nth(1).click()
+    expect(page.locator("#dx-settings-map [data-name=measure] button").nth(1)).to_have_attribute("aria-pressed", "true")
+    page.locator("#dx-settings-map td > button[data-line='4'][data-column='9']").click()
+    expect(page.locator("#dx-knob-temperature")).to_have_value("0.5")
+    expect(page.locator("#dx-knob-top_p")).to_have_value("0.5")
+    assert grave_findings(page) == []
