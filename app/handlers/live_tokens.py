@@ -64,7 +64,7 @@ class LiveRow:
         first = max(0, len(ids) - 2 * LONGEST_CHARACTER)
         before = [*self._prompts[row], *ids[:first]][-LONGEST_CHARACTER:]
         cells = token_cells(
-            self._tokens, ids[first:], first_step=first, measures=self._measures[row][first:], before=before
+            self._tokens, ids[first:], begin=first, measures=self._measures[row][first:], before=before
         )
         for cell in cells[-LONGEST_CHARACTER:]:
             told = TokenRow.line(line(row, cell, self._session.text.of_run(self._first_step)))

@@ -112,19 +112,19 @@ def measures_of(step: Step, row: int) -> TokenMeasures:
 
 
 def token_cells(
-    tokens, ids: list[int], *, first_step: int | None = None, measures=(), before=(), after=()
+    tokens, ids: list[int], *, begin: int | None = None, measures=(), before=(), after=()
 ) -> tuple[TokenCell, ...]:
     """Cells for a run of token ids; `tokens` is a `TokenTable`, or None for `#id`.
 
     Args:
-        first_step: the step of the first id, or None for a prompt.
+        begin: the step of the first id, or None for a prompt.
         measures: one per id, for generated tokens.
         before, after: ids around them, with which bytes may form a character.
     """
     displayed: list[TokenText | None] = [None] * len(ids)
     if tokens is not None:
         displayed = list(tokens.display([*before, *ids, *after]))[len(before) : len(before) + len(ids)]
-    first, cells = first_step or 0, []
+    first, cells = begin or 0, []
     for i, (token_id, token) in enumerate(zip(ids, displayed, strict=True)):
         kind = "plain" if token is None or not (token.is_special or token.is_partial) else "special"
         if token is not None and token.is_partial and not token.is_special:
@@ -136,7 +136,7 @@ def token_cells(
                 kind=kind,
                 joined="" if token is None else shown(token.joined),
                 group=None if token is None else _group(token, len(before), len(ids), first),
-                step=None if first_step is None else first_step + i,
+                step=None if begin is None else begin + i,
                 measures=measures[i] if measures else None,
             )
         )
@@ -174,7 +174,7 @@ def row_view(trace: Trace, row: int, measures: tuple[TokenMeasures, ...] | None 
         source=token_cells(trace.tokens, trace.source(which)),
         prompt=_with_taken(trace, token_cells(trace.tokens, prompt, after=new[:LONGEST_CHARACTER])),
         generated=token_cells(
-            trace.tokens, new, first_step=0, measures=measures[: len(live)], before=prompt[-LONGEST_CHARACTER:]
+            trace.tokens, new, begin=0, measures=measures[: len(live)], before=prompt[-LONGEST_CHARACTER:]
         ),
         prompt_index=which,
         answer_index=row % trace.rows_per_prompt,
