@@ -1,4 +1,8 @@
-"""fork: take another token, or other settings, at some step of a recorded run, and decode on from there."""
+"""fork: take another token, or other settings, at some step of a recorded run, and decode on from there.
+
+The new run's steps have indices of their own, from 0. People count on (`RecordedRun.first_step`): where another token is
+taken at what they call step 12, it stands there, and the first step that is decoded is step 13.
+"""
 
 from __future__ import annotations
 
@@ -55,9 +59,6 @@ def stream_fork(
     kept: KeptCache | None = None,
 ) -> Generator[Step, None, Any]:
     """Yields the steps after the fork; `recorder.trace` is the new run, whose prompt is the prefix.
-
-    Its steps have indices of their own, from 0; people count on (`RecordedRun.first_step`): where a token was taken
-    instead at what they call step 12, the first step that is decoded is step 13.
 
     A pruned beam candidate is forked by its `parent` as `row` and its `token_id`. A search that goes on from a
     fork starts anew: its sums and lengths count from the fork.

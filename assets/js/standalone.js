@@ -191,9 +191,9 @@
     if (packed) parts["dx-heat-map"].give({ columns: await unpacked(packed) });
   };
 
-  /** The map of settings: of the step in view, or of the run. A step without charts has none of its own. */
   /** @type {any} */
-  let wish = { scope: "step", measure: "left" };
+  let wish = { scope: "step", measure: "left" }; // of the map of settings
+  /** The map of settings: of the step in view, or of the run. A step without charts has none of its own. */
   const showMap = async () => {
     const mine = asked, box = node("dx-settings-map"), whole = maps[`settings.${at.row}`];
     const body = /** @type {HTMLElement} */ (box.lastElementChild);
