@@ -1,7 +1,7 @@
 """fork: take another token, or other settings, at some step of a recorded run, and decode on from there.
 
-The new run's steps have indices of their own, from 0. People count on (`RecordedRun.first_step`): where another token is
-taken at what they call step 12, it stands there, and the first step that is decoded is step 13.
+The new run's steps have indices of their own, from 0. People count on (`RecordedRun.first_step`): where another token
+is taken at what they call step 12, it stands there, and the first step that is decoded is step 13.
 """
 
 from __future__ import annotations

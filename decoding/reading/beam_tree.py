@@ -66,7 +66,9 @@ def tree(trace: RecordedRun, prompt: int | None = None) -> networkx.DiGraph:
             "prompt must be in [0, {last}], got {prompt}",
             last=ledger.n_prompts - 1, prompt=prompt,
         )
-    graph = networkx.DiGraph(mode=trace.mode, model=trace.model.name, n_beams=ledger.n_beams, first_step=trace.first_step)
+    graph = networkx.DiGraph(
+        mode=trace.mode, model=trace.model.name, n_beams=ledger.n_beams, first_step=trace.first_step
+    )
     later = _what_came_later(trace, ledger)
     texts: dict[int, str] = {}
     for p in range(ledger.n_prompts) if prompt is None else (prompt,):
