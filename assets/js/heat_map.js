@@ -1,7 +1,7 @@
 // The whole run at a glance: steps from left to right, at each its likeliest tokens (of a beam run, its beams).
 "use strict";
 (() => {
-  const PARTS = ["title", "legend", "tools", "reading", "scroll", "map", "overview", "tip", "said", "summary", "table"];
+  const PARTS = ["title", "legend", "tools", "reading", "scroll", "map", "overview", "tip", "said", "summary", "table", "images"];
   const FEW = 8; // rows that are never folded by themselves: the charts below stay in view all the same
   const SLIP = 5; // pixels that a hand may move within a click
   const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
@@ -124,9 +124,14 @@
     };
     const buttons = {
       out: tool("−", () => zoom(1 / 1.6)), in: tool("+", () => zoom(1.6)), all: tool("", all), fold: tool("", fold),
-      png: tool("PNG", () => save("png")), svg: tool("SVG", () => save("svg")),
     };
     parts.tools.append(...Object.values(buttons));
+    const images = () =>
+      ["png", "svg"].map((kind) => {
+        const [name, click] = [kind.toUpperCase(), () => save(kind)];
+        const tip = dx.heatWords.fill(state.labels.export, { kind: name });
+        return dx.el("button", { type: "button", class: "dx-link", "data-image": kind, "data-tip": tip, on: { click } }, name);
+      });
 
     // --- hands --------------------------------------------------------------------------------------------------
 
@@ -249,7 +254,7 @@
         buttons[name].setAttribute("aria-label", labels[name]);
         buttons[name].setAttribute("data-tip", labels[name]);
       }
-      for (const name of ["png", "svg"]) buttons[name].setAttribute("data-tip", dx.heatWords.fill(labels.export, { kind: name.toUpperCase() }));
+      parts.images.replaceChildren(...images());
       buttons.all.textContent = labels.whole;
       showFolded();
       draw(); // what is below stays where it is when the columns come
