@@ -170,7 +170,9 @@ class Recorder(CustomLoop):
             self.streamer.put(input_ids.cpu())  # generate() has given the prompt to the one it knows of
             streamers.append(self.streamer)
         try:
-            return (yield from self._reported(loop(*arguments, **model_kwargs), streamers))
+            returned = yield from self._reported(loop(*arguments, **model_kwargs), streamers)
+            recording.catch_up()
+            return returned
         except GeneratorExit:
             recording.finish("user")
             raise

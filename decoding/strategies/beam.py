@@ -85,8 +85,7 @@ def beam(
         summed = per_beam.reshape(n_prompts, -1)  # [P, B · V]
         if config.do_sample:
             probs = torch.nn.functional.softmax(summed, dim=-1)
-            recording.check_drawable(probs)
-            chosen = torch.multinomial(probs, num_samples=n_candidates, generator=generator)
+            chosen = recording.draw(probs, n_candidates, generator)
             score = torch.gather(summed, 1, chosen)
             if BEST_DRAWN_FIRST:
                 score, order = score.sort(dim=-1, descending=True)
@@ -149,6 +148,7 @@ def beam(
             **model_kwargs,
         )
         outputs = model(**inputs, return_dict=True)
+        recording.catch_up()
 
     final = beams["sequences_scores"] if config.output_scores else None
     return returned.build(recording.sequences, model_kwargs, beams={**beams, "sequences_scores": final})

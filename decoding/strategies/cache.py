@@ -40,9 +40,9 @@ def is_empty(cache: Any) -> bool:
 
 
 def reorder_cache(model: Any, model_kwargs: dict[str, Any], parents: Tensor) -> None:
-    """Gives each row the cache of the row it continues; `parents` is [rows]."""
+    """Gives each row the cache of the row it continues; `parents` is [rows]. Where that is its own, it has it."""
     name = cache_of(model_kwargs)
-    if name is None:
+    if name is None or parents.tolist() == list(range(len(parents))):
         return
     if transformers_private.has_own_reorder(model):
         model_kwargs[name] = transformers_private.reorder_cache_of(model, model_kwargs[name], parents)

@@ -143,6 +143,7 @@ def diverse_beam(
             running.flatten(0, 1), next_sequence_length=1 if model_kwargs["use_cache"] else None, **model_kwargs
         )
         outputs = model(**inputs, return_dict=True)
+        recording.catch_up()
 
     final = beams["sequences_scores"] if config.output_scores else None
     return returned.build(recording.sequences, model_kwargs, beams={**beams, "sequences_scores": final})
