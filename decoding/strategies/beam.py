@@ -16,6 +16,7 @@ from decoding.recorded.run import Step
 from decoding.recorded.stages import run_processors
 from decoding.strategies.cache import CACHE_NAME, prefill, reorder_cache
 from decoding.strategies.generate_output import GenerateOutput
+from decoding.strategies.prompt_once import forget_prompts
 from decoding.strategies.recording import Recording
 from decoding.transformers_private import eos_token_tensor, pad_token_tensor, update_model_kwargs
 
@@ -150,6 +151,7 @@ def beam(
         outputs = model(**inputs, return_dict=True)
         recording.catch_up()
 
+    forget_prompts(model_kwargs.get(CACHE_NAME))
     final = beams["sequences_scores"] if config.output_scores else None
     return returned.build(recording.sequences, model_kwargs, beams={**beams, "sequences_scores": final})
 
