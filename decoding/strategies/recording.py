@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence, Set
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any, cast
 
@@ -231,14 +232,14 @@ class Recording:
             hit_by: why candidates ended, per reason bool [prompts, K], where `stops` was not asked about them.
             stopped_by: per prompt why its search ended at this step, or None; left out, it is worked out.
         """
-        ledger = cast(Ledger, self.ledger)
+        ledger, beams = cast(Ledger, self.ledger), _on_host(beams)
         ledger.add(beams, self._hit_by if hit_by is None else hit_by)
         here = ledger.steps[-1]
-        rows = beams.next_rows.cpu()
+        rows = beams.next_rows
         tokens = here["token"].gather(1, rows).flatten().tolist()
         parents = here["parent"].gather(1, rows).flatten().tolist()
         absent = here["fate"].gather(1, rows).flatten() == ABSENT
-        over = ((~beams.searching.cpu()).repeat_interleave(ledger.n_beams) | absent).tolist()
+        over = ((~beams.searching).repeat_interleave(ledger.n_beams) | absent).tolist()
         step = self._complete(tuple(tokens), tuple(over), {}, tuple(parents))
         if stopped_by is None:
             stopped_by = self._why_stopped(beams, can_improve)
@@ -456,6 +457,12 @@ def _is_in_config(criterion: Any) -> bool:
 def encodes_late(device: torch.device) -> bool:
     """Whether a step is encoded while the device computes the next one; where that is the CPU, it has no time to."""
     return device.type == "cuda"
+
+
+def _on_host(beams: BeamStep) -> BeamStep:
+    """The same with all its tensors on the CPU, which are waited for once."""
+    tensors = {f.name: value for f in fields(beams) if isinstance(value := getattr(beams, f.name), Tensor)}
+    return replace(beams, **dict(zip(tensors, HostCopies(list(tensors.values())).get(), strict=True)))
 
 
 def _in_float32(observed: list[Tensor]) -> list[Tensor]:
