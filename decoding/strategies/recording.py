@@ -462,7 +462,8 @@ def encodes_late(device: torch.device) -> bool:
 def _on_host(beams: BeamStep) -> BeamStep:
     """The same with all its tensors on the CPU, which are waited for once."""
     tensors = {f.name: value for f in fields(beams) if isinstance(value := getattr(beams, f.name), Tensor)}
-    return replace(beams, **dict(zip(tensors, HostCopies(list(tensors.values())).get(), strict=True)))
+    arrived: dict[str, Any] = dict(zip(tensors, HostCopies(list(tensors.values())).get(), strict=True))
+    return replace(beams, **arrived)
 
 
 def _in_float32(observed: list[Tensor]) -> list[Tensor]:
