@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from inspect import isroutine
 from typing import Any
 
@@ -32,7 +32,8 @@ Encoding = tuple[int, tuple[float, float], dict[str, np.ndarray]]  # kind, two n
 SAME, DIVIDED, MULTIPLIED, SHIFTED, PATCHED, DENSE, ADDED = range(7)
 
 SOME = 64  # scores of a row on which an operation is tried first
-FEW = 64  # of so many tokens one, or fewer, is few
+GOLDEN = 0.6180339887498949  # steps of so much of a whole never fall where others did
+FEW = 16  # of so many tokens one, or fewer, is few
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +201,7 @@ def _arithmetic(
     before: _Scores, after: _Scores, hints: Sequence[float]
 ) -> Iterator[tuple[int, tuple[float, float]]]:
     """One operation on all scores, tried on some: what does not hold for these need not be tried on all."""
-    some = slice(None, None, -(-len(after.values) // SOME)) if after.few is None else after.few
+    some = _spread_over(len(after.values), int(np.argmax(after.alive))) if after.few is None else after.few
     values, wanted, alive = before.values[some], after.bits[some], after.alive[some]
     n_edited = np.count_nonzero((_bits(values) != wanted) & alive)
     if not n_edited:
@@ -215,6 +216,12 @@ def _arithmetic(
         pair = (float(before.values[top]), -float(after.values[top]))
         if np.array_equal(_bits(_decode(SHIFTED, pair, {}, values)), wanted):
             yield SHIFTED, pair
+
+
+@lru_cache(maxsize=64)
+def _spread_over(n: int, one: int) -> np.ndarray:
+    """SOME of n ids without a pattern that what was removed could have, too, and `one`, which was not."""
+    return np.append((np.arange(SOME) * GOLDEN * n).astype(np.int64) % n, one)
 
 
 def _patch(before: _Scores, after: _Scores, hints: Sequence[float]) -> Encoding:

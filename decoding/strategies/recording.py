@@ -132,10 +132,14 @@ class Recording:
             self.store.settle()
         except Exception:
             self.store.drop_unsettled()
-            del self.steps[-1:]
-            if self.ledger is not None:
-                del self.ledger.steps[-1:]
+            self._keep(len(self.steps) - 1)
             raise
+
+    def _keep(self, n: int) -> None:
+        """Ends the trace after its first n steps."""
+        del self.steps[n:]
+        if self.ledger is not None:
+            del self.ledger.steps[n:]
 
     def draw(self, probs: Tensor, n: int, generator: torch.Generator | None) -> Tensor:
         """Draws n different tokens or candidates from each distribution: int64 [rows or prompts, n].
@@ -265,10 +269,14 @@ class Recording:
     ) -> Step:
         beside = HostCopies(list(extra.values()))
         make = partial(self._encoded, len(self.steps), cast(HostCopies, self._pending), tuple(extra), beside)
-        if self._late:
-            self.store.append_later(make)
-        else:
-            self.store.append(make())
+        try:
+            if self._late:
+                self.store.append_later(make)
+            else:
+                self.store.append(make())
+        except BaseException:
+            self._keep(len(self.steps))  # a beam step is in the ledger already
+            raise
         step = Step(
             index=len(self.steps), token_ids=tokens, ended=ended, parents=parents, stages=self.stages,
             _store=self.store, _ledger=self.ledger,
