@@ -219,7 +219,8 @@ class MemoryStore:
         )
         block = self._block.numpy()  # most arrays are small, and numpy is the quicker to copy such
         for (_, _, _, start, size), array in zip(places, arrays.values(), strict=True):
-            block[start : start + size] = array.detach().contiguous().view(-1).view(torch.uint8).numpy()
+            if size:
+                block[start : start + size] = array.detach().contiguous().view(-1).view(torch.uint8).numpy()
         self._block_used += starts[-1]
         return _InBlock(block=self._block, places=places)
 
