@@ -173,6 +173,7 @@ class Recording:
             return
         names = ("the model", *(stage.name for stage in self.stages))
         scores = _in_float32(cast(HostCopies, self._pending).get())
+        self._warn_of(len(self.steps), scores)  # the step will never be encoded
         reasons = (_why_undrawable(name, s) for name, s in zip(names, scores, strict=True))
         culprit = next((reason for reason in reasons if reason), "its probabilities overflow")
         raise RecordingError(
