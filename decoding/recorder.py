@@ -51,8 +51,9 @@ class Recorder(CustomLoop):
         seed: draws from a generator of its own, so that torch's global random state is neither used nor
             changed. Without a seed the global state is used, as `generate()` does.
         memory_budget: bytes of memory that a recording may take; steps that do not fit go to a temporary file.
-        share_prefill: in beam methods, compute the prompt once instead of once per beam. Faster, and the same
-            tokens, but the last bits of the scores may differ from `generate()`'s.
+        share_prefill: in beam methods, compute the prompt once instead of once per beam, and leave its cache alone when
+            beams change places. Faster, and the same tokens, but the last bits of the scores may differ from
+            `generate()`'s.
         on_step: called with each `Step` as it is decoded.
         streamer: is given each token as it is decoded, as `generate(streamer=…)` would; for loops without beams.
 
@@ -170,7 +171,9 @@ class Recorder(CustomLoop):
             self.streamer.put(input_ids.cpu())  # generate() has given the prompt to the one it knows of
             streamers.append(self.streamer)
         try:
-            return (yield from self._reported(loop(*arguments, **model_kwargs), streamers))
+            returned = yield from self._reported(loop(*arguments, **model_kwargs), streamers)
+            recording.catch_up()
+            return returned
         except GeneratorExit:
             recording.finish("user")
             raise
