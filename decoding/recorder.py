@@ -11,11 +11,13 @@ from transformers.generation import GenerationConfig, LogitsProcessorList, Stopp
 
 from decoding.errors import DecodingError, NotRecordedError, RecordingError, SettingError
 from decoding.models.failures import explained
+from decoding.models.processes import rank_of
 from decoding.parameters.acting import config_as_json
 from decoding.recorded.run import Step
 from decoding.recorded.step_store import DEFAULT_MEMORY_BUDGET
 from decoding.strategies.choice import strategy_of
 from decoding.strategies.diverse_beam import diverse_beam
+from decoding.strategies.following import Following
 from decoding.strategies.generate_call import GIVEN_NOTHING, CustomLoop, GivenToGenerate
 from decoding.strategies.hamming_diversity import with_hamming_diversity
 from decoding.strategies.kept_cache import KeptCache
@@ -44,6 +46,9 @@ class Recorder(CustomLoop):
     One Recorder records one call at a time; `trace` is the last one's. A call that breaks off leaves the steps
     before it in `trace`. `streamer` and `stop_strings` with a `tokenizer` work as in plain `generate()`. What has no
     loop here is refused before anything is decoded: an `assistant_model`, models with loops of their own.
+
+    Of processes that share a model (`load_model(tp_plan=…)`) each makes the call, with the same arguments; that of rank
+    0 records, and the `trace` of the others has the tokens alone.
 
     Args:
         tokenizer: gives the trace its token texts, and turns stop strings into tokens; without one tokens show as
@@ -155,7 +160,8 @@ class Recorder(CustomLoop):
         if loop is diverse_beam:
             logits_processor = with_hamming_diversity(logits_processor, generation_config)
         inputs_tensor, tokenizer = model_kwargs.pop("inputs_tensor", None), model_kwargs.pop("tokenizer", None)
-        self._recording = recording = Recording(
+        kind = Recording if rank_of(model) == 0 else Following
+        self._recording = recording = kind(
             model, input_ids, logits_processor, generation_config, model_kwargs,
             memory_budget=self.memory_budget, share_prefill=self.share_prefill, identity=self.identity, given=given,
             facts={

@@ -9,7 +9,8 @@ import socket
 import sys
 from typing import Any
 
-from .model_options import DEFAULT_MODEL
+from .model_options import DEFAULT_MODEL, add_device_options, load_options
+from .threads import add_thread_option, use_threads
 
 __all__ = ["add_open", "add_serve"]
 
@@ -33,6 +34,8 @@ def _add_page_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=7860, help="port to listen on (%(default)s)")
     parser.add_argument("--model", metavar="NAME", default=DEFAULT_MODEL, help="model to begin with")
+    add_device_options(parser)
+    add_thread_option(parser)
     parser.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
     parser.add_argument("--mcp", action="store_true", help="offer the API to assistants as MCP tools, too")
 
@@ -46,6 +49,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     gc.disable()
     from ..page.layout import launch
 
+    use_threads(arguments.threads)
     gc.freeze()
     gc.enable()
     launch(
@@ -55,6 +59,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         trace_path=arguments.trace,
         open_browser=not arguments.no_browser and _has_desktop(),
         mcp=arguments.mcp,
+        load_options=load_options(arguments),
     )
     return 0
 

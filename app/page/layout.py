@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -85,6 +87,7 @@ def launch(
     open_browser: bool = False,
     allowed_models: frozenset[str] | None = None,
     mcp: bool = False,
+    load_options: Mapping[str, Any] | None = None,
 ) -> None:
     """Serves the page until it is interrupted; the model loads in a thread meanwhile.
 
@@ -95,12 +98,13 @@ def launch(
         open_browser: whether to open a browser on it.
         allowed_models: the only models that visitors may ask for, whose runs are bounded; None for any.
         mcp: whether the API is offered as MCP tools, too; needs the extra `mcp`.
+        load_options: what every model is loaded on and in, see `load_model`.
 
     Raises:
         TraceFileError: the trace cannot be opened.
     """
     trace = example_trace() if trace_path is None else load_trace(trace_path)
-    shelf = ModelShelf(model, allowed=allowed_models)
+    shelf = ModelShelf(model, allowed=allowed_models, load_options=load_options)
     page = build(shelf, Session(trace, "example" if trace_path is None else "file"))
     page.queue(max_size=QUEUE)
     shelf.start_later(model, PAGE_FIRST)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import DynamicCache
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache, StaticCache
 from transformers.generation import GenerationConfig
 from transformers.generation.utils import ALL_CACHE_NAMES
 
@@ -14,7 +14,7 @@ from decoding import transformers_private
 from decoding.errors import RecordingError
 from decoding.strategies.prompt_once import repeat_prompts
 
-__all__ = ["CACHE_NAME", "cache_of", "is_empty", "named_here", "prefill", "reorder_cache"]
+__all__ = ["CACHE_NAME", "cache_of", "growing_cache", "is_empty", "named_here", "prefill", "reorder_cache"]
 
 # What the cache is called among generate()'s arguments, in a model's outputs and in what generate() returns: `cache`
 # from 5.24 on, which warns of the other.
@@ -54,6 +54,22 @@ def reorder_cache(model: Any, model_kwargs: dict[str, Any], parents: Tensor) -> 
             "{model_type} cannot search with beams: its cache cannot be reordered; use num_beams=1",
             model_type=type(model).__name__,
         )
+
+
+def growing_cache(model: Any, model_kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The model's arguments with a cache that can grow, for a loop that copies it to candidates.
+
+    Only where a fixed size is the model's own default, and nothing is in it yet: what the caller chose stays.
+    """
+    cache: Any = model_kwargs.get(CACHE_NAME)
+    paired = isinstance(cache, EncoderDecoderCache)
+    own = cache.self_attention_cache if paired else cache
+    by_default = getattr(model.generation_config, "cache_implementation", None) == "static"
+    if type(own) is not StaticCache or not by_default or not is_empty(own):
+        return model_kwargs
+    config = model.config.get_text_config(decoder=True)
+    grows = DynamicCache(config=config)
+    return model_kwargs | {CACHE_NAME: EncoderDecoderCache(grows, DynamicCache(config=config)) if paired else grows}
 
 
 def prefill(

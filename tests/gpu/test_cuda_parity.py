@@ -23,11 +23,11 @@ from decoding.recorded.stages import (
 )
 from decoding.strategies.host_copies import HostCopies
 from tests.conftest import KINDS
+from tests.gpu.device import DEVICE
 from tests.laws import makers, same_bits, the_encoding_reproduces_bits
 from tests.test_parity import ASK_FOR, inputs_of, random_settings
 from tests.tiny_models import tiny_lm, tiny_model
 
-DEVICE = "cuda"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 SAMPLE = {"do_sample": True, "temperature": 0.8, "top_k": 50, "top_p": 0.9, "repetition_penalty": 1.2}
 
@@ -183,6 +183,7 @@ def test_a_static_cache_gives_what_generate_gives(kind: str):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(DEVICE == "cpu", reason="transformers compiles by itself on CUDA alone")
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="compiled decoding needs triton")
 @pytest.mark.skipif(shutil.which("cc") is None and shutil.which("gcc") is None, reason="and a C compiler")
 def test_compiled_decoding_gives_what_generate_gives():
