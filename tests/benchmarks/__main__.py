@@ -111,10 +111,7 @@ def table(rows: list[Row]) -> str:
     """The rows in columns."""
     cells = [HEADINGS, *((r.name, r.measured, r.spread, r.limit, r.bar, VERDICTS[r.met]) for r in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(HEADINGS))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    ]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines)
 
