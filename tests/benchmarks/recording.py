@@ -3,6 +3,8 @@
 Four kinds of run take turns, and every second round goes the other way round: plain `generate()`; `generate()` that
 keeps its scores and logits; our loop with a recording that drops everything; our loop recorded. Each round gives one
 ratio of each pair. transformers 5 has neither diverse nor contrastive search: there our own loop stands in for plain.
+With a long prompt it is left out otherwise, as most of the time goes to the prompt. There are as many rounds as fit the
+time of a cell, and at least two: the spread says how many.
 
 Memory is the kernel's mark of one run of each kind, over what the process held before (`peak_memory`). What the
 recording itself takes is timed inside the recorded runs (`recording_parts`).
@@ -12,9 +14,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -22,6 +24,7 @@ from decoding import Recorder, Trace, load_model
 from tests.benchmarks import Row
 from tests.benchmarks.peak_memory import peak_bytes
 from tests.benchmarks.recording_parts import (
+    FLOAT,
     bytes_to_move,
     copied_bytes_per_second,
     dropped,
@@ -32,7 +35,8 @@ from tests.benchmarks.recording_parts import (
 
 __all__ = ["matrix"]
 
-N_ROUNDS, N_TOKENS = 4, 16
+N_TOKENS = 16
+MIN_ROUNDS, MAX_ROUNDS, SECONDS = 2, 5, 8.0  # of a cell, after one run of each kind for its memory
 PROMPTS = {"short": 16, "long": 400}  # tokens
 SIZE_BAR = 1.3
 MB = 10**6
@@ -48,6 +52,7 @@ MODES: dict[str, dict[str, Any]] = {
     "contrastive": {"penalty_alpha": 0.6, "top_k": 4},
 }
 OURS_ALONE = ("diverse", "contrastive")
+SAID = {"plain": "plain", "kept": "scores and logits kept", "dropped": "our loop dropping everything"}
 FEW = 64  # tokens of the vocabulary that has hardly any bytes
 
 
@@ -56,21 +61,27 @@ def run(quick: bool = False) -> Iterator[Row]:
     return matrix(load_model(device="cpu", dtype="float32"), quick=quick)
 
 
-def matrix(lm: Any, *, quick: bool = False) -> Iterator[Row]:
-    """The rows of one model; with `quick`, of short prompts, a round and a few tokens each."""
+def matrix(lm: Any, prompts: Sequence[str] = tuple(PROMPTS), *, quick: bool = False) -> Iterator[Row]:
+    """The rows of one model; with `quick`, of short prompts, the fewest rounds, and a few tokens each."""
+    seconds, n_tokens = (0.0, 3) if quick else (SECONDS, N_TOKENS)
+    ids = lm.tokenizer([TEXT * 30], return_tensors="pt")["input_ids"]
+    lengths = {"max_new_tokens": n_tokens, "min_new_tokens": n_tokens}
+    for prompt in ("short",) if quick else prompts:
+        for mode, settings in MODES.items():
+            asked = {**inputs_of(ids[:, : PROMPTS[prompt]]), **settings, **lengths}
+            cell = Cell(mode=mode, model=lm.model, settings=asked, long=prompt == "long")
+            yield from rows_of(f"{mode}, {prompt} prompt", measured(cell, seconds), calls_floor(mode, lengths))
+
+
+def calls_floor(mode: str, lengths: dict[str, int]) -> float:
+    """Milliseconds a step that a recording takes over hardly any bytes, `FEW` tokens."""
     from tests.tiny_models import tiny_model
 
-    n_rounds, n_tokens = (1, 3) if quick else (N_ROUNDS, N_TOKENS)
-    ids = lm.tokenizer([TEXT * 30], return_tensors="pt")["input_ids"]
-    tiny = tiny_model("llama", vocab_size=FEW)
-    for length, n_prompt in PROMPTS.items():
-        if quick and length != "short":
-            continue
-        for mode, settings in MODES.items():
-            lengths = {"max_new_tokens": n_tokens, "min_new_tokens": n_tokens}
-            cell = Cell(mode=mode, model=lm.model, settings={**inputs_of(ids[:, :n_prompt]), **settings, **lengths})
-            few = Cell(mode=mode, model=tiny, settings={**cell.settings, **inputs_of(ids[:, :16] % (FEW - 3) + 3)})
-            yield from rows_of(f"{mode}, {length} prompt", measured(cell, n_rounds), measured(few, n_rounds))
+    ids = torch.arange(PROMPTS["short"])[None] + 3
+    cell = Cell(
+        mode=mode, model=tiny_model("llama", vocab_size=FEW), settings={**inputs_of(ids), **MODES[mode], **lengths}
+    )
+    return sum(measured(cell, 0.3).typical_parts().values())
 
 
 def inputs_of(ids: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -80,11 +91,16 @@ def inputs_of(ids: torch.Tensor) -> dict[str, torch.Tensor]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A mode, a model and what its `generate()` is given."""
+    """A mode, a model and what its `generate()` is given.
+
+    Attributes:
+        long: the prompt is.
+    """
 
     mode: str
     model: Any
     settings: dict[str, Any]
+    long: bool = False
 
     def kinds(self) -> dict[str, Callable[[], Any]]:
         """The kinds of run, by name."""
@@ -95,7 +111,7 @@ class Cell:
             "plain": lambda: self.model.generate(**self.settings),
             "kept": lambda: self.model.generate(**self.settings, **KEPT),
         }
-        return {**plain, **ours}
+        return {**plain, **ours} if not self.long else {**plain, "recorded": self.recorded}
 
     def recorded(self) -> Trace:
         """The trace of a recorded run."""
@@ -124,12 +140,12 @@ class Measured:
         """One a round."""
         return [a / b for a, b in zip(self.seconds[kind], self.seconds[to], strict=True)]
 
-    def part(self, name: str) -> float:
-        """The median, in milliseconds a step."""
-        return statistics.median(parts[name] for parts in self.parts)
+    def typical_parts(self) -> dict[str, float]:
+        """The medians, in milliseconds a step."""
+        return {name: statistics.median(parts[name] for parts in self.parts) for name in self.parts[0]}
 
 
-def measured(cell: Cell, n_rounds: int) -> Measured:
+def measured(cell: Cell, seconds: float) -> Measured:
     """Each kind once for its memory, which warms up as well, and then in rounds for its time."""
     kinds = cell.kinds()
     got = Measured(seconds={kind: [] for kind in kinds}, peaks={})
@@ -139,64 +155,62 @@ def measured(cell: Cell, n_rounds: int) -> Measured:
         if kind == "recorded":
             got.trace = result
         del result
-    n_steps = len(got.trace.steps) if got.trace else 1
-    for i in range(n_rounds):
-        for kind in reversed(kinds) if i % 2 else kinds:
-            torch.manual_seed(0)
-            began = time.perf_counter()
-            if kind == "recorded":
-                with timed_parts() as parts:
-                    kinds[kind]()
-                got.parts.append(milliseconds_a_step(parts, n_steps))
-            else:
-                kinds[kind]()
-            got.seconds[kind].append(time.perf_counter() - began)
+    began, n_rounds = time.perf_counter(), 0
+    while n_rounds < MIN_ROUNDS or (n_rounds < MAX_ROUNDS and time.perf_counter() - began < seconds):
+        for kind in reversed(kinds) if n_rounds % 2 else kinds:
+            got.seconds[kind].append(timed(kinds[kind], got if kind == "recorded" else None))
+        n_rounds += 1
     return got
 
 
-def rows_of(name: str, got: Measured, few: Measured) -> Iterator[Row]:
+def timed(call: Callable[[], Any], recorded: Measured | None) -> float:
+    """Seconds of a run; of a recorded one the parts as well."""
+    torch.manual_seed(0)
+    began = time.perf_counter()
+    if recorded is None:
+        call()
+    else:
+        with timed_parts() as parts:
+            trace = call()
+        recorded.parts.append(milliseconds_a_step(parts, len(trace.steps)))
+    return time.perf_counter() - began
+
+
+def rows_of(name: str, got: Measured, of_calls: float) -> Iterator[Row]:
     """What it costs in time, and in bytes.
 
     Args:
-        few: the same over a vocabulary of `FEW` tokens.
+        of_calls: the floor of Python and dispatch, milliseconds a step.
     """
-    trace = got.trace
-    assert trace is not None
-    vocab, n_steps, n_rows = trace.model.vocab_size, len(trace.steps), trace.n_rows
+    trace = cast(Trace, got.trace)
+    vocab, n_rows = trace.model.vocab_size, trace.n_rows
     name = f"{name}, {vocab:,} tokens"
-    parts = {part: got.part(part) for part in got.parts[0]}
+    parts = got.typical_parts()
     moved = bytes_to_move(n_rows, vocab, len(trace.stages))
-    floors = {
-        "bytes_floor": 1000 * moved / copied_bytes_per_second(n_rows * vocab),
-        "calls_floor": sum(few.part(part) for part in parts),
-    }
-    compared = {kind: got.ratios("recorded", kind) for kind in got.seconds if kind != "recorded"}
+    of_bytes = 1000 * moved / copied_bytes_per_second(n_rows * vocab)
+    compared = {kind: got.ratios("recorded", kind) for kind in SAID if kind in got.seconds}
     numbers = {f"{kind}_ratio_{n}": r for kind, ratios in compared.items() for n, r in quartiles(ratios).items()}
     yield Row(
         name=f"{name}: recorded",
-        measured=", ".join(f"{statistics.median(compared[k]):.3f} × {SAID[k]}" for k in SAID if k in compared),
-        spread=f"IQR {', '.join(span(compared[k]) for k in SAID if k in compared)}, n = {len(got.parts)}",
-        limit=limit_text(parts, *floors.values()),
+        measured=", ".join(f"{statistics.median(ratios):.3f} × {SAID[kind]}" for kind, ratios in compared.items()),
+        spread=f"IQR {', '.join(span(ratios) for ratios in compared.values())}, n = {len(got.parts)}",
+        limit=limit_text(parts, of_bytes, of_calls),
         bar="",
         met=None,
         numbers={
             **numbers, **{f"{part}_ms_a_step": ms for part, ms in parts.items()},
-            **{f"{floor}_ms_a_step": ms for floor, ms in floors.items()}, "bytes_to_move_a_step": moved,
+            "bytes_floor_ms_a_step": of_bytes, "calls_floor_ms_a_step": of_calls, "bytes_to_move_a_step": moved,
         },
     )  # fmt: skip
-    yield amounts_row(name, got, n_steps * n_rows * vocab * 4)
-
-
-SAID = {"plain": "plain", "kept": "scores and logits kept", "dropped": "our loop dropping everything"}
+    yield amounts_row(name, got, len(trace.steps) * n_rows * vocab * FLOAT)
 
 
 def amounts_row(name: str, got: Measured, logits: int) -> Row:
     """Tokens per second, memory and bytes."""
-    trace = got.trace
-    assert trace is not None
+    trace = cast(Trace, got.trace)
     rate = len(trace.steps) / statistics.median(got.seconds["recorded"])
     ratio = trace.nbytes / logits
-    peaks = ", ".join(f"{SAID.get(kind, kind)} {of_bytes(peak)}" for kind, peak in got.peaks.items())
+    peaks = ", ".join(f"{SAID.get(kind, kind)} {megabytes(peak)}" for kind, peak in got.peaks.items())
     return Row(
         name=f"{name}: trace",
         measured=f"{rate:.1f} tokens/s, {trace.nbytes / MB:.2f} MB = {ratio:.3f} × its logits",
@@ -211,7 +225,7 @@ def amounts_row(name: str, got: Measured, logits: int) -> Row:
     )  # fmt: skip
 
 
-def of_bytes(peak: int | None) -> str:
+def megabytes(peak: int | None) -> str:
     """Megabytes, or that they are not known here."""
     return "unknown" if peak is None else f"+{peak / MB:.0f} MB"
 
