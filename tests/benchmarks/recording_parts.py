@@ -15,7 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -133,5 +133,5 @@ def limit_text(parts: Mapping[str, float], bytes_floor: float, calls_floor: floa
     """What holds the recording back, how far it is from there, and where most of the time goes; all ms a step."""
     work, floor = sum(parts.values()), bytes_floor + calls_floor
     floors = f"bytes {bytes_floor:.2f} + Python and dispatch {calls_floor:.2f} ms"
-    most = max(parts, key=lambda name: cast(float, parts[name]))
+    most = max(parts, key=lambda name: parts[name])
     return f"{work:.2f} ms a step = {work / floor:.1f} × ({floors}); most is {most}, {parts[most]:.2f} ms"
