@@ -20,7 +20,7 @@ from decoding.reading.run_statistics import run_statistics
 from decoding.record import record
 from decoding.recorded.run import ModelInfo
 from decoding.studies.follow_text import FollowText
-from decoding.studies.study import Findings, Follow, Judged, Part, Run, Runs, Study, judge
+from decoding.studies.study import HELD, NOT_HELD, UNDECIDED, Findings, Follow, Judged, Part, Run, Runs, Study, judge
 from decoding.studies.texts import Texts
 from decoding.trace import Trace
 
@@ -81,6 +81,12 @@ class Outcome:
     judged: tuple[Judged, ...]
     seconds: float
     made: str
+
+    @property
+    def verdict(self) -> str:
+        """Of all claims together: `held` where each was, `did not hold` where one did not, else `undecided`."""
+        verdicts = {judged.verdict for judged in self.judged}
+        return NOT_HELD if NOT_HELD in verdicts else UNDECIDED if UNDECIDED in verdicts else HELD
 
 
 def conduct(
