@@ -31,6 +31,9 @@ def add_study(commands: Any) -> None:
     parser.add_argument("--list", action="store_true", help="the studies there are, and their claims")
     parser.add_argument("-o", "--output", metavar="FOLDER", type=Path, help="where to write it; it is made")
     parser.add_argument("--pages", action="store_true", help="a page for each trace as well, about 3 MB each")
+    parser.add_argument(
+        "--prompts", metavar="N", type=int, help="the first N texts of each kind alone: quick, and hardly a verdict"
+    )
     add_model_options(parser, default=DEFAULT_MODEL)
     parser.set_defaults(command=_study)
 
@@ -45,8 +48,10 @@ def _study(arguments: argparse.Namespace) -> int:
         return _list()
     if arguments.name is None:
         raise DecodingError("study needs a NAME; decoding-explorer study --list shows which there are")
+    if arguments.prompts is not None and arguments.prompts < 1:
+        raise DecodingError(f"--prompts must be a whole number from 1 on, got {arguments.prompts}; or leave it out")
     study, folder = study_named(arguments.name), _folder(arguments.output, arguments.name)
-    texts = read_texts(assets_dir() / "studies")
+    texts = read_texts(assets_dir() / "studies").first(arguments.prompts)
     lm = load(arguments.model, arguments)
     with _Bar() as bar:
         outcome = conduct(study, lm, texts, folder, on_batch=bar.show)

@@ -44,8 +44,8 @@ class Texts:
     questions: tuple[str, ...]
     facts: tuple[Fact, ...]
 
-    def first(self, n: int) -> Texts:
-        """The first n of each kind."""
+    def first(self, n: int | None) -> Texts:
+        """The first n of each kind; all of them if None."""
         return replace(self, passages=self.passages[:n], questions=self.questions[:n], facts=self.facts[:n])
 
 
