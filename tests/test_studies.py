@@ -14,11 +14,13 @@ from transformers.generation import LogitsProcessorList
 from app.assets import assets_dir
 from app.cli.main import main
 from app.figures.study import study_figure
+from app.gallery.recorded_studies import RECORDED_STUDIES, study_file
 from app.sheets.study import number, study_sheet, with_interval
 from app.studies.page import study_html
+from app.studies.recorded import study_routes
 from decoding import DecodingError, Settings, record
 from decoding.reading.run_statistics import run_statistics
-from decoding.studies import STUDIES, Texts, as_told, conduct, read_texts, study_named
+from decoding.studies import STUDIES, Texts, as_told, conduct, outcome_told, read_texts, study_named
 from decoding.studies.conduct import Outcome, batches_of
 from decoding.studies.follow_text import FollowText
 from decoding.studies.interval import Interval, bootstrap, share
@@ -449,3 +451,50 @@ def test_a_run_with_a_page_of_its_own_is_named_by_it():
     page = study_html(hand_made_outcome([interval(2.0, 3.0)]), {"traces/p-00.trace": "runs/p-00.html"})
     runs = json.loads(Blocks(page).data["dx-study"])["runs"]
     assert {one["page"] for one in runs} == {"runs/p-00.html"} and runs[0]["row"] == 1
+
+
+# --- told and recorded ----------------------------------------------------------------------------------------------
+
+
+def test_a_told_outcome_is_read_and_judged_again(tiny_outcome):
+    told = json.loads(json.dumps(as_told(tiny_outcome)))
+    again = outcome_told(told, STUDIES["min-p"], TEXTS)
+    assert [judged.verdict for judged in again.judged] == [judged.verdict for judged in tiny_outcome.judged]
+    assert as_told(again)["runs"] == told["runs"]
+
+
+@pytest.mark.parametrize("spoil", [{"version": 2}, {"study": "nucleus"}, {"runs": [{"part": 1}]}, {"model": None}])
+def test_what_is_no_outcome_of_the_study_is_refused(tiny_outcome, spoil):
+    with pytest.raises(DecodingError, match="record it again"):
+        outcome_told(as_told(tiny_outcome) | spoil, STUDIES["min-p"], TEXTS)
+
+
+@pytest.mark.parametrize("name", RECORDED_STUDIES)
+def test_a_recorded_study_has_the_verdicts_that_its_claims_give(name):
+    """Claims that were changed after the run would give others; then it is to be recorded again."""
+    told = json.loads(study_file(name).read_text(encoding="utf-8"))
+    again = outcome_told(told, STUDIES[name], read_texts(assets_dir() / "studies"))
+    for judged, claim in zip(again.judged, told["claims"], strict=True):
+        assert (judged.claim.id, judged.claim.says, judged.verdict) == (claim["id"], claim["says"], claim["verdict"])
+        assert judged.found.estimate == pytest.approx(claim["found"]["estimate"], rel=1e-3, abs=1e-4)
+    assert [(p["name"], len(p["prompts"])) for p in told["parts"]] == [(p.name, len(p.prompts)) for p in again.parts]
+
+
+def test_the_gallery_links_to_the_recorded_studies():
+    from app.sheets.gallery import gallery_sheet
+    from app.text import Text
+
+    for lang in ("en", "zh"):
+        links = gallery_sheet(Text(lang))["studies"]
+        assert [link["href"] for link in links] == [f"/dx/studies/{name}" for name in STUDIES]
+
+
+def test_the_server_has_a_page_for_each_recorded_study_and_no_other():
+    from starlette.applications import Starlette
+    from starlette.testclient import TestClient
+
+    client = TestClient(Starlette(routes=study_routes()))
+    answer = client.get("/dx/studies/nucleus")
+    assert answer.status_code == 200 and STUDIES["nucleus"].title in answer.text
+    assert "decoding-explorer study nucleus -o nucleus" in answer.text
+    assert client.get("/dx/studies/nothing").status_code == client.get("/dx/studies/..%2fpassages").status_code == 404

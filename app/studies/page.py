@@ -30,7 +30,7 @@ VERDICTS = {
 MOST_TEXT = 600  # characters of a run's text
 
 
-def study_html(outcome: Outcome, pages: Mapping[str, str] | None = None) -> str:
+def study_html(outcome: Outcome, pages: Mapping[str, str] | None = None, *, with_traces: bool = True) -> str:
     """The outcome as a page of its own; it lies in the study's folder, beside the traces.
 
     Prompts and what came of them are data in it: its policy runs the page's own scripts, by their hash, and no other.
@@ -38,6 +38,7 @@ def study_html(outcome: Outcome, pages: Mapping[str, str] | None = None) -> str:
     Args:
         pages: by trace, as `Run.trace` names it, the page that shows it, relative to the folder; of others the page
             names the command that opens them.
+        with_traces: whether the traces lie beside it; else it says how to record them.
     """
     script, plotly = script_of(SCRIPTS), plotly_js().read_text(encoding="utf-8")
     title = html.escape(f"{outcome.study.title} · Decoding Explorer")
@@ -49,7 +50,7 @@ def study_html(outcome: Outcome, pages: Mapping[str, str] | None = None) -> str:
             '<meta name="referrer" content="no-referrer">',
             f"<title>{title}</title><style>{style_of(STYLES)}</style></head>",
             _body(outcome),
-            data_block("dx-study", _contents(outcome, pages or {})),
+            data_block("dx-study", _contents(outcome, pages or {}, with_traces)),
             data_block("dx-plotly", packed_plotly(), plain=True),
             f"<script>{script}</script></body></html>\n",
         ]
@@ -59,11 +60,12 @@ def study_html(outcome: Outcome, pages: Mapping[str, str] | None = None) -> str:
 # --- what is behind the points ---------------------------------------------------------------------------------
 
 
-def _contents(outcome: Outcome, pages: Mapping[str, str]) -> dict[str, Any]:
+def _contents(outcome: Outcome, pages: Mapping[str, str], with_traces: bool) -> dict[str, Any]:
     """The data of the page's script; runs are named by their number, rows and steps as people count."""
     runs = [run for found in outcome.runs.values() for run in found]
     numbers = {(run.part, run.prompt, run.sample): i for i, run in enumerate(runs)}
     return {
+        "again": "" if with_traces else f"decoding-explorer study {outcome.study.name} -o {outcome.study.name}",
         "runs": [_run(run, pages) for run in runs],
         "panels": [
             {

@@ -10,14 +10,15 @@
   const howToOpen = (one, step) => {
     const where = `${one.page ? "prompt" : "row"} ${one.row}${step ? `, step ${step}` : ""}`;
     if (one.page) return [dx.el("a", { href: one.page }, "open the run"), ` (${where})`];
-    const command = `decoding-explorer open ${one.trace}`;
+    const command = study.again || `decoding-explorer open ${one.trace}`;
     const copy = dx.el("button", { type: "button", class: "dx-link", "aria-label": `copy: ${command}` }, "copy");
     copy.addEventListener("click", async () => {
       await dx.copyText(command);
       copy.textContent = "copied";
       setTimeout(() => (copy.textContent = "copy"), COPIED_FOR);
     });
-    return [dx.el("a", { href: one.trace, download: "" }, "trace"), ", ", dx.el("code", {}, command), " ", copy, ` (${where})`];
+    const trace = study.again ? `${one.trace} comes with` : dx.el("a", { href: one.trace, download: "" }, "trace");
+    return [trace, study.again ? " " : ", ", dx.el("code", {}, command), " ", copy, ` (${where})`];
   };
   const line = ([number, value], step) => {
     const one = study.runs[number];

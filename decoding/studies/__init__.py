@@ -14,9 +14,11 @@ from decoding.studies.min_p import MIN_P
 from decoding.studies.nucleus import NUCLEUS
 from decoding.studies.study import Study
 from decoding.studies.texts import Texts, read_texts
-from decoding.studies.told import as_told
+from decoding.studies.told import as_told, outcome_told
 
-__all__ = ["STUDIES", "Batch", "Outcome", "Study", "Texts", "as_told", "conduct", "read_texts", "study_named"]
+__all__ = [
+    "STUDIES", "Batch", "Outcome", "Study", "Texts", "as_told", "conduct", "outcome_told", "read_texts", "study_named",
+]  # fmt: skip
 
 STUDIES: dict[str, Study] = {study.name: study for study in (DEGENERATION, LENGTH_BIAS, NUCLEUS, MIN_P)}
 """All studies, by name, in the order in which to offer them."""

@@ -24,7 +24,7 @@ from decoding.studies.study import HELD, NOT_HELD, UNDECIDED, Findings, Follow, 
 from decoding.studies.texts import Texts
 from decoding.trace import Trace
 
-__all__ = ["HEAD", "TRACES", "Batch", "Outcome", "batches_of", "conduct"]
+__all__ = ["HEAD", "TRACES", "Batch", "Outcome", "batches_of", "conduct", "judged_outcome"]
 
 HEAD = 128  # tokens that the kept traces have exactly at each step, besides those that the run mentions
 TRACES = "traces"
@@ -123,12 +123,19 @@ def conduct(
     if model is None:
         raise RecordingError("{study} records nothing; give its texts at least one of each kind", study=study.name)
     kept = {name: tuple(found) for name, found in runs.items()}
-    findings = study.read(kept, texts)
+    seconds, made = time.perf_counter() - began, datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return judged_outcome(study, texts, parts, kept, model=model, seconds=seconds, made=made)
+
+
+def judged_outcome(
+    study: Study, texts: Texts, parts: tuple[Part, ...], runs: Runs, *, model: ModelInfo, seconds: float, made: str
+) -> Outcome:
+    """What a study's runs come to; the arguments are those of `Outcome`."""
+    findings = study.read(runs, texts)
+    judged = tuple(judge(claim, findings.found[claim.id]) for claim in study.claims)
     return Outcome(
-        study=study, model=model, parts=parts, runs=kept, findings=findings,
-        judged=tuple(judge(claim, findings.found[claim.id]) for claim in study.claims),
-        seconds=time.perf_counter() - began, made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    )  # fmt: skip
+        study=study, model=model, parts=parts, runs=runs, findings=findings, judged=judged, seconds=seconds, made=made
+    )
 
 
 def batches_of(parts: Sequence[Part], seed: int) -> tuple[Batch, ...]:

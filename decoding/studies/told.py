@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from decoding.studies.conduct import Outcome
-from decoding.studies.study import Panel, Part, Run
+from decoding.errors import SettingError
+from decoding.recorded.run import ModelInfo
+from decoding.studies.conduct import Outcome, judged_outcome
+from decoding.studies.study import Panel, Part, Run, Study
+from decoding.studies.texts import Texts
 
-__all__ = ["SMALL_MODEL", "VERSION", "as_told"]
+__all__ = ["SMALL_MODEL", "VERSION", "as_told", "outcome_told"]
 
 VERSION = 1
 SMALL_MODEL = (
@@ -48,6 +52,38 @@ def as_told(outcome: Outcome) -> dict[str, Any]:
         "runs": [asdict(run) for run in runs],
     }
     return dict(_plain(told))
+
+
+def outcome_told(told: Mapping[str, Any], study: Study, texts: Texts) -> Outcome:
+    """The outcome that was told: its runs in numbers are read and judged again, by the study as it is now.
+
+    Args:
+        told: from `as_told`, possibly by way of a file.
+        study: that it was told of.
+        texts: that it was asked.
+
+    Raises:
+        SettingError: it is no such outcome, or of another version.
+    """
+    try:
+        if (told["version"], told["study"]) != (VERSION, study.name):
+            here = f"{told['study']}, version {told['version']}"
+            raise SettingError("study", here, f"{study.name}, version {VERSION}", "record it again")
+        parts = study.parts(texts)
+        runs: dict[str, list[Run]] = {part.name: [] for part in parts}
+        for values in told["runs"]:
+            run = Run(**{name: _value(value) for name, value in values.items()})
+            runs[run.part].append(run)
+        return judged_outcome(
+            study, texts, parts, {name: tuple(found) for name, found in runs.items()},
+            model=ModelInfo(**told["model"]), seconds=told["seconds"], made=told["made"],
+        )  # fmt: skip
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SettingError("study", str(error), "an outcome as a study tells it", "record it again") from error
+
+
+def _value(value: Any) -> Any:
+    return tuple(math.nan if each is None else each for each in value) if isinstance(value, list) else value
 
 
 def _panel(panel: Panel, numbers: dict[tuple[str, int, int], int]) -> dict[str, Any]:
