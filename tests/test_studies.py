@@ -15,9 +15,10 @@ from app.assets import assets_dir
 from app.cli.main import main
 from app.figures.study import study_figure
 from app.gallery.recorded_studies import RECORDED_STUDIES, study_file
-from app.sheets.study import number, study_sheet, with_interval
+from app.sheets.study import study_sheet
 from app.studies.page import study_html
 from app.studies.recorded import study_routes
+from app.views.numbers import significant, with_interval
 from decoding import DecodingError, Settings, record
 from decoding.reading.run_statistics import run_statistics
 from decoding.studies import STUDIES, Texts, as_told, conduct, outcome_told, read_texts, study_named
@@ -425,7 +426,7 @@ def test_the_table_says_what_the_figure_shows():
 
 
 def test_numbers_are_written_for_people():
-    assert [number(value) for value in (-0.01234, 12345.6, 0, math.inf)] == ["−0.0123", "12,346", "0", "–"]
+    assert [significant(value) for value in (-0.01234, 12345.6, 0, math.inf)] == ["−0.0123", "12,346", "0", "–"]
     assert with_interval(interval(-1, 1)) == "0 [−1, 1]"
 
 

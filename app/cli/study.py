@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .model_options import DEFAULT_MODEL, add_model_options, load
+from .serve import check_installed
 
 if TYPE_CHECKING:
     from decoding.studies import Batch, Outcome
@@ -95,16 +96,21 @@ def _list() -> int:
 
 
 def _say(outcome: Outcome) -> None:
-    from ..sheets.study import number, with_interval
+    from ..views.numbers import significant, with_interval
 
     print(f"{outcome.study.title}: {outcome.verdict}. {outcome.seconds:.0f} s")
     for judged in outcome.judged:
         found = f"{with_interval(judged.found)} {judged.claim.unit}".rstrip()
-        print(f"  {judged.verdict:12} {judged.claim.id}: {found}; by {number(judged.by)}")
+        print(f"  {judged.verdict:12} {judged.claim.id}: {found}; by {significant(judged.by)}")
 
 
 def _write_pages(outcome: Outcome, folder: Path, *, with_runs: bool) -> None:
-    """The study's page, and before it those of its traces, where they are wanted."""
+    """The study's page, and before it those of its traces, where they are wanted.
+
+    Raises:
+        DecodingError: what draws pages is not installed; traces and numbers are kept.
+    """
+    check_installed("gradio", "the page of a study", "app")
     from ..studies.page import study_html
 
     pages = _run_pages(outcome, folder) if with_runs else {}

@@ -11,8 +11,9 @@ from decoding.studies.told import SMALL_MODEL
 
 from ..components import Chart
 from ..components.drawn import as_json, plotly_js
-from ..sheets.study import number, study_sheet, with_interval
+from ..sheets.study import study_sheet
 from ..standalone.offline import data_block, packed_plotly, policy, script_of, style_of
+from ..views.numbers import significant, with_interval
 
 if TYPE_CHECKING:
     from decoding.studies import Outcome
@@ -90,7 +91,7 @@ def _point(panel: Panel, point: Point, numbers: Mapping[tuple[str, int, int], in
     return {
         "name": f"{panel.x} {point.x:g}: {with_interval(point.y)}",
         "step": None if point.step is None else point.step + 1,
-        "runs": [[numbers[run.part, run.prompt, run.sample], number(value)] for run, value in point.runs],
+        "runs": [[numbers[run.part, run.prompt, run.sample], significant(value)] for run, value in point.runs],
     }
 
 
@@ -146,7 +147,7 @@ def _claims(judged: tuple[Judged, ...]) -> str:
 
 
 def _range(claim: Claim) -> str:
-    low, high = number(claim.low), number(claim.high)
+    low, high = significant(claim.low), significant(claim.high)
     if claim.high == float("inf"):
         return f"&gt; {low}"
     return f"&lt; {high}" if claim.low == float("-inf") else f"{low} … {high}"
@@ -155,7 +156,7 @@ def _range(claim: Claim) -> str:
 def _by(judged: Judged) -> str:
     if judged.by != judged.by:
         return "no value"
-    return f"{'by' if judged.by >= 0 else 'short of it by'} {number(abs(judged.by))}"
+    return f"{'by' if judged.by >= 0 else 'short of it by'} {significant(abs(judged.by))}"
 
 
 def _figure(panel: Panel, index: int) -> str:
