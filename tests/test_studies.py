@@ -174,17 +174,17 @@ def texts_of(name: str, surprisals: list[float]) -> tuple[Run, ...]:
 
 
 def test_a_loop_that_feeds_on_itself_and_likely_beam_text_are_found():
-    runs = {"loop": loops(0.5), "human": texts_of("human", [1.0, 7.0] * 24), "beam": texts_of("beam", [0.5, 1.0] * 24)}
+    runs = {"loop": loops(0.5), "human": texts_of("human", [1.0, 7.0] * 24), "beam": texts_of("beam", [0.5, 1.0] * 20)}
     assert set(verdicts("degeneration", runs).values()) == {HELD}
 
 
 def test_a_loop_that_tires_and_unlikely_beam_text_are_found_out():
-    runs = {"loop": loops(-0.5), "human": texts_of("human", [0.5, 1.0] * 24), "beam": texts_of("beam", [1.0, 7.0] * 24)}
+    runs = {"loop": loops(-0.5), "human": texts_of("human", [0.5, 1.0] * 24), "beam": texts_of("beam", [1.0, 7.0] * 20)}
     assert set(verdicts("degeneration", runs).values()) == {NOT_HELD}
 
 
 def test_a_point_of_the_loop_has_its_probability_and_its_step():
-    runs = {"loop": loops(0.5), "human": texts_of("human", [2.0] * 48), "beam": texts_of("beam", [1.0] * 48)}
+    runs = {"loop": loops(0.5), "human": texts_of("human", [2.0] * 40), "beam": texts_of("beam", [1.0] * 40)}
     panel = STUDIES["degeneration"].read(runs, TEXTS).panels[0]
     third = panel.curves[0].points[2]
     assert (third.x, third.step, len(third.runs)) == (3, 20, 20)

@@ -13,7 +13,9 @@ from decoding.studies.texts import Texts
 __all__ = ["DEGENERATION"]
 
 PHRASE, TIMES = 10, 10  # tokens of a phrase, and how often it comes
-LENGTH, BEAMS = 48, 4
+LENGTH, BEAMS = 40, 4
+PASSAGES = 24
+ROWS = 32  # computed together
 
 CLAIMS = (
     Claim(
@@ -51,22 +53,24 @@ CLAIMS = (
 
 
 def _parts(texts: Texts) -> tuple[Part, ...]:
-    prompts = tuple(passage.prompt for passage in texts.passages)
-    written = tuple(passage.continuation for passage in texts.passages)
+    prompts = tuple(passage.prompt for passage in texts.passages[:PASSAGES])
+    written = tuple(passage.continuation for passage in texts.passages[:PASSAGES])
     return (
         Part(
             name="loop",
             prompts=prompts,
             settings=Settings(max_new_tokens=PHRASE * TIMES),
             follow=Follow(texts=written, n_tokens=PHRASE, times=TIMES),
+            rows=ROWS,
         ),
         Part(
             name="human",
             prompts=prompts,
             settings=Settings(max_new_tokens=LENGTH),
             follow=Follow(texts=written, n_tokens=LENGTH),
+            rows=ROWS,
         ),
-        Part(name="beam", prompts=prompts, settings=Settings(num_beams=BEAMS, max_new_tokens=LENGTH)),
+        Part(name="beam", prompts=prompts, settings=Settings(num_beams=BEAMS, max_new_tokens=LENGTH), rows=ROWS),
     )
 
 

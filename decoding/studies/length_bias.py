@@ -9,7 +9,9 @@ from decoding.studies.texts import Texts
 
 __all__ = ["LENGTH_BIAS"]
 
-LENGTH = 48
+LENGTH = 40
+QUESTIONS = 12
+ROWS = 32  # computed together
 BEAMS = (2, 4, 8)
 PENALTIES = (0.0, 1.0)
 
@@ -39,13 +41,14 @@ def _part_name(beams: int, penalty: float) -> str:
 
 
 def _parts(texts: Texts) -> tuple[Part, ...]:
-    prompts = tuple([{"role": "user", "content": question}] for question in texts.questions)
-    greedy = Part(name="greedy", prompts=prompts, settings=Settings(max_new_tokens=LENGTH))
+    prompts = tuple([{"role": "user", "content": question}] for question in texts.questions[:QUESTIONS])
+    greedy = Part(name="greedy", prompts=prompts, settings=Settings(max_new_tokens=LENGTH), rows=ROWS)
     return greedy, *(
         Part(
             name=_part_name(beams, penalty),
             prompts=prompts,
             settings=Settings(num_beams=beams, length_penalty=penalty, max_new_tokens=LENGTH),
+            rows=ROWS,
         )
         for penalty in PENALTIES
         for beams in BEAMS

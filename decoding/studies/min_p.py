@@ -16,6 +16,7 @@ from decoding.studies.texts import Texts
 __all__ = ["MIN_P"]
 
 LENGTH, SAMPLES = 16, 2
+ROWS = 32  # computed together
 TEMPERATURES = (0.7, 1.0, 1.5, 2.0, 3.0)
 LOW, HIGH = (0.7, 1.0), (2.0, 3.0)
 RULES = {"top_p": 0.9, "min_p": 0.1}
@@ -60,6 +61,7 @@ def _parts(texts: Texts) -> tuple[Part, ...]:
             prompts=prompts,
             settings=replace(settings, temperature=temperature),
             samples=SAMPLES,
+            rows=ROWS,
         )
         for rule, settings in _SETTINGS.items()
         for temperature in TEMPERATURES
