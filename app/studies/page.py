@@ -105,7 +105,7 @@ def _body(outcome: Outcome) -> str:
             '<body class="dx-standalone dx-study"><header class="dx dx-header"><h1>Decoding Explorer</h1>',
             '<span class="dx-tagline">A paper’s figure, made again</span>',
             '<button type="button" class="dx-icon" id="dx-scheme" aria-label="light or dark">◐</button></header>',
-            f'<main id="dx-main" class="dx"><section class="dx-card dx-study-lead"><h2>{_text(study.title)}</h2>',
+            f'<main id="dx-found" class="dx"><section class="dx-card dx-study-lead"><h2>{_text(study.title)}</h2>',
             f"<p>{_text(study.observation)}</p>",
             f"<p class='dx-hint'>{_text(paper.authors)} ({paper.year}): <cite>{_text(paper.title)}</cite>, "
             f"arXiv:{_text(paper.arxiv)}. {_text(paper.shows)}</p>",

@@ -64,7 +64,6 @@
   const open = async () => {
     if (!window.DecompressionStream) throw new Error("this browser is too old: it has no DecompressionStream");
     run(await unpacked(node("dx-plotly").textContent));
-    node("dx-main").classList.add("dx-open"); // before the charts, which need their width
     study.panels.forEach(figure);
     node("dx-opening").hidden = true;
   };
