@@ -487,7 +487,8 @@ def test_the_gallery_links_to_the_recorded_studies():
 
     for lang in ("en", "zh"):
         links = gallery_sheet(Text(lang))["studies"]
-        assert [link["href"] for link in links] == [f"/dx/studies/{name}" for name in STUDIES]
+        assert [link["href"] for link in links] == [f"/dx/studies/{name}" for name in RECORDED_STUDIES]
+        assert all(link["title"] and link["tip"] for link in links)
 
 
 def test_the_server_has_a_page_for_each_recorded_study_and_no_other():

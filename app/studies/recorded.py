@@ -33,6 +33,6 @@ def recorded_page(name: str) -> str:
 
 def _page(request: Request) -> Response:
     name = request.path_params["name"]
-    if name not in RECORDED_STUDIES or not study_file(name).exists():
+    if name not in RECORDED_STUDIES:
         return HTMLResponse("There is no such study.", status_code=404)
     return HTMLResponse(recorded_page(name))
