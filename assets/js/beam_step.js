@@ -57,7 +57,7 @@
       data = dx.parse(props.data, null);
       element.hidden = !data;
       if (!data) return;
-      element.classList.toggle("dx-in-groups", data.n_groups > 1); // a column more
+      document.body.classList.toggle("dx-in-groups", data.n_groups > 1); // a column more
       const focused = dx.focused(element);
       const { rank, step, tab, place } = focused?.dataset || {};
       part("tabs").setAttribute("aria-label", data.label);

@@ -168,7 +168,7 @@
     };
 
     watch(["data"], update);
-    dx.stepPanel(element, props, watch, say, "words");
+    dx.stepPanel(element, props, watch, say, { prop: "words" });
     update();
     say();
   };

@@ -106,7 +106,8 @@ interface Dx {
   estimateWords(known: any, form: Form, prompts: number): string;
 
   // ahead.js
-  stepPanel(element: HTMLElement, props: Props, watch: Watch, draw: () => void, prop?: string): void;
+  stepPanel(element: HTMLElement, props: Props, watch: Watch, draw: () => void,
+    how?: { prop?: string; later?: () => boolean }): void;
   unhurried(emit: (name: string, data: any) => void): (name: string, data: any) => void;
   goAhead: OneEvent;
   ahead: {

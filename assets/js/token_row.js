@@ -144,8 +144,8 @@
       follow = false;
       // To be focused, a button has the page laid out: before anything on it has changed, that costs nothing.
       if (focus) buttons[chosen.step]?.focus({ preventScroll: true });
-      send();
       press();
+      send();
       emit("step", { row: chosen.row, step: chosen.step });
     };
 
