@@ -36,7 +36,6 @@ WORDS = "the cat sat on the mat, and the dog sat on the cat. A language model gi
 TEXTS = Texts(
     source="the tests",
     passages=tuple(Passage(prompt=f"the {name}", continuation=f" {WORDS}") for name in ("cat", "dog", "mat")),
-    questions=("cat?", "dog?", "mat?"),
     facts=tuple(Fact(question=name, answers=("cat",)) for name in ("a", "b", "c")),
 )
 
@@ -238,7 +237,7 @@ def hot(top_p: float, min_p: float, surprisal: float, cool: float = 1.0) -> dict
     return out
 
 
-FACTS = Texts(source="", passages=(), questions=(), facts=(Fact(question="?", answers=("cat",)),) * 20)
+FACTS = Texts(source="", passages=(), facts=(Fact(question="?", answers=("cat",)),) * 20)
 
 
 def test_min_p_that_stays_right_is_found():
@@ -283,7 +282,7 @@ def test_every_prompt_is_in_one_batch_and_every_batch_has_its_seed():
 
 
 def test_a_text_that_is_too_short_to_follow_is_refused(tmp_path):
-    short = Texts(source="", passages=(Passage(prompt="the cat", continuation=" sat"),), questions=(), facts=())
+    short = Texts(source="", passages=(Passage(prompt="the cat", continuation=" sat"),), facts=())
     with pytest.raises(DecodingError, match="must have 10 tokens"):
         conduct(STUDIES["degeneration"], tiny_lm(), short, tmp_path)
 
@@ -329,7 +328,7 @@ def test_a_study_runs_on_the_real_model(name, lm, tmp_path, capsys):
 
 def test_the_texts_suffice_for_what_is_followed(lm):
     texts = read_texts(assets_dir() / "studies")
-    assert (len(texts.passages), len(texts.questions), len(texts.facts)) == (32, 16, 24)
+    assert (len(texts.passages), len(texts.facts)) == (32, 24)
     for study in STUDIES.values():
         for part in study.parts(texts):
             for text in () if part.follow is None else part.follow.texts:

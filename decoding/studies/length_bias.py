@@ -10,7 +10,7 @@ from decoding.studies.texts import Texts
 __all__ = ["LENGTH_BIAS"]
 
 LENGTH = 40
-QUESTIONS = 12
+QUESTIONS = 16
 ROWS = 32  # computed together
 BEAMS = (2, 4, 8)
 PENALTIES = (0.0, 1.0)
@@ -41,7 +41,7 @@ def _part_name(beams: int, penalty: float) -> str:
 
 
 def _parts(texts: Texts) -> tuple[Part, ...]:
-    prompts = tuple([{"role": "user", "content": question}] for question in texts.questions[:QUESTIONS])
+    prompts = tuple([{"role": "user", "content": fact.question}] for fact in texts.facts[:QUESTIONS])
     greedy = Part(name="greedy", prompts=prompts, settings=Settings(max_new_tokens=LENGTH), rows=ROWS)
     return greedy, *(
         Part(
@@ -76,6 +76,9 @@ def _read(runs: Runs, texts: Texts) -> Findings:
             f"Answers are cut after {LENGTH} tokens; {sum(cut)} of {len(cut)} were. That makes long answers look "
             "shorter than they would have been, and so the differences smaller.",
             "One beam is greedy decoding, which knows no length penalty.",
+            "This is the study’s second version. The first asked twelve open questions (what is a volcano?), and each "
+            "of its 84 answers was cut at 40 tokens: all lengths were the same, and nothing was measured. The "
+            "questions were changed to ones with short answers; claims and settings are as they were.",
         ),
     )
 
@@ -113,7 +116,7 @@ LENGTH_BIAS = Study(
     ),
     observation="Beam search by the plain sum of log-probabilities prefers short answers, the more so the wider the "
     "beam is; a correction for length takes most of that away.",
-    recorded=f"A chat model answers plain questions, at most {LENGTH} tokens each, with 2, 4 and 8 beams; as score "
+    recorded=f"A chat model answers simple questions, at most {LENGTH} tokens each, with 2, 4 and 8 beams; as score "
     "the sum of log-probabilities, or that sum divided by the length (length_penalty = 1). The paper translates, with "
     "up to 1000 beams, and compares the length with a reference’s; here there is none.",
     claims=CLAIMS,

@@ -35,18 +35,16 @@ class Texts:
     Attributes:
         source: where the passages are from.
         passages: of books.
-        questions: that can be answered in a sentence or two.
         facts: that can be answered in a word.
     """
 
     source: str
     passages: tuple[Passage, ...]
-    questions: tuple[str, ...]
     facts: tuple[Fact, ...]
 
     def first(self, n: int | None) -> Texts:
         """The first n of each kind; all of them if None."""
-        return replace(self, passages=self.passages[:n], questions=self.questions[:n], facts=self.facts[:n])
+        return replace(self, passages=self.passages[:n], facts=self.facts[:n])
 
 
 def read_texts(folder: str | PathLike[str]) -> Texts:
@@ -61,7 +59,6 @@ def read_texts(folder: str | PathLike[str]) -> Texts:
         return Texts(
             source=books["source"],
             passages=tuple(Passage(**passage) for passage in books["passages"]),
-            questions=tuple(asked["open"]),
             facts=tuple(Fact(question=fact["question"], answers=tuple(fact["answers"])) for fact in asked["facts"]),
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
