@@ -92,8 +92,8 @@ def _read(runs: Runs, texts: Texts) -> Findings:
             _panel(
                 runs, _surprisal, id="surprisal", title="How surprising the text is to the model itself",
                 y="surprisal, in nats per token", value="mean surprisal of the text’s tokens, in nats",
-                reading="Under the model’s own distribution, before temperature and truncation. A uniform draw from "
-                "all 49,152 tokens would have at least 10.8 nats; text that the model takes for text has 1 to 4.",
+                reading="Under the model’s own distribution, before temperature and truncation. Fluent text has a "
+                "few nats per token; a token drawn evenly from a vocabulary of V tokens has ln V or more.",
             ),
         ),
         found={
