@@ -12,7 +12,7 @@ from typing import Any
 from .model_options import DEFAULT_MODEL, add_device_options, load_options
 from .threads import add_thread_option, use_threads
 
-__all__ = ["add_open", "add_serve"]
+__all__ = ["add_open", "add_serve", "check_installed"]
 
 
 def add_serve(commands: Any) -> None:
@@ -41,9 +41,9 @@ def _add_page_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    _check_installed("gradio", "the page", "app")
+    check_installed("gradio", "the page", "app")
     if arguments.mcp:
-        _check_installed("mcp", "--mcp", "mcp")
+        check_installed("mcp", "--mcp", "mcp")
     _check_port(arguments.host, arguments.port)
     # A million objects come to stay with these imports; looking through them for garbage takes a second.
     gc.disable()
@@ -64,7 +64,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_installed(package: str, what: str, extra: str) -> None:
+def check_installed(package: str, what: str, extra: str) -> None:
+    """Returns if a package is there; the error says which extra of ours brings it."""
     from importlib.util import find_spec
 
     from decoding.errors import DecodingError

@@ -58,6 +58,7 @@ from ..sheets.frame import header_sheet, knobs_sheet, model_status
 from ..sheets.gallery import gallery_sheet
 from ..sheets.token_row import token_row
 from ..sheets.tour import tour_sheet
+from ..studies.recorded import study_routes
 from ..text import Text
 from ..views.look import Look
 from .wiring import wire
@@ -123,7 +124,7 @@ def launch(
         max_file_size="64mb",
         enable_monitoring=False,
         mcp_server=mcp or None,  # then GRADIO_MCP_SERVER decides
-        app_kwargs={"routes": static_routes()},
+        app_kwargs={"routes": [*static_routes(), *study_routes()]},
     )
 
 

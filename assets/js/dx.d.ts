@@ -48,6 +48,16 @@ interface Dx {
   dark(): boolean;
   onScheme(fn: () => void): void;
 
+  // offline.js
+  offline: {
+    read(id: string): any;
+    unpacked(base64: string | null): Promise<string>;
+    run(text: string): void;
+    keepScheme(): void;
+  };
+  // answer.js
+  copyText(text: string): Promise<void>;
+
   // panels.js, draft.js, share.js, gallery.js, history.js
   header: Component;
   status: Component;
