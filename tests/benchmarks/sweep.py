@@ -1,0 +1,79 @@
+"""What a sweep gains: its rows against the same runs recorded one after another.
+
+Runs one after another are timed for a sample, one between any two batches of the sweep, so that a machine that slows
+down or speeds up meanwhile slows both. They are timed twice over: recorded and nothing else, and recorded, measured and
+kept as the sweep keeps them, by a sweep with one row a batch.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from dataclasses import replace
+from typing import Any
+
+from decoding import LanguageModel, load_model, record
+from decoding.sweeps import Plan, grid
+from decoding.sweeps.folder import Folder
+from decoding.sweeps.sweep import record_batch
+from tests.benchmarks import Row
+
+N_TOKENS = 32
+BAR = 4.0
+PEOPLE = ("An old fisherman", "The queen of the bees", "My neighbour", "A tired robot", "The youngest of three sisters",
+          "A lawyer from Lyon", "The last dragon", "A child with a torch")  # fmt: skip
+DEEDS = ("opened the door and saw", "had never believed in", "wrote a long letter about", "was afraid of",
+         "walked into the wood, where", "sold everything for", "said to the judge that", "dreamt of")  # fmt: skip
+
+
+def plan_of(**more: Any) -> Plan:
+    """64 prompts × 6 settings, 32 tokens each."""
+    base = {"do_sample": True, "top_k": 0, "max_new_tokens": N_TOKENS, "min_new_tokens": N_TOKENS}
+    return Plan(
+        prompts=tuple(f"{who} {did}" for who in PEOPLE for did in DEEDS),
+        cells=grid({"temperature": [0.7, 1.0], "top_p": [0.8, 0.95, 1.0]}, base),
+        axes=("temperature", "top_p"),
+        **more,
+    )
+
+
+def run() -> list[Row]:
+    """Seconds a row: of the sweep, and of runs one after another."""
+    lm, plan = load_model(), plan_of()
+    alone = replace(plan, rows_per_batch=1)
+    every = len(alone.batches) // len(plan.batches)
+    swept, plain, kept = [], [], []
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
+        record_batch(alone, alone.batches[0], lm, Folder(other))  # warm up
+        for number, batch in enumerate(plan.batches):
+            swept.append(_seconds(record_batch, plan, batch, lm, Folder(folder)))
+            single = alone.batches[number * every]
+            plain.append(_seconds(_recorded, alone, single, lm))
+            kept.append(_seconds(record_batch, alone, single, lm, Folder(other)))
+    seconds = sum(swept)
+    rows = [_row(name, each, seconds, plan) for name, each in (("recorded", plain), ("recorded and kept", kept))]
+    speed = f"{plan.n_rows / seconds:.1f} rows, {plan.n_rows * N_TOKENS / seconds:.0f} tokens a second"
+    return [*rows, Row(name=f"a sweep of {plan.n_rows} rows × {N_TOKENS} tokens", measured=speed, bar="", met=None)]
+
+
+def _recorded(plan: Plan, batch: Any, lm: LanguageModel) -> None:
+    record(lm, plan.prompts[batch.prompts[0]], plan.settings_of(batch))
+
+
+def _row(name: str, each: list[float], seconds: float, plan: Plan) -> Row:
+    gain = statistics.mean(each) * plan.n_rows / seconds
+    alone, together = statistics.mean(each), seconds / plan.n_rows
+    return Row(
+        name=f"throughput of a sweep over runs {name} one after another",
+        measured=f"{gain:.2f} ×",
+        spread=f"{alone:.3f} s a run alone (sd {statistics.stdev(each):.3f}, n = {len(each)}), {together:.3f} swept",
+        bar=f"≥ {BAR:g} ×",
+        met=gain >= BAR,
+    )
+
+
+def _seconds(call: Any, *arguments: Any) -> float:
+    began = time.perf_counter()
+    call(*arguments)
+    return time.perf_counter() - began
