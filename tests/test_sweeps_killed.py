@@ -50,8 +50,8 @@ def started(model: Path, folder: Path, out: str | Path) -> subprocess.Popen:
     """The command, on its way."""
     prompts = folder / "p.jsonl"
     prompts.write_text("".join(json.dumps(prompt) + "\n" for prompt in PROMPTS))
-    call = [sys.executable, "-m", "app", "sweep", "--prompts", prompts, "--grid", *GRID, "--samples", "2", "--rows", "4"]
-    call += ["--threads", "1", "--model", model, "--do-sample", "--max-new-tokens", "4", "-o", out]
+    call = [sys.executable, "-m", "app", "sweep", "--prompts", prompts, "--grid", *GRID, "--samples", "2"]
+    call += ["--rows", "4", "--threads", "1", "--model", model, "--do-sample", "--max-new-tokens", "4", "-o", out]
     return subprocess.Popen([str(part) for part in call], stderr=subprocess.PIPE, text=True)
 
 

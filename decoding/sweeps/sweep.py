@@ -77,9 +77,7 @@ def sweep(
     for n_done, batch in enumerate(todo, start=progress.n_done + 1):
         rows = record_batch(plan, batch, lm, folder)
         n_failed = sum(row["error"] is not None for row in rows)
-        on_batch(
-            Progress(batch=batch, n_done=n_done, n_batches=len(plan.batches), n_rows=len(rows), n_failed=n_failed)
-        )
+        on_batch(Progress(batch=batch, n_done=n_done, n_batches=len(plan.batches), n_rows=len(rows), n_failed=n_failed))
     return folder.finish()
 
 
