@@ -54,6 +54,14 @@ interface Dx {
   dark(): boolean;
   onScheme(fn: () => void): void;
 
+  // offline.js
+  offline: {
+    read(id: string): any;
+    unpacked(base64: string | null): Promise<string>;
+    run(text: string): void;
+    keepScheme(): void;
+  };
+
   // panels.js, draft.js, share.js, gallery.js, history.js
   header: Component;
   status: Component;
@@ -88,14 +96,6 @@ interface Dx {
   ): Figure;
   whatifOutside(ranges: Record<string, KnobRange>, form: Form): [string, number, string] | null;
   whatif: Component;
-
-  // offline.js
-  offline: {
-    read(id: string): any;
-    unpacked(base64: string): Promise<string>;
-    run(text: string): void;
-    keepScheme(): void;
-  };
 
   // sweep_words.js, sweep_figures.js: what the report of a sweep is made of
   sweepWords: {

@@ -116,7 +116,7 @@ def summary_of(plan: Plan, tables: Iterable[pyarrow.Table]) -> Summary:
             there = rows.column("error").is_null().to_numpy()
             found = cells[number]
             found.n_rows, found.n_failed = found.n_rows + len(rows), found.n_failed + int((~there).sum())
-            found.runs = sorted([*found.runs, *rows.slice(0, most).to_pylist()], key=_place)[:most]
+            found.runs = sorted([*found.runs, *_first(rows, most).to_pylist()], key=_place)[:most]
             without = rows.filter(~there)
             reasons.update(without.column("error").to_pylist())
             failures += without.slice(0, max(0, MOST_FAILURES - len(failures))).to_pylist()
@@ -200,6 +200,12 @@ def _columns(rows: pyarrow.Table) -> dict[str, np.ndarray]:
                 column = columns.setdefault(f"{what}:{stage['stage']}", np.full(len(rows), np.nan))
                 column[i] = math.nan if stage[what] is None else stage[what]
     return columns
+
+
+def _first(rows: pyarrow.Table, n: int) -> pyarrow.Table:
+    """The first rows by prompt and sample."""
+    order = np.lexsort((rows.column("sample").to_numpy(), rows.column("prompt").to_numpy()))
+    return rows.take(order[:n])
 
 
 def _place(row: dict[str, Any]) -> tuple[int, int]:
