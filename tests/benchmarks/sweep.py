@@ -13,7 +13,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from decoding import LanguageModel, load_model, record
+from decoding import LanguageModel, Settings, load_model, record
 from decoding.sweeps import Plan, grid
 from decoding.sweeps.folder import Folder
 from decoding.sweeps.sweep import record_batch
@@ -29,13 +29,14 @@ DEEDS = ("opened the door and saw", "had never believed in", "wrote a long lette
 
 def plan_of(**more: Any) -> Plan:
     """64 prompts × 6 settings, 32 tokens each."""
-    base = {"do_sample": True, "top_k": 0, "max_new_tokens": N_TOKENS, "min_new_tokens": N_TOKENS}
-    return Plan(
-        prompts=tuple(f"{who} {did}" for who in PEOPLE for did in DEEDS),
-        cells=grid({"temperature": [0.7, 1.0], "top_p": [0.8, 0.95, 1.0]}, base),
-        axes=("temperature", "top_p"),
-        **more,
-    )
+    prompts = tuple(f"{who} {did}" for who in PEOPLE for did in DEEDS)
+    return Plan(prompts=prompts, cells=grid_of(N_TOKENS), axes=("temperature", "top_p"), **more)
+
+
+def grid_of(n_tokens: int) -> tuple[Settings, ...]:
+    """Two temperatures × three top-p."""
+    base = {"do_sample": True, "top_k": 0, "max_new_tokens": n_tokens, "min_new_tokens": n_tokens}
+    return grid({"temperature": [0.7, 1.0], "top_p": [0.8, 0.95, 1.0]}, base)
 
 
 def run() -> list[Row]:
