@@ -77,14 +77,15 @@ def pack_row(
     lse, facts = [_lse(spread, rest)], [_facts(spread, None)]
     for s, (before, after) in enumerate(pairwise(each), start=1):
         if _same_bits(before, after):
-            kinds.append(AS_BEFORE), tails.append(None), lse.append(lse[-1])
+            kind = AS_BEFORE
             facts.append(facts[-1] | {"n_removed": 0, "mass_removed": 0.0})
-            continue
-        spread, earlier = distribution(after), spread
-        facts.append(_facts(spread, earlier))
-        kinds.append(_tail_kind(encoded, s, before[rest], after[rest]))
-        tails.append(_binned(np.sort(after[rest]), after[ids]) if kinds[-1] == ANEW else None)
-        lse.append(lse[-1] if kinds[-1] == AS_BEFORE else -math.inf if kinds[-1] == GONE else _lse(spread, rest))
+        else:
+            spread, earlier = distribution(after), spread
+            kind = _tail_kind(encoded, s, before[rest], after[rest])
+            facts.append(_facts(spread, earlier))
+        kinds.append(kind)
+        tails.append(_binned(np.sort(after[rest]), after[ids]) if kind == ANEW else None)
+        lse.append(lse[-1] if kind == AS_BEFORE else -math.inf if kind == GONE else _lse(spread, rest))
     return PackedRow(
         ids=ids.astype(np.int32), logits=logits[head], stages=encoded, tail_kinds=kinds, tails=tails, lse=lse,
         facts={name: [of_stage[name] for of_stage in facts] for name in FACTS},

@@ -117,10 +117,15 @@ def _recorded(plan: Plan, batch: Batch, lm: LanguageModel) -> tuple[RecordedRun 
         return record(lm, _texts(plan, batch.prompts), settings), batch.prompts, []
     except DecodingError as error:
         why = error
-    refused = {prompt: error for prompt in batch.prompts if (error := _refusal(plan, batch, prompt, lm)) is not None}
-    failed = [row for prompt, error in refused.items() for row in failed_rows(plan, batch, (prompt,), error)]
-    prompts = tuple(prompt for prompt in batch.prompts if prompt not in refused)
-    if refused and prompts:
+    asked = {prompt: _refusal(plan, batch, prompt, lm) for prompt in batch.prompts}
+    failed = [
+        row
+        for prompt, refusal in asked.items()
+        if refusal is not None
+        for row in failed_rows(plan, batch, (prompt,), refusal)
+    ]
+    prompts = tuple(prompt for prompt, refusal in asked.items() if refusal is None)
+    if failed and prompts:
         try:
             return record(lm, _texts(plan, prompts), settings), prompts, failed
         except DecodingError as error:

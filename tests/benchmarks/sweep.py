@@ -1,8 +1,8 @@
 """What a sweep gains: its rows against the same runs recorded one after another.
 
 Runs one after another are timed for a sample, one between any two batches of the sweep, so that a machine that slows
-down or speeds up meanwhile slows both. They are timed twice over: recorded and nothing else, and recorded, measured and
-kept as the sweep keeps them, by a sweep with one row a batch.
+down or speeds up meanwhile slows both. Half of them are recorded and nothing else, the others measured and kept, too,
+as the sweep keeps them: by a sweep with one row a batch.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import statistics
 import tempfile
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from decoding import LanguageModel, Settings, load_model, record
@@ -50,12 +51,26 @@ def run() -> list[Row]:
         for number, batch in enumerate(plan.batches):
             swept.append(_seconds(record_batch, plan, batch, lm, Folder(folder)))
             single = alone.batches[number * every]
-            plain.append(_seconds(_recorded, alone, single, lm))
-            kept.append(_seconds(record_batch, alone, single, lm, Folder(other)))
+            if number % 2:
+                plain.append(_seconds(_recorded, alone, single, lm))
+            else:
+                kept.append(_seconds(record_batch, alone, single, lm, Folder(other)))
+        sizes = _sizes(plan, Path(folder))
     seconds = sum(swept)
     rows = [_row(name, each, seconds, plan) for name, each in (("recorded", plain), ("recorded and kept", kept))]
     speed = f"{plan.n_rows / seconds:.1f} rows, {plan.n_rows * N_TOKENS / seconds:.0f} tokens a second"
-    return [*rows, Row(name=f"a sweep of {plan.n_rows} rows × {N_TOKENS} tokens", measured=speed, bar="", met=None)]
+    name = f"a sweep of {plan.n_rows} rows × {N_TOKENS} tokens"
+    return [*rows, Row(name=name, measured=speed, spread=sizes, bar="", met=None)]
+
+
+def _sizes(plan: Plan, folder: Path) -> str:
+    """Bytes a row of what is in a sweep's folder."""
+    table = Path(Folder(folder).finish()).stat().st_size / plan.n_rows
+    parts, traces = (
+        sum(path.stat().st_size for path in (folder / name).iterdir()) / plan.n_rows for name in ("parts", "traces")
+    )
+    each = traces / N_TOKENS
+    return f"bytes a row: table {table:.0f}, its parts {parts:.0f}, trace {traces:,.0f} ({each:,.0f} a token)"
 
 
 def _recorded(plan: Plan, batch: Any, lm: LanguageModel) -> None:
