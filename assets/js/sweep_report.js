@@ -60,7 +60,8 @@
   const onClick = (id) => {
     const plot = parts(id)("plot");
     plot.on("plotly_click", ({ points }) => {
-      const at = points[0], cell = Array.isArray(at.pointIndex) ? at.data.customdata[at.pointIndex[0]][at.pointIndex[1]] : at.customdata;
+      const { customdata, pointNumber, data } = points[0];
+      const cell = Array.isArray(pointNumber) ? data.customdata[pointNumber[0]][pointNumber[1]] : customdata;
       if (typeof cell === "number") choose(cell);
     });
   };

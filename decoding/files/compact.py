@@ -20,6 +20,7 @@ from decoding.errors import NotRecordedError, RecordingError
 from decoding.files.compact_store import FILLED_LIMIT, CompactStore, PackedSteps
 from decoding.files.packing import pack_row, pack_step
 from decoding.recorded.run import Compact, RecordedRun, Step
+from decoding.recorded.stages import decode_stage
 
 __all__ = ["HEAD", "compact"]
 
@@ -69,9 +70,10 @@ def _packed(trace: RecordedRun, step: Step, head: int) -> dict[str, torch.Tensor
         return None
     step = replace(step, _store=loaded)
     mentioned = _mentioned(trace, step)
+    floats = loaded.arrays["logits"].float()
     rows = []
     for row in range(trace.n_rows):
-        scores = step.all_scores(row=row)
+        scores = _all_scores(step, loaded.arrays, floats[row], row)
         for stage, after in zip(step.stages, scores[1:], strict=True):
             if len(after) != trace.model.vocab_size:
                 raise RecordingError(
@@ -81,6 +83,15 @@ def _packed(trace: RecordedRun, step: Step, head: int) -> dict[str, torch.Tensor
         rows.append(pack_row(loaded.arrays["logits"][row], scores, step.stages, head, mentioned[row]))
     kept = {name: array for name, array in loaded.arrays.items() if name.startswith("contrastive.")}
     return pack_step(rows) | kept
+
+
+def _all_scores(step: Step, arrays: dict[str, torch.Tensor], logits: torch.Tensor, row: int) -> list[torch.Tensor]:
+    """`Step.all_scores` without copying the logits: torch would share that out to threads, which are all at work."""
+    out = [logits]
+    for stage in range(1, len(step.stages) + 1):
+        out.append(decode_stage(arrays, stage, row, out[-1]))
+    usual = all(scores.dtype == torch.float32 and scores.shape == logits.shape for scores in out)
+    return out if usual else step.all_scores(row=row)
 
 
 class _Loaded:

@@ -27,8 +27,8 @@ OF_STAGES = ("n_left", "mass_removed")  # of each stage that cuts, as `n_left:To
 MOST_RUNS = 2_000  # shown, of all settings together
 MOST_OF_CELL = 24
 MOST_FAILURES = 200
-# The 0.975 quantile of Student's t for one and for two degrees of freedom; from three on a series is near enough.
-FIRST_T = (12.706204736432095, 4.302652729911275)
+# The 0.975 quantile of Student's t for one, two and three degrees of freedom; from four on a series is near enough.
+FIRST_T = (12.706204736432095, 4.302652729911275, 3.182446305284263)
 Z = 1.959963984540054  # the normal distribution's
 
 
@@ -131,7 +131,7 @@ def summary_of(plan: Plan, tables: Iterable[pyarrow.Table]) -> Summary:
 def t_quantile(n_free: int) -> float:
     """The 0.975 quantile of Student's t with `n_free` degrees of freedom, ≥ 1, right to a thousandth part.
 
-    From three on the Cornish–Fisher series of Fisher and Cornish 1960 in 1 / n_free, to its fourth term.
+    From four on the series of Fisher and Cornish 1960 in 1 / n_free, to its fourth term.
     """
     if n_free <= len(FIRST_T):
         return FIRST_T[n_free - 1]
