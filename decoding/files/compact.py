@@ -8,9 +8,7 @@ is as it was.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -53,8 +51,7 @@ def compact(trace: R, *, head: int = HEAD) -> R:
             "a step of this run has {n_scores:,} scores, the compact form is for {most:,}",
             n_scores=n_scores, most=FILLED_LIMIT,
         )
-    with ThreadPoolExecutor(max_workers=torch.get_num_threads()) as threads:  # numpy lets go of the lock
-        steps = list(threads.map(partial(_packed, trace, head=head), trace.steps))
+    steps = [_packed(trace, step, head) for step in trace.steps]
     tokens = trace.tokens.only(_mentioned_anywhere(trace, steps)) if trace.tokens is not None else None
     store = CompactStore(PackedSteps(steps), trace.model.vocab_size, tokens)
     return replace(
@@ -86,7 +83,7 @@ def _packed(trace: RecordedRun, step: Step, head: int) -> dict[str, torch.Tensor
 
 
 def _all_scores(step: Step, arrays: dict[str, torch.Tensor], logits: torch.Tensor, row: int) -> list[torch.Tensor]:
-    """`Step.all_scores` without copying the logits: torch would share that out to threads, which are all at work."""
+    """`Step.all_scores` without copying the logits, which torch would share out to threads and wait for."""
     out = [logits]
     for stage in range(1, len(step.stages) + 1):
         out.append(decode_stage(arrays, stage, row, out[-1]))

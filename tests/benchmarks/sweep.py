@@ -1,8 +1,8 @@
 """What a sweep gains: its rows against the same runs recorded one after another.
 
-Runs one after another are timed for a sample, one between any two batches of the sweep, so that a machine that slows
-down or speeds up meanwhile slows both. Half of them are recorded and nothing else, the others measured and kept, too,
-as the sweep keeps them: by a sweep with one row a batch.
+Of 64 prompts × 6 settings × 32 tokens one batch of each setting is timed, of two that are alike, and after each of them
+two of the runs alone, so that a machine that slows down or speeds up meanwhile slows both. One is recorded and nothing
+else, the other measured and kept, too, as the sweep keeps it: by a sweep with one row a batch.
 """
 
 from __future__ import annotations
@@ -44,30 +44,29 @@ def run() -> list[Row]:
     """Seconds a row: of the sweep, and of runs one after another."""
     lm, plan = load_model(), plan_of()
     alone = replace(plan, rows_per_batch=1)
-    every = len(alone.batches) // len(plan.batches)
+    batches = plan.batches[:: len(plan.batches) // len(plan.cells)]  # the first of each setting
+    every = len(alone.batches) // len(batches)
     swept, plain, kept = [], [], []
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
         record_batch(alone, alone.batches[0], lm, Folder(other))  # warm up
-        for number, batch in enumerate(plan.batches):
-            swept.append(_seconds(record_batch, plan, batch, lm, Folder(folder)))
-            single = alone.batches[number * every]
-            if number % 2:
-                plain.append(_seconds(_recorded, alone, single, lm))
-            else:
-                kept.append(_seconds(record_batch, alone, single, lm, Folder(other)))
-        sizes = _sizes(plan, Path(folder))
-    seconds = sum(swept)
-    rows = [_row(name, each, seconds, plan) for name, each in (("recorded", plain), ("recorded and kept", kept))]
-    speed = f"{plan.n_rows / seconds:.1f} rows, {plan.n_rows * N_TOKENS / seconds:.0f} tokens a second"
-    name = f"a sweep of {plan.n_rows} rows × {N_TOKENS} tokens"
+        for number, batch in enumerate(batches):
+            swept.append(_seconds(record_batch, plan, batch, lm, Folder(folder)) / batch.n_rows)
+            first = number * every
+            plain.append(_seconds(_recorded, alone, alone.batches[first + 1], lm))
+            kept.append(_seconds(record_batch, alone, alone.batches[first + 2], lm, Folder(other)))
+        sizes = _sizes(sum(batch.n_rows for batch in batches), Path(folder))
+    together = statistics.mean(swept)
+    rows = [_row(name, each, together) for name, each in (("recorded", plain), ("recorded and kept", kept))]
+    speed = f"{1 / together:.1f} rows, {N_TOKENS / together:.0f} tokens a second"
+    name = f"a sweep of {plan.n_rows} rows × {N_TOKENS} tokens ({len(batches)} of {len(plan.batches)} batches)"
     return [*rows, Row(name=name, measured=speed, spread=sizes, bar="", met=None)]
 
 
-def _sizes(plan: Plan, folder: Path) -> str:
+def _sizes(n_rows: int, folder: Path) -> str:
     """Bytes a row of what is in a sweep's folder."""
-    table = Path(Folder(folder).finish()).stat().st_size / plan.n_rows
+    table = Path(Folder(folder).finish()).stat().st_size / n_rows
     parts, traces = (
-        sum(path.stat().st_size for path in (folder / name).iterdir()) / plan.n_rows for name in ("parts", "traces")
+        sum(path.stat().st_size for path in (folder / name).iterdir()) / n_rows for name in ("parts", "traces")
     )
     each = traces / N_TOKENS
     return f"bytes a row: table {table:.0f}, its parts {parts:.0f}, trace {traces:,.0f} ({each:,.0f} a token)"
@@ -77,9 +76,9 @@ def _recorded(plan: Plan, batch: Any, lm: LanguageModel) -> None:
     record(lm, plan.prompts[batch.prompts[0]], plan.settings_of(batch))
 
 
-def _row(name: str, each: list[float], seconds: float, plan: Plan) -> Row:
-    gain = statistics.mean(each) * plan.n_rows / seconds
-    alone, together = statistics.mean(each), seconds / plan.n_rows
+def _row(name: str, each: list[float], together: float) -> Row:
+    alone = statistics.mean(each)
+    gain = alone / together
     return Row(
         name=f"throughput of a sweep over runs {name} one after another",
         measured=f"{gain:.2f} ×",

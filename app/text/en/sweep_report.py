@@ -4,8 +4,8 @@ from __future__ import annotations
 
 SWEEP_REPORT_EN: dict[str, str] = {
     "sweep.title": "Sweep report",
-    "sweep.lead": "{rows} rows: {prompts} prompts under {cells} settings, {samples} samples of each where a setting "
-    "draws. Model {model}, seed {seed}. {failed}",
+    "sweep.lead": "{rows} rows: {prompts} prompts under {cells} settings, samples of each where a setting draws: "
+    "{samples}. Model {model}, seed {seed}. {failed}",
     "sweep.all_well": "No row failed.",
     "sweep.some_failed": "{n} rows have no run; they are listed below.",
     "sweep.cells_some": "This page has the first {n} of {all} settings; the table runs.parquet has them all.",
