@@ -19,13 +19,14 @@ def add_serve(commands: Any) -> None:
     """Adds the command that shows the page."""
     serve = commands.add_parser("serve", help="the page, in the browser (the default)", allow_abbrev=False)
     _add_page_options(serve)
-    serve.set_defaults(command=_serve, trace=None)
+    serve.set_defaults(command=_serve, trace=None, row=1)
 
 
 def add_open(commands: Any) -> None:
     """Adds the command that shows the page with a run of a file."""
     show = commands.add_parser("open", help="the page, with a recorded run", allow_abbrev=False)
-    show.add_argument("trace", metavar="FILE", help="a trace that `record` or the page saved")
+    show.add_argument("trace", metavar="FILE", help="a trace that `record`, `sweep` or the page saved")
+    show.add_argument("--row", metavar="N", type=int, default=1, help="the row to begin with, from 1 (%(default)s)")
     _add_page_options(show)
     show.set_defaults(command=_serve)
 
@@ -57,6 +58,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         model=arguments.model,
         trace_path=arguments.trace,
+        row=arguments.row - 1,
         open_browser=not arguments.no_browser and _has_desktop(),
         mcp=arguments.mcp,
         load_options=load_options(arguments),
