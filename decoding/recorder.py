@@ -11,11 +11,13 @@ from transformers.generation import GenerationConfig, LogitsProcessorList, Stopp
 
 from decoding.errors import DecodingError, NotRecordedError, RecordingError, SettingError
 from decoding.models.failures import explained
+from decoding.models.processes import rank_of
 from decoding.parameters.acting import config_as_json
 from decoding.recorded.run import Step
 from decoding.recorded.step_store import DEFAULT_MEMORY_BUDGET
 from decoding.strategies.choice import strategy_of
 from decoding.strategies.diverse_beam import diverse_beam
+from decoding.strategies.following import Following
 from decoding.strategies.generate_call import GIVEN_NOTHING, CustomLoop, GivenToGenerate
 from decoding.strategies.hamming_diversity import with_hamming_diversity
 from decoding.strategies.kept_cache import KeptCache
@@ -45,14 +47,18 @@ class Recorder(CustomLoop):
     before it in `trace`. `streamer` and `stop_strings` with a `tokenizer` work as in plain `generate()`. What has no
     loop here is refused before anything is decoded: an `assistant_model`, models with loops of their own.
 
+    Of processes that share a model (`load_model(tp_plan=…)`) each makes the call, with the same arguments; that of rank
+    0 records, and the `trace` of the others has the tokens alone.
+
     Args:
         tokenizer: gives the trace its token texts, and turns stop strings into tokens; without one tokens show as
             `#id`. A tokenizer of transformers, a processor that holds one, or one of the `tokenizers` library.
         seed: draws from a generator of its own, so that torch's global random state is neither used nor
             changed. Without a seed the global state is used, as `generate()` does.
         memory_budget: bytes of memory that a recording may take; steps that do not fit go to a temporary file.
-        share_prefill: in beam methods, compute the prompt once instead of once per beam. Faster, and the same
-            tokens, but the last bits of the scores may differ from `generate()`'s.
+        share_prefill: in beam methods, compute the prompt once instead of once per beam, and leave its cache alone when
+            beams change places. Faster, and the same tokens, but the last bits of the scores may differ from
+            `generate()`'s.
         on_step: called with each `Step` as it is decoded.
         streamer: is given each token as it is decoded, as `generate(streamer=…)` would; for loops without beams.
 
@@ -154,7 +160,8 @@ class Recorder(CustomLoop):
         if loop is diverse_beam:
             logits_processor = with_hamming_diversity(logits_processor, generation_config)
         inputs_tensor, tokenizer = model_kwargs.pop("inputs_tensor", None), model_kwargs.pop("tokenizer", None)
-        self._recording = recording = Recording(
+        kind = Recording if rank_of(model) == 0 else Following
+        self._recording = recording = kind(
             model, input_ids, logits_processor, generation_config, model_kwargs,
             memory_budget=self.memory_budget, share_prefill=self.share_prefill, identity=self.identity, given=given,
             facts={
@@ -170,14 +177,16 @@ class Recorder(CustomLoop):
             self.streamer.put(input_ids.cpu())  # generate() has given the prompt to the one it knows of
             streamers.append(self.streamer)
         try:
-            return (yield from self._reported(loop(*arguments, **model_kwargs), streamers))
+            returned = yield from self._reported(loop(*arguments, **model_kwargs), streamers)
+            recording.catch_up()
+            return returned
         except GeneratorExit:
             recording.finish("user")
             raise
         except BaseException as err:
             recording.finish("error")
-            config = config_as_json(generation_config)
-            clear = explained(err, model, input_ids, self.tokenizer, config, len(recording.steps))
+            config, n = config_as_json(generation_config), len(recording.steps)
+            clear = explained(err, model, input_ids, self.tokenizer, config, n, recording.step_number)
             told = _explained(clear, recording)
             if told is err:
                 raise
@@ -250,7 +259,7 @@ def _explained(err: BaseException, recording: Recording) -> BaseException:
     if _is_out_of_memory(err):
         err = RecordingError(
             "out of memory on {device} at step {step}; the {n} steps before are kept. {less_memory}",
-            device=recording.device, step=n + 1, n=n, less_memory=LESS_MEMORY,
+            device=recording.device, step=recording.step_number, n=n, less_memory=LESS_MEMORY,
         )  # fmt: skip
     if isinstance(err, DecodingError):
         err.trace = recording.trace()

@@ -16,7 +16,7 @@ from transformers.generation import GenerationConfig, GenerationMixin, LogitsPro
 
 __all__ = [
     "BEAM_SEARCH_METHODS", "LAST_SEEN", "SAMPLE_METHODS", "SORTS_THE_ARGUMENTS", "can_compile", "default_parameters",
-    "eos_token_tensor", "expand_inputs", "has_own_reorder", "is_stateful", "logits_processors",
+    "eos_token_tensor", "expand_inputs", "has_own_reorder", "has_static_cache", "is_stateful", "logits_processors",
     "optimized_for_decoding", "pad_token_tensor", "prefill", "reorder_cache_of", "set_special_tokens",
     "update_model_kwargs",
 ]  # fmt: skip
@@ -95,6 +95,11 @@ def optimized_for_decoding(model: Any) -> AbstractContextManager[Any]:
 def is_stateful(model: Any) -> bool:
     """Whether what the model remembers cannot be taken back, as with linear attention. 5.17, 5.23, 5.24."""
     return model._is_stateful
+
+
+def has_static_cache(model: Any) -> bool:
+    """Whether the model decodes the same with a cache of fixed size, and can be compiled with it. 5.17, 5.23, 5.24."""
+    return bool(model._can_compile_fullgraph) and not model._is_stateful
 
 
 def has_own_reorder(model: Any) -> bool:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import transformers
@@ -19,10 +19,12 @@ from transformers.generation import (
 )
 
 from decoding.errors import DecodingError, VerifyError
+from decoding.models.processes import rank_of, told_by_rank_0
 from decoding.parameters.settings import watermarking
 from decoding.recorded.arithmetic import arithmetic_of
 from decoding.recorded.ledger import NEVER
 from decoding.recorded.stages import name_of
+from decoding.recorded.step_number import step_number
 from decoding.recorder import Recorder
 from decoding.strategies.cache import named_here
 from decoding.trace import Trace
@@ -192,7 +194,8 @@ def verify(
 
     Tokens, logits, the scores after every processor and the final ones are compared. Diverse beam search and
     contrastive search, which `generate()` no longer has, are compared with a second run of our own loop; a note says
-    so.
+    so. Processes that share a model (`load_model(tp_plan=…)`) all call this, each with its own trace; that of rank 0
+    compares, and all get what it found.
 
     Args:
         trace: the recording.
@@ -207,16 +210,18 @@ def verify(
         VerifyError: something that the run needs is not in the trace, or the model cannot be the same.
     """
     given = {**(inputs or {}), **given}
-    _check_possible(trace, lm, logits_processor, stopping_criteria, given)
+    follows = rank_of(lm.model) > 0
+    _check_together(trace, lm, logits_processor, stopping_criteria, given)
     if not set(given) & {"input_ids", "inputs", "inputs_embeds"}:
         given = {**_inputs(trace), **given}
     place = lm.model.device
     given = {name: value.to(place) if isinstance(value, Tensor) else value for name, value in given.items()}
     criteria = _criteria(trace, stopping_criteria)
     beams = trace.ledger is not None
-    comparison = RunComparison(trace, _stages_to_compare(trace, logits_processor))
+    comparison = RunComparison(trace, [] if follows else _stages_to_compare(trace, logits_processor))
     own_loop = trace.mode in RETIRED
-    loop = Recorder(tokenizer=lm.tokenizer) if own_loop else ObservedRun(lm.tokenizer, comparison.look)
+    look = _look_away if follows else comparison.look
+    loop = Recorder(tokenizer=lm.tokenizer) if own_loop else ObservedRun(lm.tokenizer, look)
     with ONE_AT_A_TIME, _recorded_random_state(trace, place), _callers_errors(logits_processor, stopping_criteria):
         out = lm.model.generate(
             **given,
@@ -228,17 +233,40 @@ def verify(
             output_logits=beams,
             custom_generate=loop,
         )
+    found = None if follows else _verification(trace, lm, comparison, out, loop)
+    return cast(Verification, told_by_rank_0(lm.model, found))
+
+
+def _verification(trace: Trace, lm: LanguageModel, comparison: RunComparison, out: Any, loop: Any) -> Verification:
+    """What the comparison gave, once the second run is over."""
     if isinstance(loop, Recorder):
         _look_at(loop.trace, comparison)
-    elif beams:
+    elif trace.ledger is not None:
         comparison.compare_logits(out.logits)
     return Verification(
         checks=_checks(trace, comparison, out, _names_of(loop)),
         notes=_notes(trace, lm),
-        against=OUR_LOOP if own_loop else "generate()",
+        against=OUR_LOOP if isinstance(loop, Recorder) else "generate()",
         because=_because(trace, lm),
         dtype=trace.model.dtype,
     )
+
+
+def _look_away(stage: int, input_ids: Tensor, scores: Tensor) -> None:
+    """What a process does with a step that another one compares."""
+
+
+def _check_together(trace: Trace, lm: LanguageModel, *what: Any) -> None:
+    """`_check_possible`, where a model is shared by all of its processes: none may begin to decode alone."""
+    error: DecodingError | None = None
+    if rank_of(lm.model) == 0:
+        try:
+            _check_possible(trace, lm, *what)
+        except DecodingError as found:
+            error = found
+    error = told_by_rank_0(lm.model, error)
+    if error is not None:
+        raise error
 
 
 def _criteria(trace: Trace, own: Any) -> StoppingCriteriaList:
@@ -472,7 +500,8 @@ def _compare_tokens(trace: Trace, theirs: Tensor) -> Check:
         row, step = (chosen != expected).nonzero()[0].tolist()
         detail = words(
             "first at row {row}, step {step}: {ours} against {theirs}",
-            row=row + 1, step=step + 1, ours=int(chosen[row, step]), theirs=int(expected[row, step]),
+            row=row + 1, step=step_number(step, trace.first_step), ours=int(chosen[row, step]),
+            theirs=int(expected[row, step]),
         )  # fmt: skip
         return Check(name="tokens", equal=False, detail=detail)
     if ours.shape != theirs.shape:

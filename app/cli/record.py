@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .model_options import DEFAULT_MODEL, add_model_options, load
+from .model_options import DEFAULT_MODEL, add_model_options, follows, load
 from .output import check_output
 from .progress import count_steps, end_line
+from .threads import add_thread_option, use_threads
 
 if TYPE_CHECKING:
     from decoding import LanguageModel, Recorder, Settings, Trace
@@ -41,7 +42,8 @@ def add_record(commands: Any, with_knobs: bool) -> None:
     prompt.add_argument("--prompt", metavar="TEXT", action="append", help="repeat for a batch; - reads stdin")
     prompt.add_argument("--chat", metavar="FILE", help='JSON: [{"role": "user", "content": "..."}]')
     record.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to save the trace")
-    add_model_options(record, default=DEFAULT_MODEL)
+    add_model_options(record, default=DEFAULT_MODEL, shareable=True)
+    add_thread_option(record)
     if with_knobs:
         from .knob_options import add_knob_options
 
@@ -57,7 +59,11 @@ def _record(arguments: argparse.Namespace) -> int:
     prompt = _prompt(arguments)
     settings = Settings(**given_knobs(arguments))
     check_output(arguments.output)
-    lm = load(arguments.model, arguments)
+    use_threads(arguments.threads)
+    lm = load(arguments.model, arguments, rows=_n_rows(prompt, settings))
+    if follows(arguments):
+        _decode(lm, prompt, settings, Recorder())
+        return 0
     recorder = Recorder(on_step=count_steps())
     try:
         _decode(lm, prompt, settings, recorder)
@@ -71,6 +77,12 @@ def _record(arguments: argparse.Namespace) -> int:
     _save(trace, arguments.output)
     print(_summary(trace, arguments.output))
     return 0
+
+
+def _n_rows(prompt: Any, settings: Settings) -> int:
+    """How many rows are decoded at once, as far as the options say."""
+    n_prompts = len(prompt) if isinstance(prompt, list) and isinstance(prompt[0], str) else 1
+    return n_prompts * max(settings.num_beams or 1, settings.num_return_sequences or 1)
 
 
 def _decode(lm: LanguageModel, prompt: Any, settings: Settings, recorder: Recorder) -> None:

@@ -9,7 +9,8 @@ import socket
 import sys
 from typing import Any
 
-from .model_options import DEFAULT_MODEL
+from .model_options import DEFAULT_MODEL, add_device_options, load_options
+from .threads import add_thread_option, use_threads
 
 __all__ = ["add_open", "add_serve", "check_installed"]
 
@@ -18,13 +19,14 @@ def add_serve(commands: Any) -> None:
     """Adds the command that shows the page."""
     serve = commands.add_parser("serve", help="the page, in the browser (the default)", allow_abbrev=False)
     _add_page_options(serve)
-    serve.set_defaults(command=_serve, trace=None)
+    serve.set_defaults(command=_serve, trace=None, row=1)
 
 
 def add_open(commands: Any) -> None:
     """Adds the command that shows the page with a run of a file."""
     show = commands.add_parser("open", help="the page, with a recorded run", allow_abbrev=False)
-    show.add_argument("trace", metavar="FILE", help="a trace that `record` or the page saved")
+    show.add_argument("trace", metavar="FILE", help="a trace that `record`, `sweep` or the page saved")
+    show.add_argument("--row", metavar="N", type=int, default=1, help="the row to begin with, from 1 (%(default)s)")
     _add_page_options(show)
     show.set_defaults(command=_serve)
 
@@ -33,6 +35,8 @@ def _add_page_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=7860, help="port to listen on (%(default)s)")
     parser.add_argument("--model", metavar="NAME", default=DEFAULT_MODEL, help="model to begin with")
+    add_device_options(parser)
+    add_thread_option(parser)
     parser.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
     parser.add_argument("--mcp", action="store_true", help="offer the API to assistants as MCP tools, too")
 
@@ -46,6 +50,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     gc.disable()
     from ..page.layout import launch
 
+    use_threads(arguments.threads)
     gc.freeze()
     gc.enable()
     launch(
@@ -53,8 +58,10 @@ def _serve(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         model=arguments.model,
         trace_path=arguments.trace,
+        row=arguments.row - 1,
         open_browser=not arguments.no_browser and _has_desktop(),
         mcp=arguments.mcp,
+        load_options=load_options(arguments),
     )
     return 0
 

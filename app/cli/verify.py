@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .model_options import add_model_options, load
+from .model_options import add_model_options, follows, load
+from .threads import add_thread_option, use_threads
 
 __all__ = ["add_verify"]
 
@@ -19,7 +20,8 @@ def add_verify(commands: Any) -> None:
         allow_abbrev=False,
     )
     verify.add_argument("trace", metavar="FILE")
-    add_model_options(verify, default=None)
+    add_model_options(verify, default=None, shareable=True)
+    add_thread_option(verify)
     verify.set_defaults(command=_verify)
 
 
@@ -37,9 +39,12 @@ def _verify(arguments: argparse.Namespace) -> int:
         name = trace.model.name
         revision = trace.model.revision if trace.model.source == "hub" else None
     arguments.dtype = arguments.dtype or trace.model.dtype
-    arguments.device = arguments.device or _same_kind_of_device(trace.model.device)
+    if arguments.device_map is None and arguments.tp_plan is None:
+        arguments.device = arguments.device or _same_kind_of_device(trace.model.device)
+    use_threads(arguments.threads)
     report = verify(trace, load(name, arguments, revision))
-    print(report.text)
+    if not follows(arguments):
+        print(report.text)
     return 0 if report.equal else 1
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
+from decoding.errors import DecodingError
 from decoding.trace import load_trace
 
 from ..api.endpoints import add_api
@@ -86,6 +89,8 @@ def launch(
     open_browser: bool = False,
     allowed_models: frozenset[str] | None = None,
     mcp: bool = False,
+    load_options: Mapping[str, Any] | None = None,
+    row: int = 0,
 ) -> None:
     """Serves the page until it is interrupted; the model loads in a thread meanwhile.
 
@@ -96,13 +101,19 @@ def launch(
         open_browser: whether to open a browser on it.
         allowed_models: the only models that visitors may ask for, whose runs are bounded; None for any.
         mcp: whether the API is offered as MCP tools, too; needs the extra `mcp`.
+        load_options: what every model is loaded on and in, see `load_model`.
+        row: of the trace, to begin with; in beam runs of its hypotheses.
 
     Raises:
         TraceFileError: the trace cannot be opened.
+        DecodingError: it has no such row.
     """
     trace = example_trace() if trace_path is None else load_trace(trace_path)
-    shelf = ModelShelf(model, allowed=allowed_models)
-    page = build(shelf, Session(trace, "example" if trace_path is None else "file"))
+    n_rows = trace.n_rows if trace.ledger is None else len(trace.hypotheses)
+    if not 0 <= row < max(1, n_rows):
+        raise DecodingError(f"--row must be in [1, {n_rows}], got {row + 1}; this trace has that many rows")
+    shelf = ModelShelf(model, allowed=allowed_models, load_options=load_options)
+    page = build(shelf, Session(trace, "example" if trace_path is None else "file", row=row))
     page.queue(max_size=QUEUE)
     shelf.start_later(model, PAGE_FIRST)
     Tidying(page, passing_files()).start()

@@ -6,8 +6,9 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 from weakref import WeakValueDictionary
 
 from decoding.errors import DecodingError, ModelError
@@ -53,13 +54,22 @@ class ModelShelf:
         default: the model that a visitor gets without asking. Its place is its own: its coming drives out no other.
         n_kept: how many models stay in memory, the default one among them; the one that came last stays in any case.
         allowed: the only names that may be loaded, for a public server, whose runs are bounded; None for any.
+        load_options: what every one is loaded on and in, as `load_model` takes it.
     """
 
-    def __init__(self, default: str, *, n_kept: int = 2, allowed: frozenset[str] | None = None) -> None:
+    def __init__(
+        self,
+        default: str,
+        *,
+        n_kept: int = 2,
+        allowed: frozenset[str] | None = None,
+        load_options: Mapping[str, Any] | None = None,
+    ) -> None:
         self.default = default
         self.limits = limits.NONE if allowed is None else limits.PUBLIC
         self._allowed = allowed
         self._n_kept = n_kept
+        self._load_options = dict(load_options or {})
         self._states: OrderedDict[str, ModelState] = OrderedDict()  # asked for longest ago first
         self._in_use: WeakValueDictionary[str, LanguageModel] = WeakValueDictionary()  # those that made room, too
         self._lock = threading.Lock()
@@ -118,7 +128,7 @@ class ModelShelf:
 
         with self._loading:
             try:
-                lm = load_model(name, progress=progress)
+                lm = load_model(name, progress=progress, **self._load_options)
             except DecodingError as error:
                 self._put(name, phase="failed", error=error)
             except Exception as error:

@@ -83,14 +83,20 @@ def model_status(state: ModelState, text: Text) -> Json:
     doing = {"downloading": "downloading", "converting": "converting"}.get(state.doing, "opening")
     fields = {"name": state.name, "what": text(f"state.{doing}"), "device": "", "dtype": ""}
     if state.lm is not None:
-        fields |= {"device": str(state.lm.device), "dtype": str(state.lm.dtype)}
+        fields |= {"device": state.lm.place, "dtype": state.lm.dtype}
     return {
         "state": state.phase,
         "text": text(f"state.{state.phase}", **fields),
-        "tip": text.said(state.error) if state.error is not None else text("state.tip"),
+        "tip": text.said(state.error) if state.error is not None else _model_tip(state, text),
         "busy": state.phase == "loading",
         "fraction": state.fraction if state.phase == "loading" else None,
     }
+
+
+def _model_tip(state: ModelState, text: Text) -> str:
+    """What the chip explains, and with a measured dtype why it was chosen."""
+    because = "" if state.lm is None else text.said(state.lm.dtype_because)
+    return f"{text('state.tip')} {because}".rstrip()
 
 
 def waiting_status(name: str, text: Text, *, device: str = "") -> Json:

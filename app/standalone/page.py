@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 from decoding.display import Renderer, set_renderer
 
-from ..components import Answer, BeamStep, BeamTree, Chart, Facts, Header, KnobPanel, Notes, TokenRow, WhatIfPanel
+from ..components import (
+    Answer,
+    BeamStep,
+    BeamTree,
+    Chart,
+    Facts,
+    Header,
+    HeatMap,
+    KnobPanel,
+    Notes,
+    TokenRow,
+    WhatIfPanel,
+)
 from ..components.drawn import as_json, plotly_js
 from ..text import Text
 from .offline import data_block, packed_plotly, packed_text, policy, script_of, style_of
@@ -22,10 +34,10 @@ MOST_BYTES = 5_000_000  # of the steps' sheets, so that the file stays below 8 M
 NOTEBOOK_BYTES = 1_500_000  # in a notebook, which is saved with everything that its cells show
 SCRIPTS = (
     "dx", "offline", "panels", "answer", "playing", "token_row", "ahead", "plot_words", "picking", "chart",
-    *(name.removesuffix(".js") for name in BeamTree.scripts if name != "ahead.js"),
-    "beam_step", "knob_controls", "knobs", "arithmetic", "whatif_figure", "whatif", "standalone",
+    *(name.removesuffix(".js") for name in dict.fromkeys((*BeamTree.scripts, *HeatMap.scripts)) if name != "ahead.js"),
+    "beam_step", "knob_controls", "knobs", "lab_settings_map", "arithmetic", "whatif_figure", "whatif", "standalone",
 )  # fmt: skip
-STYLES = ("page", "answer", "beam", "whatif", "standalone")
+STYLES = ("page", "answer", "beam", "heat_map", "lab_settings_map", "whatif", "standalone")
 WORDS = ("old_browser", "broken", "lost")
 
 
@@ -54,6 +66,7 @@ def standalone_html(trace: Trace, lang: str = "en", *, most_bytes: int = MOST_BY
             _body(contents, text),
             data_block("dx-words", words),
             data_block("dx-steps", contents.chunks),
+            data_block("dx-maps", contents.maps),
             data_block("dx-base", packed_text(as_json(contents.base)), plain=True),
             data_block("dx-plotly", packed_plotly(), plain=True),
             f"<script>{script}</script></body></html>\n",
@@ -89,10 +102,13 @@ def _body(contents: Contents, text: Text) -> str:
             f'<main id="dx-main">{_part("dx-facts", Facts.markup)}{_part("dx-answer", Answer.markup)}',
             _part("dx-tokens", TokenRow.markup),
             _part("dx-beam-tree", BeamTree.markup),
+            _part("dx-heat-map", HeatMap.markup),
             f'<section class="dx dx-card dx-sliders" aria-label="{sliders}"><h2>{sliders}</h2>'
             f'{_part("dx-sliders", knobs)}</section>{whatif}' if knobs else "",
             f'<div id="dx-charts">{_part("dx-beam-step", BeamStep.markup)}{_part("dx-waterfall", Chart.markup)}',
             f'{_part("dx-cutoff", Chart.markup)}</div><p class="dx dx-hint" id="dx-carried"></p>',
+            f'<section class="dx dx-card" id="dx-settings-map" hidden><div class="dx-card-head"><h2>'
+            f'{html.escape(text("lab.settings_map"))}</h2></div><div></div></section>',
             _part("dx-notes", Notes.markup),
             f'<p class="dx dx-hint">{html.escape(text("standalone.about"))}</p></main>',
         ]

@@ -143,7 +143,7 @@
       draw(); // at once: the browser paints when we return
     };
 
-    const pick = dx.picking(element, parts, () => payload);
+    const pick = dx.picking(element, { ...parts, pinned }, () => payload);
     parts.table.parentElement.addEventListener("toggle", fillTable);
     parts.scroll.addEventListener("scroll", showMore, { passive: true });
     dx.stepPanel(element, props, watch, update);

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from decoding.errors import ModelError
 from decoding.models import hub, offline_model
+from decoding.models.dtypes import FASTEST, choose_dtype, fastest
 from decoding.models.offline_model import quiet
+from decoding.models.placement import DeviceMap, Placement, TensorParallelPlan, choose_placement, places_of
+from decoding.models.static_cache import use_static_cache
+from decoding.models.weights import first_line, read_weights, weight_bytes
 from decoding.words import words
 
 if TYPE_CHECKING:
@@ -43,6 +48,7 @@ class LanguageModel:
         revision: the Hub's commit, or a digest of the files.
         device: where the model's first layer is, e.g. "cpu" or "cuda:0".
         dtype: what the model computes in, e.g. "float32".
+        dtype_because: with `dtype="fastest"` what was measured, and chosen by it; empty otherwise.
     """
 
     model: PreTrainedModel
@@ -52,6 +58,19 @@ class LanguageModel:
     revision: str | None
     device: str
     dtype: str
+    dtype_because: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where all of the weights are, to be shown: "cpu", "cuda:0 + cpu + disk", "cpu, 2 processes"."""
+        places = (self.device, *places_of(self.model)[1:])
+        processes = f", {self.n_processes} processes" if self.n_processes > 1 else ""
+        return " + ".join(places) + processes
+
+    @property
+    def n_processes(self) -> int:
+        """How many processes share the weights, 1 without `tp_plan`; all of them have to take part in every run."""
+        return self.model.tp_size or 1
 
     @property
     def is_encoder_decoder(self) -> bool:
@@ -92,11 +111,27 @@ class _Files:
     revision: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    """What a model is loaded on and in; see `load_model`."""
+
+    placement: Placement
+    dtype: Any
+    rows: int
+    static_cache: bool
+
+
 def load_model(
     name: str = DEFAULT_MODEL,
     *,
     device: str | None = None,
+    device_map: DeviceMap | None = None,
+    max_memory: Mapping[int | str, int | str] | None = None,
+    offload_folder: str | Path | None = None,
+    tp_plan: TensorParallelPlan | None = None,
     dtype: str | torch.dtype | None = None,
+    rows: int = 1,
+    static_cache: bool = False,
     revision: str | None = None,
     progress: Progress | None = None,
 ) -> LanguageModel:
@@ -106,8 +141,22 @@ def load_model(
         name: "smollm2-135m" (the offline default), a Hub id ("owner/name"), or a local directory.
         device: "cpu", "cuda", "cuda:1", "mps"; None for CUDA, then MPS, then the CPU. A model that does not
             fit one CUDA device is spread over all of them and the CPU.
-        dtype: "float32", "bfloat16", "float16", or "auto" (as the weights are stored). None is "auto" on
-            CUDA and MPS and float32 on the CPU; the default model is always float32.
+        device_map: spreads a model that is too large for one device, with the package accelerate: "auto" over
+            the CUDA devices, then the CPU, then the disk (also "balanced", "balanced_low_0", "sequential"); or
+            the device of each layer by its name, where "disk" is one, too.
+        max_memory: how much "auto" may put where, as in {0: "20GB", "cpu": "60GB"}; what is left goes to the disk.
+        offload_folder: where layers on the disk are written, for models whose weights are converted when they
+            are read (mixtures of experts); others are read from the model's own files.
+        tp_plan: shares every layer among the processes of one `torchrun` ("tensor parallelism"): "auto" by the
+            model's own plan, or the way to share each layer by its name. Every process makes the same calls;
+            that of rank 0 records.
+        dtype: "float32", "bfloat16", "float16", "auto" (as the weights are stored), or "fastest": on the CPU
+            what a measurement of about a second finds, float32 or bfloat16, and "auto" elsewhere. None is "auto"
+            on CUDA and MPS and float32 on the CPU; the default model is always float32.
+        rows: for "fastest", how many rows are decoded at once: prompts × beams or × returned sequences.
+        static_cache: gives the model a cache of fixed size for its default, with which `generate()` compiles its
+            decode steps on CUDA: the first run takes a minute more, the others are faster. A model that cannot
+            have one keeps the growing one; contrastive search always takes that.
         revision: a branch, tag or commit on the Hub; None for the newest.
         progress: called with a stage ("downloading", "converting", "loading") and the fraction that is done,
             or None where that is not known.
@@ -116,18 +165,20 @@ def load_model(
 
     Raises:
         ModelError: the model is unknown, gated, out of reach, damaged, too large, or no text generator; or
-            the device or dtype is not to be had.
+            a device, the dtype, or what `device_map` or `tp_plan` need is not to be had.
     """
     report = progress or (lambda stage, fraction: None)
+    placement = choose_placement(device, device_map, max_memory, offload_folder, tp_plan)
     files = _find(name, revision, report)
+    how = _How(placement=placement, dtype=dtype, rows=rows, static_cache=static_cache)
     try:
-        return _load(name, files, device, dtype, report)
+        return _load(name, files, how, report)
     except ModelError:
         # Our own copy can be made again, once: a damaged disk or a cleaned cache is not the user's doing.
         if files.source != "package" or _is_sound(files.folder):
             raise
         shutil.rmtree(files.folder, ignore_errors=True)
-    return _load(name, _find(name, revision, report), device, dtype, report)
+    return _load(name, _find(name, revision, report), how, report)
 
 
 # --- where the files are ----------------------------------------------------------------------------------
@@ -195,7 +246,7 @@ def _is_sound(folder: Path) -> bool:
     from transformers import AutoConfig, AutoTokenizer
 
     try:
-        _weight_bytes(folder, None)
+        weight_bytes(folder, None)
         AutoConfig.from_pretrained(folder, local_files_only=True)
         AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception:
@@ -206,17 +257,20 @@ def _is_sound(folder: Path) -> bool:
 # --- loading ----------------------------------------------------------------------------------------------
 
 
-def _load(name: str, files: _Files, device: str | None, dtype: Any, report: Progress) -> LanguageModel:
+def _load(name: str, files: _Files, how: _How, report: Progress) -> LanguageModel:
     report("loading", None)
+    placement = how.placement
+    kind = choose_dtype(how.dtype, name == DEFAULT_MODEL, placement.device)
+    measured = how.dtype == FASTEST and placement.device.type == "cpu" and not placement.is_split
     with quiet():
         config = _read_config(name, files.folder)
-        auto_class = _auto_class(name, config)
-        place = _choose_device(device)
-        kind = _choose_dtype(dtype, name, place)
+        read = partial(read_weights, name, files.folder, _auto_class(name, config), config, placement)
         tokenizer = _read_tokenizer(name, files.folder, config)
-        model = _read_weights(name, files.folder, auto_class, config, place, kind)
+        model, because = fastest(read, how.rows) if measured else (read(kind), "")
     if model.generation_config.pad_token_id is None:
         model.generation_config.pad_token_id = tokenizer.pad_token_id
+    if how.static_cache:
+        use_static_cache(model)
     report("loading", 1.0)
     return LanguageModel(
         model=model,
@@ -226,6 +280,7 @@ def _load(name: str, files: _Files, device: str | None, dtype: Any, report: Prog
         revision=files.revision,
         device=str(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
+        dtype_because=because,
     )
 
 
@@ -250,7 +305,7 @@ def _read_config(name: str, folder: Path) -> PreTrainedConfig:
         raise ModelError(
             "the config.json of the model {name!r} cannot be used: {error}; models that bring code of their own are "
             "not run here, and a newer architecture needs a newer transformers",
-            name=name, error=_first_line(error),
+            name=name, error=first_line(error),
         ) from error
 
 
@@ -281,41 +336,6 @@ def _auto_class(name: str, config: PreTrainedConfig) -> Any:
     )
 
 
-def _choose_device(device: str | None) -> torch.device:
-    import torch
-
-    mps = torch.backends.mps.is_available()
-    if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
-    try:
-        place = torch.device(device)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise ModelError("device must be one of cpu, cuda, cuda:N, mps, got {device!r}", device=device) from error
-    have = {"cpu": 1, "mps": int(mps), "cuda": torch.cuda.device_count()}
-    if (place.index or 0) >= have.get(place.type, 0):
-        there = ", ".join(kind for kind, count in have.items() if count)
-        raise ModelError(
-            "device {device!r} is not to be had on this machine; there is {there}",
-            device=device, there=there,
-        )
-    return place
-
-
-def _choose_dtype(dtype: Any, name: str, place: torch.device) -> torch.dtype | Literal["auto"]:
-    import torch
-
-    if dtype is None:
-        if name == DEFAULT_MODEL or place.type == "cpu":
-            return torch.float32
-        return "auto"
-    if dtype == "auto" or isinstance(dtype, torch.dtype):
-        return dtype
-    chosen = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}.get(dtype)
-    if chosen is None:
-        raise ModelError("dtype must be one of auto, float32, bfloat16, float16, got {dtype!r}", dtype=dtype)
-    return chosen
-
-
 def _read_tokenizer(name: str, folder: Path, config: PreTrainedConfig) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
@@ -325,7 +345,7 @@ def _read_tokenizer(name: str, folder: Path, config: PreTrainedConfig) -> PreTra
         raise ModelError(
             "the tokenizer of the model {name!r} cannot be loaded: {error}; the folder needs its tokenizer.json (or "
             "the package that its own format asks for)",
-            name=name, error=_first_line(error),
+            name=name, error=first_line(error),
         ) from error
     # A decoder goes on from the last position, so padding belongs on the left; an encoder counts positions
     # from the left, so there it stays where the model was trained to have it.
@@ -334,83 +354,3 @@ def _read_tokenizer(name: str, folder: Path, config: PreTrainedConfig) -> PreTra
     if tokenizer.pad_token_id is None and tokenizer.eos_token is not None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
-
-
-def _read_weights(
-    name: str,
-    folder: Path,
-    auto_class: Any,
-    config: PreTrainedConfig,
-    place: torch.device,
-    dtype: torch.dtype | Literal["auto"],
-) -> PreTrainedModel:
-    import torch
-
-    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True, "use_safetensors": True}
-    try:
-        spread = place.type == "cuda" and _exceeds(place, _weight_bytes(folder, dtype))
-        if spread:
-            options["device_map"] = "auto"
-        model, info = auto_class.from_pretrained(
-            folder, config=config, dtype=dtype, output_loading_info=True, **options
-        )
-        model = model if spread else model.to(place)
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise ModelError(
-            "the model {name!r} does not fit the memory of {place}: {error}; choose a smaller model, dtype bfloat16, "
-            "or device cpu",
-            name=name, place=place, error=_first_line(error),
-        ) from error
-    except Exception as error:
-        raise ModelError(
-            "the weights of the model {name!r} cannot be loaded: {error}; if the files are damaged or cut short, "
-            "delete them and fetch them again",
-            name=name, error=_first_line(error),
-        ) from error
-    _check_complete(name, set(info["missing_keys"]) & {key for key, _ in model.named_parameters()})
-    return model.eval()
-
-
-def _check_complete(name: str, missing: set[str]) -> None:
-    """transformers fills missing weights with random numbers, which no one wants to look at."""
-    if missing:
-        some = ", ".join(sorted(missing)[:3]) + (", ..." if len(missing) > 3 else "")
-        raise ModelError(
-            "the model {name!r} does not generate text: its files lack {some}; choose one that was saved with its "
-            "language-model head",
-            name=name, some=some,
-        )
-
-
-def _exceeds(place: torch.device, n_bytes: int) -> bool:
-    """Whether the weights leave no room on the device for what decoding needs besides them."""
-    import torch
-
-    free, _ = torch.cuda.mem_get_info(place)
-    return n_bytes > 0.9 * free
-
-
-def _weight_bytes(folder: Path, dtype: Any) -> int:
-    """How many bytes the weights take in `dtype` (None or "auto": as they are stored)."""
-    import torch
-    from safetensors import safe_open
-
-    total = 0
-    for path in folder.glob("*.safetensors"):
-        with safe_open(path, framework="pt") as file:
-            n_values = sum(_product(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118
-        stored = path.stat().st_size
-        total += n_values * dtype.itemsize if isinstance(dtype, torch.dtype) else stored
-    return total
-
-
-def _product(shape: list[int]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".:") if lines else type(error).__name__

@@ -6,14 +6,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import DynamicCache
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache, StaticCache
 from transformers.generation import GenerationConfig
 from transformers.generation.utils import ALL_CACHE_NAMES
 
 from decoding import transformers_private
 from decoding.errors import RecordingError
+from decoding.strategies.prompt_once import repeat_prompts
 
-__all__ = ["CACHE_NAME", "cache_of", "is_empty", "named_here", "prefill", "reorder_cache"]
+__all__ = ["CACHE_NAME", "cache_of", "growing_cache", "is_empty", "named_here", "prefill", "reorder_cache"]
 
 # What the cache is called among generate()'s arguments, in a model's outputs and in what generate() returns: `cache`
 # from 5.24 on, which warns of the other.
@@ -40,9 +41,9 @@ def is_empty(cache: Any) -> bool:
 
 
 def reorder_cache(model: Any, model_kwargs: dict[str, Any], parents: Tensor) -> None:
-    """Gives each row the cache of the row it continues; `parents` is [rows]."""
+    """Gives each row the cache of the row it continues; `parents` is [rows]. Where that is its own, it has it."""
     name = cache_of(model_kwargs)
-    if name is None:
+    if name is None or parents.tolist() == list(range(len(parents))):
         return
     if transformers_private.has_own_reorder(model):
         model_kwargs[name] = transformers_private.reorder_cache_of(model, model_kwargs[name], parents)
@@ -55,20 +56,37 @@ def reorder_cache(model: Any, model_kwargs: dict[str, Any], parents: Tensor) -> 
         )
 
 
+def growing_cache(model: Any, model_kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The model's arguments with a cache that can grow, for a loop that copies it to candidates.
+
+    Only where a fixed size is the model's own default, and nothing is in it yet: what the caller chose stays.
+    """
+    cache: Any = model_kwargs.get(CACHE_NAME)
+    paired = isinstance(cache, EncoderDecoderCache)
+    own = cache.self_attention_cache if paired else cache
+    by_default = getattr(model.generation_config, "cache_implementation", None) == "static"
+    if type(own) is not StaticCache or not by_default or not is_empty(own):
+        return model_kwargs
+    config = model.config.get_text_config(decoder=True)
+    grows = DynamicCache(config=config)
+    return model_kwargs | {CACHE_NAME: EncoderDecoderCache(grows, DynamicCache(config=config)) if paired else grows}
+
+
 def prefill(
     model: Any, input_ids: Tensor, config: GenerationConfig, model_kwargs: dict[str, Any], *, share: bool
 ) -> Any:
     """The model's outputs for the prompt, logits [rows, positions, vocab]; the cache is filled.
 
-    With `share` a prompt is computed once and its cache copied to its beams: same numbers but for the last
-    bits, which depend on the batch size. It is done where that is possible: decoder-only models with a
-    dynamic cache that is still empty.
+    With `share` a prompt is computed once and its cache copied to its beams, whose steps leave it alone: same numbers
+    but for the last bits, which depend on the batch size. It is done where that is possible: decoder-only models with
+    a dynamic cache that is still empty.
     """
     cache = model_kwargs.get(CACHE_NAME)
     shareable = (
         share
         and not model.config.is_encoder_decoder
         and config.prefill_chunk_size is None
+        and not transformers_private.has_own_reorder(model)
         and type(cache) is DynamicCache
         and is_empty(cache)
     )
@@ -80,6 +98,6 @@ def prefill(
         for name, value in model_kwargs.items()
     }
     outputs = transformers_private.prefill(model, input_ids[::each], config, once)
-    outputs[CACHE_NAME].batch_repeat_interleave(each)
+    repeat_prompts(outputs[CACHE_NAME], each)
     outputs.logits = torch.repeat_interleave(outputs.logits, each, dim=0)
     return outputs

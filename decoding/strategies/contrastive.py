@@ -20,7 +20,7 @@ from decoding.errors import RecordingError
 from decoding.recorded.contrastive_candidates import contrastive_arrays
 from decoding.recorded.run import Step
 from decoding.recorded.stages import run_processors
-from decoding.strategies.cache import CACHE_NAME, is_empty
+from decoding.strategies.cache import CACHE_NAME, growing_cache, is_empty
 from decoding.strategies.generate_output import GenerateOutput
 from decoding.strategies.recording import Recording
 from decoding.transformers_private import expand_inputs, is_stateful, pad_token_tensor, update_model_kwargs
@@ -48,6 +48,7 @@ def contrastive(
         generator: not used; nothing is drawn.
     """
     config, k, alpha = generation_config, generation_config.top_k, generation_config.penalty_alpha
+    model_kwargs = growing_cache(model, model_kwargs)
     _check(model, config, model_kwargs)
     returned = GenerateOutput(model, config, model_kwargs)
     pad_token_id, encoder_decoder = pad_token_tensor(config), model.config.is_encoder_decoder
@@ -84,6 +85,7 @@ def contrastive(
         cache.batch_repeat_interleave(k)
         inputs = model.prepare_inputs_for_generation(candidates.view(-1, 1), **model_kwargs)
         outputs = model(**inputs, return_dict=True)
+        recording.catch_up()
         hidden = _last_hidden(outputs).view(*candidates.shape, -1)  # [R, k, H]
 
         # 4. The choice: confidence, less the likeness to the context.

@@ -1,4 +1,7 @@
-"""Tests that need CUDA: skipped, each with the reason, where there is none. `make test-gpu` runs them."""
+"""Tests that need CUDA: skipped, each with the reason, where there is none. `make test-gpu` runs them.
+
+With the variable DECODING_EXPLORER_GPU_TESTS_ON_CPU they run on the CPU, which tries the tests and not CUDA.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import os
 from pathlib import Path
 
 import pytest
+
+from tests.gpu.device import CPU_INSTEAD, DEVICE
 
 # Before CUDA starts: cuBLAS gives the same bits for the same call only with a workspace of fixed size.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -21,8 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.gpu)
             item.add_marker(pytest.mark.filterwarnings("ignore"))  # of algorithms that are not deterministic
-            if not torch.cuda.is_available():
-                item.add_marker(pytest.mark.skip(reason="no CUDA"))
+            if DEVICE == "cuda" and not torch.cuda.is_available():
+                item.add_marker(pytest.mark.skip(reason=f"no CUDA; {CPU_INSTEAD}=1 tries the tests on the CPU"))
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ The fields are those of the English, already written as text; one that is a mess
 
 from __future__ import annotations
 
-__all__ = ["ERRORS_ZH"]
+__all__ = ["ERRORS_ZH", "WARNINGS_ZH"]
 
 _SETTINGS: dict[str, str] = {
     "{parameter} must be {accepts}, got {value}; {remedy}": "{parameter} 须为{accepts}，得到的是 {value}；{remedy}",
@@ -232,8 +232,68 @@ _MODELS: dict[str, str] = {
     "device {device!r} is not to be had on this machine; there is {there}": "本机没有设备 {device}；可用的是 {there}",
     "device must be one of cpu, cuda, cuda:N, mps, got {device!r}":
         "device 须为 cpu、cuda、cuda:N、mps 之一，得到的是 {device}",
-    "dtype must be one of auto, float32, bfloat16, float16, got {dtype!r}":
-        "dtype 须为 auto、float32、bfloat16、float16 之一，得到的是 {dtype}",
+    "dtype must be one of auto, fastest, float32, bfloat16, float16, got {dtype!r}":
+        "dtype 须为 auto、fastest、float32、bfloat16、float16 之一，得到的是 {dtype}",
+    "{n} rows": "{n} 行",
+    "rows must be a whole number from 1 on, got {rows!r}; it says how many to measure":
+        "rows 须为从 1 起的整数，得到的是 {rows}；它说明用多少行来测量",
+    "{chosen}: measured at loading, a step of {what} takes {short} ms in bfloat16 and {exact} ms in float32":
+        "{chosen}：加载时实测，{what}的一步用 bfloat16 需 {short} 毫秒，用 float32 需 {exact} 毫秒",
+    "{because}; of one row {short} ms and {exact} ms": "{because}；一行则分别为 {short} 毫秒和 {exact} 毫秒",
+    # where the weights go
+    "only one of device, device_map and tp_plan can be given, got {given}; device is for a model on one device, "
+    "device_map for one that is spread over several, tp_plan for one that several processes share":
+        "device、device_map、tp_plan 只能给出一个，得到的是 {given}；device 用于放在一个设备上的模型，device_map 用于"
+        "分布在几个设备上的，tp_plan 用于几个进程共用的",
+    "{name} only counts for a model that is spread; give device_map=\"auto\", too":
+        "{name} 只对分布在几处的模型有意义；请同时给出 device_map=\"auto\"",
+    "device_map needs the package accelerate, which moves the layers; install it with pip install accelerate":
+        "device_map 需要软件包 accelerate，由它搬移各层；安装：pip install accelerate",
+    "device_map must be one of {spreads}, or the devices of the layers by their names, as in "
+    '{{"model.embed_tokens": "cuda:0", "model.layers": "cpu", …}}, got {device_map!r}':
+        "device_map 须为 {spreads} 之一，或按名称给出各层的设备，例如 "
+        '{{"model.embed_tokens": "cuda:0", "model.layers": "cpu", …}}，得到的是 {device_map}',
+    "device_map has the whole model on the disk; the first layer, at least, must be on a device that computes: cpu, or "
+    "cuda:N where there is one":
+        "device_map 把整个模型放在磁盘上；至少第一层须在能计算的设备上：cpu，或在有 CUDA 时 cuda:N",
+    "offload_folder {folder!r} cannot be made: {error}; name a folder that can be written to":
+        "无法建立 offload_folder {folder}：{error}；请给出可以写入的目录",
+    "device_map has the first layer of the model {name!r} on the disk, and prompts go where that is; leave it on a "
+    "device, or give max_memory more room for one":
+        "device_map 把模型 {name} 的第一层放在磁盘上，而提示词要送到那里；请把它留在设备上，或用 max_memory 给设备多"
+        "留些空间",
+    "the model {name!r} goes to the disk in part, and its weights have to be written there anew; name a folder for "
+    "them in offload_folder":
+        "模型 {name} 有一部分放到磁盘上，其权重须在那里重新写出；请用 offload_folder 给出一个目录",
+    'device_map {device_map} cannot be used for the model {name!r}: {error}; name its layers as they are, or '
+    'give "auto"':
+        'device_map {device_map} 不能用于模型 {name}：{error}；请照模型的样子写层名，或给出 "auto"',
+    "device_map {device_map} has no place for {n} weights of the model {name!r}: {some}; every layer needs one, by its "
+    'name or that of what it is part of ("" is the whole model), or give "auto"':
+        "device_map {device_map} 没有为模型 {name} 的 {n} 个权重安排位置：{some}；每一层都要有，用它的名称或它所属"
+        '部分的名称（"" 是整个模型），或给出 "auto"',
+    'max_memory must be sizes by device, as in {{0: "20GB", "cpu": "60GB"}}, got {value!r}':
+        'max_memory 须为各设备的大小，例如 {{0: "20GB", "cpu": "60GB"}}，得到的是 {value}',
+    'max_memory must be sizes by device, as in {{0: "20GB", "cpu": "60GB"}}, got {value!r} for {device!r}':
+        'max_memory 须为各设备的大小，例如 {{0: "20GB", "cpu": "60GB"}}，{device} 得到的是 {value}',
+    'tp_plan must be "auto", the model\'s own, or the way to share each layer by its name, got {tp_plan!r}':
+        'tp_plan 须为 "auto"（模型自己的），或按名称给出每一层的分法，得到的是 {tp_plan}',
+    "tp_plan shares the model among processes, and this one was started alone; start several with torchrun "
+    "--nproc-per-node 2 your_program.py":
+        "tp_plan 让几个进程共用模型，而这个进程是单独启动的；请用 torchrun --nproc-per-node 2 your_program.py 启动几个",
+    "tp_plan: models of the type {kind!r} have no plan of their own for sharing; give one by the layers' names, or "
+    "spread the model with device_map":
+        "tp_plan：类型为 {kind} 的模型没有自己的分法；请按层名给出一个，或用 device_map 把模型分布到几处",
+    "tp_plan: {n} processes cannot share {heads} heads ({what}) evenly; the number of processes must be among "
+    "{fitting}, or spread the model with device_map":
+        "tp_plan：{n} 个进程不能平分 {heads} 个头（{what}）；进程数须为 {fitting} 之一，"
+        "或用 device_map 把模型分布到几处",
+    "the model {name!r} cannot be shared by processes: {error}; load it without tp_plan, or spread it with device_map":
+        "模型 {name} 不能由几个进程共用：{error}；请不用 tp_plan 加载，或用 device_map 把它分布到几处",
+    "this process shares the model with that of rank 0, which records; here only tokens are kept":
+        "这个进程与 rank 0 的进程共用模型，由后者记录；这里只保留词元",
+    "the scores of step {step} are with the process of rank 0, which records; ask for them there":
+        "第 {step} 步的分数在 rank 0 的进程那里，由它记录；请到那里去取",
     "the model {name!r} does not generate text: its files lack {some}; choose one that was saved with its "
     "language-model head": "模型 {name} 不生成文本：文件中缺少 {some}；请选一个连同语言模型头一起保存的",
     "{error}; to have {default_model!r} offline: {install_default}":
@@ -287,14 +347,6 @@ _RUNS: dict[str, str] = {
         "{name} 使分数变成 NaN 或无穷；请取不那么极端的值",
     "{name} removed the last token that was left; loosen it or what came before":
         "{name} 去掉了最后剩下的词元；请放宽它或在它之前的设置",
-    "the model's logits hold {n} NaN or infinite values at step {step}; generate() goes on all the same, and what it "
-    "then chooses means nothing (try dtype=float32)":
-        "模型的 logits 在第 {step} 步有 {n} 个 NaN 或无穷；generate() 仍会继续，但此后的选择没有意义（可试 "
-        "dtype=float32）",
-    "{name} returned float64 scores; the choice was made from those, they are shown as float32":
-        "{name} 返回 float64 分数；选择依据的是它们，显示为 float32",
-    "the temporary file could not be written ({why}): from step {step} on only the chosen tokens were kept; {remedy}":
-        "临时文件无法写入（{why}）：从第 {step} 步起只保留了选中的词元；{remedy}",
     "free some space in the temporary folder, or raise memory_budget": "请在临时目录腾出空间，或调大 memory_budget",
     "the scores of step {step} were not kept: the temporary file could not be written from step {lost_from} on "
     "({lost_because}); {remedy}":
@@ -356,6 +408,26 @@ _RUNS: dict[str, str] = {
         "这次运行从嵌入开始，记录中没有它们：写不出代码",
     "what the encoder read is not in a drop-in recording, so no code can be written for it; record the run with "
     "record()": "直接接入的记录中没有编码器读到的内容，写不出代码；请用 record() 记录",
+}
+
+# A trace holds these: in a file their text alone, by which they are found again (`app.text.recalled`).
+WARNINGS_ZH: dict[str, str] = {
+    "the model's logits hold {n} NaN or infinite values at step {step}; generate() goes on all the same, and what it "
+    "then chooses means nothing (try dtype=float32)":
+        "模型的 logits 在第 {step} 步有 {n} 个 NaN 或无穷；generate() 仍会继续，但此后的选择没有意义（可试 "
+        "dtype=float32）",
+    "the first run used {own} of the caller's own, which is not in its trace; left out here":
+        "最初那次运行用了调用者自己的 {own}，它不在记录中；这里没有用",
+    "the first run used {own} of the caller's own, which are not in its trace; left out here":
+        "最初那次运行用了调用者自己的 {own}，它们不在记录中；这里没有用",
+    "recorded with transformers {version}, and the loops here were last read beside {last}: verify tells whether "
+    "generate() still gives the same":
+        "用 transformers {version} 记录，而这里的循环最后是对照 {last} 读的：核对会说明 generate() 是否仍给出同样的"
+        "结果",
+    "{name} returned float64 scores; the choice was made from those, they are shown as float32":
+        "{name} 返回 float64 分数；选择依据的是它们，显示为 float32",
+    "the temporary file could not be written ({why}): from step {step} on only the chosen tokens were kept; {remedy}":
+        "临时文件无法写入（{why}）：从第 {step} 步起只保留了选中的词元；{remedy}",
 }
 
 _ASKED: dict[str, str] = {
@@ -551,4 +623,6 @@ _VERIFY: dict[str, str] = {
         "{first}；总共 {n_values} 个中有 {n_differ} 个不同，其中 {n_unmatched} 个只在一次运行中被去掉",
 }
 
-ERRORS_ZH: dict[str, str] = {**_SETTINGS, **_PROMPTS, **_MODELS, **_RUNS, **_ASKED, **_DAMAGED, **_VERIFY}
+ERRORS_ZH: dict[str, str] = {
+    **_SETTINGS, **_PROMPTS, **_MODELS, **_RUNS, **WARNINGS_ZH, **_ASKED, **_DAMAGED, **_VERIFY
+}  # fmt: skip
