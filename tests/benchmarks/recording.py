@@ -1,9 +1,9 @@
 """What recording costs in every mode, with a short and a long prompt, over 49,152 tokens.
 
 Three kinds of run take turns, and every second round goes the other way round: plain `generate()`; `generate()` that
-keeps its scores and logits; our loop recorded. Each round gives one ratio of each pair. transformers 5 has neither diverse
-nor contrastive search: there our own loop, with a recording that drops everything, stands in for plain. There are as many
-rounds as fit the time of a cell, and at least two: the spread says how many.
+keeps its scores and logits; our loop recorded. Each round gives one ratio of each pair. transformers 5 has neither
+diverse nor contrastive search: there our own loop, with a recording that drops everything, stands in for plain. There
+are as many rounds as fit the time of a cell, and at least two: the spread says how many.
 
 Memory is the kernel's mark of one run of each kind, over what the process held before (`peak_memory`). What the
 recording itself takes is timed inside the recorded runs (`recording_parts`).
