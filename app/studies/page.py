@@ -156,7 +156,10 @@ def _range(claim: Claim) -> str:
 def _by(judged: Judged) -> str:
     if judged.by != judged.by:
         return "no value"
-    return f"{'by' if judged.by >= 0 else 'short of it by'} {significant(abs(judged.by))}"
+    where = "by" if judged.by >= 0 else "short of it by"
+    if judged.verdict == UNDECIDED:
+        where = "the estimate within by" if judged.by >= 0 else "the estimate outside by"
+    return f"{where} {significant(abs(judged.by))}"
 
 
 def _figure(panel: Panel, index: int) -> str:

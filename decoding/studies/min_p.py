@@ -102,8 +102,8 @@ def _read(runs: Runs, texts: Texts) -> Findings:
             "cool-alike": mean(hotter(right, LOW)),
         },
         notes=(
-            f"{n} questions that can be answered in a word, {SAMPLES} samples each. They are easier than the paper’s "
-            "school mathematics, which this model cannot do at any temperature.",
+            f"{n} questions that can be answered in a word, {SAMPLES} samples each. The paper’s are school "
+            "mathematics and science.",
             "Right means that the word is there, not that the sentence is good.",
         ),
     )  # fmt: skip
