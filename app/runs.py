@@ -37,8 +37,6 @@ class Run:
         number: 0 for the first run, then counting up.
         origin: `example` or `file` where it was not recorded on the page, else "".
         example: id of the recorded example that it is, or "".
-        start: positions of the prompt that it, or the first of the runs it was forked from, began with: what a fork
-            shares with its source counts as decoded.
         form: the settings panel's value that it was recorded from, or None where it was not recorded on the page.
         name: that the visitor gave it, or "".
         verdict: what Verify found; None where it was not asked.
@@ -51,10 +49,14 @@ class Run:
     number: int = 0
     origin: str = ""
     example: str = ""
-    start: int = 0
     form: str | None = None
     name: str = ""
     verdict: Verification | None = None
+
+    @property
+    def start(self) -> int:
+        """Positions of the prompt that it began with: what a fork shares with its source counts as decoded."""
+        return self.trace.start
 
     @property
     def nbytes(self) -> int:
@@ -69,8 +71,7 @@ class Runs:
     """The last runs, oldest first, and which of them is in view."""
 
     def __init__(self, first: Trace, model_name: str, kept: KeptCache | None = None, origin: str = "") -> None:
-        start = _own_start(first)
-        self._runs = [Run(trace=first, model_name=model_name, kept=kept, origin=origin, start=start)]
+        self._runs = [Run(trace=first, model_name=model_name, kept=kept, origin=origin)]
         self._active = 0
         self.next_number = 1  # of the run that is added next
         self._made: dict[tuple[Hashable, ...], Any] = {}
@@ -110,7 +111,6 @@ class Runs:
                 trace=trace, model_name=model_name, kept=kept, number=self.next_number, origin=origin,
                 example=example, form=form,
                 taken_from=None if taken_from is None else taken_from.number,
-                start=_own_start(trace) if taken_from is None else taken_from.start,
             )  # fmt: skip
             self.next_number += 1
             self._runs.append(run)
@@ -194,7 +194,3 @@ def name_of(name: object) -> str:
     name = name[: 10 * LONGEST_NAME].encode("utf-8", "replace").decode()
     shown = "".join(c if c.isprintable() or c == JOINER else " " for c in name)
     return " ".join(shown.split())[:LONGEST_NAME].strip()
-
-
-def _own_start(trace: Trace) -> int:
-    return trace.prompt_ids.shape[1] if trace.fork is None else trace.fork.prompt_length

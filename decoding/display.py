@@ -15,6 +15,7 @@ from typing import Any
 
 from decoding.errors import DecodingError
 from decoding.recorded.run import RecordedRun
+from decoding.recorded.step_number import step_number
 
 __all__ = ["GET_THE_PAGE", "Renderer", "notebook_html", "page_html", "set_renderer", "summary"]
 
@@ -89,10 +90,11 @@ def summary(trace: RecordedRun) -> str:
     model = trace.model
     n_tokens = len(trace.steps)
     rows = "" if trace.n_rows == 1 else f", {trace.n_rows} rows"
+    goes_on = f" from step {step_number(0, trace.first_step)} on" if trace.first_step else ""  # a fork
     ended = trace.stop_reason or "still going on"
     lines = [
         f"Trace of {model.name} ({model.dtype}, {model.device}, {model.vocab_size:,} tokens)",
-        f"  mode   {trace.mode}, {n_tokens} step{'' if n_tokens == 1 else 's'}{rows}; ended by {ended}",
+        f"  mode   {trace.mode}, {n_tokens} step{'' if n_tokens == 1 else 's'}{goes_on}{rows}; ended by {ended}",
     ]
     n_texts = len(trace.hypotheses) if trace.ledger is not None else trace.n_rows
     for row in range(min(n_texts, MOST_TEXTS)):

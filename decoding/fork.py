@@ -1,4 +1,8 @@
-"""fork: take another token, or other settings, at some step of a recorded run, and decode on from there."""
+"""fork: take another token, or other settings, at some step of a recorded run, and decode on from there.
+
+The new run's steps have indices of their own, from 0. People count on (`RecordedRun.first_step`): where another token
+is taken at what they call step 12, it stands there, and the first step that is decoded is step 13.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +95,7 @@ def stream_fork(
     recorder.tokenizer, recorder.seed = lm.tokenizer, (settings or trace.settings or Settings()).seed
     recorder.identity = {k: v for k, v in lm.identity().items() if k in ("name", "source", "revision")}
     where = Fork(step=step, row=row, token_id=token_id, rank=rank, prompt_length=trace.prompt_ids.shape[1])
-    recorder.facts = _facts(trace, where, settings)
+    recorder.facts = _facts(trace, where, settings) | {"first_step": trace.first_step + step + len(taken)}
     if trace.model.is_encoder_decoder:
         recorder.facts |= {"encoder_ids": inputs["input_ids"], "encoder_mask": inputs["attention_mask"]}
     elif mode_of(values) == "contrastive_search":
@@ -123,8 +127,11 @@ def _left_out(trace: Trace) -> tuple[str, ...]:
     own += [name for name in trace.from_caller if name != "logits_processor"]
     if not own:
         return ()
-    are = "which is" if len(own) == 1 else "which are"
-    return (f"the first run used {', '.join(own)} of the caller's own, {are} not in its trace; left out here",)
+    used = ", ".join(own)
+    if len(own) > 1:
+        several = "the first run used {own} of the caller's own, which are not in its trace; left out here"
+        return (words(several, own=used),)
+    return (words("the first run used {own} of the caller's own, which is not in its trace; left out here", own=used),)
 
 
 def _inputs(trace: Trace, row: int, prefix: Tensor) -> dict[str, Any]:

@@ -56,8 +56,9 @@ class Recorder(CustomLoop):
         seed: draws from a generator of its own, so that torch's global random state is neither used nor
             changed. Without a seed the global state is used, as `generate()` does.
         memory_budget: bytes of memory that a recording may take; steps that do not fit go to a temporary file.
-        share_prefill: in beam methods, compute the prompt once instead of once per beam. Faster, and the same
-            tokens, but the last bits of the scores may differ from `generate()`'s.
+        share_prefill: in beam methods, compute the prompt once instead of once per beam, and leave its cache alone when
+            beams change places. Faster, and the same tokens, but the last bits of the scores may differ from
+            `generate()`'s.
         on_step: called with each `Step` as it is decoded.
         streamer: is given each token as it is decoded, as `generate(streamer=…)` would; for loops without beams.
 
@@ -176,14 +177,16 @@ class Recorder(CustomLoop):
             self.streamer.put(input_ids.cpu())  # generate() has given the prompt to the one it knows of
             streamers.append(self.streamer)
         try:
-            return (yield from self._reported(loop(*arguments, **model_kwargs), streamers))
+            returned = yield from self._reported(loop(*arguments, **model_kwargs), streamers)
+            recording.catch_up()
+            return returned
         except GeneratorExit:
             recording.finish("user")
             raise
         except BaseException as err:
             recording.finish("error")
-            config = config_as_json(generation_config)
-            clear = explained(err, model, input_ids, self.tokenizer, config, len(recording.steps))
+            config, n = config_as_json(generation_config), len(recording.steps)
+            clear = explained(err, model, input_ids, self.tokenizer, config, n, recording.step_number)
             told = _explained(clear, recording)
             if told is err:
                 raise
@@ -256,7 +259,7 @@ def _explained(err: BaseException, recording: Recording) -> BaseException:
     if _is_out_of_memory(err):
         err = RecordingError(
             "out of memory on {device} at step {step}; the {n} steps before are kept. {less_memory}",
-            device=recording.device, step=n + 1, n=n, less_memory=LESS_MEMORY,
+            device=recording.device, step=recording.step_number, n=n, less_memory=LESS_MEMORY,
         )  # fmt: skip
     if isinstance(err, DecodingError):
         err.trace = recording.trace()

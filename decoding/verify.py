@@ -24,6 +24,7 @@ from decoding.parameters.settings import watermarking
 from decoding.recorded.arithmetic import arithmetic_of
 from decoding.recorded.ledger import NEVER
 from decoding.recorded.stages import name_of
+from decoding.recorded.step_number import step_number
 from decoding.recorder import Recorder
 from decoding.strategies.cache import named_here
 from decoding.trace import Trace
@@ -499,7 +500,8 @@ def _compare_tokens(trace: Trace, theirs: Tensor) -> Check:
         row, step = (chosen != expected).nonzero()[0].tolist()
         detail = words(
             "first at row {row}, step {step}: {ours} against {theirs}",
-            row=row + 1, step=step + 1, ours=int(chosen[row, step]), theirs=int(expected[row, step]),
+            row=row + 1, step=step_number(step, trace.first_step), ours=int(chosen[row, step]),
+            theirs=int(expected[row, step]),
         )  # fmt: skip
         return Check(name="tokens", equal=False, detail=detail)
     if ours.shape != theirs.shape:

@@ -123,7 +123,7 @@ def trace_of_logits(
 
 def with_lost_steps(trace: Trace, first: int) -> Trace:
     """The trace as it would be, had the disk been full from a step on."""
-    store = MemoryStore()
+    store = MemoryStore(first_step=trace.first_step)
     for t in range(len(trace.steps)):
         if t == first:  # no room in memory from here on, and none on the disk
             store.lost_from, store.lost_because, store.memory_budget = first, "No space left on device", 0

@@ -52,7 +52,7 @@ def plain(sentence) -> str:
 
 def a_row(**more) -> LedgerRow:
     values = {
-        "rank": 1, "text": "␣Lyon", "after": "␣is", "beam": 0, "logprob": math.log(0.25), "score": -2.0,
+        "rank": 1, "token_id": 9, "text": "␣Lyon", "after": "␣is", "beam": 0, "logprob": math.log(0.25), "score": -2.0,
         "margin": -0.31, "rival": "␣Paris", "rival_rank": 0, "fate": "pruned", "ended_by": None, "final_score": None,
         "group": 0, "answer": None,
     }  # fmt: skip

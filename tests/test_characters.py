@@ -157,7 +157,7 @@ def test_a_prompt_shows_its_characters_and_tells_their_tokens():
 def test_a_character_that_begins_in_the_prompt_is_known_on_both_sides(trace):
     ids = chosen(trace)
     prompt = token_cells(trace.tokens, ids[:1], after=ids[1:])
-    rest = token_cells(trace.tokens, ids[1:], first_step=0, before=ids[:1])
+    rest = token_cells(trace.tokens, ids[1:], begin=0, before=ids[:1])
     assert (prompt[0].joined, prompt[0].group) == ("北", (0, 0))
     assert [(cell.joined, cell.group) for cell in rest[:3]] == [("北", (0, 1))] * 2 + [("␣", None)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
@@ -249,7 +250,8 @@ def test_fewer_tokens_are_shown_as_removed_everywhere(lm, tmp_path):
         scores = recorder.trace.scores(step=0)
         assert scores.shape == (320,)
         assert torch.isinf(scores[50:]).all()
-        assert "<html" in recorder.trace.to_html(tmp_path / "run.html")
+        if find_spec("gradio"):  # the page draws it; the library stands without
+            assert "<html" in recorder.trace.to_html(tmp_path / "run.html")
 
 
 def test_float64_scores_are_said_to_be_shown_rounded(lm):

@@ -50,7 +50,7 @@ def test_the_steps_of_a_run_made_by_hand():
     assert list(row) == [
         "step", "row", "parent_row", "token_id", "token", "completes", "rank", "logit", "probability",
         "surprisal_nats", "final_probability", "entropy_nats", "1 top_k 2 n_alive", "1 top_k 2 mass_removed",
-        "1 top_k 2 entropy_nats",
+        "1 top_k 2 entropy_nats", "first_step",
     ]  # fmt: skip
     assert [row[name] for name in ("step", "row", "parent_row", "token_id", "token", "rank")] == [
         "0", "0", "0", "1", "b", "2",

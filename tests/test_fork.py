@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from decoding import PromptError, Recorder, RecordingError, Settings, record, stream, verify
+from decoding import (
+    NotRecordedError,
+    PromptError,
+    Recorder,
+    RecordingError,
+    Settings,
+    load_trace,
+    record,
+    stream,
+    verify,
+)
+from decoding.files.compact import compact
 from decoding.fork import fork, stream_fork
+from tests.hand_made import with_lost_steps
 from tests.tiny_models import tiny_lm
 
 
@@ -132,3 +146,54 @@ def test_no_token_and_no_settings_is_refused(tiny):
     first = record(tiny, "The cat", Settings(max_new_tokens=3))
     with pytest.raises(RecordingError, match="token_id"):
         fork(first, tiny, step=1, token_id=None)
+
+
+# --- its steps' numbers -----------------------------------------------------------------------------------
+
+
+def test_a_forks_steps_count_on_from_the_run_that_it_leaves_and_a_fork_of_a_fork_adds_up(tiny):
+    first = record(tiny, "The cat", Settings(max_new_tokens=12, eos_token_id=[250]))
+    second = fork(first, tiny, step=3, token_id=5)  # people call it step 4: the token stands there
+    assert (first.first_step, second.first_step) == (0, 4)
+    third = fork(second, tiny, step=2, token_id=6)  # step 7 of them all
+    assert third.first_step == 7 and third.start == second.start == first.prompt_ids.shape[1]
+    assert third.prompt_ids[0, third.start :].tolist() == [*first.prefix(3)[first.start :].tolist(), 5,
+                                                           *second.generated_ids[0, :2].tolist(), 6]  # fmt: skip
+    anew = fork(first, tiny, step=3, token_id=None, settings=Settings(max_new_tokens=8))
+    assert anew.first_step == 3  # the step is decided again
+
+
+def test_a_forks_file_says_where_its_steps_count_from(tiny, tmp_path):
+    second = fork(record(tiny, "The", Settings(max_new_tokens=9, eos_token_id=[250])), tiny, step=3, token_id=5)
+    for small in (False, True):
+        second.save(tmp_path / "fork.trace", compact=small)
+        again = load_trace(tmp_path / "fork.trace")
+        assert again.first_step == 4
+        again.save(tmp_path / "again.trace")
+        assert (tmp_path / "again.trace").read_bytes() == (tmp_path / "fork.trace").read_bytes()
+
+
+def test_a_lost_step_of_a_fork_is_named_as_people_count_in_every_store(tiny, tmp_path):
+    second = fork(record(tiny, "The", Settings(max_new_tokens=9, eos_token_id=[250])), tiny, step=3, token_id=5)
+    lost = with_lost_steps(second, 1)
+    lost.save(tmp_path / "lost.trace")
+    for trace in (lost, load_trace(tmp_path / "lost.trace"), compact(lost)):
+        with pytest.raises(NotRecordedError, match="the scores of step 6 were not kept"):
+            trace.scores(step=1)
+        said = trace.whatif(Settings(do_sample=True, top_k=3)).statements
+        assert any(statement.text.startswith("step 6 ") for statement in said)
+
+
+def test_what_goes_wrong_while_a_fork_decodes_names_the_step_as_people_count(tiny):
+    first = record(tiny, "The", Settings(max_new_tokens=9, eos_token_id=[250], do_sample=True, seed=0))
+    settings = Settings(max_new_tokens=4, do_sample=True, temperature=1e-40)
+    with pytest.raises(RecordingError, match="step 5 has no distribution to draw from"):
+        fork(first, tiny, step=3, token_id=5, settings=settings)
+
+
+def test_verify_names_a_forks_step_as_people_count(tiny):
+    second = fork(record(tiny, "The", Settings(max_new_tokens=9, eos_token_id=[250])), tiny, step=3, token_id=5)
+    wrong = replace(second.steps[1], token_ids=(7,))
+    damaged = replace(second, steps=(second.steps[0], wrong, *second.steps[2:]))
+    tokens = next(check for check in verify(damaged, tiny).checks if check.name == "tokens")
+    assert "row 1, step 6: 7 against" in tokens.detail

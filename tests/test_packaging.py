@@ -45,6 +45,16 @@ def test_the_packages_whose_calls_are_tried_are_pinned_inside_their_ranges() -> 
     assert {name for name, version in pinned.items() if name in asked and version in asked[name]} == set(asked)
 
 
+def test_the_oldest_releases_are_tried_with_what_the_library_asks_for_and_nothing_else() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    tried = [Requirement(r) for r in re.findall(r"^OLDEST := (.*)$", makefile, re.MULTILINE)[0].split()]
+    asked = {requirement.name: requirement.specifier for requirement in map(Requirement, PROJECT["dependencies"])}
+    assert {requirement.name for requirement in tried} == asked.keys()
+    pinned = {r.name: str(r.specifier).removeprefix("==") for r in tried if r.specifier}
+    assert all(version in asked[name] for name, version in pinned.items()), pinned
+    assert f">={pinned['transformers'].removesuffix('.0')}" in str(asked["transformers"])
+
+
 def test_the_requirements_suit_a_space_where_the_repository_comes_later() -> None:
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     for line in text.splitlines():

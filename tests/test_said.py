@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import pickle
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import pytest
 import app
 import decoding
 from app.text import _SAID, Text
+from app.text.zh.errors import WARNINGS_ZH
 from decoding.errors import DecodingError, ModelError, SettingError
 from decoding.parameters.knobs import KIND_IN_WORDS, KNOBS
+from decoding.recorded.step_store import REMEDY
 from decoding.words import Words, words
 from tests.test_text import fields
 
@@ -138,3 +141,55 @@ def test_an_error_in_an_error_keeps_its_parts():
     outer = DecodingError("step {step}: {err}", step=3, err=ModelError("the model's name must be a text"))
     inner = outer.words.fields["err"]
     assert inner == "the model's name must be a text" and isinstance(inner, Words)
+
+
+# --- from a file, which holds the text alone ----------------------------------------------------------------
+
+
+WARNINGS = (
+    words("the first run used {own} of the caller's own, which is not in its trace; left out here", own="{Halves}"),
+    words(
+        "the temporary file could not be written ({why}): from step {step} on only the chosen tokens were kept; "
+        "{remedy}",
+        why="No space left on device", step=3, remedy=REMEDY,
+    ),
+    words("{name} returned float64 scores; the choice was made from those, they are shown as float32", name="Mine"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("made", WARNINGS)
+def test_a_warning_from_a_file_is_said_in_chinese_as_it_was_before_it_was_saved(made):
+    text = Text("zh")
+    assert text.said_before(str(made)) == text.said_before(made) == text.said(made) != str(made)
+    assert Text("en").said_before(str(made)) == str(made)
+
+
+def test_a_text_that_is_almost_a_message_or_anybody_elses_stays_as_it_is():
+    made = str(WARNINGS[1])
+    for other in ("", "x", "{name}", "x" + made, made.replace("kept", "lost"), "use less", "a {b} c"):
+        assert Text("zh").said_before(other) == other
+
+
+@pytest.mark.parametrize("template", WARNINGS_ZH)
+def test_every_warning_is_found_again_by_its_text(template):
+    made = words(template, **{name: f"<{name}>" for name in fields(template)})
+    assert Text("zh").said_before(str(made)) == Text("zh").said(made)
+
+
+def test_what_a_recording_warns_of_is_among_the_warnings():
+    """Where the library makes warnings it puts them together of these."""
+    warned = {
+        template
+        for path in (LIBRARY / "strategies" / "recording.py", LIBRARY / "fork.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "words"
+        for template in [getattr(node.args[0], "value", "")]
+    }
+    culprits = {each for each in warned if each.endswith(("try dtype=float32", "value for it", "what came before"))}
+    assert warned - culprits - {"", "a whole number in {range}"} <= set(WARNINGS_ZH)
+
+
+def test_a_strangers_text_does_not_make_it_slow():
+    began = time.perf_counter()
+    Text("zh").said_before("the temporary file could not be written (" + "): from step " * 20_000)
+    assert time.perf_counter() - began < 1

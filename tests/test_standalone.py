@@ -23,6 +23,7 @@ from app.standalone.privacy import last_part, without_places, without_places_in
 from app.standalone.scores import FINEST, HEAD, packed_scores
 from decoding import DecodingError, Settings, record
 from decoding import display as trace_display
+from decoding.fork import fork
 from decoding.recorded.silent import SilentKnob
 from decoding.trace import Trace
 from tests.hand_made import HOSTILE, hand_made_trace
@@ -65,7 +66,7 @@ def unpacked(text: str) -> str:
 def everything_in(page: str) -> str:
     """The page's text with all that is packed in it, but for plotly.js and our own scripts."""
     blocks = Blocks(page)
-    chunks = json.loads(blocks.data["dx-steps"]).values()
+    chunks = [each for name in ("dx-steps", "dx-maps") for each in json.loads(blocks.data[name]).values()]
     frame = page.replace(blocks.data["dx-plotly"], "").replace(blocks.scripts[0], "")
     packed = [unpacked(text) for text in (blocks.data["dx-base"], *chunks)]
     return "\n".join([frame, *(json.dumps(json.loads(text), ensure_ascii=False) for text in packed)])
@@ -370,3 +371,56 @@ def test_a_drawing_that_fails_leaves_the_lines(sampled, monkeypatch):
 
     monkeypatch.setattr(trace_display, "_renderer", trace_display.Renderer(page=broken, notebook=broken))
     assert sampled._repr_html_() is None
+
+
+# --- the heat map -----------------------------------------------------------------------------------------
+
+
+def maps_in(page: str) -> dict[str, dict]:
+    maps = json.loads(Blocks(page).data["dx-maps"])
+    return {name: json.loads(unpacked(text)) for name, text in maps.items() if name.startswith("heat.")}
+
+
+def test_the_heat_map_of_each_row_and_of_each_prompts_beams_is_in_the_page(beams):
+    rows = record(tiny_lm(), "the cat", Settings(do_sample=True, seed=1, num_return_sequences=2, max_new_tokens=5))
+    page = standalone_html(rows)
+    found = maps_in(page)
+    assert set(found) == {"heat.0", "heat.1"}
+    frame = json.loads(base_of(page)["heat"])
+    for row in range(2):
+        told = found[f"heat.{row}"]
+        assert (told["place"], told["from"], told["whole"], told["key"]) == (row, 0, True, frame["key"])
+        live = [step.token_ids[row] for step in rows.steps if not step.ended[row]]
+        assert [column["at"]["id"] for column in told["columns"]] == live
+    of_beams = maps_in(standalone_html(beams))
+    assert {name: len(told["columns"]) for name, told in of_beams.items()} == {"heat.0": 5, "heat.1": 5}
+
+
+def test_the_map_of_settings_is_in_the_page_for_every_step_and_for_the_run(sampled, beams):
+    blocks = Blocks(standalone_html(sampled))
+    chunks = json.loads(blocks.data["dx-steps"])
+    run = json.loads(unpacked(json.loads(blocks.data["dx-maps"])["settings.0"]))
+    assert run["wish"]["scope"] == "run" and run["grid"]["n"] == len(sampled.steps)
+    for step in range(len(sampled.steps)):
+        sheet = json.loads(json.loads(unpacked(chunks[f"0.{step}"]))["map"])
+        assert sheet["wish"]["scope"] == "step" and sheet["whole"]
+        tried = sampled.whatif(Settings(do_sample=True, temperature=0.5, top_p=0.9))
+        kept = int(tried.scores(step=step).isfinite().sum())
+        line, column = sheet["grid"]["temperatures"].index(0.5), sheet["grid"]["top_ps"].index(0.9)
+        assert sheet["grid"]["left"][line][column] == kept
+    assert set(json.loads(Blocks(standalone_html(beams)).data["dx-maps"])) == {"heat.0", "heat.1"}
+
+
+def test_a_map_that_finds_no_room_is_left_out_before_the_charts_are(sampled):
+    page = standalone_html(sampled, most_bytes=100)
+    assert not maps_in(page) and "heat" not in base_of(page)
+
+
+def test_a_forks_page_counts_on_and_shows_what_was_taken_by_hand(sampled):
+    lm = tiny_lm()
+    first = record(lm, "the cat", Settings(max_new_tokens=9, eos_token_id=[250]))
+    base = base_of(standalone_html(fork(first, lm, step=3, token_id=5)))
+    row = json.loads(base["row"]["data"])
+    assert row["first_step"] == json.loads(base["heat"])["first_step"] == 4
+    assert [cell["taken"] for cell in row["rows"][0]["prompt"]][-4:] == ["over"] * 3 + ["by_hand"]
+    assert "step 5" in json.loads(base["row"]["lines"].splitlines()[0])["tip"]

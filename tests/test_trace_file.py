@@ -21,6 +21,7 @@ import torch
 
 from decoding import NotRecordedError, Recorder, Settings, Trace, TraceFileError, load_trace, record
 from decoding.errors import DecodingError
+from decoding.fork import fork
 from tests.laws import same_bits
 from tests.tiny_models import tiny_lm, tiny_model
 
@@ -420,7 +421,12 @@ LIES: dict[str, list] = {
     "seconds": ["x", None, 10**400, -1, True, [1]],
     "mode": ["no such", None, []],
     "prefill": [3, "by magic"],
-    "fork": [{"step": "x"}, [1], {"step": 1, "row": 0, "token_id": 1.5, "prompt_length": 2}],
+    "fork": [
+        {"step": "x"}, [1], {"step": 1, "row": 0, "token_id": 1.5, "prompt_length": 2},
+        {"step": 1, "row": 0, "token_id": 1, "prompt_length": 99},
+        {"step": 1, "row": 0, "token_id": 1, "prompt_length": -99},
+    ],
+    "first_step": [1, -1, "x", True, 1.5, None, 2**64],  # the run is no fork
     "beams": [{}, {"n_beams": 2, "reasons": []}, 3, {"n_beams": 0, "reasons": []}],
 }
 
@@ -432,6 +438,26 @@ def test_a_header_that_lies_is_refused(saved, tmp_path, where, value):
     else:
         change = put("silent", value=[value] if "." in where else value)
     refused(with_header(saved, tmp_path, change))
+
+
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory):
+    """A fork of a fork: three tokens of its prompt are of the run before, and two of the one before that."""
+    lm = tiny_lm()
+    first = record(lm, "the cat", Settings(max_new_tokens=9, eos_token_id=[250]))
+    path = tmp_path_factory.mktemp("forks") / "fork.trace"
+    fork(fork(first, lm, step=1, token_id=5), lm, step=2, token_id=6).save(path)
+    return path
+
+
+@pytest.mark.parametrize("value", [0, -1, 99, 10**7, "4", True, 4.0, None])
+def test_where_a_forks_steps_begin_is_within_its_prompt(forked, tmp_path, value):
+    assert load_trace(forked).first_step == 5
+    refused(with_header(forked, tmp_path, put("first_step", value=value)))
+
+
+def test_a_fork_in_a_file_of_an_earlier_version_counts_on_from_the_run_that_it_leaves(forked, tmp_path):
+    assert load_trace(with_header(forked, tmp_path, lambda header: header.pop("first_step"))).first_step == 3
 
 
 @pytest.mark.parametrize("name", ["stages", "seconds", "model", "n_steps", "seed", "settings"])

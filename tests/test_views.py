@@ -188,7 +188,7 @@ def test_a_row_has_its_prompt_and_its_generated_tokens(trace):
 def test_half_a_character_is_marked_and_tells_what_it_becomes():
     euro = "€".encode()
     table = token_table([euro[:1], euro[1:], " x"])
-    cells = token_cells(table, [0, 1, 2], first_step=0)
+    cells = token_cells(table, [0, 1, 2], begin=0)
     assert [cell.kind for cell in cells] == ["bytes", "bytes", "plain"]
     assert [cell.joined for cell in cells[:2]] == ["€", "€"]
     assert cells[2].text == "␣x"

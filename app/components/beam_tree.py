@@ -16,7 +16,7 @@ class BeamTree(Drawn):
 
     sent_values = ("data", "words")
     scripts = (
-        "ahead.js",
+        "ahead.js", "picture.js",
         *(
             f"beam_{name}.js"
             for name in (

@@ -15,7 +15,7 @@ class HeatMap(Drawn):
     """
 
     sent_values = ("data", "columns")
-    scripts = ("heat_window.js", "heat_drawing.js", "heat_words.js", "heat_map.js")
+    scripts = ("picture.js", "heat_window.js", "heat_drawing.js", "heat_words.js", "heat_map.js")
     markup = (
         '<section class="dx dx-card dx-heat" hidden><div class="dx-card-head"><h2 data-part="title"></h2>'
         '<span class="dx-heat-legend" data-part="legend" aria-hidden="true"></span><span class="dx-spacer"></span>'
@@ -25,6 +25,7 @@ class HeatMap(Drawn):
         '<canvas data-part="overview" aria-hidden="true"></canvas><div data-part="tip" hidden></div></div>'
         '<p class="dx-sr" data-part="said" aria-live="polite"></p>'
         '<details><summary data-part="summary"></summary>'
-        '<div class="dx-table-box" data-part="table" tabindex="0"></div></details></section>'
+        '<div class="dx-table-box" data-part="table" tabindex="0"></div></details>'
+        '<span class="dx-images" data-part="images"></span></section>'
     )
     script = 'dx.heatMap(element.firstElementChild, props, watch, dx.numbered((data) => trigger("more", data)));'

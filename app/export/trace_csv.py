@@ -3,6 +3,8 @@
 A spreadsheet takes a cell that begins with = + - @ or a tab for a formula, and token texts are anyone's: in columns of
 texts such a cell gets an apostrophe in front, as spreadsheets write it themselves. A number that is infinite, or of
 which there is none, is an empty cell.
+
+Steps count from 0 in the run; of a fork the last column, `first_step`, says how many came before.
 """
 
 from __future__ import annotations
@@ -28,15 +30,16 @@ __all__ = ["write_ledger_csv", "write_steps_csv", "write_tokens_csv"]
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
+FIRST_STEP = "first_step"
+KNOWN = ("step", "row", "parent_row", "token_id", "token", "completes")  # also of a step whose scores were lost
 STEP_COLUMNS = (
-    "step", "row", "parent_row", "token_id", "token", "completes", "rank", "logit", "probability", "surprisal_nats",
-    "final_probability", "entropy_nats",
+    *KNOWN, "rank", "logit", "probability", "surprisal_nats", "final_probability", "entropy_nats",
 )  # fmt: skip
 TOKEN_COLUMNS = ("step", "row", "rank", "token_id", "token", "chosen", "logit", "probability")
-TOKEN_COLUMNS_AT_THE_END = ("score", "removed_by", "margin", "unit")
+TOKEN_COLUMNS_AT_THE_END = ("score", "removed_by", "margin", "unit", FIRST_STEP)
 LEDGER_COLUMNS = (
     "step", "prompt", "rank", "parent_row", "token_id", "token", "completes", "logprob", "score", "fate", "margin",
-    "rival", "row", "final_score", "ended_by", "group", "place", "answer",
+    "rival", "row", "final_score", "ended_by", "group", "place", "answer", FIRST_STEP,
 )  # fmt: skip
 
 
@@ -50,7 +53,8 @@ def write_steps_csv(trace: Trace, file: TextIO) -> None:
     stages = _stage_names(trace)
     out = csv.writer(file)
     facts = ("n_alive", "mass_removed", "entropy_nats")
-    out.writerow([*STEP_COLUMNS, *(_text(f"{name} {fact}") for name in stages for fact in facts)])
+    out.writerow([*STEP_COLUMNS, *(_text(f"{name} {fact}") for name in stages for fact in facts), FIRST_STEP])
+    n_numbers = len(STEP_COLUMNS) - len(KNOWN) + len(stages) * len(facts)
     for step in trace.steps:
         heads = _heads(trace, step.index, n_tokens=0)
         parents = step.parents or range(trace.n_rows)
@@ -60,7 +64,8 @@ def write_steps_csv(trace: Trace, file: TextIO) -> None:
             texts = token_text(trace, token_id), completed_at(trace, step.index, parent, token_id)
             known = [step.index, row, parent, token_id, *map(_text, texts)]
             head = heads.get(parent)
-            out.writerow(known if head is None else [*known, *_of_step(head, token_id)])
+            numbers = [None] * n_numbers if head is None else _of_step(head, token_id)
+            out.writerow([*known, *numbers, trace.first_step])
 
 
 def _of_step(head: StepHead, token_id: int) -> list[Any]:
@@ -88,7 +93,7 @@ def write_tokens_csv(trace: Trace, file: TextIO, *, n_head: int = 20, step: int 
     for index in range(len(trace.steps)) if step is None else (step,):
         for row, head in _heads(trace, index, n_tokens=n_head).items():
             for token in head.tokens:
-                out.writerow([index, row, *_of_token(token, stages)])
+                out.writerow([index, row, *_of_token(token, stages), trace.first_step])
 
 
 def _of_token(token: HeadToken, stages: list[str]) -> list[Any]:
@@ -116,7 +121,7 @@ def write_ledger_csv(trace: Trace, file: TextIO) -> None:
     for step in trace.steps:
         for c in step.candidates:
             place, answer = places.get((c.prompt, step.index, c.rank), (None, None))
-            out.writerow([step.index, *_of_candidate(trace, step.index, c), place, answer])
+            out.writerow([step.index, *_of_candidate(trace, step.index, c), place, answer, trace.first_step])
 
 
 def _of_candidate(trace: Trace, step: int, c: Candidate) -> list[Any]:

@@ -81,6 +81,7 @@ def run_json(trace: Trace, n_head: int = HEAD) -> Json:
         "prefill": trace.prefill,
         "from_caller": list(trace.from_caller),
         "fork": None if trace.fork is None else asdict(trace.fork),
+        "first_step": trace.first_step,
         "compact": None if trace.compact is None else asdict(trace.compact),
         "n_head": n_head,
         "n_prompts": trace.n_prompts,

@@ -23,7 +23,7 @@ def everywhere_figure(view: Everywhere, text: Text, *, step: int) -> Figure:
     Args:
         step: the one in view, marked by a line.
     """
-    x = [at.step + 1 for at in view.steps]
+    x = [text.step(at.step) for at in view.steps]
     lowest = min((_height(at.probability) for at in view.steps), default=1.0)
     points = scatter(
         x=x, y=[_height(at.probability) for at in view.steps], mode="lines+markers",
@@ -38,23 +38,27 @@ def everywhere_figure(view: Everywhere, text: Text, *, step: int) -> Figure:
     if any(at.step == step for at in view.steps):
         shapes.append(
             {
-                "type": "line", "x0": step + 1, "x1": step + 1, "yref": "paper", "y0": 0, "y1": 1, "layer": "below",
-                "line": {"color": LIGHT["chosen"], "width": 1, "dash": "dot"},
+                "type": "line", "x0": text.step(step), "x1": text.step(step), "yref": "paper", "y0": 0, "y1": 1,
+                "layer": "below", "line": {"color": LIGHT["chosen"], "width": 1, "dash": "dot"},
             }
         )  # fmt: skip
     layout = base_layout(
         margin={"l": 60, "r": 8, "t": 8, "b": 34},
-        xaxis=axis(text("everywhere.axis.step"), range=[0.4, max(x, default=1) + 0.6], tickformat="d", **_ticks(x)),
+        xaxis=axis(text("everywhere.axis.step"), range=_around(x), tickformat="d", **_ticks(x)),
         yaxis=axis(type="log", range=[math.log10(lowest) - 0.3, 0.2], tickformat="~%", dtick=_decades(lowest)),
         shapes=shapes,
         uirevision="everywhere",
-        meta={"columns": [[at.step + 1, at.step, at.rank_in_view] for at in view.steps]},
+        meta={"columns": [[text.step(at.step), at.step, at.rank_in_view] for at in view.steps]},
     )
     return {"data": [points], "layout": layout}
 
 
 def _height(p: float) -> float:
     return SMALLEST if math.isnan(p) else max(p, SMALLEST)
+
+
+def _around(x: list[int]) -> list[float]:
+    return [min(x, default=1) - 0.6, max(x, default=1) + 0.6]
 
 
 def _ticks(x: list[int]) -> dict[str, int]:
@@ -75,7 +79,7 @@ def _colour(at: EverywhereStep) -> str:
 
 def _hover(view: Everywhere, at: EverywhereStep, text: Text) -> str:
     return text(
-        "everywhere.hover", token=escaped(view.text), step=at.step + 1, p=escaped(_nearly(at, at.probability)),
+        "everywhere.hover", token=escaped(view.text), step=text.step(at.step), p=escaped(_nearly(at, at.probability)),
         rank=_nearly_rank(at), q=escaped(_nearly(at, at.final)), instead=escaped(at.instead or "–"),
     )  # fmt: skip
 

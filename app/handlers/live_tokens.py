@@ -46,7 +46,7 @@ class LiveRow:
             self._ids = [[] for _ in range(n_rows)]
             self._measures = [[] for _ in range(n_rows)]
             trace = self._trace()
-            self._tokens, self._text = trace.tokens, LiveText(trace)
+            self._tokens, self._text, self._first_step = trace.tokens, LiveText(trace), trace.first_step
             self._prompts = [ids[mask.bool()][-LONGEST_CHARACTER:].tolist()
                              for ids, mask in zip(trace.prompt_ids, trace.prompt_mask, strict=True)]  # fmt: skip
         for row in range(n_rows):
@@ -64,10 +64,10 @@ class LiveRow:
         first = max(0, len(ids) - 2 * LONGEST_CHARACTER)
         before = [*self._prompts[row], *ids[:first]][-LONGEST_CHARACTER:]
         cells = token_cells(
-            self._tokens, ids[first:], first_step=first, measures=self._measures[row][first:], before=before
+            self._tokens, ids[first:], begin=first, measures=self._measures[row][first:], before=before
         )
         for cell in cells[-LONGEST_CHARACTER:]:
-            told = TokenRow.line(line(row, cell, self._session.text))
+            told = TokenRow.line(line(row, cell, self._session.text.of_run(self._first_step)))
             if self._sent.get((row, cell.step)) != told:
                 self._sent[row, cell.step] = told
                 self._lines.append(told)

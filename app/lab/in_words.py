@@ -45,7 +45,7 @@ def sheet(look: Look, wish: Mapping[str, Any]) -> dict[str, Any]:
         heading += ".row"
     return {
         "key": f"{look.row}.{look.step}",
-        "heading": text(heading, step=look.step + 1, row=look.row + 1),
+        "heading": text(heading, step=text.step(look.step), row=look.row + 1),
         "items": _explained_once(items),
     }
 

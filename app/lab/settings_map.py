@@ -65,7 +65,7 @@ def _of(wished: Any, known: tuple[str, ...]) -> str:
 def _buttons(kind: str, names: tuple[str, ...], chosen: str, look: Look) -> list[dict[str, Any]]:
     text = look.text
     return [
-        {"id": name, "label": text(f"settings_map.{kind}.{name}", n=look.step + 1), "pressed": name == chosen,
+        {"id": name, "label": text(f"settings_map.{kind}.{name}", n=text.step(look.step)), "pressed": name == chosen,
          "tip": text(f"settings_map.{kind}.{name}.tip")}
         for name in names
     ]  # fmt: skip
@@ -75,6 +75,7 @@ def _grid(found: MapReading, scope: str, text: Text) -> dict[str, Any]:
     """The cells by temperature and top_p, and the templates of what they say."""
     return {
         "run": scope == "run",
+        "first_step": text.first_step,
         "n": found.n_read,
         "temperatures": TEMPERATURES,
         "top_ps": TOP_PS,
@@ -93,7 +94,7 @@ def _reading(found: MapReading, scope: str, now: Now | None, look: Look) -> Sent
         return text.pieces("settings_map.read.lost")
     of, k = found.n_survive.size, int((found.n_survive == n).sum())
     token = token_text(look.trace, look.token_id)
-    out = text.pieces(f"settings_map.read.{scope}", token=token, k=k, of=of, n=n, step=look.step + 1)
+    out = text.pieces(f"settings_map.read.{scope}", token=token, k=k, of=of, n=n, step=text.step(look.step))
     if now is None:
         return out + text.pieces("settings_map.read.greedy")
     left, entropy = found.n_left[now.line, now.column], found.entropy[now.line, now.column]
@@ -104,7 +105,7 @@ def _reading(found: MapReading, scope: str, now: Now | None, look: Look) -> Sent
     )  # fmt: skip
     parts = int(found.parts_at[now.line, now.column])
     if scope == "run" and parts >= 0:
-        out += text.pieces("settings_map.read.parts", step=parts + 1)
+        out += text.pieces("settings_map.read.parts", step=text.step(parts))
     return out + (text.pieces("settings_map.read.some_lost", n=found.n_lost) if found.n_lost else [])
 
 

@@ -238,6 +238,7 @@ class Recorder:
     def _take(self, message: Message) -> Step | None:
         if message.trace is not None:
             self._bare = message.trace
+            self._store.first_step = message.trace.first_step
             if self._ledger is None:
                 self._ledger = message.trace.ledger
             else:  # the same object as before: by it the page knows that this is the same run

@@ -52,7 +52,7 @@ def n_places(reading: BeamReading) -> int:
 
 def step_reading(reading: BeamReading, text: Text) -> Sentence:
     """The step in one sentence; in diverse beam search each group is named, since it has places of its own."""
-    step, in_group = reading.step + 1, ".group" if reading.n_groups > 1 else ""
+    step, in_group = text.step(reading.step), ".group" if reading.n_groups > 1 else ""
     if reading.first is None:
         parts = [text.pieces("beam.read.none", step=step)]
     elif in_group:
@@ -125,7 +125,7 @@ def node_reading(
     }  # fmt: skip
     out = out + text.pieces(f"beam.node.{key}", **fields)
     if evicted_at is not None:
-        out.append(text("beam.node.evicted", step=evicted_at + 1))
+        out.append(text("beam.node.evicted", step=text.step(evicted_at)))
     if row.answer is not None:
         out.append(text("beam.node.place", place=row.answer + 1))
     return out
@@ -201,11 +201,13 @@ def ledger_table(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str
         ]  # fmt: skip
         cells += [str(row.group + 1)] if with_group else []
         answer = None if row.answer is None else row.answer + 1
-        rows.append({"rank": row.rank, "fate": row.fate, "answer": answer, "cells": cells})
+        rows.append(
+            {"rank": row.rank, "token_id": row.token_id, "fate": row.fate, "answer": answer, "cells": cells}
+        )  # fmt: skip
     kept = n_places(reading)
     caption = text(
-        "ledger.caption.groups" if with_group else "ledger.caption", step=reading.step + 1, n=len(rows), beams=kept,
-        each=kept // n_groups, groups=n_groups,
+        "ledger.caption.groups" if with_group else "ledger.caption", step=text.step(reading.step), n=len(rows),
+        beams=kept, each=kept // n_groups, groups=n_groups,
     )  # fmt: skip
     tips = {fate: text(f"fate.{fate}.help") for fate in {row.fate for row in reading.rows}}
     return {"caption": caption, "heads": heads, "rows": rows, "tips": tips, "button": 1, "fate": 2}
@@ -231,7 +233,7 @@ def pool_table(reading: BeamReading, text: Text, *, n_groups: int) -> dict[str, 
     elif full:
         each = [text("pool.worst.group", n=group + 1, worst=_number(worst, POOL_DIGITS)) for group, worst in full]
         note = text("pool.worst", worst=", ".join(each))
-    caption = text("pool.caption", step=reading.step + 1, n=taken, beams=n_places(reading))
+    caption = text("pool.caption", step=text.step(reading.step), n=taken, beams=n_places(reading))
     return {"caption": caption, "heads": heads, "rows": rows, "note": note}
 
 

@@ -78,6 +78,7 @@ def tree_sheet(view: BeamTree, text: Text, *, run: int, step: int, rank: int, st
         "prompt": view.prompt,
         "prompts": [text("beam.prompt", n=i + 1) for i in range(view.n_prompts)],
         "n_steps": view.n_steps,
+        "first_step": text.first_step,
         "n_beams": view.n_beams,
         "n_groups": view.n_groups,
         "texts": texts,

@@ -36,7 +36,7 @@ def candidate_sheet(look: Look, view: Waterfall) -> Json:
     return about(
         look,
         {
-            "label": text("candidate.label", step=view.step + 1),
+            "label": text("candidate.label", step=text.step(view.step)),
             "options": options,
             "word": {
                 "label": text("candidate.word"), "button": text("candidate.word.button"),
@@ -119,7 +119,7 @@ def candidate_reading(view: CandidateView, text: Text, *, whatif: bool = False) 
     token = view.token
     about_ = "" if view.exact else "≈ "
     fields = {
-        "token": token.text, "step": view.step + 1, "p": about_ + percent(token.probabilities[0]),
+        "token": token.text, "step": text.step(view.step), "p": about_ + percent(token.probabilities[0]),
         "rank": f"{about_}{view.ranks[0]:,}", "vocab": f"{view.n_vocab:,}",
         "q": about_ + percent(token.probabilities[-1]),
     }  # fmt: skip
@@ -146,7 +146,7 @@ def _stages(view: CandidateView, text: Text) -> Json:
     cells = ["✕" if i >= gone else percent(p) for i, p in enumerate(view.token.probabilities)]
     ranks = ["–" if rank is None else f"{rank:,}" for rank in view.ranks]
     return {
-        "caption": text("candidate.table", token=view.token.text, step=view.step + 1),
+        "caption": text("candidate.table", token=view.token.text, step=text.step(view.step)),
         "head": ["", *names],
         "rows": [[text("candidate.table.p"), *cells], [text("candidate.table.rank"), *ranks]],
     }

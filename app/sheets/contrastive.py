@@ -50,7 +50,7 @@ def contrastive_table(view: ContrastiveView, text: Text) -> Table:
         for r in view.rows
     )
     marked = next(i for i, r in enumerate(view.rows) if r.chosen)
-    caption = text("contrastive.table", step=view.step + 1, alpha=setting(view.alpha))
+    caption = text("contrastive.table", step=text.step(view.step), alpha=setting(view.alpha))
     return Table(caption=caption, head=head, rows=rows, marked=marked)
 
 

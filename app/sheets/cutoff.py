@@ -100,7 +100,7 @@ def cutoff_table(view: CutoffView, text: Text) -> Table:
         ids.append(row.token_id)
     marked = next((i for i, cells in enumerate(rows) if _is_chosen(view, cells)), None)
     caption = text(
-        "cutoff.table", stage=f"{cut.parameter} = {setting(cut.setting)}", step=view.step + 1,
+        "cutoff.table", stage=f"{cut.parameter} = {setting(cut.setting)}", step=text.step(view.step),
         kept=f"{cut.n_kept:,}", alive=f"{cut.n_alive:,}",
     )  # fmt: skip
     return Table(caption=caption, head=head, rows=tuple(rows), marked=marked, token_ids=tuple(ids))

@@ -43,11 +43,11 @@ def _reading(view: Everywhere, text: Text, *, beams: bool) -> Sentence:
         return [text("everywhere.lost", n=view.n_lost)]
     came = [at for at in view.steps if at.came]
     out = text.pieces(
-        "everywhere.reading", n=len(view.steps), step=best.step + 1, p=_almost(best.exact, percent(best.probability)),
-        rank=_almost(best.exact, f"{best.rank:,}"),
+        "everywhere.reading", n=len(view.steps), step=text.step(best.step),
+        p=_almost(best.exact, percent(best.probability)), rank=_almost(best.exact, f"{best.rank:,}"),
     )  # fmt: skip
     key = "never" if not came else "once" if len(came) == 1 else "came"
-    out += text.pieces(f"everywhere.reading.{key}", n=len(came), step=came[0].step + 1 if came else 0)
+    out += text.pieces(f"everywhere.reading.{key}", n=len(came), step=text.step(came[0].step) if came else 0)
     if beams:
         out.append(text("everywhere.path"))
     return out + ([text("everywhere.lost", n=view.n_lost)] if view.n_lost else [])
@@ -57,7 +57,7 @@ def _table(view: Everywhere, text: Text, step: int) -> Table:
     head = tuple(text(f"everywhere.table.{name}") for name in ("step", "instead", "p", "rank", "q"))
     rows = tuple(
         (
-            str(at.step + 1), at.instead or "–", _almost(at.exact, percent(at.probability)),
+            str(text.step(at.step)), at.instead or "–", _almost(at.exact, percent(at.probability)),
             _almost(at.exact, f"{at.rank:,}"), _almost(at.exact, percent(at.final)),
         )
         for at in view.steps

@@ -19,13 +19,14 @@ Json = dict[str, Any]
 
 LABELS = (
     "title", "label", "label.beams", "rank", "beam", "entropy", "left", "overview", "in", "out", "whole", "fold",
-    "unfold", "reading", "tip", "tip.removed", "tip.left", "tip.entropy", "tip.chosen", "tip.gone", "tip.lost",
+    "unfold", "export", "reading", "tip", "tip.removed",
+    "tip.left", "tip.entropy", "tip.chosen", "tip.gone", "tip.lost",
     "tip.beam", "tip.untold", "tip.sum", "tip.ended", "tip.best", "row", "row.table", "legend", "legend.removed",
     "legend.chosen", "legend.best", "legend.line", "legend.own", "legend.final", "caption", "caption.beams", "step",
     "token", "p", "likeliest", "entropy.own", "entropy.final", "kept", "none",
 )  # fmt: skip
 FILLED = (
-    "step", "rank", "token", "p", "q", "n", "h", "own", "beam", "sum", "row", "first", "last", "of",
+    "step", "rank", "token", "p", "q", "n", "h", "own", "beam", "sum", "row", "first", "last", "of", "kind",
 )  # fmt: skip
 SECONDS = 0.25  # a question takes so long; the page asks again until the map is whole
 
@@ -42,6 +43,7 @@ def frame(look: Look) -> Json | None:
             "beams": beams,
             "place": look.node.prompt if beams else look.row,
             "step": look.step,
+            "first_step": look.trace.first_step,
             "n": len(look.trace.ledger) if beams else look.n_steps(),
             "ranks": look.trace.ledger.n_beams if beams else min(RANKS, look.trace.model.vocab_size),
             "cuts": not beams and cuts(look.stages),
@@ -107,7 +109,7 @@ def _reading(found: HeatMap, look: Look) -> Sentence:
     if not read:
         return text.pieces("heat.read.lost", n=lost)
     unsure = max(read, key=lambda column: column.entropy_own)
-    out = text.pieces("heat.read.unsure", step=unsure.step + 1, h=nats(unsure.entropy_own))
+    out = text.pieces("heat.read.unsure", step=text.step(unsure.step), h=nats(unsure.entropy_own))
     if cuts(look.stages):
         left = [column.n_left for column in read]
         about = "≈ " if look.whatif is not None and look.trace.compact is not None else ""
@@ -126,7 +128,7 @@ def _choices(read: list[HeatColumn], text: Text) -> Sentence:
     far = max(others, key=lambda column: column.rank)
     return text.pieces(
         "heat.read.others", k=f"{len(others):,}", n=f"{len(read):,}", token=far.text, rank=f"{far.rank:,}",
-        step=far.step + 1,
+        step=text.step(far.step),
     )  # fmt: skip
 
 
@@ -138,4 +140,4 @@ def _beam_reading(told: tuple[BeamColumn, ...], text: Text) -> Sentence:
     behind = sum(column.best > 0 for column in on_path)
     if not behind:
         return text.pieces("heat.read.always", n=len(on_path))
-    return text.pieces("heat.read.behind", n=len(on_path), k=behind, place=low.best + 1, step=low.step + 1)
+    return text.pieces("heat.read.behind", n=len(on_path), k=behind, place=low.best + 1, step=text.step(low.step))

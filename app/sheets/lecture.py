@@ -46,7 +46,7 @@ def lecture_words(text: Text) -> dict[str, Any]:
 
 def _step(view: LectureView, mode: str, text: Text) -> dict[str, Any]:
     return {
-        "at": text("lecture.at", step=view.step + 1, n=view.n_steps),
+        "at": text("lecture.at", step=text.step(view.step), n=text.step(view.n_steps - 1)),
         "n_steps": view.n_steps,
         "before": ("… " if view.cut else "") + view.before,
         "token": view.token,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from decoding.parameters.knobs import KNOBS
+from decoding.recorded.step_number import step_number
 
 from ..runs import LONGEST_NAME
 from ..text import Text
@@ -55,7 +56,7 @@ def run_detail(line: RunLine, text: Text, most: int = MOST_DETAILS) -> str:
     words = [text(f"runs.detail.{line.origin}")] if line.origin else []
     if line.source is not None:
         key = "runs.detail.fork" if line.forked else "runs.detail.anew"
-        words.append(text(key, n=line.source + 1, step=line.step + 1))
+        words.append(text(key, n=line.source + 1, step=step_number(line.step)))
     if not line.compared:
         words.append(text.or_else(f"mode.{line.mode}", line.mode))
     differing = [said for d in line.differences if (said := _difference(d, text))]
@@ -88,5 +89,5 @@ def _tip(line: RunLine, text: Text) -> str:
     if line.step is None or not line.forked:
         return run_detail(line, text, most=len(line.differences))
     key = "runs.tip.fork.instead" if line.instead_of else "runs.tip.fork"
-    tip = text(key, token=line.forked, step=line.step + 1, other=line.instead_of)
+    tip = text(key, token=line.forked, step=step_number(line.step), other=line.instead_of)
     return f"{tip} {text('runs.tip.reused')}" if line.reused else tip

@@ -36,6 +36,7 @@ def frame(look: Look, rows: tuple[RowView, ...], *, streaming: bool = False) -> 
         "run": look.number,  # another run makes other data, also where all else is the same
         "row": look.row,
         "step": look.step,
+        "first_step": look.trace.first_step,
         "streaming": streaming,
         "labels": {
             "title": text("row.title"),
@@ -100,12 +101,17 @@ def prompt_words(cells: tuple[TokenCell, ...], text: Text) -> list[Json]:
 
 
 def _prompt_cell(cells: list[TokenCell], text: Text) -> Json:
-    first = cells[0]
+    first, last = cells[0], cells[-1]
     if first.group is None:
-        tip = text("row.tip.prompt", kind=_kind(first, text), id=first.token_id)
-        return {"text": first.text, "kind": first.kind, "tip": tip}
+        key = f"row.tip.{first.taken}" if first.taken else "row.tip.prompt"
+        step = None if first.taken_at is None else text.step(first.taken_at)
+        words = {"tip": text(key, kind=_kind(first, text), id=first.token_id, step=step)}
+        return {"text": first.text, "kind": first.kind, "taken": first.taken, **words}
     parts = "\n".join(text("row.tip.joined.part", text=cell.text, id=cell.token_id) for cell in cells)
-    return {"text": first.joined, "kind": "joined", "tip": text("row.tip.joined", n=len(cells), parts=parts)}
+    tip = text("row.tip.joined", n=len(cells), parts=parts)
+    if last.taken:
+        tip += "\n" + text(f"row.tip.{last.taken}", kind="", id=last.token_id, step=text.step(last.taken_at))
+    return {"text": first.joined, "kind": "joined", "taken": last.taken, "tip": tip}
 
 
 def source_words(view: RowView, text: Text) -> Json | None:
@@ -125,7 +131,7 @@ def _cell_words(cell: TokenCell, text: Text) -> Json:
     """A generated token without its measures."""
     m = cell.measures
     tip = text(
-        "row.tip", kind=_kind(cell, text), id=cell.token_id, step=cell.step + 1, p=percent(m.probability),
+        "row.tip", kind=_kind(cell, text), id=cell.token_id, step=text.step(cell.step), p=percent(m.probability),
         rank=m.rank or "–", q=percent(m.final_probability), s=nats(m.surprisal_nats), h=nats(m.entropy_nats),
     )  # fmt: skip
     words = {"step": cell.step, "text": cell.text, "kind": cell.kind, "tip": tip}

@@ -39,7 +39,7 @@ def _reading_under_others(view: Waterfall, text: Text) -> Sentence:
     p, q = chosen.probabilities[0], chosen.probabilities[-1]
     key = "waterfall.reading.whatif" if q > 0 else "waterfall.reading.whatif_gone"
     return text.pieces(
-        key, token=chosen.text, step=view.step + 1, p=percent(p), q=percent(q), rank=chosen.rank
+        key, token=chosen.text, step=text.step(view.step), p=percent(p), q=percent(q), rank=chosen.rank
     )
 
 
@@ -50,7 +50,7 @@ def waterfall_reading(view: Waterfall, text: Text) -> Sentence:
         return [text("row.none")]
     fields = {
         "token": chosen.text,
-        "step": view.step + 1,
+        "step": text.step(view.step),
         "p": percent(chosen.probabilities[0]),
         "q": percent(chosen.probabilities[-1]),
         "rank": chosen.rank,
@@ -89,7 +89,7 @@ def waterfall_tables(view: Waterfall, text: Text) -> tuple[Table, Table]:
         margin = f"{margin} {text(f'unit.{token.unit}')}" if margin else ""
         rows.append((token.text, str(token.token_id), nats(token.logit), *cells, by, margin))
     marked = next((i for i, token in enumerate(view.tokens) if token.chosen), None)
-    caption = text("waterfall.table", step=view.step + 1)
+    caption = text("waterfall.table", step=text.step(view.step))
     ids = tuple(token.token_id for token in view.tokens)
     tokens = Table(caption=caption, head=head, rows=tuple(rows), marked=marked, token_ids=ids)
     stages = Table(

@@ -59,6 +59,7 @@ def panel(look: Look) -> Json | None:
             "ranges": {name: range_of(knob, text) for name, knob in KNOBS.items() if knob.kind in ("int", "float")},
             "ignored": sorted(NOT_SCORES if beams else NOT_SCORES | ROWS_ONLY),
             "modes": {mode: text(f"mode.{mode}") for mode in MODES_SHOWN},
+            "first_step": look.trace.first_step,
             "rerun": _can_rerun(look.trace),
             "labels": {name: text(f"whatif.{name}", **FOR_THE_PAGE) for name in LABELS},
         },
@@ -224,7 +225,7 @@ def _of_step(step: StepAnswer, base: SortedScores, number: int, text: Text) -> l
     key = f"whatif.read.{key}.one" if step.alive == 1 else f"whatif.read.{key}"
     facts.append((step.alive != base.alive, text.pieces(key, alive=f"{step.alive:,}", was=f"{base.alive:,}")))
     facts.sort(key=lambda fact: not fact[0])
-    lead = text.pieces("whatif.read.step", step=number + 1)
+    lead = text.pieces("whatif.read.step", step=text.step(number))
     return [(facts[0][0], lead + facts[0][1]), *facts[1:]]
 
 
@@ -240,14 +241,14 @@ def _of_run(row: RowMarks | None, whatif: WhatIf, text: Text) -> list[Fact]:
         facts.append((False, text.pieces("whatif.read.none_gone", n=n)))
     if row.diverges_at is not None:
         key = "parts" if sampled else "parts_greedy"
-        facts.append((True, text.pieces(f"whatif.read.{key}", step=row.diverges_at + 1)))
+        facts.append((True, text.pieces(f"whatif.read.{key}", step=text.step(row.diverges_at))))
     elif not sampled and all(s.why in COMPACT for s in whatif.statements):
         facts.append((False, text.pieces("whatif.read.never_parts")))
     return facts
 
 
 def _statement(statement: Statement, text: Text) -> str:
-    step = "" if statement.step is None else statement.step + 1
+    step = "" if statement.step is None else text.step(statement.step)
     words = text.or_else(f"whatif.cannot.{statement.why}", "{text}")
     return words.format(what=statement.what, text=statement.text, step=step)
 

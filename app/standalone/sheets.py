@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +14,7 @@ from decoding.errors import DecodingError
 from ..components.drawn import as_json, as_line
 from ..form import read_form
 from ..runs import Runs
-from ..sheets import whatif
+from ..sheets import heat_map, whatif
 from ..sheets.answer import answer
 from ..sheets.beam_step import n_places, node_reading, step_reading, sum_of, tables
 from ..sheets.beam_tree import tree
@@ -30,6 +28,8 @@ from ..views.look import Look
 from ..views.table import Table
 from ..views.whatif import PAGE_STAGES, page_scores
 from ..whatif import WhatIfForm
+from .maps import has_settings_map, heat_columns, settings_sheet
+from .offline import packed_text
 from .privacy import without_places, without_places_in
 from .scores import FINEST, exact_places, packed_scores, tail_width
 
@@ -38,10 +38,11 @@ if TYPE_CHECKING:
 
     from ..views.beam_tree import BeamTree
 
-__all__ = ["MOST_NODES", "Contents", "contents_of", "packed_text"]
+__all__ = ["MOST_NODES", "Contents", "contents_of"]
 
 MOST_NODES = 400  # beam candidates with charts of their own; each takes some 30 ms to make
 MOST_WORDED = 6000  # beam candidates with a sentence of their own
+MAPS_SHARE = 0.25  # of the room, for the heat maps: a row's are some 400 bytes a step
 SAMPLED = {"greedy": "sample", "contrastive_search": "sample", "beam_search": "beam_sample"}
 KNOBS_SHOWN = tuple(PAGE_STAGES.values())
 LABELS = ("computed", "computed_tip", "pending", "pending_tip")
@@ -54,18 +55,14 @@ class Contents:
     Attributes:
         base: what is shown whatever the step, ready for JSON.
         chunks: per row (prompt) and step, `"0.12"`, its sheets: JSON, gzip, base64.
+        maps: per row the heat map's columns, `"heat.0"`, and the run's map of settings, `"settings.0"`, likewise.
         n_modes: that the sliders can be moved in.
     """
 
     base: dict[str, Any]
     chunks: dict[str, str]
+    maps: dict[str, str]
     n_modes: int = 0
-
-
-def packed_text(text: str | bytes) -> str:
-    """The text compressed, as base64; the same text always gives the same."""
-    data = text.encode() if isinstance(text, str) else text
-    return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode()
 
 
 def contents_of(trace: Trace, lang: str, most_bytes: int) -> Contents:
@@ -87,13 +84,14 @@ def contents_of(trace: Trace, lang: str, most_bytes: int) -> Contents:
         "at": _place(look),
     }
     if trace.steps:
+        maker.whole_run()
         base |= _whatif(look, maker)
         if look.node is None:
             maker.rows()
         else:
             maker.beam_run()
     base |= maker.found | {"carried": maker.carried(), "absent": as_json(_absent(look.text))}
-    return Contents(base=base, chunks=maker.chunks, n_modes=len(maker.forms))
+    return Contents(base=base, chunks=maker.chunks, maps=maker.maps, n_modes=len(maker.forms))
 
 
 def _place(look: Look) -> dict[str, int]:
@@ -145,6 +143,7 @@ class _Maker:
 
     Attributes:
         forms: see `_forms`.
+        mapped: there is a map of settings.
         found: what belongs into the page's base: trees, sums.
         n_charted, n_all: steps, or candidates, that have charts, and that there are.
     """
@@ -152,7 +151,9 @@ class _Maker:
     def __init__(self, look: Look, most_bytes: int) -> None:
         self.look, self.left = look, most_bytes
         self.forms = _forms(look.form) if look.trace.steps else []
+        self.mapped = has_settings_map(look)
         self.chunks: dict[str, str] = {}
+        self.maps: dict[str, str] = {}
         self.found: dict[str, Any] = {}
         self.n_charted = self.n_all = 0
 
@@ -162,6 +163,23 @@ class _Maker:
             return ""
         kind = "rows" if self.look.node is None else "nodes"
         return self.look.text(f"standalone.carried.{kind}", n=f"{self.n_charted:,}", all=f"{self.n_all:,}")
+
+    def whole_run(self) -> None:
+        """The maps of each row, or prompt, as long as they leave enough room for the charts."""
+        look, room = self.look, self.left * MAPS_SHARE
+        n = look.trace.n_rows if look.node is None else look.trace.ledger.n_prompts
+        for place in range(n):
+            made = {f"heat.{place}": heat_columns(look, place)}
+            if self.mapped:
+                made[f"settings.{place}"] = settings_sheet(look.moved(row=place, step=0), "run")
+            packed = {name: packed_text(as_json(each)) for name, each in made.items()}
+            size = sum(map(len, packed.values()))
+            if size > room:
+                break
+            room, self.left = room - size, self.left - size
+            self.maps |= packed
+        if self.maps:
+            self.found["heat"] = as_json(heat_map.frame(look))
 
     def rows(self) -> None:
         """Step by step, all rows of it; the first steps have charts, and the one that the page opens at."""
@@ -190,7 +208,7 @@ class _Maker:
             trees.append(as_json(tree(look)))
             sums.append(_sums(look))
             steps |= self._tables(look)
-        self.found = {"trees": trees, "sums": sums}
+        self.found |= {"trees": trees, "sums": sums}
         for prompt, step, rank in self._by_weight():
             chunk = steps[prompt, step]
             packed = list(chunk["packed"])
@@ -260,7 +278,8 @@ class _Maker:
             for tab in drawn["tabs"]:
                 if tab["id"] not in sheets:
                     sheets[tab["id"]] = cutoff(replace(look, rule=tab["id"]))
-            return {
+            mapped = {"map": as_json(settings_sheet(look, "step"))} if self.mapped else {}
+            return mapped | {
                 "waterfall": as_json(first), "tab": drawn["tab"], "scores": self._scores(look, packed),
                 "cutoff": {tab: as_json(sheet) for tab, sheet in sheets.items()},
             }  # fmt: skip

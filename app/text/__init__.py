@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from decoding.errors import DecodingError
+from decoding.recorded.step_number import step_number
 from decoding.words import Words
 
 from .en.answer import ANSWER_EN
@@ -31,14 +32,16 @@ from .en.orders import ORDERS_EN
 from .en.settings_map import SETTINGS_MAP_EN
 from .en.share import SHARE_EN
 from .en.standalone import STANDALONE_EN
+from .en.sweep_report import SWEEP_REPORT_EN
 from .en.tour import TOUR_EN
 from .en.whatif import WHATIF_EN
+from .recalled import Recalled
 from .zh.answer import ANSWER_ZH
 from .zh.beam import BEAM_ZH
 from .zh.candidate import CANDIDATE_ZH
 from .zh.compare import COMPARE_ZH
 from .zh.draw import DRAW_ZH
-from .zh.errors import ERRORS_ZH
+from .zh.errors import ERRORS_ZH, WARNINGS_ZH
 from .zh.estimate import ESTIMATE_ZH
 from .zh.fork import FORK_ZH
 from .zh.frame import ZH
@@ -53,6 +56,7 @@ from .zh.orders import ORDERS_ZH
 from .zh.settings_map import SETTINGS_MAP_ZH
 from .zh.share import SHARE_ZH
 from .zh.standalone import STANDALONE_ZH
+from .zh.sweep_report import SWEEP_REPORT_ZH
 from .zh.tour import TOUR_ZH
 from .zh.whatif import WHATIF_ZH
 
@@ -62,12 +66,13 @@ LANGUAGES = {"en": "EN", "zh": "中文"}
 _TABLES = {
     "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | IN_WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN
     | SETTINGS_MAP_EN | GALLERY_EN | HEAT_MAP_EN | LINK_EN | SHARE_EN | STANDALONE_EN | ANSWER_EN | ESTIMATE_EN
-    | TOUR_EN | CANDIDATE_EN | LECTURE_EN,
+    | TOUR_EN | CANDIDATE_EN | LECTURE_EN | SWEEP_REPORT_EN,
     "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | IN_WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH
     | SETTINGS_MAP_ZH | GALLERY_ZH | HEAT_MAP_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH | ANSWER_ZH | ESTIMATE_ZH
-    | TOUR_ZH | CANDIDATE_ZH | LECTURE_ZH,
+    | TOUR_ZH | CANDIDATE_ZH | LECTURE_ZH | SWEEP_REPORT_ZH,
 }
 _SAID = {"zh": ERRORS_ZH}  # English is the library's own
+_RECALLED = {"zh": Recalled(WARNINGS_ZH)}
 _TERM = re.compile(r"\[\[(\w+)\|([^\]]*)\]\]")
 
 Sentence = list[str | dict[str, str]]
@@ -75,10 +80,16 @@ Sentence = list[str | dict[str, str]]
 
 
 class Text:
-    """The texts of one language: `text("run")`, `text("verify.equal", steps=12)`."""
+    """The texts of one language: `text("run")`, `text("verify.equal", steps=12)`; and how a run's steps are called.
 
-    def __init__(self, lang: str = "en") -> None:
+    Args:
+        lang: of `LANGUAGES`; anything else is English.
+        first_step: steps that came before the first one of the run that is told of, as `Trace.first_step`.
+    """
+
+    def __init__(self, lang: str = "en", first_step: int = 0) -> None:
         self.lang = lang if lang in _TABLES else "en"
+        self.first_step = first_step
         self._table = _TABLES[self.lang]
 
     def __call__(self, key: str, **fields: Any) -> str:
@@ -90,9 +101,21 @@ class Text:
         template = _TERM.sub(lambda match: match[2], self._table[key])
         return template.format(**fields)
 
+    def of_run(self, first_step: int) -> Text:
+        """The same language, for a run before whose first step so many came."""
+        return self if first_step == self.first_step else Text(self.lang, first_step)
+
+    def step(self, index: int) -> int:
+        """What people call a step of the run, by its index, which counts from 0."""
+        return step_number(index, self.first_step)
+
     def has(self, key: str) -> bool:
         """Whether there is a text for the key."""
         return key in self._table
+
+    def under(self, prefix: str) -> dict[str, str]:
+        """The templates whose keys begin with `prefix`, by the rest of the key: for scripts that fill them in."""
+        return {key.removeprefix(prefix): words for key, words in self._table.items() if key.startswith(prefix)}
 
     def or_else(self, key: str, otherwise: str) -> str:
         """The text of a key, or `otherwise` where there is none."""
@@ -106,6 +129,14 @@ class Text:
         if found is None:
             return str(message)
         return found.format(**{name: self.said(value) for name, value in fields.items()}) if fields else found
+
+    def said_before(self, message: str) -> str:
+        """What a trace says of itself; of a file's, which is a text alone, the template is looked for."""
+        found = None if isinstance(message, Words) or self.lang not in _RECALLED else _RECALLED[self.lang].find(message)
+        if found is None:
+            return self.said(message)
+        template, fields = found
+        return _SAID[self.lang][template].format(**{name: self.said(value) for name, value in fields.items()})
 
     def pieces(self, key: str, **fields: Any) -> Sentence:
         """The text of a key with its terms explained. Fields are put in last: they can't make terms."""

@@ -90,7 +90,7 @@ def _asked(trace: Trace, prompt: int) -> Asked:
     elif trace.model.is_encoder_decoder:
         text = _plain(trace, trace.source(prompt))
     else:
-        row, length = prompt * trace.rows_per_prompt, _prompt_length(trace)
+        row, length = prompt * trace.rows_per_prompt, trace.start
         text = _plain(trace, trace.prompt_ids[row][:length][trace.prompt_mask[row][:length].bool()].tolist())
     return Asked(parts=(("", str(text)),), goes_on=not trace.model.is_encoder_decoder)
 
@@ -107,11 +107,7 @@ def _said(message: Any) -> tuple[str, str]:
 
 def _taken_over(trace: Trace, row: int) -> str:
     """What a fork's prompt has of the run that it was taken from."""
-    return "" if trace.fork is None else _plain(trace, trace.prompt_ids[row][_prompt_length(trace) :].tolist())
-
-
-def _prompt_length(trace: Trace) -> int:
-    return trace.prompt_ids.shape[1] if trace.fork is None else trace.fork.prompt_length
+    return "" if trace.fork is None else _plain(trace, trace.prompt_ids[row][trace.start :].tolist())
 
 
 def _plain(trace: Trace, ids: list[int]) -> str:

@@ -89,7 +89,7 @@ def notes_sections(trace: Trace, text: Text) -> list[dict[str, Any]]:
             {"name": f"{label} {value}".strip(), "text": text.or_else(f"help.{label}", stage.name)}
         )
     acted = [{"name": f"{row.name} = {row.value}", "text": text(f"origin.{row.origin}")} for row in acting_rows(trace)]
-    warnings = [{"name": "", "text": text.said(warning)} for warning in trace.warnings]
+    warnings = [{"name": "", "text": text.said_before(warning)} for warning in trace.warnings]
     return [
         _section("stages", stages, text),
         _section("origins", acted, text),

@@ -20,7 +20,7 @@ class LedgerRow:
 
     Attributes:
         rank: from 0.
-        text: of its token.
+        token_id, text: of its token.
         after: of the token it follows; "" at the first step.
         beam: which of the prompt's beams it continues, from 0.
         logprob, score, margin, final_score: in nats, as in `Candidate`; `margin` and `final_score` may be None.
@@ -31,6 +31,7 @@ class LedgerRow:
     """
 
     rank: int
+    token_id: int
     text: str
     after: str
     beam: int
@@ -58,7 +59,7 @@ def ledger_rows(trace: Trace, step: int, prompt: int = 0) -> tuple[LedgerRow, ..
 
 def _row(trace: Trace, c: Candidate, texts, before, answer: int | None, prompt: int) -> LedgerRow:
     return LedgerRow(
-        rank=c.rank, text=texts[c.rank], after=before.get(c.parent, ""),
+        rank=c.rank, token_id=c.token_id, text=texts[c.rank], after=before.get(c.parent, ""),
         beam=c.parent - prompt * trace.ledger.n_beams, logprob=c.logprob, score=c.score, margin=c.margin,
         rival="" if c.rival is None else texts[c.rival], rival_rank=c.rival,
         fate=c.fate, ended_by=c.ended_by, final_score=c.final_score, group=c.group, answer=answer,

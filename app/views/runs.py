@@ -36,7 +36,7 @@ class RunLine:
             step was decided again.
         instead_of: the token that stands there in the run it was taken from; empty where there is none.
         fresh: texts of the tokens decoded after the fork; for other runs all of them.
-        step: of the fork, from 0; None for other runs.
+        step: of the fork, from 0 where the first of the runs began; None for other runs.
         reused: the prefix was not computed again.
         more: tokens left out at the end.
     """
@@ -76,7 +76,7 @@ def _line(run: Run, runs: Runs) -> RunLine:
         source=run.taken_from, compared=before is not None,
         differences=() if before is None else runs.once("differences", (before, run), lambda: _told(before, run)),
         shared=shared, forked=forked, instead_of=instead, fresh=fresh,
-        step=None if fork is None else fork.step, reused=trace.prefill == "reused", more=more,
+        step=None if fork is None else _left_at(trace), reused=trace.prefill == "reused", more=more,
     )  # fmt: skip
 
 
@@ -90,6 +90,11 @@ def _said(run: Run) -> tuple[tuple[str, ...], str, tuple[str, ...], int]:
     shared, fresh = split_text(trace, seen, [len(prefix) - taken])
     forked, fresh = (fresh[0], fresh[1:]) if taken else ("", fresh)
     return shared, forked, fresh, len(ids) - len(seen)
+
+
+def _left_at(trace: Trace) -> int:
+    """The step at which a fork leaves: where it took another token, its own first one comes after that."""
+    return trace.first_step - (trace.fork.token_id is not None)
 
 
 def _told(before: Run, run: Run) -> tuple[Difference, ...]:

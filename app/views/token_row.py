@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from decoding.errors import NotRecordedError
@@ -55,6 +55,9 @@ class TokenCell:
             for a token that stands alone.
         step: the step that chose it, or None for the prompt.
         measures: None for the prompt.
+        taken: of a prompt's token that a fork has from the run that it leaves, `over`; of the one that it took
+            instead, `by_hand`; else "".
+        taken_at: the step that it stands at in that run: −1 for the last before the fork's own first, then backwards.
     """
 
     token_id: int
@@ -64,6 +67,8 @@ class TokenCell:
     group: tuple[int, int] | None = None
     step: int | None = None
     measures: TokenMeasures | None = None
+    taken: str = ""
+    taken_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,19 +112,19 @@ def measures_of(step: Step, row: int) -> TokenMeasures:
 
 
 def token_cells(
-    tokens, ids: list[int], *, first_step: int | None = None, measures=(), before=(), after=()
+    tokens, ids: list[int], *, begin: int | None = None, measures=(), before=(), after=()
 ) -> tuple[TokenCell, ...]:
     """Cells for a run of token ids; `tokens` is a `TokenTable`, or None for `#id`.
 
     Args:
-        first_step: the step of the first id, or None for a prompt.
+        begin: the step of the first id, or None for a prompt.
         measures: one per id, for generated tokens.
         before, after: ids around them, with which bytes may form a character.
     """
     displayed: list[TokenText | None] = [None] * len(ids)
     if tokens is not None:
         displayed = list(tokens.display([*before, *ids, *after]))[len(before) : len(before) + len(ids)]
-    first, cells = first_step or 0, []
+    first, cells = begin or 0, []
     for i, (token_id, token) in enumerate(zip(ids, displayed, strict=True)):
         kind = "plain" if token is None or not (token.is_special or token.is_partial) else "special"
         if token is not None and token.is_partial and not token.is_special:
@@ -131,7 +136,7 @@ def token_cells(
                 kind=kind,
                 joined="" if token is None else shown(token.joined),
                 group=None if token is None else _group(token, len(before), len(ids), first),
-                step=None if first_step is None else first_step + i,
+                step=None if begin is None else begin + i,
                 measures=measures[i] if measures else None,
             )
         )
@@ -146,6 +151,18 @@ def _group(token: TokenText, n_before: int, n_ids: int, first: int) -> tuple[int
     return first + max(0, start - n_before), first + min(n_ids, end - n_before) - 1
 
 
+def _with_taken(trace: Trace, cells: tuple[TokenCell, ...]) -> tuple[TokenCell, ...]:
+    """The prompt's cells; of a fork those at its end say which step they stand at."""
+    if trace.fork is None:
+        return cells
+    start = max(0, len(cells) - trace.first_step)
+    by_hand = len(cells) - 1 if trace.fork.token_id is not None else None
+    return cells[:start] + tuple(
+        replace(cells[i], taken="by_hand" if i == by_hand else "over", taken_at=i - len(cells))
+        for i in range(start, len(cells))
+    )
+
+
 def row_view(trace: Trace, row: int, measures: tuple[TokenMeasures, ...] | None = None) -> RowView:
     """A row of a trace; `measures` are those of its steps where they are known already."""
     prompt = trace.prompt_ids[row][trace.prompt_mask[row].bool()].tolist()
@@ -155,9 +172,9 @@ def row_view(trace: Trace, row: int, measures: tuple[TokenMeasures, ...] | None 
     which = row // trace.rows_per_prompt
     return RowView(
         source=token_cells(trace.tokens, trace.source(which)),
-        prompt=token_cells(trace.tokens, prompt, after=new[:LONGEST_CHARACTER]),
+        prompt=_with_taken(trace, token_cells(trace.tokens, prompt, after=new[:LONGEST_CHARACTER])),
         generated=token_cells(
-            trace.tokens, new, first_step=0, measures=measures[: len(live)], before=prompt[-LONGEST_CHARACTER:]
+            trace.tokens, new, begin=0, measures=measures[: len(live)], before=prompt[-LONGEST_CHARACTER:]
         ),
         prompt_index=which,
         answer_index=row % trace.rows_per_prompt,

@@ -68,16 +68,17 @@
 
   /**
    * Draws a panel of the step in view: what Python sends, unless the visitor has gone on meanwhile, and what was there
-   * ahead. `prop` is the property that holds it.
+   * ahead. `prop` is the property that holds it; `later` says that what is drawn ahead may come a frame after the charts.
    */
-  dx.stepPanel = (element, props, watch, draw, prop = "data") => {
+  dx.stepPanel = (element, props, watch, draw, { prop = "data", later = () => false } = {}) => {
     const part = (element.closest("[id^=dx-]")?.id ?? "").slice(3).replaceAll("-", "_");
     let shown = props[prop];
     if (!part) return watch([prop], draw);
     panels.set(part, (json) => {
       if (json === shown) return;
       props[prop] = shown = json; // its events say what they are about
-      draw();
+      if (!later()) return draw();
+      requestAnimationFrame(() => setTimeout(() => shown === json && draw()));
     });
     watch([prop], () => {
       const json = props[prop];

@@ -4,7 +4,7 @@
   const SIGN = ["●", "×", "■", "▽", "◇", "★"];
   const { FATE, countOf } = dx.beamWords;
   const { around, scene } = dx.beamFigure;
-  const { colour, palette, save } = dx.beamPicture;
+  const { colour, palette } = dx.beamPicture;
   const { choose, heightOf, fitRows, follow } = dx.beamWindow;
 
   /** Runs `fn` in the next frame, once however often it was asked for. */
@@ -92,7 +92,7 @@
       draw, redraw, restepSoon: inNextFrame(restep), redrawSoon: inNextFrame(redraw),
       rewindowSoon: inNextFrame(rewindow),
       showLegend: () => parts.legend.replaceChildren(...legendOf(state.tree)),
-      save: (format, name) => save(parts.plot.firstElementChild, format, name, colours.surface),
+      save: (format, name) => dx.savePicture(parts.plot.firstElementChild, format, name, colours.surface),
     };
   };
 })();

@@ -175,8 +175,8 @@
   const ticks = ({ view, tree }, column) => {
     const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((n) => n * column >= 30) ?? 2000;
     const from = Math.max(1, Math.ceil(view.x0)), to = Math.min(tree.n_steps, Math.floor(view.x1));
-    const out = [];
-    for (let k = Math.ceil(from / every) * every; k <= to; k += every) out.push(k);
+    const before = tree.first_step ?? 0, out = [];
+    for (let k = Math.ceil((from + before) / every) * every - before; k <= to; k += every) out.push(k);
     return out;
   };
 
@@ -226,7 +226,7 @@
       band: { x: frame.x(step + 0.78), width: frame.column },
       veil: veil(state, frame, said),
       texts: said,
-      ticks: ticks(state, frame.column).map((n) => ({ x: frame.x(n), text: String(n), now: n === step + 1 })),
+      ticks: ticks(state, frame.column).map((n) => ({ x: frame.x(n), text: String(dx.stepNumber(n - 1, tree)), now: n === step + 1 })),
       words: words(state, frame),
       notes: notes(state, frame),
       ring: at(itemInView(state)),

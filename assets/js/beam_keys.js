@@ -105,7 +105,7 @@
       const l = tree.labels;
       slider.max = tree.n_steps;
       slider.value = step + 1;
-      const at = filled(l.step, { n: step + 1, of: tree.n_steps });
+      const at = filled(l.step, { n: dx.stepNumber(step, tree), of: dx.stepNumber(tree.n_steps - 1, tree) });
       slider.setAttribute("aria-valuetext", at);
       parts.steps.querySelector("output").textContent = at;
       // Not `disabled`: a button that has the focus would lose it, and the arrow keys with it.

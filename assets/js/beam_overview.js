@@ -70,7 +70,8 @@
       frame.style.width = `${Math.max(LEAST, right - left)}px`;
       frame.style.height = `${Math.max(LEAST, bottom - top)}px`;
       const from = Math.max(1, Math.ceil(view.x0)), to = Math.min(tree.n_steps, Math.floor(view.x1));
-      const said = dx.beamWords.filled(tree.labels.window, { from, to, of: tree.n_steps });
+      const [first, last, of] = [from, to, tree.n_steps].map((column) => dx.stepNumber(column - 1, tree));
+      const said = dx.beamWords.filled(tree.labels.window, { from: first, to: last, of });
       for (const [name, value] of Object.entries({ valuemin: 1, valuemax: tree.n_steps, valuenow: from, valuetext: said }))
         frame.setAttribute(`aria-${name}`, String(value));
     };

@@ -7,6 +7,7 @@
   ];
   const { FATE } = dx.beamWords;
   const { RETURNED, HEAD } = dx.beamFigure;
+  const { svg } = dx;
 
   const colour = (name) => getComputedStyle(document.body).getPropertyValue(`--dx-${name}`).trim();
   /** @returns {BeamColours} */
@@ -14,13 +15,6 @@
     fates: FATE.map((fate) => colour(`fate-${fate.replace("_", "-")}`)),
     ...Object.fromEntries(COLOURS.map((name) => [name, colour(name)])),
   });
-  const svg = (tag, attributes, ...children) => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const name in attributes) node.setAttribute(name, attributes[name]);
-    node.append(...children);
-    return node;
-  };
-
   // --- marks: half a mark is `r` pixels -----------------------------------------------------------------------------
 
   const star = (x, y, r) =>
@@ -103,29 +97,5 @@
   /** Draws a scene in place of the one before. @type {Dx["beamPicture"]["draw"]} */
   const draw = (node, seen, colours, fonts) => node.replaceChildren(picture(seen, colours, fonts));
 
-  // --- as an image --------------------------------------------------------------------------------------------------
-
-  const asFile = (blob, name) => {
-    const url = URL.createObjectURL(blob);
-    dx.el("a", { href: url, download: name }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 5000);
-  };
-  /** Saves the picture as it stands: SVG, or PNG of twice its size. */
-  const save = (drawn, format, name, surface) => {
-    const copy = /** @type {SVGElement} */ (drawn.cloneNode(true));
-    copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-    copy.prepend(svg("rect", { width: "100%", height: "100%", fill: surface }));
-    const blob = new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" });
-    if (format === "svg") return asFile(blob, name);
-    const image = new Image(), url = URL.createObjectURL(blob);
-    image.onload = () => {
-      const canvas = dx.el("canvas", { width: 2 * image.width, height: 2 * image.height });
-      canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
-      URL.revokeObjectURL(url);
-      canvas.toBlob((png) => png && asFile(png, name));
-    };
-    image.src = url;
-  };
-
-  dx.beamPicture = { colour, palette, draw, save };
+  dx.beamPicture = { colour, palette, draw };
 })();

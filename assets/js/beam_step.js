@@ -10,16 +10,22 @@
     const head = (heads) =>
       dx.el("thead", {}, dx.el("tr", {}, ...heads.map((h) =>
         dx.el("th", { scope: "col" }, h.tip ? dx.el("span", { class: "dx-term", tabindex: "0", "data-tip": h.tip }, h.text) : h.text))));
-    const node = (step, rank, text) =>
-      dx.el("button", { type: "button", class: "dx-node", "data-step": step, "data-rank": rank, on: { click: () => pick(step, rank) } },
+    const node = (step, rank, text, click = () => pick(step, rank)) =>
+      dx.el("button", { type: "button", class: "dx-node", "data-step": step, "data-rank": rank, on: { click } },
             ...dx.token(text));
+
+    /** A row of the ledger: its node comes into view, and its token's card, as at the node itself. */
+    const ask = ({ rank, token_id }) => {
+      pick(data.step, rank);
+      return document.dispatchEvent(new CustomEvent("dx-candidate", { detail: { ...data.about, step: data.step, rank, token_id } }));
+    };
 
     const ledger = ({ caption, heads, rows, tips, button, fate }) =>
       dx.el("table", { class: "dx-table dx-ledger" }, dx.el("caption", {}, caption), head(heads),
         dx.el("tbody", {}, ...rows.map((row) =>
-          dx.el("tr", { "data-rank": row.rank, "data-fate": row.fate }, ...row.cells.map((cell, i) =>
+          dx.el("tr", { "data-rank": row.rank, "data-fate": row.fate, on: { click: (event) => dx.closest(event, "button") || ask(row) } }, ...row.cells.map((cell, i) =>
             i === button
-              ? dx.el("th", { scope: "row" }, node(data.step, row.rank, cell), row.answer ? dx.el("b", { class: "dx-place" }, `#${row.answer}`) : null)
+              ? dx.el("th", { scope: "row" }, node(data.step, row.rank, cell, () => ask(row)), row.answer ? dx.el("b", { class: "dx-place" }, `#${row.answer}`) : null)
               : i === fate
                 ? dx.el("td", {}, dx.el("span", { class: "dx-fate", "data-fate": row.fate, "data-tip": tips[row.fate] }, cell))
                 : dx.el("td", {}, cell))))));
@@ -57,7 +63,7 @@
       data = dx.parse(props.data, null);
       element.hidden = !data;
       if (!data) return;
-      element.classList.toggle("dx-in-groups", data.n_groups > 1); // a column more
+      document.body.classList.toggle("dx-in-groups", data.n_groups > 1); // a column more
       const focused = dx.focused(element);
       const { rank, step, tab, place } = focused?.dataset || {};
       part("tabs").setAttribute("aria-label", data.label);

@@ -124,7 +124,7 @@
       props.value = JSON.stringify({ run: state.tree.run, prompt: i, step: 0, rank: 0 });
       emit("node", { prompt: i, step: 0, rank: 0 });
     };
-    const save = (format) => drawing.save(format, `beam-tree-step-${state.step + 1}.${format}`);
+    const save = (format) => drawing.save(format, `beam-tree-step-${dx.stepNumber(state.step, state.tree)}.${format}`);
 
     const act = {
       choose, pick, goTo, play, fold, unfold, reveal, whole, fitPath, zoom, pan, reach, stretch, mark, prompt, save,
@@ -168,7 +168,7 @@
     };
 
     watch(["data"], update);
-    dx.stepPanel(element, props, watch, say, "words");
+    dx.stepPanel(element, props, watch, say, { prop: "words" });
     update();
     say();
   };

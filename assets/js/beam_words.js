@@ -40,7 +40,7 @@
     }
     if (item.kind === "run") return filled(l.run, { n: item.length });
     const fields = {
-      step: tree.step[i] + 1, rank: tree.rank[i] + 1, fate: tree.fate_labels[FATE[tree.fate[i]]],
+      step: dx.stepNumber(tree.step[i], tree), rank: tree.rank[i] + 1, fate: tree.fate_labels[FATE[tree.fate[i]]],
       logprob: nats(tree.logprob[i]), p: percent(tree.logprob[i]), score: nats(tree.score[i]),
     };
     const out = [textOf(tree, i), filled(l.tip, fields)];
@@ -53,7 +53,7 @@
     const { final_score, answer, evicted_at } = tree.sparse;
     if (i in final_score) out.push(filled(l["tip.final"], { final: nats(final_score[i]) }));
     if (i in answer) out.push(filled(l["tip.place"], { place: answer[i] + 1 }));
-    if (i in evicted_at) out.push(filled(l["tip.evicted"], { step: evicted_at[i] + 1 }));
+    if (i in evicted_at) out.push(filled(l["tip.evicted"], { step: dx.stepNumber(evicted_at[i], tree) }));
     return out.join("\n");
   };
 

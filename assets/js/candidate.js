@@ -126,7 +126,7 @@
       if (asked && now && now !== shown) element.scrollIntoView({ block: "nearest" });
       [shown, asked] = [now, false];
     };
-    dx.stepPanel(element, props, watch, update);
+    dx.stepPanel(element, props, watch, update, { later: () => !data?.token });
     update();
   };
 })();

@@ -83,6 +83,8 @@
     };
 
     const fillTable = () => {
+      const open = document.querySelector("#dx-charts .dx-chart > details[open]");
+      document.body.classList.toggle("dx-table-open", Boolean(open));
       if (parts.table.parentElement.open && payload) {
         const tables = [{ ...payload.table, pick: dx.candidate && pick }, ...(payload.extra_tables || [])];
         parts.table.replaceChildren(...tables.map(dx.table));
@@ -135,12 +137,13 @@
       parts.images.replaceChildren(...images());
       parts.scroll.setAttribute("aria-label", payload.label);
       element.classList.toggle("dx-without-figure", !payload.figure);
+      if (element.closest("#dx-cutoff")) document.body.classList.toggle("dx-no-cutoff", !payload.figure);
       fillTabs();
       fillTable();
       draw(); // at once: the browser paints when we return
     };
 
-    const pick = dx.picking(element, parts, () => payload);
+    const pick = dx.picking(element, { ...parts, pinned }, () => payload);
     parts.table.parentElement.addEventListener("toggle", fillTable);
     parts.scroll.addEventListener("scroll", showMore, { passive: true });
     dx.stepPanel(element, props, watch, update);

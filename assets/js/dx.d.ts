@@ -19,6 +19,14 @@ type Table = {
 /** What a row of a chart or table is: a token's id, or a step with the rank of a beam candidate. */
 type Picked = number | [number, number | null];
 
+/** Of a sweep: a mean, the ends of its interval where it has one, and the number of prompts. */
+type Estimate = [number, number | null, number | null, number];
+type SweepStatistic = { name: string; label: string; unit: string; kind: string };
+/** Which axes a report's charts have, and the place at which it holds each other one. */
+type SweepState = { statistic: string; across: number; down: number | null; at: Record<number, number>; cell: number };
+/** One value of the second axis, and the settings along the first; null where there is none. */
+type SweepLine = { label: string; cells: (number | null)[] };
+
 interface Dx {
   // dx.js
   el<Tag extends keyof HTMLElementTagNameMap>(
@@ -33,6 +41,8 @@ interface Dx {
   parse(json: string | null | undefined, fallback: any): any;
   table(data: Table): HTMLTableElement;
   percent(p: number | null | undefined): string;
+  /** `of`: what Python said of the run: its tree, its map, its row of tokens. */
+  stepNumber(index: number, of?: { first_step?: number }): number;
   nextTurn(): number;
   numbered(emit: (data: any) => void): (data: any) => void;
   addressed(props: Props, emit: (data: any) => void): (data: any) => void;
@@ -45,6 +55,16 @@ interface Dx {
   whole(): void;
   dark(): boolean;
   onScheme(fn: () => void): void;
+
+  // offline.js
+  offline: {
+    read(id: string): any;
+    unpacked(base64: string | null): Promise<string>;
+    run(text: string): void;
+    keepScheme(): void;
+  };
+  // answer.js
+  copyText(text: string): Promise<void>;
 
   // panels.js, draft.js, share.js, gallery.js, history.js
   header: Component;
@@ -81,6 +101,28 @@ interface Dx {
   whatifOutside(ranges: Record<string, KnobRange>, form: Form): [string, number, string] | null;
   whatif: Component;
 
+  // sweep_words.js, sweep_figures.js: what the report of a sweep is made of
+  sweepWords: {
+    number(value: number | null | undefined, kind: string): string;
+    fill(template: string, fields: Record<string, any>): string;
+    estimate(words: Record<string, string>, found: Estimate | null | undefined, kind: string): string;
+    place(base: any, cell: number, axes?: number[]): string;
+    unit(statistic: SweepStatistic): string;
+    ofMap(words: Record<string, string>, base: any, statistic: SweepStatistic, cells: number[]): string;
+    ofCurves(
+      words: Record<string, string>, base: any, statistic: SweepStatistic, lines: SweepLine[], axis: number, drawn: number
+    ): string;
+  };
+  sweepFigures: {
+    grid(base: any, state: SweepState): (number | null)[][];
+    lines(base: any, state: SweepState): SweepLine[];
+    heat(
+      base: any, state: SweepState, statistic: SweepStatistic, write: (value: number | null) => string, chosen: number
+    ): Figure;
+    curves(base: any, state: SweepState, statistic: SweepStatistic): Figure;
+    drawn(lines: SweepLine[]): number[];
+  };
+
   // answer.js
   answer: Component<void>;
   answerTexts(texts: string[], lines: string): string[];
@@ -96,7 +138,8 @@ interface Dx {
   estimateWords(known: any, form: Form, prompts: number): string;
 
   // ahead.js
-  stepPanel(element: HTMLElement, props: Props, watch: Watch, draw: () => void, prop?: string): void;
+  stepPanel(element: HTMLElement, props: Props, watch: Watch, draw: () => void,
+    how?: { prop?: string; later?: () => boolean }): void;
   unhurried(emit: (name: string, data: any) => void): (name: string, data: any) => void;
   goAhead: OneEvent;
   ahead: {
@@ -143,11 +186,16 @@ interface Dx {
     column(win: HeatWindow, width: number, step: number): { x: number; w: number };
     seen(win: HeatWindow): [number, number];
   };
+  svg(tag: string, attributes?: Record<string, any>, ...children: (Node | string)[]): SVGElement;
+  svgContext(width: number, height: number): { node: SVGElement; ctx: Record<string, any> };
+  savePicture(drawn: SVGElement, format: "png" | "svg", name: string, surface: string): void;
   heatDrawing: {
     /** Pixels beside the columns. */
     LEFT: number; RIGHT: number;
     colours(element: Element): any;
     draw(canvas: HTMLCanvasElement, state: HeatState, colours: any): void;
+    /** The window as SVG. */
+    picture(state: HeatState, colours: any): SVGElement;
     overview(canvas: HTMLCanvasElement, state: HeatState, colours: any): void;
     rowAt(state: HeatState, y: number): number;
     rowsOf(state: HeatState): number;
@@ -230,7 +278,6 @@ interface Dx {
     colour(name: string): string;
     palette(): BeamColours;
     draw(node: HTMLElement, seen: BeamScene, colours: BeamColours, fonts: { text: string; mono: string }): void;
-    save(drawn: SVGElement, format: "png" | "svg", name: string, surface: string): void;
   };
   beamDrawing(element: HTMLElement, parts: Record<string, any>, state: SeenTree, overview: BeamOverview): BeamDrawing;
   beamOverview(parts: Record<string, any>, state: SeenTree, act: BeamActs): BeamOverview;
@@ -355,7 +402,7 @@ type HeatWindow = { n: number; first: number; count: number };
 type HeatColumn = { ids: number[]; texts: string[]; p: any[]; [name: string]: any };
 type HeatState = {
   key: string; run: number; place: number; n: number; columns: HeatColumn[]; whole: boolean; beams: boolean;
-  cuts: boolean; approximate: boolean; folded: boolean; ranks: number; labels: Record<string, string>; win: HeatWindow; width: number;
+  cuts: boolean; approximate: boolean; folded: boolean; ranks: number; first_step?: number; labels: Record<string, string>; win: HeatWindow; width: number;
   /** In view; the row of cells that the keys are at, or -1; of a beam run the candidate's rank. */
   step: number; row: number; rank: number | null;
 };
@@ -364,7 +411,7 @@ type HeatState = {
 
 /** As app/sheets/beam_tree.py sends it; columns by node, by step and rank. */
 type BeamData = {
-  key: string; run: number; prompt: number; n_steps: number; n_groups: number; streaming: boolean;
+  key: string; run: number; prompt: number; n_steps: number; n_groups: number; first_step?: number; streaming: boolean;
   at: { step: number; rank: number }; texts: string[]; prompts: string[]; labels: Record<string, string>;
   fate_labels: Record<string, string>; fate_tips: Record<string, string>; columns: BeamNodes;
   sparse: { answer: Record<number, number>; final_score: Record<number, number>; evicted_at: Record<number, number> };

@@ -55,6 +55,9 @@
     return dx.el("button", { type: "button", class: "dx-pick", on: { click: () => data.pick(picked) } }, cell);
   };
 
+  /** What people call a step; an index counts from 0 in its own run, and a fork's steps count on (`first_step`). */
+  dx.stepNumber = (index, { first_step = 0 } = {}) => first_step + index + 1;
+
   /** A real table: the twin of a chart. `pick` is told a row's token, or its step and rank. */
   dx.table = (data) => {
     const head = dx.el("tr", {}, ...data.head.map((cell) => dx.el("th", { scope: "col" }, cell)));

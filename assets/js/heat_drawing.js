@@ -224,7 +224,7 @@
       const here = step === state.step;
       ctx.fillStyle = here ? c.accent : c.muted;
       if (here) ctx.font = `bold 11px ${c.font}`;
-      write(ctx, state, String(step + 1), middle, height(state) - AXIS / 2 + 1);
+      write(ctx, state, String(dx.stepNumber(step, state)), middle, height(state) - AXIS / 2 + 1);
       if (here) ctx.font = `10px ${c.font}`;
       return middle;
     };
@@ -249,8 +249,7 @@
   };
 
   /** The window. */
-  const draw = (canvas, state, c) => {
-    const ctx = sized(canvas, state.width + LEFT + RIGHT, height(state));
+  const paint = (ctx, state, c) => {
     const seen = dx.heatWindow.seen(state.win);
     const place = (step) => dx.heatWindow.column(state.win, state.width, step);
     let most = 0;
@@ -267,6 +266,12 @@
     frames(ctx, state, c, place, seen);
     ctx.restore();
     labels(ctx, state, c, most);
+  };
+  const draw = (canvas, state, c) => paint(sized(canvas, state.width + LEFT + RIGHT, height(state)), state, c);
+  const picture = (state, c) => {
+    const { node, ctx } = dx.svgContext(state.width + LEFT + RIGHT, height(state));
+    paint(ctx, state, c);
+    return node;
   };
 
   /** The whole run in small, the window framed. */
@@ -302,5 +307,5 @@
     return row >= 0 && row < rowsOf(state) ? row : -1;
   };
 
-  dx.heatDrawing = { LEFT, RIGHT, colours, draw, overview, rowAt, rowsOf, chosenRow, isGone };
+  dx.heatDrawing = { LEFT, RIGHT, colours, draw, picture, overview, rowAt, rowsOf, chosenRow, isGone };
 })();

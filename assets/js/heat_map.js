@@ -1,7 +1,7 @@
 // The whole run at a glance: steps from left to right, at each its likeliest tokens (of a beam run, its beams).
 "use strict";
 (() => {
-  const PARTS = ["title", "legend", "tools", "reading", "scroll", "map", "overview", "tip", "said", "summary", "table"];
+  const PARTS = ["title", "legend", "tools", "reading", "scroll", "map", "overview", "tip", "said", "summary", "table", "images"];
   const FEW = 8; // rows that are never folded by themselves: the charts below stay in view all the same
   const SLIP = 5; // pixels that a hand may move within a click
   const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
@@ -114,6 +114,9 @@
       draw();
     };
 
+    /** What is in the window, as a file. */
+    const save = (format) => colours && dx.savePicture(dx.heatDrawing.picture(state, colours), format, `heat-map.${format}`, colours.surface);
+
     const tool = (words, act) => {
       const button = dx.el("button", { type: "button", class: "dx-tool" }, words);
       button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && act());
@@ -123,6 +126,12 @@
       out: tool("−", () => zoom(1 / 1.6)), in: tool("+", () => zoom(1.6)), all: tool("", all), fold: tool("", fold),
     };
     parts.tools.append(...Object.values(buttons));
+    const images = () =>
+      ["png", "svg"].map((kind) => {
+        const [name, click] = [kind.toUpperCase(), () => save(kind)];
+        const tip = dx.heatWords.fill(state.labels.export, { kind: name });
+        return dx.el("button", { type: "button", class: "dx-link", "data-image": kind, "data-tip": tip, on: { click } }, name);
+      });
 
     // --- hands --------------------------------------------------------------------------------------------------
 
@@ -226,12 +235,12 @@
       const data = dx.parse(props.data, null);
       element.hidden = !data;
       if (!data) return void (state.key = "");
-      const { key, beams, labels, ranks, about } = data;
+      const { key, beams, labels, ranks, first_step, about } = data;
       if (state.run !== about.run || state.place !== data.place || state.beams !== beams) {
         Object.assign(state, { columns: [], n: data.n, row: -1, place: data.place, step: data.step });
         parts.reading.replaceChildren();
       }
-      Object.assign(state, { key, beams, labels, ranks, run: about.run, cuts: data.cuts, approximate: data.approximate });
+      Object.assign(state, { key, beams, labels, ranks, first_step, run: about.run, cuts: data.cuts, approximate: data.approximate });
       if (beams) state.rank = about.rank;
       if (!chosen) state.folded = (innerHeight < 900 || innerWidth < 760) && ranks > FEW;
       element.setAttribute("aria-label", labels.title);
@@ -245,6 +254,7 @@
         buttons[name].setAttribute("aria-label", labels[name]);
         buttons[name].setAttribute("data-tip", labels[name]);
       }
+      parts.images.replaceChildren(...images());
       buttons.all.textContent = labels.whole;
       showFolded();
       draw(); // what is below stays where it is when the columns come

@@ -8,7 +8,7 @@
   const tipOfBeam = (state, column, step, row) => {
     const { labels } = state;
     const lines = [fill(labels["tip.beam"], {
-      token: column.texts[row], step: step + 1, beam: row + 1, rank: column.ranks[row] + 1,
+      token: column.texts[row], step: dx.stepNumber(step, state), beam: row + 1, rank: column.ranks[row] + 1,
       p: column.p[row] === null ? labels["tip.untold"] : dx.percent(column.p[row]),
     }), fill(labels["tip.sum"], { sum: nats(column.sums[row]) })];
     if (column.ended[row]) lines.push(labels["tip.ended"]);
@@ -21,11 +21,11 @@
     const column = state.columns[step];
     if (!column) return "";
     if (state.beams) return row < column.ids.length ? tipOfBeam(state, column, step, row) : "";
-    if (!column.ids.length) return fill(labels["tip.lost"], { step: step + 1 });
+    if (!column.ids.length) return fill(labels["tip.lost"], { step: dx.stepNumber(step, state) });
     const at = row < column.ids.length
       ? { id: column.ids[row], text: column.texts[row], rank: row + 1, p: column.p[row], q: column.q[row] }
       : column.at;
-    const fields = { token: at.text, step: step + 1, rank: at.rank.toLocaleString("en-US"), p: dx.percent(at.p), q: dx.percent(at.q) };
+    const fields = { token: at.text, step: dx.stepNumber(step, state), rank: at.rank.toLocaleString("en-US"), p: dx.percent(at.p), q: dx.percent(at.q) };
     const lines = [fill(labels[at.q === 0 ? "tip.removed" : "tip"], fields)];
     if (at.id === column.at.id) lines.push(labels[column.at.q === 0 ? "tip.gone" : "tip.chosen"]);
     if (state.cuts) lines.push(fill(labels["tip.left"], { n: count(state, column.left) }));
@@ -41,7 +41,7 @@
     return {
       caption: labels["caption.beams"],
       head: [labels.step, ...Array.from({ length: n }, (_, i) => `${labels.beam} ${i + 1}`)],
-      rows: state.columns.map((column, step) => [String(step + 1), ...Array.from({ length: n }, (_, i) => cell(column, i))]),
+      rows: state.columns.map((column, step) => [String(dx.stepNumber(step, state)), ...Array.from({ length: n }, (_, i) => cell(column, i))]),
       marked: state.step,
     };
   };
@@ -51,10 +51,10 @@
     const { labels } = state;
     const head = ["step", "token", "rank", "p", "left", "entropy.own", "entropy.final", "likeliest"];
     const rows = state.columns.map((column, step) => {
-      if (!column.ids.length) return [String(step + 1), "–", "–", "–", "–", "–", "–", "–"];
+      if (!column.ids.length) return [String(dx.stepNumber(step, state)), "–", "–", "–", "–", "–", "–", "–"];
       const likeliest = column.texts.slice(0, 4).map((text, i) => `${text} ${dx.percent(column.p[i])}${column.q[i] === 0 ? " ✕" : ""}`);
       return [
-        String(step + 1), column.at.text, column.at.rank.toLocaleString("en-US"), dx.percent(column.at.p), count(state, column.left),
+        String(dx.stepNumber(step, state)), column.at.text, column.at.rank.toLocaleString("en-US"), dx.percent(column.at.p), count(state, column.left),
         nats(column.own), nats(column.final), likeliest.join(" · "),
       ];
     });

@@ -3,7 +3,7 @@
 (() => {
   dx.labTabs = dx.labTabs || {};
 
-  const STRONGEST = 55; // per cent of the colour: the numbers on it stay readable
+  const STRONGEST = 48; // per cent of the colour: the numbers on it stay readable, in the dark, too
   /** @type {any} */
   let open = null; // the frame in the page, and its sheet
   let at = { line: -1, column: -1 }; // the cell that the keys are at
@@ -33,7 +33,7 @@
     ];
     const survive = grid.survives[line][column];
     if (!run) lines.push(tips[survive ? "tip.survives" : "tip.gone"]);
-    else lines.push(fill(tips[survive === n ? "tip.all" : "tip.some"], { n: survive, of: n, step: grid.parts[line][column] + 1 }));
+    else lines.push(fill(tips[survive === n ? "tip.all" : "tip.some"], { n: survive, of: n, step: dx.stepNumber(grid.parts[line][column], grid) }));
     return lines.join("\n");
   };
 

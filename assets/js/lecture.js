@@ -223,7 +223,7 @@
       state.stage = Math.min(state.stage, last());
       show();
     };
-    dx.stepPanel(element, props, watch, update);
+    dx.stepPanel(element, props, watch, update, { later: () => !state.on });
     update();
   };
 })();

@@ -14,7 +14,7 @@
     return best;
   };
 
-  /** What a figure says of its rows, or of its columns. */
+  /** What a figure says of its rows, or of its columns: a step's stands at its number. */
   const placesOf = (payload) => {
     const { rows, columns } = payload?.figure?.layout?.meta || {};
     return { places: rows || columns || [], upright: !rows && Boolean(columns) };
@@ -37,13 +37,13 @@
   dx.pickingPlaces = { nearest, placesOf };
 
   dx.picking = (element, parts, payloadOf) => {
-    const { scroll, plot } = parts;
+    const { scroll, plot, pinned } = parts; // `pinned`: the part that stays in view is a figure of its own
     const mark = dx.el("div", { class: "dx-pick-mark", hidden: true });
     const said = dx.el("span", { class: "dx-sr", "aria-live": "polite" });
     scroll.append(mark, said);
     let at = -1;
 
-    const axes = () => plot._fullLayout && { x: plot._fullLayout.xaxis, y: plot._fullLayout.yaxis };
+    const axes = (figure = plot) => figure._fullLayout && { x: figure._fullLayout.xaxis, y: figure._fullLayout.yaxis };
     const pickedAt = (i) => {
       const { places, upright } = placesOf(payloadOf());
       const place = places[i];
@@ -67,20 +67,21 @@
       for (const [name, value] of Object.entries(box)) mark.style[name] = `${value}px`;
       mark.hidden = false;
       const words = payloadOf().picks?.[upright ? "step" : "token"] || "";
-      said.textContent = words.replace("{step}", places[at][1] + 1).replace("{token}", () => places[at][2]);
+      said.textContent = words.replace("{step}", places[at][0]).replace("{token}", () => places[at][2]);
     };
 
-    plot.addEventListener("click", (event) => {
+    const pickIn = (figure) => (event) => {
       const { places, upright } = placesOf(payloadOf());
-      const found = axes();
+      const found = axes(figure);
       if (!places.length || !found || !dx.candidate) return;
       // The page may be drawn larger than it is laid out (lecture mode).
-      const box = plot.getBoundingClientRect(), scale = box.width / plot.offsetWidth || 1;
+      const box = figure.getBoundingClientRect(), scale = box.width / figure.offsetWidth || 1;
       const pixel = upright ? (event.clientX - box.left) / scale - found.x._offset
         : (event.clientY - box.top) / scale - found.y._offset;
       const i = nearest(places, (upright ? found.x : found.y).p2l(pixel));
       if (i >= 0) pick(pickedAt(i));
-    }, { capture: true });
+    };
+    for (const figure of [plot, pinned]) figure.addEventListener("click", pickIn(figure), { capture: true });
     scroll.addEventListener("keydown", (event) => {
       const { places, upright } = placesOf(payloadOf());
       if (!places.length || !dx.candidate || event.altKey || event.ctrlKey || event.metaKey) return;

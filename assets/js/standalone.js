@@ -3,32 +3,14 @@
 (() => {
   /** What is in the file for certain. */
   const node = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-  const read = (id) => JSON.parse(node(id).textContent);
+  const { read, unpacked, run, keepScheme } = dx.offline;
+  const unpackedJson = async (base64) => JSON.parse(await unpacked(base64));
   const words = read("dx-words");
   const say = (text) => {
     const box = node("dx-opening");
     box.textContent = text;
     box.hidden = !text;
   };
-
-  // --- light and dark -----------------------------------------------------------------------------------------
-
-  const prefersDark = matchMedia("(prefers-color-scheme: dark)");
-  const follow = () => document.body.classList.toggle("dark", prefersDark.matches);
-  follow();
-  prefersDark.addEventListener("change", follow);
-
-  // --- unpacking ----------------------------------------------------------------------------------------------
-
-  const unpacked = async (base64) => {
-    const raw = atob(base64);
-    const bytes = new Uint8Array(raw.length);
-    for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
-    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
-  };
-  const unpackedJson = async (base64) => JSON.parse(await unpacked(base64));
-  /** Runs a script whose hash the page's policy names; no other text could run. */
-  const run = (text) => document.head.append(dx.el("script", {}, text));
 
   // --- scores: the likeliest exactly, the others as counted in fine bins ----------------------------------------------
 
@@ -107,6 +89,8 @@
   /** @type {any} */
   let steps = null;
   /** @type {any} */
+  let maps = null; // by row
+  /** @type {any} */
   let at = null; // {row, step, rank}: in view
   /** @type {any} */
   let chunk = null; // of the step in view
@@ -168,6 +152,7 @@
     }
     showCharts();
     if (parts["dx-whatif"]) giveScores();
+    if (!base.trees) showMap();
     document.body.dataset.at = address();
   };
 
@@ -181,9 +166,40 @@
     return show({ row, ...tree.at });
   };
 
+  /** The heat map asks for a row's columns when it has been painted; a row that found no room in the file has none. */
+  const giveColumns = async ({ about }) => {
+    const packed = maps[`heat.${about.row}`];
+    parts["dx-heat-map"].box.hidden = !packed;
+    if (packed) parts["dx-heat-map"].give({ columns: await unpacked(packed) });
+  };
+
+  /** @type {any} */
+  let wish = { scope: "step", measure: "left" }; // of the map of settings
+  /** The map of settings: of the step in view, or of the run. A step without charts has none of its own. */
+  const showMap = async () => {
+    const mine = asked, box = node("dx-settings-map"), whole = maps[`settings.${at.row}`];
+    const body = /** @type {HTMLElement} */ (box.lastElementChild);
+    const own = dx.parse(charts()?.map, null);
+    box.hidden = !own && !whole;
+    const run = !own || (wish.scope === "run" && whole);
+    const sheet = run ? whole && (await unpackedJson(whole)) : own;
+    if (mine !== asked || !sheet) return;
+    const shown = { ...wish, scope: run ? "run" : "step" };
+    const pressed = (buttons, id) => buttons.map((button) => ({ ...button, pressed: button.id === id }));
+    const scopes = (own ?? sheet).scopes.filter(({ id }) => (id === "run" ? whole : own)); // they name the step in view
+    dx.labTabs.settings_map(
+      body,
+      { ...sheet, wish: shown, scopes: pressed(scopes, shown.scope), measures: pressed(sheet.measures, shown.measure) },
+      (wished) => {
+        wish = wished;
+        showMap();
+      }
+    );
+  };
+
   const mountFrame = () => {
     mount("dx-title", dx.header, { data: base.header });
-    document.querySelector("[data-part=scheme]")?.addEventListener("click", () => prefersDark.removeEventListener("change", follow));
+    document.querySelector("[data-part=scheme]")?.addEventListener("click", keepScheme);
     mount("dx-facts", dx.facts, { data: base.facts });
     mount("dx-answer", dx.answer, { data: base.answer, lines: "" });
     mount("dx-notes", dx.notes, { data: base.notes });
@@ -197,6 +213,7 @@
       table = { tab: wish.tab, place: wish.place || 0 };
       showTables();
     });
+    mount("dx-heat-map", dx.heatMap, { data: base.heat ?? "null", columns: "null" }, giveColumns);
     mount("dx-waterfall", dx.chart, { data: "null" });
     mount("dx-cutoff", dx.chart, { data: "null" }, (wish) => {
       cutTab = wish.tab;
@@ -212,7 +229,7 @@
 
   const open = async () => {
     if (!window.DecompressionStream) return say(words.old_browser);
-    steps = read("dx-steps");
+    [steps, maps] = [read("dx-steps"), read("dx-maps")];
     base = await unpackedJson(node("dx-base").textContent);
     at = base.at;
     mountFrame();

@@ -27,7 +27,11 @@
     );
   /** A token that was given, not chosen. */
   const still = (cell) =>
-    dx.el("span", { class: "dx-prompt-token", "data-kind": cell.kind, "data-tip": cell.tip }, ...dx.token(cell.text));
+    dx.el(
+      cell.taken === "by_hand" ? "mark" : "span",
+      { class: "dx-prompt-token", "data-kind": cell.kind, "data-taken": cell.taken || null, "data-tip": cell.tip },
+      ...dx.token(cell.text)
+    );
   /** Given tokens as a text: a line breaks before a space, and after a line's end, but in no word. */
   const stills = (given) =>
     given.flatMap((cell, i) => {
@@ -100,7 +104,7 @@
       button.dataset.kind = cell.kind;
       button.dataset.step = cell.step;
       button.setAttribute("data-tip", cell.tip);
-      button.setAttribute("aria-label", `${frameData.labels.step} ${cell.step + 1}: ${cell.name || cell.text}`);
+      button.setAttribute("aria-label", `${frameData.labels.step} ${dx.stepNumber(cell.step, frameData)}: ${cell.name || cell.text}`);
       paint(button, cell);
       restyle(button, cell);
       return button;
@@ -144,8 +148,8 @@
       follow = false;
       // To be focused, a button has the page laid out: before anything on it has changed, that costs nothing.
       if (focus) buttons[chosen.step]?.focus({ preventScroll: true });
-      send();
       press();
+      send();
       emit("step", { row: chosen.row, step: chosen.step });
     };
 

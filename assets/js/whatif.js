@@ -163,7 +163,7 @@
       ranks.replaceChildren(...(replay ? [dx.table(replay)] : []));
       const from = fits && answer.row ? answer.row.diverges : null;
       onward.hidden = !from; // at the first step it would be the same as from the prompt
-      if (!onward.hidden) onward.textContent = label("onward", { step: from + 1 });
+      if (!onward.hidden) onward.textContent = label("onward", { step: dx.stepNumber(from, frame) });
       for (const button of [onward, again]) {
         button.setAttribute("aria-disabled", String(!frame.rerun || Boolean(wrong)));
         button.setAttribute("data-tip", frame.rerun ? label(button === onward ? "onward_tip" : "again_tip") : label("no_model"));

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from decoding.errors import NotRecordedError
 from decoding.files.head_and_tail import fill_up, head_of, tail_of
+from decoding.recorded.step_number import step_number
 from decoding.recorded.step_store import KeptSteps
 from decoding.recorded.tail import Tail
 from decoding.tokens.token_table import TokenTable
@@ -26,8 +27,8 @@ FILLED_LIMIT = 2**26  # scores of one step filled up: rows × (stages + 1) × vo
 class PackedSteps:
     """Packed steps in memory; `None` for one that was lost when the run was recorded."""
 
-    def __init__(self, steps: list[dict[str, Tensor] | None]) -> None:
-        self._steps = steps
+    def __init__(self, steps: list[dict[str, Tensor] | None], first_step: int = 0) -> None:
+        self._steps, self._first_step = steps, first_step
         self.nbytes = sum(a.numel() * a.element_size() for step in steps for a in (step or {}).values())
 
     def __len__(self) -> int:
@@ -37,7 +38,8 @@ class PackedSteps:
         """See `StepStore.load`."""
         step = self._steps[index]
         if step is None:
-            raise NotRecordedError("the scores of step {step} were not kept when the run was recorded", step=index + 1)
+            number = step_number(index, self._first_step)
+            raise NotRecordedError("the scores of step {step} were not kept when the run was recorded", step=number)
         return step
 
 

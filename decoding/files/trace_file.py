@@ -38,6 +38,7 @@ from decoding.recorded.ledger import Ledger
 from decoding.recorded.run import PREFILLS, Compact, Fork, ModelInfo, RecordedRun, Step
 from decoding.recorded.silent import REASONS, SilentKnob
 from decoding.recorded.stages import Stage
+from decoding.recorded.step_number import step_number
 from decoding.recorded.step_store import FilledUpSteps, StepStore, arrays_from_bytes
 from decoding.tokens.token_table import TokenTable
 
@@ -121,9 +122,11 @@ class ZipStore:
     """The steps of a trace file, read on demand; those of a compact trace as heads and tails."""
 
     def __init__(
-        self, archive: zipfile.ZipFile, n_steps: int, n_rows: int, vocab: int, stages: int, compact: bool = False
-    ) -> None:
+        self, archive: zipfile.ZipFile, n_steps: int, n_rows: int, vocab: int, stages: int, compact: bool = False,
+        first_step: int = 0,
+    ) -> None:  # fmt: skip
         self._archive, self._shape, self._compact = archive, (n_rows, vocab, stages), compact
+        self._first_step = first_step
         self._lock = threading.Lock()
         self._entries = {info.filename: info for info in archive.infolist()}
         self._n_steps = n_steps
@@ -144,23 +147,23 @@ class ZipStore:
 
     def load(self, index: int) -> dict[str, Tensor]:
         """See `StepStore.load`."""
-        info = self._entries.get(_step_name(index))
+        info, number = self._entries.get(_step_name(index)), step_number(index, self._first_step)
         if info is None:
-            raise NotRecordedError("the scores of step {step} were not kept when the run was recorded", step=index + 1)
+            raise NotRecordedError("the scores of step {step} were not kept when the run was recorded", step=number)
         try:
             with self._lock:
                 blob = read_entry(self._archive, info.filename, info.file_size)
         except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as err:
             raise TraceFileError(
                 "step {step} cannot be read: {err}; the file is damaged",
-                step=index + 1, err=_why(err),
+                step=number, err=_why(err),
             ) from err
-        arrays = arrays_from_bytes(blob, f"step {index + 1}")
+        arrays = arrays_from_bytes(blob, f"step {number}")
         if self._compact:
             try:
                 check_packed(arrays, *self._shape)
             except TraceFileError as err:
-                raise TraceFileError("step {step}: {err}", step=index + 1, err=err) from err
+                raise TraceFileError("step {step}: {err}", step=number, err=err) from err
         return arrays
 
     def _check(self, info: zipfile.ZipInfo) -> None:
@@ -244,6 +247,7 @@ def _as_json(trace: RecordedRun) -> dict[str, Any]:
         "prefill": trace.prefill,
         "from_caller": trace.from_caller,
         "fork": asdict(trace.fork) if trace.fork else None,
+        **({"first_step": trace.first_step} if trace.first_step else {}),
         "beams": {"n_beams": trace.ledger.n_beams, "reasons": trace.ledger.reasons} if trace.ledger else None,
     }
 
@@ -311,7 +315,9 @@ def _run(archive: zipfile.ZipFile, header: dict[str, Any]) -> RecordedRun:
     tokens = _under("tokens.", run)
     table = TokenTable.from_arrays(tokens) if tokens else None
     compact = _compact(header, n_rows, model.vocab_size, len(stages))
-    kept = ZipStore(archive, n_steps, n_rows, model.vocab_size, len(stages), compact is not None)
+    fork = Fork(**_fields(header["fork"], Fork)) if header.get("fork") else None
+    first = _first_step(header, fork, run["prompt_ids"].shape[1])
+    kept = ZipStore(archive, n_steps, n_rows, model.vocab_size, len(stages), compact is not None, first)
     store = kept if compact is None else CompactStore(kept, model.vocab_size, table)
     ledger = _ledger(header.get("beams"), run, n_steps, n_rows)
     return RecordedRun(
@@ -337,12 +343,21 @@ def _run(archive: zipfile.ZipFile, header: dict[str, Any]) -> RecordedRun:
         rng_state=run.get("rng_state"),
         seconds=_seconds(header["seconds"]),
         prefill=_one_of(header.get("prefill", "plain"), PREFILLS),
-        fork=Fork(**_fields(header["fork"], Fork)) if header.get("fork") else None,
+        fork=fork,
+        first_step=first,
         from_caller=_texts(header.get("from_caller", [])),
         compact=compact,
         store=store,
         ledger=ledger,
     )
+
+
+def _first_step(header: dict[str, Any], fork: Fork | None, n_prompt: int) -> int:
+    """How many steps came before; files of earlier versions tell it as far as the run that this one leaves."""
+    if fork is None:
+        return _count({"first_step": 0, **header}, "first_step", most=0)
+    known = {"first_step": n_prompt - fork.prompt_length, **header}
+    return _count(known, "first_step", least=0 if fork.token_id is None else 1, most=n_prompt)
 
 
 def _compact(header: dict[str, Any], n_rows: int, vocab: int, n_stages: int) -> Compact | None:

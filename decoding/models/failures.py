@@ -17,8 +17,9 @@ NEED_A_DISTRIBUTION = ("top_h", "eta_cutoff")  # their processors make a torch C
 
 
 def explained(
-    err: BaseException, model: Any, input_ids: Tensor, tokenizer: Any, config: Mapping[str, Any], n_steps: int
-) -> BaseException:
+    err: BaseException, model: Any, input_ids: Tensor, tokenizer: Any, config: Mapping[str, Any], n_steps: int,
+    step: int,
+) -> BaseException:  # fmt: skip
     """A clear error in place of a bare one that the user can mend; any other as it is.
 
     Args:
@@ -26,11 +27,12 @@ def explained(
         model, input_ids, tokenizer: of the run; `input_ids` [rows, prompt length].
         config: the parameters that acted, as in `Trace.generation_config`.
         n_steps: steps before it.
+        step: what people call the one that failed.
     """
     if isinstance(err, IndexError):
-        return _beyond_the_model(model, input_ids, tokenizer, n_steps) or err
+        return _beyond_the_model(model, input_ids, tokenizer, n_steps, step) or err
     if isinstance(err, OverflowError):
-        return _overflow(config, n_steps) or err
+        return _overflow(config, n_steps, step) or err
     if isinstance(err, ValueError):
         return without_distribution(err, config) or err
     return err
@@ -47,7 +49,9 @@ def without_distribution(err: ValueError, config: Mapping[str, Any]) -> SettingE
     )  # fmt: skip
 
 
-def _beyond_the_model(model: Any, input_ids: Tensor, tokenizer: Any, n_steps: int) -> DecodingError | None:
+def _beyond_the_model(
+    model: Any, input_ids: Tensor, tokenizer: Any, n_steps: int, step: int
+) -> DecodingError | None:
     """What the run has that the model does not: a token, or a position."""
     try:
         check_known(model, input_ids.flatten().tolist(), tokenizer)
@@ -60,11 +64,11 @@ def _beyond_the_model(model: Any, input_ids: Tensor, tokenizer: Any, n_steps: in
     return RecordingError(
         "the model has {limit:,} positions, and the run has come to their end at step {step}; "
         "the {n_steps} steps before are kept. Give max_new_tokens of at most {most}, or a shorter prompt",
-        limit=limit, step=n_steps + 1, n_steps=n_steps, most=max(limit - n_prompt, 0),
+        limit=limit, step=step, n_steps=n_steps, most=max(limit - n_prompt, 0),
     )
 
 
-def _overflow(config: Mapping[str, Any], n_steps: int) -> RecordingError | None:
+def _overflow(config: Mapping[str, Any], n_steps: int, step: int) -> RecordingError | None:
     """Powers of these grow with the length of the text."""
     for name in POWERS:
         value = config.get(name)
@@ -73,6 +77,6 @@ def _overflow(config: Mapping[str, Any], n_steps: int) -> RecordingError | None:
                 "{name} must be such that its power is a number at every length of the text, got {value}, too much "
                 "at step {step}; the {n_steps} steps before are kept. Take it nearer to 1, or a "
                 "smaller max_new_tokens",
-                name=name, value=shown(value), step=n_steps + 1, n_steps=n_steps,
+                name=name, value=shown(value), step=step, n_steps=n_steps,
             )
     return None

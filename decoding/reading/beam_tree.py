@@ -12,6 +12,7 @@ import networkx
 from decoding.errors import NotRecordedError, TraceFileError
 from decoding.recorded.ledger import ABSENT, FATES, NEVER, Ledger
 from decoding.recorded.run import RecordedRun
+from decoding.recorded.step_number import step_number
 
 __all__ = ["from_xml_text", "node_id", "root_id", "to_graphml", "to_node_link", "tree", "xml_text"]
 
@@ -65,7 +66,9 @@ def tree(trace: RecordedRun, prompt: int | None = None) -> networkx.DiGraph:
             "prompt must be in [0, {last}], got {prompt}",
             last=ledger.n_prompts - 1, prompt=prompt,
         )
-    graph = networkx.DiGraph(mode=trace.mode, model=trace.model.name, n_beams=ledger.n_beams)
+    graph = networkx.DiGraph(
+        mode=trace.mode, model=trace.model.name, n_beams=ledger.n_beams, first_step=trace.first_step
+    )
     later = _what_came_later(trace, ledger)
     texts: dict[int, str] = {}
     for p in range(ledger.n_prompts) if prompt is None else (prompt,):
@@ -128,7 +131,7 @@ def _grow(
             if above is None:
                 raise TraceFileError(
                     "step {step}: row {row} continues no candidate; the trace is damaged",
-                    step=step + 1, row=row + 1,
+                    step=step_number(step, trace.first_step), row=row + 1,
                 )
             if candidate["row"] >= 0:
                 carries[candidate["row"]] = node

@@ -271,6 +271,7 @@ class RecordedRun:
         prefill: how the prompt was computed: `plain`, as `generate` does; `shared`, once for all beams; `reused`,
             from the cache of the run it was forked from. With the last two the last bits may differ.
         fork: where this run leaves another one, or None.
+        first_step: steps that came before its own first one: 0, or those that a fork took over from the runs before it.
         from_caller: what shaped the run and is not in the trace: names of `generate()`'s arguments that the caller
             gave, such as `logits_processor`, `stopping_criteria`, `position_ids`. Whoever runs it again needs them.
         compact: what is exact in a trace in the compact form; None in the lossless one.
@@ -300,6 +301,7 @@ class RecordedRun:
     seconds: float = 0.0
     prefill: str = "plain"
     fork: Fork | None = None
+    first_step: int = 0
     from_caller: tuple[str, ...] = ()
     compact: Compact | None = None
     store: StepStore = field(repr=False, compare=False)
@@ -320,6 +322,11 @@ class RecordedRun:
         """Return sequences, or beams, that each prompt was expanded to."""
         config = self.generation_config
         return max(config.get("num_beams") or 1, config.get("num_return_sequences") or 1)
+
+    @property
+    def start(self) -> int:
+        """Positions of the prompt that it began with; of a fork, the first of the runs that it goes on from."""
+        return self.prompt_ids.shape[1] - self.first_step
 
     @property
     def most_new_tokens(self) -> int:

@@ -2,8 +2,8 @@
 
 A stage is stored as what it did to its input: nothing, one division, one multiplication, a shift by two
 scalars (a log-softmax), one number added to some tokens, a patch (some tokens removed, some changed), or, when
-it is none of these, its whole output. Whatever is stored has been decoded and compared bit for bit before the
-step counts as recorded.
+it is none of these, its whole output. What is arithmetic has been done again and compared bit for bit before the step
+counts as recorded; a patch holds the very bits that are not those of the input.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, lru_cache, partial
 from inspect import isroutine
 from typing import Any
 
@@ -30,6 +30,10 @@ NAMES_OF_TRANSFORMERS = frozenset(vars(logits_process)) | frozenset(vars(stoppin
 Encoding = tuple[int, tuple[float, float], dict[str, np.ndarray]]  # kind, two numbers, arrays by name
 
 SAME, DIVIDED, MULTIPLIED, SHIFTED, PATCHED, DENSE, ADDED = range(7)
+
+SOME = 64  # scores of a row on which an operation is tried first
+GOLDEN = 0.6180339887498949  # steps of so much of a whole never fall where others did
+FEW = 16  # of so many tokens one, or fewer, is few
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,22 +117,22 @@ def encode_stages(stages: Sequence[Stage], outputs: Sequence[Tensor]) -> dict[st
         stages counted from 1.
     """
     n_rows = outputs[0].shape[0]
-    kinds = torch.zeros(len(stages), n_rows, dtype=torch.uint8)
-    scalars = torch.zeros(len(stages), n_rows, 2, dtype=torch.float64)
+    kinds = np.zeros((len(stages), n_rows), dtype=np.uint8)
+    scalars = np.zeros((len(stages), n_rows, 2), dtype=np.float64)
     arrays: dict[str, Tensor] = {}
-    for s, stage in enumerate(stages):
-        before, after = outputs[s].detach(), outputs[s + 1].detach()
-        if before.dtype != torch.float32 or after.dtype != torch.float32 or before.shape != after.shape:
-            kinds[s] = DENSE  # a processor of the caller's own that changes the dtype or the number of tokens
-            arrays |= {f"{s + 1}.{row}.dense": after[row].clone() for row in range(n_rows)}
-            continue
-        hints = [float(v) for v in stage.params.values() if type(v) in (int, float) and v != 0]
-        for row in range(n_rows):
-            kind, pair, parts = _encode(before[row].numpy(), after[row].numpy(), hints)
-            kinds[s, row] = kind
-            scalars[s, row, 0], scalars[s, row, 1] = pair
-            arrays |= {f"{s + 1}.{row}.{what}": torch.from_numpy(part) for what, part in parts.items()}
-    return {"kinds": kinds, "scalars": scalars, **arrays}
+    hints = [[float(v) for v in stage.params.values() if type(v) in (int, float) and v != 0] for stage in stages]
+    for row in range(n_rows):
+        before = _row_of(outputs[0], row)
+        for s in range(len(stages)):
+            after = _row_of(outputs[s + 1], row)
+            if before is None or after is None or len(before.values) != len(after.values):
+                kinds[s, row] = DENSE  # a processor of the caller's own that changes the dtype or the number of tokens
+                arrays[f"{s + 1}.{row}.dense"] = outputs[s + 1][row].detach().clone()
+            else:
+                kinds[s, row], scalars[s, row], parts = _encode(before, after, hints[s])
+                arrays |= {f"{s + 1}.{row}.{what}": torch.from_numpy(part) for what, part in parts.items()}
+            before = after
+    return {"kinds": torch.from_numpy(kinds), "scalars": torch.from_numpy(scalars), **arrays}
 
 
 def decode_stage(arrays: dict[str, Tensor], stage: int, row: int, before: Tensor) -> Tensor:
@@ -162,71 +166,105 @@ def changed_anything(arrays: dict[str, Tensor], stage: int) -> bool:
 
 
 # What follows works on numpy views of the tensors: on vectors of this size numpy takes a tenth of the time,
-# and no second thread that other work on the machine may hold up.
+# and no second thread that other work on the machine may hold up. One row after the other: a row, all its stages and
+# their masks stay in the processor's cache, which the rows of a batch together would not.
+
+
+class _Scores:
+    """A row of scores, float32 [vocab], and which of them are not −∞: found once, though two stages ask."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values, self.bits = values, _bits(values)
+        self.alive = values != -np.inf  # bool [vocab]
+        self.n_alive = int(np.count_nonzero(self.alive))
+
+    @cached_property
+    def few(self) -> np.ndarray | None:
+        """The ids of those alive where they are few, and so all that another row need be compared at; else None."""
+        return np.flatnonzero(self.alive) if FEW * self.n_alive <= len(self.values) else None
+
+
+def _row_of(scores: Tensor, row: int) -> _Scores | None:
+    return _Scores(scores[row].detach().numpy()) if scores.dtype == torch.float32 else None
 
 
 @np.errstate(all="ignore")  # NaN and infinite scores are recorded like any other
-def _encode(before: np.ndarray, after: np.ndarray, hints: Sequence[float]) -> Encoding:
-    changed = _bits(before) != _bits(after)
-    n_changed = int(np.count_nonzero(changed))
-    if n_changed == 0:
+def _encode(before: _Scores, after: _Scores, hints: Sequence[float]) -> Encoding:
+    """The smallest encoding that gives `after` back."""
+    for kind, pair in _arithmetic(before, after, hints):
+        if np.array_equal(_bits(_decode(kind, pair, {}, before.values)), after.bits):
+            return kind, pair, {}
+    return _patch(before, after, hints)
+
+
+def _arithmetic(
+    before: _Scores, after: _Scores, hints: Sequence[float]
+) -> Iterator[tuple[int, tuple[float, float]]]:
+    """One operation on all scores, tried on some: what does not hold for these need not be tried on all."""
+    some = _spread_over(len(after.values), int(np.argmax(after.alive))) if after.few is None else after.few
+    values, wanted, alive = before.values[some], after.bits[some], after.alive[some]
+    n_edited = np.count_nonzero((_bits(values) != wanted) & alive)
+    if not n_edited:
+        return
+    for value in hints:
+        # The second is how CUDA divides by a scalar.
+        for kind, scalar in ((DIVIDED, value), (MULTIPLIED, 1 / np.float32(value)), (MULTIPLIED, value)):
+            if np.array_equal(_bits(_decode(kind, (scalar, 0.0), {}, values)), wanted):
+                yield kind, (float(scalar), 0.0)
+    if 2 * n_edited > np.count_nonzero(alive):
+        top = np.argmax(before.values)
+        pair = (float(before.values[top]), -float(after.values[top]))
+        if np.array_equal(_bits(_decode(SHIFTED, pair, {}, values)), wanted):
+            yield SHIFTED, pair
+
+
+@lru_cache(maxsize=64)
+def _spread_over(n: int, one: int) -> np.ndarray:
+    """SOME of n ids without a pattern that what was removed could have, too, and `one`, which was not."""
+    return np.append((np.arange(SOME) * GOLDEN * n).astype(np.int64) % n, one)
+
+
+def _patch(before: _Scores, after: _Scores, hints: Sequence[float]) -> Encoding:
+    """The tokens that were removed and those that have other bits: with these there is nothing to check."""
+    removed = before.alive & ~after.alive
+    n_removed = before.n_alive - int(np.count_nonzero(before.alive & after.alive))
+    if after.few is None:
+        edited = np.flatnonzero((before.bits != after.bits) & after.alive)
+    else:
+        edited = after.few[before.bits[after.few] != after.bits[after.few]]
+    if n_removed == 0 and len(edited) == 0:
         return SAME, (0.0, 0.0), {}
-    gone = after == -np.inf
-    removed = changed & gone
-    n_edited = n_changed - int(np.count_nonzero(removed))
-    for attempt in _attempts(before, after, gone, removed, changed & ~gone, n_edited, hints):
-        if np.array_equal(_bits(_decode(*attempt, before)), _bits(after)):
-            return attempt
-    return DENSE, (0.0, 0.0), {"dense": after.copy()}
-
-
-def _attempts(
-    before: np.ndarray, after: np.ndarray, gone: np.ndarray, removed: np.ndarray, edited: np.ndarray, n_edited: int,
-    hints: Sequence[float],
-) -> Iterator[Encoding]:  # fmt: skip
-    """Encodings worth trying, the smallest first."""
-    n_left = len(after) - int(np.count_nonzero(gone))
-    which = _which(gone, removed, n_left)
-    if n_edited:
-        one = np.argmax(edited)  # what does not hold for one entry need not be tried on all
-        for value in hints:
-            # The second is how CUDA divides by a scalar.
-            for kind, scalar in ((DIVIDED, value), (MULTIPLIED, 1 / np.float32(value)), (MULTIPLIED, value)):
-                if _decode(kind, (scalar, 0.0), {}, before[one]) == after[one]:
-                    yield kind, (float(scalar), 0.0), {}
-        if 2 * n_edited > n_left:
-            top = np.argmax(before)
-            yield SHIFTED, (float(before[top]), -float(after[top])), {}
-        for value in hints:
-            if not which and before[one] + np.float32(value) == after[one]:
-                yield ADDED, (value, 0.0), _where(edited, n_edited)
+    values, where = after.values[edited], _where(edited, len(after.values))
+    for value in hints if n_removed == 0 else ():
+        if np.array_equal(_bits(before.values[edited] + np.float32(value)), _bits(values)):
+            return ADDED, (value, 0.0), where
+    parts = {**_which(after, removed, n_removed), **where, **({"values": values} if len(values) else {})}
     # A changed entry takes at least four bytes; from here on it depends on how many there are.
-    if n_edited < len(after):
-        parts = {**which, **_where(edited, n_edited), **({"values": after[edited]} if n_edited else {})}
-        if sum(part.nbytes for part in parts.values()) < after.nbytes:
-            yield PATCHED, (0.0, 0.0), parts
+    if sum(part.nbytes for part in parts.values()) < after.values.nbytes:
+        return PATCHED, (0.0, 0.0), parts
+    return DENSE, (0.0, 0.0), {"dense": after.values.copy()}
 
 
-def _which(gone: np.ndarray, removed: np.ndarray, n_left: int) -> dict[str, np.ndarray]:
-    """The removed tokens in the shortest of three forms."""
-    n_removed = int(np.count_nonzero(removed))
+def _which(after: _Scores, removed: np.ndarray, n_removed: int) -> dict[str, np.ndarray]:
+    """The removed tokens (bool [vocab]) in the shortest of three forms."""
     if n_removed == 0:
         return {}
-    bitmap_size = (len(gone) + 7) // 8
-    if 4 * min(n_removed, n_left) > bitmap_size:
+    if 4 * min(n_removed, after.n_alive) > (len(removed) + 7) // 8:
         return {"bitmap": _packed(removed)}
-    if n_left < n_removed:
-        return {"left": np.flatnonzero(~gone).astype(np.int32)}
+    if after.n_alive < n_removed:
+        return {"left": np.flatnonzero(after.alive).astype(np.int32)}
     return {"removed": np.flatnonzero(removed).astype(np.int32)}
 
 
-def _where(edited: np.ndarray, n_edited: int) -> dict[str, np.ndarray]:
-    """The edited tokens in the shorter of two forms."""
-    if n_edited == 0:
+def _where(edited: np.ndarray, n: int) -> dict[str, np.ndarray]:
+    """The edited tokens (ids, of n) in the shorter of two forms."""
+    if len(edited) == 0:
         return {}
-    if 4 * n_edited > (len(edited) + 7) // 8:
-        return {"edited_bitmap": _packed(edited)}
-    return {"edited": np.flatnonzero(edited).astype(np.int32)}
+    if 4 * len(edited) > (n + 7) // 8:
+        mask = np.zeros(n, dtype=np.bool_)
+        mask[edited] = True
+        return {"edited_bitmap": _packed(mask)}
+    return {"edited": edited.astype(np.int32)}
 
 
 def _decode(

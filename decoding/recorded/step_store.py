@@ -11,6 +11,7 @@ import os
 import tempfile
 import threading
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import IO, Protocol, cast
@@ -22,6 +23,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from decoding.errors import NotRecordedError, TraceFileError
+from decoding.recorded.step_number import step_number
 from decoding.recorded.tail import Tail
 
 __all__ = ["DEFAULT_MEMORY_BUDGET", "FilledUpSteps", "KeptSteps", "MemoryStore", "StepStore"]
@@ -114,28 +116,77 @@ class MemoryStore:
     The file has no name (where the system allows it) and vanishes with the store: prompts and logits are left
     to nobody. When the disk is full, steps that do not fit are lost, `lost_from` says from where, `lost_because`
     why, and nothing is raised: a run never dies of recording.
+
+    The last step may still have to be made (`append_later`): whoever asks for anything, on any thread, makes it first.
+
+    Args:
+        memory_budget: in bytes.
+        first_step: steps that came before the first one here, as `RecordedRun.first_step`; messages count them in.
     """
 
     exact = True
 
-    def __init__(self, memory_budget: int = DEFAULT_MEMORY_BUDGET) -> None:
+    def __init__(self, memory_budget: int = DEFAULT_MEMORY_BUDGET, first_step: int = 0) -> None:
         self.memory_budget = memory_budget
-        self.nbytes = 0
+        self.first_step = first_step
         self.n_spilled = 0
         self.lost_from: int | None = None
         self.lost_because = ""
+        self._nbytes = 0
         self._in_memory = 0
         self._block = torch.empty(0, dtype=torch.uint8)
         self._block_used = 0
         self._steps: list[_InBlock | _InFile | None] = []
         self._file: IO[bytes] | None = None
         self._lock = threading.Lock()
+        self._later: tuple[int, Callable[[], dict[str, Tensor]]] | None = None  # of which step, and what makes it
+        self._settling = threading.RLock()
 
     def __len__(self) -> int:
+        self.settle()
         return len(self._steps)
+
+    @property
+    def nbytes(self) -> int:
+        """See `KeptSteps.nbytes`."""
+        self.settle()
+        return self._nbytes
 
     def append(self, arrays: dict[str, Tensor]) -> None:
         """Takes a copy of the arrays of the next step."""
+        self.settle()
+        self._append(arrays)
+
+    def append_later(self, make: Callable[[], dict[str, Tensor]]) -> None:
+        """Takes what makes the arrays of the next step, and leaves it undone until it must be.
+
+        Args:
+            make: called once, unless it is broken off; what it reads must stay as it is until then.
+        """
+        self.settle()
+        self._later = (len(self._steps), make)
+
+    def settle(self) -> None:
+        """Makes the step that was left undone, if one was.
+
+        Raises:
+            Exception: of `make`; the step stays undone, and the next to ask gets the same.
+        """
+        if self._later is None:
+            return
+        with self._settling:
+            if self._later is not None:
+                index, make = self._later
+                if index == len(self._steps):  # else somebody broke it off between these two lines
+                    self._append(make())
+                self._later = None
+
+    def drop_unsettled(self) -> None:
+        """Forgets the step that was left undone, if one was: it cannot be made."""
+        with self._settling:
+            self._later = None
+
+    def _append(self, arrays: dict[str, Tensor]) -> None:
         size = sum(a.numel() * a.element_size() for a in arrays.values())
         if self._in_memory + size <= FOR_STEPS * self.memory_budget:
             self._in_memory += size
@@ -143,16 +194,18 @@ class MemoryStore:
         else:
             self._steps.append(self._spill(arrays))
         if self._steps[-1] is not LOST:
-            self.nbytes += size
+            self._nbytes += size
 
     def load(self, index: int) -> dict[str, Tensor]:
         """See `StepStore.load`."""
+        self.settle()
         step = self._steps[index]
         if step is LOST:
             raise NotRecordedError(
                 "the scores of step {step} were not kept: the temporary file could not be written from step "
                 "{lost_from} on ({lost_because}); {remedy}",
-                step=index + 1, lost_from=(self.lost_from or 0) + 1, lost_because=self.lost_because, remedy=REMEDY,
+                step=step_number(index, self.first_step), lost_because=self.lost_because, remedy=REMEDY,
+                lost_from=step_number(self.lost_from or 0, self.first_step),
             )
         if isinstance(step, _InBlock):
             return step.arrays()
@@ -160,7 +213,7 @@ class MemoryStore:
             file = cast(IO[bytes], self._file)  # it was opened for the first step that was spilled
             file.seek(step.offset)
             blob = file.read(step.length)
-        return arrays_from_bytes(blob, f"step {index + 1}")
+        return arrays_from_bytes(blob, f"step {step_number(index, self.first_step)}")
 
     def _keep(self, arrays: dict[str, Tensor]) -> _InBlock:
         sizes = [a.numel() * a.element_size() for a in arrays.values()]
@@ -171,11 +224,12 @@ class MemoryStore:
             (name, array.dtype, tuple(array.shape), self._block_used + start, size)
             for (name, array), start, size in zip(arrays.items(), starts, sizes, strict=False)
         )
-        step = _InBlock(block=self._block, places=places)
-        for name, copy in step.arrays().items():
-            copy.copy_(arrays[name])
+        block = self._block.numpy()  # most arrays are small, and numpy is the quicker to copy such
+        for (_, _, _, start, size), array in zip(places, arrays.values(), strict=True):
+            if size:
+                block[start : start + size] = array.detach().contiguous().view(-1).view(torch.uint8).numpy()
         self._block_used += starts[-1]
-        return step
+        return _InBlock(block=self._block, places=places)
 
     def _spill(self, arrays: dict[str, Tensor]) -> _InFile | None:
         if self.lost_from is not None:

@@ -16,6 +16,7 @@ from decoding.recorded.run import Step
 from decoding.recorded.stages import run_processors
 from decoding.strategies.cache import CACHE_NAME, prefill, reorder_cache
 from decoding.strategies.generate_output import GenerateOutput
+from decoding.strategies.prompt_once import forget_prompts
 from decoding.strategies.recording import Recording
 from decoding.transformers_private import eos_token_tensor, pad_token_tensor, update_model_kwargs
 
@@ -85,8 +86,7 @@ def beam(
         summed = per_beam.reshape(n_prompts, -1)  # [P, B · V]
         if config.do_sample:
             probs = torch.nn.functional.softmax(summed, dim=-1)
-            recording.check_drawable(probs)
-            chosen = torch.multinomial(probs, num_samples=n_candidates, generator=generator)
+            chosen = recording.draw(probs, n_candidates, generator)
             score = torch.gather(summed, 1, chosen)
             if BEST_DRAWN_FIRST:
                 score, order = score.sort(dim=-1, descending=True)
@@ -149,7 +149,9 @@ def beam(
             **model_kwargs,
         )
         outputs = model(**inputs, return_dict=True)
+        recording.catch_up()
 
+    forget_prompts(model_kwargs.get(CACHE_NAME))
     final = beams["sequences_scores"] if config.output_scores else None
     return returned.build(recording.sequences, model_kwargs, beams={**beams, "sequences_scores": final})
 

@@ -12,6 +12,7 @@ from transformers.generation.utils import ALL_CACHE_NAMES
 
 from decoding import transformers_private
 from decoding.errors import RecordingError
+from decoding.strategies.prompt_once import repeat_prompts
 
 __all__ = ["CACHE_NAME", "cache_of", "growing_cache", "is_empty", "named_here", "prefill", "reorder_cache"]
 
@@ -40,9 +41,9 @@ def is_empty(cache: Any) -> bool:
 
 
 def reorder_cache(model: Any, model_kwargs: dict[str, Any], parents: Tensor) -> None:
-    """Gives each row the cache of the row it continues; `parents` is [rows]."""
+    """Gives each row the cache of the row it continues; `parents` is [rows]. Where that is its own, it has it."""
     name = cache_of(model_kwargs)
-    if name is None:
+    if name is None or parents.tolist() == list(range(len(parents))):
         return
     if transformers_private.has_own_reorder(model):
         model_kwargs[name] = transformers_private.reorder_cache_of(model, model_kwargs[name], parents)
@@ -76,15 +77,16 @@ def prefill(
 ) -> Any:
     """The model's outputs for the prompt, logits [rows, positions, vocab]; the cache is filled.
 
-    With `share` a prompt is computed once and its cache copied to its beams: same numbers but for the last
-    bits, which depend on the batch size. It is done where that is possible: decoder-only models with a
-    dynamic cache that is still empty.
+    With `share` a prompt is computed once and its cache copied to its beams, whose steps leave it alone: same numbers
+    but for the last bits, which depend on the batch size. It is done where that is possible: decoder-only models with
+    a dynamic cache that is still empty.
     """
     cache = model_kwargs.get(CACHE_NAME)
     shareable = (
         share
         and not model.config.is_encoder_decoder
         and config.prefill_chunk_size is None
+        and not transformers_private.has_own_reorder(model)
         and type(cache) is DynamicCache
         and is_empty(cache)
     )
@@ -96,6 +98,6 @@ def prefill(
         for name, value in model_kwargs.items()
     }
     outputs = transformers_private.prefill(model, input_ids[::each], config, once)
-    outputs[CACHE_NAME].batch_repeat_interleave(each)
+    repeat_prompts(outputs[CACHE_NAME], each)
     outputs.logits = torch.repeat_interleave(outputs.logits, each, dim=0)
     return outputs

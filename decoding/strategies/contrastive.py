@@ -85,6 +85,7 @@ def contrastive(
         cache.batch_repeat_interleave(k)
         inputs = model.prepare_inputs_for_generation(candidates.view(-1, 1), **model_kwargs)
         outputs = model(**inputs, return_dict=True)
+        recording.catch_up()
         hidden = _last_hidden(outputs).view(*candidates.shape, -1)  # [R, k, H]
 
         # 4. The choice: confidence, less the likeness to the context.

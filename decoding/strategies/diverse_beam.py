@@ -32,6 +32,7 @@ from decoding.strategies.cache import CACHE_NAME, prefill, reorder_cache
 from decoding.strategies.generate_output import GenerateOutput
 from decoding.strategies.hamming_diversity import HammingDiversityLogitsProcessor
 from decoding.strategies.hypothesis_pool import HypothesisPool, best_of, places_of
+from decoding.strategies.prompt_once import forget_prompts
 from decoding.strategies.recording import Recording
 from decoding.transformers_private import eos_token_tensor, pad_token_tensor, update_model_kwargs
 
@@ -143,7 +144,9 @@ def diverse_beam(
             running.flatten(0, 1), next_sequence_length=1 if model_kwargs["use_cache"] else None, **model_kwargs
         )
         outputs = model(**inputs, return_dict=True)
+        recording.catch_up()
 
+    forget_prompts(model_kwargs.get(CACHE_NAME))
     final = beams["sequences_scores"] if config.output_scores else None
     return returned.build(recording.sequences, model_kwargs, beams={**beams, "sequences_scores": final})
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence, Set
+from dataclasses import fields, replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -30,16 +32,16 @@ from decoding.recorded.ledger import ABSENT, BeamStep, Ledger
 from decoding.recorded.run import ModelInfo, Step
 from decoding.recorded.silent import silent_knobs
 from decoding.recorded.stages import LOG_SOFTMAX, Stage, encode_stages, name_of, stages_of
+from decoding.recorded.step_number import step_number
 from decoding.recorded.step_store import REMEDY, MemoryStore
 from decoding.strategies.cache import CACHE_NAME, is_empty, named_here
 from decoding.strategies.generate_call import GIVEN_NOTHING, GivenToGenerate
+from decoding.strategies.host_copies import HostCopies
 from decoding.trace import Trace
 from decoding.transformers_private import LAST_SEEN
 from decoding.words import words
 
 __all__ = ["Recording"]
-
-Observed = tuple[Tensor, list[Tensor]]  # of a step: raw logits, and the scores before the first stage and after each
 
 STOP_REASONS = {
     "EosTokenCriteria": "eos",
@@ -85,7 +87,7 @@ class Recording:
         self.stages = (*first, *stages_of(processors, callers))
         n_prompts = input_ids.shape[0] // (config.num_beams or 1)
         self.ledger = Ledger(n_prompts=n_prompts, n_beams=config.num_beams) if beams else None
-        self.store = MemoryStore(memory_budget)
+        self.store = MemoryStore(memory_budget, facts.get("first_step", 0))
         self.share_prefill = share_prefill and beams
         self.steps: list[Step] = []
         self.sequences: Tensor | None = None
@@ -100,7 +102,8 @@ class Recording:
         self._ended_by_caller = False  # some criterion of the caller's own has ended something
         n_searches = input_ids.shape[0] if self.ledger is None else n_prompts
         self._reasons: list[str | None] = [None] * n_searches
-        self._pending: Observed | None = None
+        self._pending: HostCopies | None = None  # raw logits and the scores after each stage of the step under way
+        self._late = False
         self._acted = [False] * len(self.stages)
         self._warnings: list[str] = [*facts.pop("warnings", ()), *_of_a_later_release()]
         self.cache: Any = None
@@ -111,29 +114,57 @@ class Recording:
     def observe(self, raw: Tensor, outputs: list[Tensor]) -> None:
         """Takes a step's raw logits [rows, vocab] in the model's dtype, and the scores after each stage.
 
-        `outputs[0]` are the logits in float32, `outputs[i]` the scores after stage i.
+        `outputs[0]` are the logits in float32, `outputs[i]` the scores after stage i. They stay as they are until the
+        step is complete; nothing is copied here that is on the host already.
         """
         self._dtype, self._vocab_size = str(raw.dtype).removeprefix("torch."), raw.shape[-1]
-        raw = raw.detach().to("cpu", copy=True)
-        on_cpu = [raw if raw.dtype == torch.float32 else raw.to(torch.float32), *(o.cpu() for o in outputs[1:])]
-        self._pending = (raw, on_cpu)
-        wide = next((s for s, o in zip(self.stages, on_cpu[1:], strict=True) if o.dtype == torch.float64), None)
-        if wide and not any("float64" in w for w in self._warnings):
-            self._warnings.append(
-                words(
-                    "{name} returned float64 scores; the choice was made from those, they are shown as float32",
-                    name=wide.name,
-                )
-            )
-        n_bad = _n_not_a_score(on_cpu[0])
-        if n_bad and not any(w.startswith("the model's logits") for w in self._warnings):
-            self._warnings.append(
-                words(
-                    "the model's logits hold {n} NaN or infinite values at step {step}; generate() goes on all the "
-                    "same, and what it then chooses means nothing (try dtype=float32)",
-                    n=n_bad, step=len(self.steps) + 1,
-                )
-            )  # fmt: skip
+        self._late = encodes_late(raw.device)
+        if self._late:  # the model may write its next logits where these are
+            raw = outputs[0] if raw.dtype == torch.float32 else raw.clone()
+        self._pending = HostCopies([raw, *outputs[1:]])
+
+    def catch_up(self) -> None:
+        """Encodes the step that was left for later, if one was; called when the model has been set going.
+
+        Raises:
+            Exception: it cannot be encoded; the trace then ends before it.
+        """
+        try:
+            self.store.settle()
+        except Exception:
+            self.store.drop_unsettled()
+            self._keep(len(self.steps) - 1)
+            raise
+
+    def _keep(self, n: int) -> None:
+        """Ends the trace after its first n steps."""
+        del self.steps[n:]
+        if self.ledger is not None:
+            del self.ledger.steps[n:]
+
+    def draw(self, probs: Tensor, n: int, generator: torch.Generator | None) -> Tensor:
+        """Draws n different tokens or candidates from each distribution: int64 [rows or prompts, n].
+
+        Args:
+            probs: [rows or prompts, tokens or candidates].
+            n: how many.
+            generator: None draws from torch's global state.
+
+        Raises:
+            RecordingError: see `check_drawable`.
+        """
+        if probs.device.type != "cpu":  # where drawing from NaN fails without saying so, or for good
+            self.check_drawable(probs)
+        try:
+            return torch.multinomial(probs, num_samples=n, generator=generator)
+        except RuntimeError:
+            self.check_drawable(probs)
+            raise
+
+    @property
+    def step_number(self) -> int:
+        """What people call the step that is under way."""
+        return step_number(len(self.steps), self.store.first_step)
 
     def check_drawable(self, probs: Tensor) -> None:
         """Refuses to draw from what is no distribution, where torch would fail less clearly.
@@ -147,11 +178,13 @@ class Recording:
         if bool(torch.isfinite(probs.sum(-1)).all()):  # one NaN makes its whole row NaN
             return
         names = ("the model", *(stage.name for stage in self.stages))
-        reasons = (_why_undrawable(name, s) for name, s in zip(names, cast(Observed, self._pending)[1], strict=True))
+        scores = _in_float32(cast(HostCopies, self._pending).get())
+        self._warn_of(len(self.steps), scores)  # the step will never be encoded
+        reasons = (_why_undrawable(name, s) for name, s in zip(names, scores, strict=True))
         culprit = next((reason for reason in reasons if reason), "its probabilities overflow")
         raise RecordingError(
             "step {step} has no distribution to draw from: {culprit}. The steps before are kept",
-            step=len(self.steps) + 1, culprit=culprit,
+            step=self.step_number, culprit=culprit,
         )
 
     def stops(self, criteria: StoppingCriteriaList, input_ids: Tensor, scores: Any) -> Tensor:
@@ -180,10 +213,12 @@ class Recording:
             ended: bool [rows], whether the row had ended before this step.
             extra: what a mode keeps besides, by name, e.g. `contrastive.score`.
         """
-        step = self._complete(tuple(tokens.tolist()), tuple(ended.tolist()), extra or {})
-        for reason, hit in self._hit_by:
-            for row in hit.nonzero().flatten().tolist():
-                if self._reasons[row] is None and not step.ended[row]:
+        columns = [tokens, ended.to(tokens.dtype), *(hit.to(tokens.dtype) for _, hit in self._hit_by)]
+        chosen, over, *hits = torch.stack(columns).tolist()  # at once: on a GPU each asking waits for it
+        step = self._complete(tuple(chosen), tuple(map(bool, over)), extra or {})
+        for (reason, _), hit in zip(self._hit_by, hits, strict=True):
+            for row in range(len(hit)):
+                if hit[row] and self._reasons[row] is None and not step.ended[row]:
                     self._reasons[row] = reason
         return step
 
@@ -208,14 +243,14 @@ class Recording:
             hit_by: why candidates ended, per reason bool [prompts, K], where `stops` was not asked about them.
             stopped_by: per prompt why its search ended at this step, or None; left out, it is worked out.
         """
-        ledger = cast(Ledger, self.ledger)
+        ledger, beams = cast(Ledger, self.ledger), _on_host(beams)
         ledger.add(beams, self._hit_by if hit_by is None else hit_by)
         here = ledger.steps[-1]
-        rows = beams.next_rows.cpu()
+        rows = beams.next_rows
         tokens = here["token"].gather(1, rows).flatten().tolist()
         parents = here["parent"].gather(1, rows).flatten().tolist()
         absent = here["fate"].gather(1, rows).flatten() == ABSENT
-        over = ((~beams.searching.cpu()).repeat_interleave(ledger.n_beams) | absent).tolist()
+        over = ((~beams.searching).repeat_interleave(ledger.n_beams) | absent).tolist()
         step = self._complete(tuple(tokens), tuple(over), {}, tuple(parents))
         if stopped_by is None:
             stopped_by = self._why_stopped(beams, can_improve)
@@ -239,12 +274,16 @@ class Recording:
     def _complete(
         self, tokens: tuple[int, ...], ended: tuple[bool, ...], extra: dict[str, Tensor], parents: tuple[int, ...] = ()
     ) -> Step:
-        raw, outputs = cast(Observed, self._pending)
-        arrays = {"logits": raw, **encode_stages(self.stages, outputs)}
-        arrays |= {name: tensor.detach().cpu().contiguous() for name, tensor in extra.items()}
-        for s, kinds in enumerate(arrays["kinds"]):
-            self._acted[s] = self._acted[s] or bool(kinds.any())
-        self.store.append(arrays)
+        beside = HostCopies(list(extra.values()))
+        make = partial(self._encoded, len(self.steps), cast(HostCopies, self._pending), tuple(extra), beside)
+        try:
+            if self._late:
+                self.store.append_later(make)
+            else:
+                self.store.append(make())
+        except BaseException:
+            self._keep(len(self.steps))  # a beam step is in the ledger already
+            raise
         step = Step(
             index=len(self.steps), token_ids=tokens, ended=ended, parents=parents, stages=self.stages,
             _store=self.store, _ledger=self.ledger,
@@ -253,6 +292,39 @@ class Recording:
         self._pending = None
         self._seconds = time.perf_counter() - self._began
         return step
+
+    def _encoded(
+        self, index: int, observed: HostCopies, names: tuple[str, ...], beside: HostCopies
+    ) -> dict[str, Tensor]:
+        """The arrays of a step, once its scores and what is kept beside them (by name) are on the host."""
+        raw, *after = observed.get()
+        outputs = _in_float32([raw, *after])
+        self._warn_of(index, outputs)
+        arrays = {"logits": raw, **encode_stages(self.stages, outputs)}
+        arrays |= {name: tensor.contiguous() for name, tensor in zip(names, beside.get(), strict=True)}
+        acted = [bool(kinds.any()) for kinds in arrays["kinds"].numpy()]
+        self._acted = [before or here for before, here in zip(self._acted, acted, strict=True)]
+        return arrays
+
+    def _warn_of(self, index: int, outputs: list[Tensor]) -> None:
+        """Notes what is odd about a step's scores, each thing once."""
+        wide = next((s for s, o in zip(self.stages, outputs[1:], strict=True) if o.dtype == torch.float64), None)
+        if wide and not any("float64" in w for w in self._warnings):
+            self._warnings.append(
+                words(
+                    "{name} returned float64 scores; the choice was made from those, they are shown as float32",
+                    name=wide.name,
+                )
+            )
+        n_bad = _n_not_a_score(outputs[0])
+        if n_bad and not any(w.startswith("the model's logits") for w in self._warnings):
+            self._warnings.append(
+                words(
+                    "the model's logits hold {n} NaN or infinite values at step {step}; generate() goes on all the "
+                    "same, and what it then chooses means nothing (try dtype=float32)",
+                    n=n_bad, step=step_number(index, self.store.first_step),
+                )
+            )  # fmt: skip
 
     def keep_cache(self, cache: Any, ids: Tensor) -> None:
         """Remembers the model's cache and the tokens it holds, [rows, length], for forks; copies nothing."""
@@ -275,6 +347,7 @@ class Recording:
 
     def trace(self) -> Trace:
         """The trace of what was recorded so far."""
+        self.catch_up()
         prompt_ids = self._prompt_ids
         if self.sequences is not None:
             sequences = self.sequences.cpu()
@@ -326,7 +399,8 @@ class Recording:
             words(
                 "the temporary file could not be written ({why}): from step {step} on only the chosen tokens were "
                 "kept; {remedy}",
-                why=self.store.lost_because, step=self.store.lost_from + 1, remedy=REMEDY,
+                why=self.store.lost_because, remedy=REMEDY,
+                step=step_number(self.store.lost_from, self.store.first_step),
             ),
         )  # fmt: skip
 
@@ -354,9 +428,12 @@ def _of_a_later_release() -> list[str]:
         return []
     last = ".".join(map(str, LAST_SEEN))
     return [
-        f"recorded with transformers {transformers.__version__}, and the loops here were last read beside {last}: "
-        "verify tells whether generate() still gives the same"
-    ]
+        words(
+            "recorded with transformers {version}, and the loops here were last read beside {last}: verify tells "
+            "whether generate() still gives the same",
+            version=transformers.__version__, last=last,
+        )
+    ]  # fmt: skip
 
 
 def in_trace(facts: dict[str, Any]) -> set[str]:
@@ -396,11 +473,30 @@ def _is_in_config(criterion: Any) -> bool:
     return isinstance(criterion, StopStringCriteria)
 
 
+def encodes_late(device: torch.device) -> bool:
+    """Whether a step is encoded while the device computes the next one; where that is the CPU, it has no time to."""
+    return device.type == "cuda"
+
+
+def _on_host(beams: BeamStep) -> BeamStep:
+    """The same with all its tensors on the CPU, which are waited for once."""
+    tensors = {f.name: value for f in fields(beams) if isinstance(value := getattr(beams, f.name), Tensor)}
+    arrived: dict[str, Any] = dict(zip(tensors, HostCopies(list(tensors.values())).get(), strict=True))
+    return replace(beams, **arrived)
+
+
+def _in_float32(observed: list[Tensor]) -> list[Tensor]:
+    """The scores before the first stage and after each, of raw logits and the scores after each."""
+    raw, *after = observed
+    return [raw if raw.dtype == torch.float32 else raw.to(torch.float32), *after]
+
+
 def _n_not_a_score(logits: Tensor) -> int:
     """How many values are NaN or plus infinity; in numpy, as this runs at every step."""
     values = logits.numpy()
-    finite = np.isfinite(values)
-    return 0 if finite.all() else int(np.count_nonzero(~finite & (values != -np.inf)))
+    if values.size == 0 or values.max() < np.inf:  # the largest of some with a NaN is NaN, which is below nothing
+        return 0
+    return int(np.count_nonzero(~np.isfinite(values) & (values != -np.inf)))
 
 
 def _why_undrawable(name: str, scores: Tensor) -> str | None:

@@ -64,8 +64,7 @@ def sampling(
             # 3. The choice.
             if generation_config.do_sample:
                 probs = torch.nn.functional.softmax(scores, dim=-1)
-                recording.check_drawable(probs)
-                tokens = torch.multinomial(probs, num_samples=1, generator=generator).squeeze(1)  # [rows]
+                tokens = recording.draw(probs, 1, generator).squeeze(1)  # [rows]
             else:
                 tokens = torch.argmax(scores, dim=-1)  # [rows]
             if ends_at_eos:
@@ -87,6 +86,7 @@ def sampling(
                 input_ids, next_sequence_length=1 if model_kwargs["use_cache"] else None, **model_kwargs
             )
             outputs = forward(**inputs, return_dict=True)
+            recording.catch_up()
 
     recording.sequences = input_ids
     return returned.build(input_ids, model_kwargs)

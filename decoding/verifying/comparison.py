@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from decoding.recorded.run import RecordedRun
+from decoding.recorded.step_number import step_number
 from decoding.words import words
 
 __all__ = ["Differences", "RunComparison", "with_width"]
@@ -78,20 +79,20 @@ class RunComparison:
         step = self.n_steps - 1
         if step >= len(self.trace.steps) or stage >= len(self.stages):
             return
-        recorded = self.stages[stage]
+        recorded, number = self.stages[stage], step_number(step, self.trace.first_step)
         for row, same in enumerate(self.same_prefix[step]):
             if not same:
                 continue
             ours = self._ours[row][recorded]
             theirs = with_width(scores[row].detach().cpu().float(), len(ours))
             if recorded == 0:
-                self.logits.add(words("step {step}, row {row}", step=step + 1, row=row + 1), ours, theirs)
+                self.logits.add(words("step {step}, row {row}", step=number, row=row + 1), ours, theirs)
             else:
                 after = self.trace.stages[recorded - 1].name
-                place = words("step {step}, row {row} after {name}", step=step + 1, row=row + 1, name=after)
+                place = words("step {step}, row {row} after {name}", step=number, row=row + 1, name=after)
                 self.between.add(place, ours, theirs)
             if stage == len(self.stages) - 1:
-                self.scores.add(words("step {step}, row {row}", step=step + 1, row=row + 1), ours, theirs)
+                self.scores.add(words("step {step}, row {row}", step=number, row=row + 1), ours, theirs)
 
     def compare_logits(self, theirs: tuple[Tensor, ...]) -> None:
         """Compares raw logits [rows, vocab] per step; for loops whose processors do not see them."""
@@ -99,7 +100,8 @@ class RunComparison:
             for row, same in enumerate(self.same_prefix[step.index]):
                 if same:
                     ours = step.scores(row=row, stage=0)
-                    place = words("step {step}, row {row}", step=step.index + 1, row=row + 1)
+                    number = step_number(step.index, self.trace.first_step)
+                    place = words("step {step}, row {row}", step=number, row=row + 1)
                     self.logits.add(place, ours, expected[row].cpu().float())
 
     def _begin(self, input_ids: Tensor) -> None:

@@ -26,6 +26,7 @@ from decoding.parameters.settings import Settings, mode_of
 from decoding.recorded.given import given_to, undecided_defaults
 from decoding.recorded.run import RecordedRun
 from decoding.recorded.stages import LOG_SOFTMAX, Stage, run_processors, stages_of
+from decoding.recorded.step_number import step_number
 from decoding.whatif.beam_replay import Replay, replay
 from decoding.whatif.chosen_token import ChosenFact, chosen_facts, closing_rules
 from decoding.whatif.compact_bounds import Exactness, exactness, how_exact, nearly_equal
@@ -330,7 +331,7 @@ class WhatIf:
             odd = self._steps_where(lambda fact: not fact.has_distribution and not fact.nothing_left)
             found.append(("nothing_left", empty, "is left without any token"))
             found.append(("not_numbers", odd, "has scores that are NaN or infinite, so no probabilities"))
-        return [_about_step(why, steps, rest) for why, steps, rest in found if steps]
+        return [_about_step(why, steps, rest, self.trace.first_step) for why, steps, rest in found if steps]
 
     def _steps_where(self, holds: Callable[[ChosenFact], bool]) -> list[int]:
         return [t for t, facts in enumerate(self._facts) if any(fact and holds(fact) for fact in facts)]
@@ -410,6 +411,7 @@ def _statement(why: str, what: str, rest: str) -> Statement:
     return Statement(why=why, what=what, text=f"{what} {rest}")
 
 
-def _about_step(why: str, steps: list[int], rest: str) -> Statement:
+def _about_step(why: str, steps: list[int], rest: str, first_step: int) -> Statement:
     more = f"; it is the first of {len(steps)}" if len(steps) > 1 else ""
-    return Statement(why=why, what=f"step {steps[0] + 1}", text=f"step {steps[0] + 1} {rest}{more}", step=steps[0])
+    what = f"step {step_number(steps[0], first_step)}"
+    return Statement(why=why, what=what, text=f"{what} {rest}{more}", step=steps[0])

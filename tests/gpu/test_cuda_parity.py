@@ -21,6 +21,7 @@ from decoding.recorded.stages import (
     run_processors,
     stages_of,
 )
+from decoding.strategies.host_copies import HostCopies
 from tests.conftest import KINDS
 from tests.gpu.device import DEVICE
 from tests.laws import makers, same_bits, the_encoding_reproduces_bits
@@ -202,3 +203,26 @@ def test_the_offline_model_gives_what_generate_gives(dtype: str):
     for given in ({}, SAMPLE, {**SAMPLE, "num_return_sequences": 3}, {"num_beams": 3}):
         trace = assert_same_run(lm.model, inputs, {**given, "max_new_tokens": 16})
         assert (trace.model.dtype, trace.model.device.split(":")[0]) == (dtype, DEVICE)
+
+
+def test_scores_go_to_pinned_memory_on_a_stream_of_their_own():
+    tensors = [torch.randn(4, 3, 50_000, device=DEVICE)[:, -1], torch.arange(7, device=DEVICE)]
+    expected = [tensor.cpu() for tensor in tensors]
+    copies = HostCopies(tensors)
+    del tensors
+    again = [torch.full((4, 3, 50_000), -1.0, device=DEVICE) for _ in range(8)]  # whoever wants that memory has to wait
+    got = copies.get()
+    assert all(tensor.is_pinned() for tensor in got)
+    assert all(torch.equal(one, other) for one, other in zip(got, expected, strict=True))
+    assert len(again) == 8
+
+
+@pytest.mark.parametrize("given", [SAMPLE, {"num_beams": 3}])
+def test_a_step_is_encoded_when_the_next_forward_has_been_started(given: dict):
+    waiting = []
+    recorder = Recorder(on_step=lambda step: waiting.append(recorder._recording.store._later is not None))
+    model_of("llama", "bfloat16").generate(
+        torch.tensor([[5, 6, 7]], device=DEVICE), max_new_tokens=4, eos_token_id=None, **given, custom_generate=recorder
+    )
+    assert waiting == [True] * 4
+    assert recorder.trace.store._later is None

@@ -5,7 +5,7 @@ const { describe, test } = require("node:test");
 const { load, beamData, grownData } = require("./page.js");
 
 const { beamState, beamWindow, beamFigure, beamLabels } = load(
-  "beam_layout", "beam_state", "beam_window", "beam_words", "beam_labels", "beam_figure");
+  "dx", "beam_layout", "beam_state", "beam_window", "beam_words", "beam_labels", "beam_figure");
 const LABELS = { root: "prompt", group: "group {n}" };
 /** A tree as it is seen in a card of so many pixels. */
 const seen = (data, changes = {}, width = 914) => {
@@ -118,6 +118,10 @@ describe("a whole path", () => {
 });
 
 describe("step numbers", () => {
+  test("of a fork count on from the run that it leaves, by round numbers", () => {
+    const { ticks } = seen({ ...grownData(1, 20), first_step: 11 }, { fit: "whole" }, 400);
+    assert.deepEqual(ticks.map(({ text }) => text), ["12", "14", "16", "18", "20", "22", "24", "26", "28", "30"]);
+  });
   for (const [n_steps, width, first] of [
     [5, 820, [1, 2, 3, 4, 5]], [100, 820, [5, 10, 15]], [100, 400, [10, 20, 30]], [900, 400, [100, 200, 300]],
   ])

@@ -4,7 +4,7 @@ const assert = require("node:assert/strict");
 const { describe, test } = require("node:test");
 const { load, beamData, grownData } = require("./page.js");
 
-const { beamState, beamWords } = load("beam_layout", "beam_state", "beam_window", "beam_words");
+const { beamState, beamWords } = load("dx", "beam_layout", "beam_state", "beam_window", "beam_words");
 const LABELS = {
   crowd: "{n} dropped", run: "{n} tokens", tip: "{step}.{rank} {fate} {logprob} {p} {score}",
   "tip.margin": "by {margin}", "tip.rival": "{margin} before {rival}", "tip.final": "final {final}",
@@ -24,6 +24,8 @@ const two = beamData([
 
 describe("in words", () => {
   const tip = (state, node) => beamWords.tipOf(state.tree, state.picture.items[state.picture.of[node]]);
+  test("of a fork's search the steps count on from the run that it leaves", () =>
+    assert.ok(tip(opened({ ...two, first_step: 11 }), 3).startsWith("d\n13.1 kept")));
   test("a node: its token, where, with which probability and score", () => {
     assert.equal(tip(opened(two), 3), "d\n2.1 kept −0.10 90.5% −1.00");
     assert.equal(tip(opened(two), 2), "c\n1.3 pruned – 0 −1.00");

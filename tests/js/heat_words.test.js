@@ -19,6 +19,8 @@ const state = (more) => ({ labels, columns: [column], beams: false, cuts: true, 
 describe("a cell's tip", () => {
   test("has its numbers, counts steps and ranks from one, and takes a token's braces as they are", () =>
     assert.equal(dx.heatWords.tip(state(), 0, 0), "{p}|1|1|60.0%|100.0%\n1 left\n1.50>0.00"));
+  test("of a fork has the number that its step has in the run that it leaves", () =>
+    assert.ok(dx.heatWords.tip(state({ first_step: 11 }), 0, 0).startsWith("{p}|12|")));
   test("says that a token was removed", () => assert.ok(dx.heatWords.tip(state(), 0, 1).startsWith("b|1|2|30.0%|removed")));
   test("beyond the last row is about the token that came", () =>
     assert.equal(dx.heatWords.tip(state(), 0, 2), "far|1|1,234|0.1%|removed\ntip.gone\n1 left\n1.50>0.00"));

@@ -279,3 +279,16 @@ def test_on_a_phone_and_in_chinese(url, open_tree):
     expect(page.locator(".dx-beam-reading")).to_contain_text("第")
     # The table is drawn anew by the step: asked in one go, it cannot vanish between two questions.
     page.wait_for_function("document.querySelector('.dx-beam-step .dx-ledger')?.offsetHeight > 100")
+
+
+def test_a_row_of_the_ledger_brings_its_candidate_into_view_and_opens_its_card(url, open_tree, trace):
+    page = open_tree(url)
+    go_to_step(page, 3)
+    row = page.locator(".dx-ledger tbody tr").nth(2)
+    row.locator("td").nth(1).click()  # not on the button
+    candidate = next(c for c in trace.steps[3].candidates if c.prompt == 0 and c.rank == 2)
+    expect(page.locator(".dx-ledger .dx-marked .dx-node")).to_have_attribute("data-rank", "2")
+    expect(page.locator(".dx-candidate-card")).to_contain_text(f"id {candidate.token_id}")
+    page.locator(".dx-ledger .dx-node").first.press("Enter")
+    first = next(c for c in trace.steps[3].candidates if c.prompt == 0 and c.rank == 0)
+    expect(page.locator(".dx-candidate-card")).to_contain_text(f"id {first.token_id}")

@@ -53,3 +53,18 @@ def test_a_typed_word_is_answered_for_every_step_and_a_step_there_is_gone_to(ope
     page.keyboard.press("Enter")
     quiet(page)
     assert page.locator("img[src=x]").count() == 0
+
+
+@pytest.mark.parametrize("width", [768, 390])
+def test_a_row_of_the_stage_that_stays_in_view_opens_its_tokens_card(open_page, app_url, width):
+    page = open_page(app_url, width=width)
+    pinned = page.locator("#dx-waterfall .dx-pinned")
+    pinned.scroll_into_view_if_needed()
+    rows = page.evaluate("document.querySelector('#dx-waterfall .dx-pinned').layout.meta.rows")
+    y = page.evaluate(
+        """row => { const { yaxis } = document.querySelector('#dx-waterfall .dx-pinned')._fullLayout;
+        return yaxis._offset + yaxis.l2p(row) }""",
+        2,
+    )
+    pinned.click(position={"x": 30, "y": y})
+    expect(page.locator(".dx-candidate-card h2")).to_have_text(rows[2][2])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.page.conftest import quiet
 
@@ -66,3 +68,61 @@ def test_at_the_length_limit_the_chooser_says_that_nothing_is_left(open_page, ap
     page.click(".dx-take", force=True)  # a person can click it; Playwright waits for aria-disabled to go
     quiet(page)
     assert page.locator(".dx-message-box:visible").count() == 0
+
+
+def decoded(page, n_runs: int) -> None:
+    page.wait_for_function(f"document.querySelectorAll('.dx-run').length === {n_runs}")
+    page.wait_for_function("document.querySelector('#dx-stop')?.disabled ?? true")
+    quiet(page)
+
+
+def test_a_forks_steps_have_the_numbers_that_they_would_have_in_the_run_that_it_leaves(open_page, app_url):
+    page = open_page(app_url)
+    n = page.locator(".dx-token").count()
+    page.locator(".dx-token").nth(4).click()  # step 5
+    expect(page.locator(".dx-candidate [data-part=label]")).to_have_text("Another token at step 5:")
+    page.click(".dx-take")
+    decoded(page, 2)
+    row = page.locator(".dx-token-row")
+    expect(row.locator("mark[data-taken=by_hand]")).to_have_attribute("data-tip", re.compile("step 5, taken by hand"))
+    assert row.locator("[data-taken=over]").count() == 4
+    labels = [button.get_attribute("aria-label") for button in row.locator(".dx-token").all()]
+    assert [int(re.match(r"Step (\d+):", label)[1]) for label in labels] == list(range(6, 6 + len(labels)))
+    assert len(labels) <= n - 5
+    expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text("at step 6 ")
+    expect(page.locator(".dx-candidate [data-part=label]")).to_have_text("Another token at step 6:")
+    expect(page.locator(".dx-run-detail").nth(1)).to_have_text(re.compile("^fork of run 1 at step 5"))
+    page.click("#dx-lab [data-tab=compare]")
+    expect(page.locator("#dx-lab .dx-reading").first).to_contain_text("4 tokens")
+    assert page.locator(".dx-pairs .dx-pair:not(.dx-pair-names)").evaluate_all(
+        "columns => columns.findIndex((column) => column.classList.contains('dx-parts')) + 1"
+    ) == 5  # the columns are numbered as the steps are
+    page.locator(".dx-token").nth(1).click()  # step 7
+    expect(page.locator(".dx-candidate [data-part=label]")).to_have_text("Another token at step 7:")
+    page.click(".dx-take")
+    decoded(page, 3)
+    expect(page.locator(".dx-run-detail").nth(2)).to_have_text(re.compile("^fork of run 2 at step 7"))
+    assert page.locator(".dx-token").first.get_attribute("aria-label").startswith("Step 8:")
+    assert page.locator(".dx-token-row [data-taken=over]").count() == 6
+
+
+def test_a_forks_search_counts_on_in_its_tree_its_tables_and_its_map(open_page, app_url):
+    page = open_page(app_url)
+    page.locator(".dx-modes").get_by_text("Beam search", exact=True).click()
+    page.locator("#dx-knob-num_beams").fill("2")
+    page.locator("#dx-knob-max_new_tokens").fill("8")
+    page.locator("#dx-run").click()
+    decoded(page, 2)
+    page.locator(".dx-beam-tree [data-part=scroll]").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".dx-candidate [data-part=label]")).to_have_text("Another token at step 2:")
+    page.click(".dx-take")
+    decoded(page, 3)
+    expect(page.locator(".dx-steps output")).to_have_text("Step 8 of 8")
+    expect(page.locator(".dx-ledger caption")).to_have_text(re.compile("^Step 8:"))
+    page.locator(".dx-beam-tree [data-part=scroll]").focus()
+    page.keyboard.press("Home")
+    expect(page.locator(".dx-steps output")).to_have_text("Step 3 of 8")
+    expect(page.locator(".dx-beam-reading")).to_contain_text("Step 3: ")
+    expect(page.locator(".dx-ledger caption")).to_have_text(re.compile("^Step 3:"))

@@ -359,3 +359,48 @@ def test_a_file_cut_short_says_so(sampled, open_file):
     page = open_file(cut, ready="#dx-opening")
     expect(page.locator("#dx-opening")).to_contain_text("cut short or damaged")
     expect(page.locator(".dx-token").first).to_be_visible()
+
+
+def test_the_heat_map_shows_every_step_goes_where_it_is_clicked_and_is_kept_as_a_picture(sampled, open_file, tmp_path):
+    page = open_file(sampled)
+    page.wait_for_selector('.dx-heat[data-drawn$=".6"]')
+    assert page.locator(".dx-heat [data-part=reading]").inner_text().startswith("The model was least sure at step ")
+    box = page.locator(".dx-heat [data-part=map]").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.95, box["y"] + box["height"] / 2)
+    expect(page.locator(".dx-token").nth(5)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text("at step 6 ")
+    for kind, begins in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
+        with page.expect_download() as kept:
+            page.locator(".dx-heat [data-image]", has_text=kind).click()
+        path = tmp_path / kept.value.suggested_filename
+        kept.value.save_as(path)
+        assert path.read_bytes().startswith(begins) and path.name == f"heat-map.{kind.lower()}"
+    assert "NaN" not in path.read_text() and ">6</text>" in path.read_text()
+    tokens = [token.replace("␣", "") for token in page.locator(".dx-token").all_inner_texts()]
+    assert any(token and token in path.read_text() for token in tokens)
+
+
+def test_a_searchs_map_is_there_for_each_prompt(beam_trace, open_file):
+    page = open_file(standalone_html(beam_trace))
+    n = len(beam_trace.steps)
+    page.wait_for_selector(f'.dx-heat[data-drawn$=".0.{n}"]')
+    page.locator(".dx-beam-tree [data-part=prompts] button").nth(1).click()
+    page.wait_for_selector(f'.dx-heat[data-drawn$=".1.{n}"]')
+
+
+def test_the_map_of_settings_follows_the_step_and_a_click_moves_the_sliders(sampled, open_file):
+    page = open_file(sampled)
+    cells = page.locator("#dx-settings-map td > button")
+    expect(cells).to_have_count(400)
+    scope = page.locator("#dx-settings-map [data-name=scope] button")
+    page.locator(".dx-token").nth(2).click()
+    expect(scope.first).to_have_text("step 3")
+    expect(page.locator("#dx-settings-map .dx-reading")).to_contain_text("which came at step 3, survives in ")
+    scope.nth(1).click()
+    expect(page.locator("#dx-settings-map .dx-reading")).to_contain_text("All 6 recorded tokens survive in ")
+    page.locator("#dx-settings-map [data-name=measure] button").nth(1).click()
+    expect(page.locator("#dx-settings-map [data-name=measure] button").nth(1)).to_have_attribute("aria-pressed", "true")
+    page.locator("#dx-settings-map td > button[data-line='4'][data-column='9']").click()
+    expect(page.locator("#dx-knob-temperature")).to_have_value("0.5")
+    expect(page.locator("#dx-knob-top_p")).to_have_value("0.5")
+    assert grave_findings(page) == []

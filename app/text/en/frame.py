@@ -87,6 +87,8 @@ EN: dict[str, str] = {
     "row.tip": "{kind}id {id} · step {step}\nprobability {p} (rank {rank}) · after all stages {q}\n"
     "surprisal {s} nats · entropy {h} nats",
     "row.tip.prompt": "{kind}prompt token · id {id}",
+    "row.tip.over": "{kind}id {id} · step {step}, taken over from the run that this one leaves",
+    "row.tip.by_hand": "{kind}id {id} · step {step}, taken by hand: from here on this run goes its own way",
     "row.kind.special": "special token · ",
     "row.kind.bytes": "part of a character: {joined} · ",
     "row.kind.no_character": "bytes that form no character · ",

@@ -18,6 +18,7 @@ HEAT_MAP_EN: dict[str, str] = {
     "heat.whole": "All steps",
     "heat.fold": "Small",
     "heat.unfold": "Large, with words",
+    "heat.export": "Save the map as {kind}",
     "heat.reading": "Reading the run: {n} of {of} steps",
     "heat.tip": "{token}\nstep {step} · rank {rank}\nprobability {p} → final {q}",
     "heat.tip.removed": "{token}\nstep {step} · rank {rank}\nprobability {p} → removed",

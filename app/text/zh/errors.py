@@ -5,7 +5,7 @@ The fields are those of the English, already written as text; one that is a mess
 
 from __future__ import annotations
 
-__all__ = ["ERRORS_ZH"]
+__all__ = ["ERRORS_ZH", "WARNINGS_ZH"]
 
 _SETTINGS: dict[str, str] = {
     "{parameter} must be {accepts}, got {value}; {remedy}": "{parameter} 须为{accepts}，得到的是 {value}；{remedy}",
@@ -347,14 +347,6 @@ _RUNS: dict[str, str] = {
         "{name} 使分数变成 NaN 或无穷；请取不那么极端的值",
     "{name} removed the last token that was left; loosen it or what came before":
         "{name} 去掉了最后剩下的词元；请放宽它或在它之前的设置",
-    "the model's logits hold {n} NaN or infinite values at step {step}; generate() goes on all the same, and what it "
-    "then chooses means nothing (try dtype=float32)":
-        "模型的 logits 在第 {step} 步有 {n} 个 NaN 或无穷；generate() 仍会继续，但此后的选择没有意义（可试 "
-        "dtype=float32）",
-    "{name} returned float64 scores; the choice was made from those, they are shown as float32":
-        "{name} 返回 float64 分数；选择依据的是它们，显示为 float32",
-    "the temporary file could not be written ({why}): from step {step} on only the chosen tokens were kept; {remedy}":
-        "临时文件无法写入（{why}）：从第 {step} 步起只保留了选中的词元；{remedy}",
     "free some space in the temporary folder, or raise memory_budget": "请在临时目录腾出空间，或调大 memory_budget",
     "the scores of step {step} were not kept: the temporary file could not be written from step {lost_from} on "
     "({lost_because}); {remedy}":
@@ -416,6 +408,26 @@ _RUNS: dict[str, str] = {
         "这次运行从嵌入开始，记录中没有它们：写不出代码",
     "what the encoder read is not in a drop-in recording, so no code can be written for it; record the run with "
     "record()": "直接接入的记录中没有编码器读到的内容，写不出代码；请用 record() 记录",
+}
+
+# A trace holds these: in a file their text alone, by which they are found again (`app.text.recalled`).
+WARNINGS_ZH: dict[str, str] = {
+    "the model's logits hold {n} NaN or infinite values at step {step}; generate() goes on all the same, and what it "
+    "then chooses means nothing (try dtype=float32)":
+        "模型的 logits 在第 {step} 步有 {n} 个 NaN 或无穷；generate() 仍会继续，但此后的选择没有意义（可试 "
+        "dtype=float32）",
+    "the first run used {own} of the caller's own, which is not in its trace; left out here":
+        "最初那次运行用了调用者自己的 {own}，它不在记录中；这里没有用",
+    "the first run used {own} of the caller's own, which are not in its trace; left out here":
+        "最初那次运行用了调用者自己的 {own}，它们不在记录中；这里没有用",
+    "recorded with transformers {version}, and the loops here were last read beside {last}: verify tells whether "
+    "generate() still gives the same":
+        "用 transformers {version} 记录，而这里的循环最后是对照 {last} 读的：核对会说明 generate() 是否仍给出同样的"
+        "结果",
+    "{name} returned float64 scores; the choice was made from those, they are shown as float32":
+        "{name} 返回 float64 分数；选择依据的是它们，显示为 float32",
+    "the temporary file could not be written ({why}): from step {step} on only the chosen tokens were kept; {remedy}":
+        "临时文件无法写入（{why}）：从第 {step} 步起只保留了选中的词元；{remedy}",
 }
 
 _ASKED: dict[str, str] = {
@@ -611,4 +623,6 @@ _VERIFY: dict[str, str] = {
         "{first}；总共 {n_values} 个中有 {n_differ} 个不同，其中 {n_unmatched} 个只在一次运行中被去掉",
 }
 
-ERRORS_ZH: dict[str, str] = {**_SETTINGS, **_PROMPTS, **_MODELS, **_RUNS, **_ASKED, **_DAMAGED, **_VERIFY}
+ERRORS_ZH: dict[str, str] = {
+    **_SETTINGS, **_PROMPTS, **_MODELS, **_RUNS, **WARNINGS_ZH, **_ASKED, **_DAMAGED, **_VERIFY
+}  # fmt: skip

@@ -83,6 +83,8 @@ ZH: dict[str, str] = {
     "row.tip": "{kind}id {id} · 第 {step} 步\n概率 {p}（名次 {rank}）· 经过所有阶段后 {q}\n惊奇度 {s} nats "
     "· 熵 {h} nats",
     "row.tip.prompt": "{kind}提示词词元 · id {id}",
+    "row.tip.over": "{kind}id {id} · 第 {step} 步，沿用自它分出来的那次运行",
+    "row.tip.by_hand": "{kind}id {id} · 第 {step} 步，手动选取：从这里起这次运行自成一路",
     "row.kind.special": "特殊词元 · ",
     "row.kind.bytes": "字符的一部分：{joined} · ",
     "row.kind.no_character": "不成字符的字节 · ",

@@ -16,6 +16,7 @@ HEAT_MAP_ZH: dict[str, str] = {
     "heat.whole": "全部步",
     "heat.fold": "缩小",
     "heat.unfold": "放大，显示词元",
+    "heat.export": "把热力图存为 {kind}",
     "heat.reading": "正在读取：{of} 步中的 {n} 步",
     "heat.tip": "{token}\n第 {step} 步 · 第 {rank} 名\n概率 {p} → 最终 {q}",
     "heat.tip.removed": "{token}\n第 {step} 步 · 第 {rank} 名\n概率 {p} → 已去掉",
