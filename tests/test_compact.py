@@ -26,7 +26,8 @@ from app.views.waterfall import waterfall_view
 from decoding import NotRecordedError, Recorder, Settings, Trace, VerifyError, load_trace, record, verify
 from decoding.errors import RecordingError, TraceFileError
 from decoding.files.compact import HEAD, compact
-from decoding.files.head_and_tail import check_packed, fill_up, head_of, pack_row, pack_step, tail_of
+from decoding.files.head_and_tail import check_packed, fill_up, head_of, tail_of
+from decoding.files.packing import pack_row, pack_step
 from decoding.fork import stream_fork
 from decoding.reading import stats
 from decoding.recorded.stages import run_processors, stages_of
@@ -188,7 +189,7 @@ def test_stand_ins_have_the_bins_mass_and_are_handed_out_in_the_order_given():
 
 
 def test_after_a_scaling_the_tail_has_the_mass_that_it_had(monkeypatch):
-    monkeypatch.setattr("decoding.files.head_and_tail.CAP", 0)
+    monkeypatch.setattr("decoding.files.packing.CAP", 0)
     packed = packed_by_hand([5.0, 1.0, 0.8, -2.0], 1, [TemperatureLogitsWarper(0.5)])
     scaled = fill_up(packed, 4, np.arange(4))["1.0.dense"].double()
     assert float(scaled[1:].exp().sum()) == pytest.approx(math.exp(2) + math.exp(1.6) + math.exp(-4), rel=1e-6)
@@ -196,7 +197,7 @@ def test_after_a_scaling_the_tail_has_the_mass_that_it_had(monkeypatch):
 
 
 def test_a_token_singled_out_by_a_stage_belongs_to_the_head(monkeypatch):
-    monkeypatch.setattr("decoding.files.head_and_tail.CAP", 2)
+    monkeypatch.setattr("decoding.files.packing.CAP", 2)
     packed = packed_by_hand([-1.0, 5.0, 1.0, 0.8, -2.0], 1, [RepetitionPenaltyLogitsProcessor(2.0)])
     assert head_of(packed, 0)[0].tolist() == [1, 0]
     assert packed["tail.kinds"].tolist() == [[0]]

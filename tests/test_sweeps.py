@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,16 @@ from hypothesis import strategies as st
 
 from app.cli.main import main
 from decoding import DecodingError, LanguageModel, PromptError, SettingError, load_trace
+from decoding.reading import stats
 from decoding.reading.run_statistics import run_statistics
-from decoding.sweeps import Plan, grid, read_axis, sweep
+from decoding.sweeps import Batch, Plan, grid, read_axis, sweep
 from decoding.sweeps.folder import Folder
 from decoding.sweeps.rows import STATISTICS, self_bleu
 from decoding.sweeps.sweep import record_batch
 from tests.tiny_models import tiny_lm
 
 PROMPTS = ("the cat", "a dog sat on", "the sea and the", "one")
+sweeps = import_module("decoding.sweeps.sweep")  # the function of that name hides it
 MACHINES = {"seconds"}  # columns that tell of the machine
 
 
@@ -66,8 +70,31 @@ def test_a_row_tells_what_its_trace_holds(swept):
         assert trace.prompts[row["row"] // 2] == PROMPTS[row["prompt"]]
         assert trace.text(row["row"]) == row["text"]
         read = run_statistics(trace, row["row"])
-        assert all(repr(row[name]) == repr(float(getattr(read, name))) for name in STATISTICS)
+        for name in STATISTICS:
+            assert row[name] == pytest.approx(getattr(read, name), rel=1e-9, abs=1e-12, nan_ok=True), name
         assert row["logprob"] == pytest.approx(-math.fsum(token.surprisal_nats for token in read.tokens))
+
+
+def test_the_form_that_is_kept_changes_no_number(lm, swept, tmp_path):
+    sweep(plan_of(compact=True), lm, tmp_path)
+    assert same(rows(tmp_path), rows(swept))
+    assert load_trace(tmp_path / "traces" / "000000.trace").compact is not None
+    assert load_trace(swept / "traces" / "000000.trace").compact is None
+
+
+def test_a_stage_s_numbers_are_what_it_did_in_the_trace(swept):
+    for row in rows(swept):
+        trace = load_trace(swept / row["trace"])
+        names = [stage["stage"] for stage in row["stages"]]
+        assert names == [stage.name for stage in trace.stages]
+        steps = [step for step in trace.steps if not step.ended[row["row"]]]
+        for i, stage in enumerate(row["stages"], start=1):
+            scores = [step.all_scores(row=row["row"]) for step in steps]
+            n_left, removed = ([float(of(each)) for each in scores] for of in (
+                lambda each, i=i: stats.n_alive(each[i]), lambda each, i=i: stats.mass_removed(each[i - 1], each[i])
+            ))  # fmt: skip
+            assert stage["n_left"] == pytest.approx(math.fsum(n_left) / len(steps))
+            assert stage["mass_removed"] == pytest.approx(math.fsum(removed) / len(steps), abs=1e-9)
 
 
 def test_broken_off_and_called_again_it_gives_the_same_rows_and_records_nothing_twice(lm, swept, tmp_path):
@@ -103,6 +130,55 @@ def test_who_records_a_batch_and_when_changes_nothing(lm, swept, tmp_path):
 def test_another_file_system_holds_the_same(lm, swept):
     sweep(plan_of(), lm, "memory://a/sweep")
     assert same(rows("memory://a/sweep"), rows(swept))
+
+
+def test_a_sweep_is_broken_off_and_gone_on_with_on_another_file_system_too(lm, swept):
+    def stop(progress) -> None:
+        if progress.n_done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(plan_of(), lm, "memory://b/sweep", on_batch=stop)
+    seen = []
+    sweep(plan_of(), lm, "memory://b/sweep", on_batch=seen.append)
+    assert len(seen) == 1 + len(plan_of().batches) - 2
+    assert same(rows("memory://b/sweep"), rows(swept))
+    assert sum(len(group) for group in Folder("memory://b/sweep").finished()) == plan_of().n_rows
+
+
+def test_without_draws_another_number_of_rows_a_batch_changes_last_bits_at_most(lm, tmp_path):
+    plan = plan_of(cells=grid({"repetition_penalty": [1.0, 1.3]}, {"max_new_tokens": 4}), axes=("repetition_penalty",))
+    found = []
+    for number in (1, 4):
+        sweep(replace(plan, rows_per_batch=number), lm, tmp_path / str(number))
+        found.append(rows(tmp_path / str(number)))
+    for one, other in zip(*found, strict=True):
+        assert one["text"] == other["text"]
+        assert one["surprisal"] == pytest.approx(other["surprisal"], abs=1e-5)
+
+
+def test_of_a_batch_that_draws_the_number_of_rows_decides_the_draws(lm, swept, tmp_path):
+    sweep(plan_of(rows_per_batch=2), lm, tmp_path)
+    assert [row["text"] for row in rows(tmp_path)] != [row["text"] for row in rows(swept)]
+    assert len(rows(tmp_path)) == len(rows(swept))
+
+
+def test_a_batch_is_prepared_once_and_its_prompts_one_by_one_only_where_it_is_refused(lm, tmp_path, monkeypatch):
+    asked = []
+    refusal = sweeps._refusal
+    monkeypatch.setattr(sweeps, "_refusal", lambda *of: asked.append(of[2]) or refusal(*of))
+    sweep(plan_of(), lm, tmp_path / "well")
+    assert asked == []
+    sweep(plan_of(prompts=("the cat", "", "the sea")), lm, tmp_path / "ill")
+    assert sorted(set(asked)) == [0, 1]
+
+
+def test_more_batches_than_six_digits_number_are_found_again(tmp_path):
+    folder = Folder(tmp_path)
+    batch = Batch(index=1_234_567, cell=0, prompts=(0,), samples=1, seed=0)
+    folder.keep(plan_of(), batch, [], None)
+    assert folder.done() == {1_234_567}
+    assert folder.holds(batch) and not folder.holds(replace(batch, index=7))
 
 
 def test_a_prompt_that_cannot_be_recorded_fails_its_own_rows_alone(lm, tmp_path):
@@ -195,7 +271,9 @@ def test_the_command_records_and_goes_on(tmp_path, capsys):
     first = rows(out)
     assert len(first) == 2 * 2 * 2
     assert same(rows(out), first) and main(call) == 0
-    assert "8 rows" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "8 rows" in said and f"report: {out}/report.html" in said
+    assert "<!doctype html>" in (out / "report.html").read_text(encoding="utf-8")
     assert load_trace(out / first[0]["trace"]).compact is not None
 
 

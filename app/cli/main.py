@@ -1,4 +1,4 @@
-"""The command line: serve (the default), record, sweep, open, verify, export.
+"""The command line: serve (the default), record, sweep, study, open, verify, export.
 
 Exit status: 0 all is well; 1 `verify` found a difference; 2 an error that the user can mend; 130 Ctrl-C.
 Heavy imports stay inside the commands, so that `--help` answers at once.
@@ -13,12 +13,13 @@ import sys
 from .export import add_export
 from .record import add_record
 from .serve import add_open, add_serve
+from .study import add_study
 from .sweep import add_sweep
 from .verify import add_verify
 
 __all__ = ["main"]
 
-COMMANDS = ("serve", "record", "sweep", "open", "verify", "export")
+COMMANDS = ("serve", "record", "sweep", "study", "open", "verify", "export")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,6 +54,7 @@ def _parser(argv: list[str]) -> argparse.Namespace:
     add_serve(commands)
     add_record(commands, with_knobs=argv[0] == "record")
     add_sweep(commands, with_knobs=argv[0] == "sweep")
+    add_study(commands)
     add_open(commands)
     add_verify(commands)
     add_export(commands)

@@ -12,20 +12,21 @@ from typing import Any
 from .model_options import DEFAULT_MODEL, add_device_options, load_options
 from .threads import add_thread_option, use_threads
 
-__all__ = ["add_open", "add_serve"]
+__all__ = ["add_open", "add_serve", "check_installed"]
 
 
 def add_serve(commands: Any) -> None:
     """Adds the command that shows the page."""
     serve = commands.add_parser("serve", help="the page, in the browser (the default)", allow_abbrev=False)
     _add_page_options(serve)
-    serve.set_defaults(command=_serve, trace=None)
+    serve.set_defaults(command=_serve, trace=None, row=1)
 
 
 def add_open(commands: Any) -> None:
     """Adds the command that shows the page with a run of a file."""
     show = commands.add_parser("open", help="the page, with a recorded run", allow_abbrev=False)
-    show.add_argument("trace", metavar="FILE", help="a trace that `record` or the page saved")
+    show.add_argument("trace", metavar="FILE", help="a trace that `record`, `sweep` or the page saved")
+    show.add_argument("--row", metavar="N", type=int, default=1, help="the row to begin with, from 1 (%(default)s)")
     _add_page_options(show)
     show.set_defaults(command=_serve)
 
@@ -41,9 +42,9 @@ def _add_page_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    _check_installed("gradio", "the page", "app")
+    check_installed("gradio", "the page", "app")
     if arguments.mcp:
-        _check_installed("mcp", "--mcp", "mcp")
+        check_installed("mcp", "--mcp", "mcp")
     _check_port(arguments.host, arguments.port)
     # A million objects come to stay with these imports; looking through them for garbage takes a second.
     gc.disable()
@@ -57,6 +58,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         model=arguments.model,
         trace_path=arguments.trace,
+        row=arguments.row - 1,
         open_browser=not arguments.no_browser and _has_desktop(),
         mcp=arguments.mcp,
         load_options=load_options(arguments),
@@ -64,7 +66,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_installed(package: str, what: str, extra: str) -> None:
+def check_installed(package: str, what: str, extra: str) -> None:
+    """Returns if a package is there; the error says which extra of ours brings it."""
     from importlib.util import find_spec
 
     from decoding.errors import DecodingError

@@ -60,6 +60,7 @@ def add_sweep(commands: Any, with_knobs: bool) -> None:
     )  # fmt: skip
     parser.add_argument("--lossless", action="store_true", help="keep whole traces, about forty times the size")
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="a folder, or e.g. s3://bucket/out")
+    parser.add_argument("--lang", choices=("en", "zh"), default="en", help="the report's language (%(default)s)")
     add_model_options(parser, default=DEFAULT_MODEL)
     if with_knobs:
         from .knob_options import add_knob_options
@@ -84,7 +85,24 @@ def _sweep(arguments: argparse.Namespace) -> int:
         else:
             table = sweep(plan, lm, arguments.output, on_batch=bar.show)
     print(f"{plan.n_rows:,} rows ({bar.n_failed:,} failed now), {len(plan.cells):,} settings: {table}")
+    print(f"report: {_report(plan, arguments)}")
     return 0
+
+
+def _report(plan: Plan, arguments: argparse.Namespace) -> str:
+    """Writes the report beside the table; its path, or what it needs that is not installed."""
+    from importlib.util import find_spec
+
+    from decoding.sweeps.folder import Folder
+    from decoding.sweeps.summary import summary_of
+
+    missing = next((name for name in ("gradio", "plotly") if find_spec(name) is None), None)
+    if missing is not None:
+        return f'it needs the package {missing}; pip install "decoding-explorer[app]", and call this again'
+    from ..sweep_report.page import report_html
+
+    folder = Folder(arguments.output)
+    return folder.write_text("report.html", report_html(summary_of(plan, folder.finished()), arguments.lang))
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:

@@ -8,7 +8,9 @@ __all__ = ["Gallery"]
 
 
 class Gallery(Drawn):
-    """`data`: `{"title", "intro", "open", "items": [{"id", "title", "tip"}], "looks"}`.
+    """`data`: `{"title", "intro", "open", "items": [{"id", "title", "tip"}], "looks", "studies_title", "studies"}`.
+
+    Of `studies` each is `{"title", "tip", "href"}`, a page of its own.
 
     The event `pick` carries an untrusted `id`.
     """
@@ -17,7 +19,9 @@ class Gallery(Drawn):
     markup = (
         '<section class="dx dx-gallery" hidden><div class="dx-intro" data-part="intro"></div>'
         '<details data-part="menu"><summary><h2 data-part="title"></h2></summary>'
-        '<div class="dx-questions" role="group" data-part="items"></div></details>'
+        '<div class="dx-questions" role="group" data-part="items"></div>'
+        '<h3 class="dx-studies-title" data-part="studies_title"></h3>'
+        '<div class="dx-questions" role="group" data-part="studies"></div></details>'
         '<p class="dx-reading" data-part="text" aria-live="polite" hidden></p></section>'
     )
     script = 'dx.gallery(element.firstElementChild, props, watch, dx.numbered((data) => trigger("pick", data)));'

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from decoding.errors import DecodingError
 from decoding.trace import load_trace
 
 from ..api.endpoints import add_api
@@ -58,6 +59,7 @@ from ..sheets.frame import header_sheet, knobs_sheet, model_status
 from ..sheets.gallery import gallery_sheet
 from ..sheets.token_row import token_row
 from ..sheets.tour import tour_sheet
+from ..studies.recorded import study_routes
 from ..text import Text
 from ..views.look import Look
 from .wiring import wire
@@ -88,6 +90,7 @@ def launch(
     allowed_models: frozenset[str] | None = None,
     mcp: bool = False,
     load_options: Mapping[str, Any] | None = None,
+    row: int = 0,
 ) -> None:
     """Serves the page until it is interrupted; the model loads in a thread meanwhile.
 
@@ -99,13 +102,18 @@ def launch(
         allowed_models: the only models that visitors may ask for, whose runs are bounded; None for any.
         mcp: whether the API is offered as MCP tools, too; needs the extra `mcp`.
         load_options: what every model is loaded on and in, see `load_model`.
+        row: of the trace, to begin with; in beam runs of its hypotheses.
 
     Raises:
         TraceFileError: the trace cannot be opened.
+        DecodingError: it has no such row.
     """
     trace = example_trace() if trace_path is None else load_trace(trace_path)
+    n_rows = trace.n_rows if trace.ledger is None else len(trace.hypotheses)
+    if not 0 <= row < max(1, n_rows):
+        raise DecodingError(f"--row must be in [1, {n_rows}], got {row + 1}; this trace has that many rows")
     shelf = ModelShelf(model, allowed=allowed_models, load_options=load_options)
-    page = build(shelf, Session(trace, "example" if trace_path is None else "file"))
+    page = build(shelf, Session(trace, "example" if trace_path is None else "file", row=row))
     page.queue(max_size=QUEUE)
     shelf.start_later(model, PAGE_FIRST)
     Tidying(page, passing_files()).start()
@@ -123,7 +131,7 @@ def launch(
         max_file_size="64mb",
         enable_monitoring=False,
         mcp_server=mcp or None,  # then GRADIO_MCP_SERVER decides
-        app_kwargs={"routes": static_routes()},
+        app_kwargs={"routes": [*static_routes(), *study_routes()]},
     )
 
 

@@ -50,11 +50,13 @@ class Session:
     Args:
         first: the trace to begin with.
         origin: `example` or `file`: where that one is from.
+        row: of it, to begin with; of a search one of its hypotheses.
     """
 
-    def __init__(self, first: Trace, origin: str = "example", lang: str = "en") -> None:
+    def __init__(self, first: Trace, origin: str = "example", lang: str = "en", *, row: int = 0) -> None:
         self.first = first
         self.origin = origin
+        self._first_row = row
         self.key = secrets.token_urlsafe(32)  # its tab alone is told: whoever shows it gets the runs
         self.goes_on = False  # the runs' numbers are those that they had in the tab before its page was loaded again
         self.back = False  # and so are the runs
@@ -72,10 +74,10 @@ class Session:
         self.following = True  # the newest step of a run that goes on is in view; no longer once one was chosen
         self._wanted = -1  # a step that was chosen while its scores were still on their way
         self._looking = threading.RLock()  # a visitor looks around in a run while it grows
-        self.look = self._opened(self.runs.active, Text(lang))
+        self.look = self._opened(self.runs.active, Text(lang), first=row)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Session:
-        return Session(self.first, self.origin, self.text.lang)
+        return Session(self.first, self.origin, self.text.lang, row=self._first_row)
 
     # -- what is in view
 

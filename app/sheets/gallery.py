@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..gallery.items import GALLERY, gallery_looks, gallery_question, gallery_title
+from ..gallery.recorded_studies import RECORDED_STUDIES, study_url
 from ..text import Text
 
 __all__ = ["gallery_sheet"]
@@ -21,4 +22,11 @@ def gallery_sheet(text: Text, opened: str = "") -> dict[str, Any] | None:
     current = next((item for item in GALLERY if item.id == opened), None)
     looks = [] if current is None else [*gallery_looks(current, text)[0], " ", *gallery_looks(current, text)[1]]
     intro = text.pieces("page.what")
-    return {"title": text("gallery.title"), "intro": intro, "open": opened, "items": items, "looks": looks}
+    studies = [
+        {"title": text(f"gallery.study.{name}"), "tip": text("gallery.studies.tip"), "href": study_url(name)}
+        for name in RECORDED_STUDIES
+    ]
+    return {
+        "title": text("gallery.title"), "intro": intro, "open": opened, "items": items, "looks": looks,
+        "studies_title": text("gallery.studies"), "studies": studies,
+    }  # fmt: skip

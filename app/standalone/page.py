@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from decoding.display import Renderer, set_renderer
 
-from ..assets import assets_dir
 from ..components import (
     Answer,
     BeamStep,
@@ -25,9 +21,9 @@ from ..components import (
     WhatIfPanel,
 )
 from ..components.drawn import as_json, plotly_js
-from ..palette import DARK, LIGHT, palette_css
 from ..text import Text
-from .sheets import Contents, contents_of, packed_text
+from .offline import data_block, packed_plotly, packed_text, policy, script_of, style_of
+from .sheets import Contents, contents_of
 
 if TYPE_CHECKING:
     from decoding.trace import Trace
@@ -37,7 +33,7 @@ __all__ = ["MOST_BYTES", "notebook_html", "standalone_html"]
 MOST_BYTES = 5_000_000  # of the steps' sheets, so that the file stays below 8 MB
 NOTEBOOK_BYTES = 1_500_000  # in a notebook, which is saved with everything that its cells show
 SCRIPTS = (
-    "dx", "panels", "answer", "playing", "token_row", "ahead", "plot_words", "picking", "chart",
+    "dx", "offline", "panels", "answer", "playing", "token_row", "ahead", "plot_words", "picking", "chart",
     *(name.removesuffix(".js") for name in dict.fromkeys((*BeamTree.scripts, *HeatMap.scripts)) if name != "ahead.js"),
     "beam_step", "knob_controls", "knobs", "lab_settings_map", "arithmetic", "whatif_figure", "whatif", "standalone",
 )  # fmt: skip
@@ -58,21 +54,21 @@ def standalone_html(trace: Trace, lang: str = "en", *, most_bytes: int = MOST_BY
     """
     text = Text(lang)
     contents = contents_of(trace, text.lang, most_bytes)
-    script, plotly = _script(), plotly_js().read_text(encoding="utf-8")
+    script, plotly = script_of(SCRIPTS), plotly_js().read_text(encoding="utf-8")
     words = {name: text(f"standalone.{name}", **({"why": "{why}"} if name != "old_browser" else {})) for name in WORDS}
     return "".join(
         [
             f'<!doctype html>\n<html lang="{text.lang}"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy(script, plotly)}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy([script, plotly])}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="referrer" content="no-referrer">',
-            f"<title>{html.escape(text('name'))}</title><style>{_style()}</style></head>",
+            f"<title>{html.escape(text('name'))}</title><style>{style_of(STYLES)}</style></head>",
             _body(contents, text),
-            _data("dx-words", words),
-            _data("dx-steps", contents.chunks),
-            _data("dx-maps", contents.maps),
-            _data("dx-base", packed_text(as_json(contents.base)), plain=True),
-            _data("dx-plotly", _packed_plotly(), plain=True),
+            data_block("dx-words", words),
+            data_block("dx-steps", contents.chunks),
+            data_block("dx-maps", contents.maps),
+            data_block("dx-base", packed_text(as_json(contents.base)), plain=True),
+            data_block("dx-plotly", packed_plotly(), plain=True),
             f"<script>{script}</script></body></html>\n",
         ]
     )
@@ -89,45 +85,6 @@ def notebook_html(trace: Trace) -> str:
 
 
 # --- the file's parts --------------------------------------------------------------------------------------
-
-
-@cache
-def _script() -> str:
-    """The page's own scripts, as one."""
-    files = [(assets_dir() / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
-    swap = as_json({LIGHT[name]: DARK[name] for name in LIGHT})
-    script = "\n;\n".join([f"window.dxDark = {swap}", *files])
-    for end in ("</script", "<!--", "<script"):  # a script of ours must not end or hide itself
-        if end in script.lower():
-            raise ValueError(f"a script of the page contains {end!r}")
-    return script
-
-
-@cache
-def _style() -> str:
-    files = [(assets_dir() / "css" / f"{name}.css").read_text(encoding="utf-8") for name in STYLES]
-    return "\n".join([palette_css(), *files]).replace("</", "<\\/")
-
-
-@cache
-def _packed_plotly() -> str:
-    return packed_text(plotly_js().read_bytes())
-
-
-def _policy(*scripts: str) -> str:
-    """Nothing is loaded from anywhere and nothing sent; the scripts named by hash are all that runs."""
-    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "connect-src 'none'; form-action 'none'; base-uri 'none'"
-    )
-
-
-def _data(name: str, value: Any, *, plain: bool = False) -> str:
-    """A block of data that no browser runs; without `<`, so that nothing in it can end it."""
-    text = value if plain else as_json(value).replace("<", "\\u003c")
-    return f'<script type="application/json" id="{name}">{text}</script>'
 
 
 def _body(contents: Contents, text: Text) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -31,6 +29,7 @@ from ..views.table import Table
 from ..views.whatif import PAGE_STAGES, page_scores
 from ..whatif import WhatIfForm
 from .maps import has_settings_map, heat_columns, settings_sheet
+from .offline import packed_text
 from .privacy import without_places, without_places_in
 from .scores import FINEST, exact_places, packed_scores, tail_width
 
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
     from ..views.beam_tree import BeamTree
 
-__all__ = ["MOST_NODES", "Contents", "contents_of", "packed_text"]
+__all__ = ["MOST_NODES", "Contents", "contents_of"]
 
 MOST_NODES = 400  # beam candidates with charts of their own; each takes some 30 ms to make
 MOST_WORDED = 6000  # beam candidates with a sentence of their own
@@ -64,12 +63,6 @@ class Contents:
     chunks: dict[str, str]
     maps: dict[str, str]
     n_modes: int = 0
-
-
-def packed_text(text: str | bytes) -> str:
-    """The text compressed, as base64; the same text always gives the same."""
-    data = text.encode() if isinstance(text, str) else text
-    return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode()
 
 
 def contents_of(trace: Trace, lang: str, most_bytes: int) -> Contents:

@@ -32,6 +32,7 @@ from .en.orders import ORDERS_EN
 from .en.settings_map import SETTINGS_MAP_EN
 from .en.share import SHARE_EN
 from .en.standalone import STANDALONE_EN
+from .en.sweep_report import SWEEP_REPORT_EN
 from .en.tour import TOUR_EN
 from .en.whatif import WHATIF_EN
 from .recalled import Recalled
@@ -55,6 +56,7 @@ from .zh.orders import ORDERS_ZH
 from .zh.settings_map import SETTINGS_MAP_ZH
 from .zh.share import SHARE_ZH
 from .zh.standalone import STANDALONE_ZH
+from .zh.sweep_report import SWEEP_REPORT_ZH
 from .zh.tour import TOUR_ZH
 from .zh.whatif import WHATIF_ZH
 
@@ -64,10 +66,10 @@ LANGUAGES = {"en": "EN", "zh": "中文"}
 _TABLES = {
     "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | IN_WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN
     | SETTINGS_MAP_EN | GALLERY_EN | HEAT_MAP_EN | LINK_EN | SHARE_EN | STANDALONE_EN | ANSWER_EN | ESTIMATE_EN
-    | TOUR_EN | CANDIDATE_EN | LECTURE_EN,
+    | TOUR_EN | CANDIDATE_EN | LECTURE_EN | SWEEP_REPORT_EN,
     "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | IN_WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH
     | SETTINGS_MAP_ZH | GALLERY_ZH | HEAT_MAP_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH | ANSWER_ZH | ESTIMATE_ZH
-    | TOUR_ZH | CANDIDATE_ZH | LECTURE_ZH,
+    | TOUR_ZH | CANDIDATE_ZH | LECTURE_ZH | SWEEP_REPORT_ZH,
 }
 _SAID = {"zh": ERRORS_ZH}  # English is the library's own
 _RECALLED = {"zh": Recalled(WARNINGS_ZH)}
@@ -110,6 +112,10 @@ class Text:
     def has(self, key: str) -> bool:
         """Whether there is a text for the key."""
         return key in self._table
+
+    def under(self, prefix: str) -> dict[str, str]:
+        """The templates whose keys begin with `prefix`, by the rest of the key: for scripts that fill them in."""
+        return {key.removeprefix(prefix): words for key, words in self._table.items() if key.startswith(prefix)}
 
     def or_else(self, key: str, otherwise: str) -> str:
         """The text of a key, or `otherwise` where there is none."""

@@ -103,16 +103,20 @@ class Look:
     # -- moving
 
     @classmethod
-    def opened(cls, trace: Trace, runs: Runs, text: Text, **more: Any) -> Look:
-        """A run where the model was least sure, a fork at its first step, a search at the best hypothesis' end."""
+    def opened(cls, trace: Trace, runs: Runs, text: Text, first: int = 0, **more: Any) -> Look:
+        """A run where the model was least sure, a fork at its first step, a search at the best hypothesis' end.
+
+        Args:
+            first: the row to begin with; in a search one of its hypotheses.
+        """
         look = cls(trace=trace, row=0, step=0, token_id=None, runs=runs, text=text, **more)
         if trace.ledger is not None and trace.steps:
-            return look._at_best(0)
+            return look._at_hypothesis(first) if first else look._at_best(0)
         if look.growing or trace.fork is not None:  # a fork opens where it goes its own way
-            return look.moved(row=0, step=0)
-        measures = look.readings.measures(0) if trace.n_rows else ()
+            return look.moved(row=first, step=0)
+        measures = look.readings.measures(first) if trace.n_rows else ()
         unsure = [-1.0 if math.isnan(m.entropy_nats) else m.entropy_nats for m in measures]  # a lost step is not shown
-        return look.moved(row=0, step=max(range(len(unsure)), key=unsure.__getitem__, default=0))
+        return look.moved(row=first, step=max(range(len(unsure)), key=unsure.__getitem__, default=0))
 
     def moved(self, *, row: int, step: int) -> Look:
         """At another row and step, kept within the run."""
@@ -137,6 +141,10 @@ class Look:
             step, rank = self.node.step, self.node.rank
         table = "ledger" if self.node is None else self.node.table
         return self._at(BeamNode(prompt=prompt, step=step, rank=rank, table=table))
+
+    def _at_hypothesis(self, number: int) -> Look:
+        found = self.trace.hypotheses[number]
+        return self._at(BeamNode(prompt=found.prompt, step=found.step, rank=found.rank, table="ledger"))
 
     def _at(self, node: BeamNode) -> Look:
         near = min(

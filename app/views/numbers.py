@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-__all__ = ["entry", "entry_in_full", "margin_text", "nats", "percent", "setting"]
+if TYPE_CHECKING:
+    from decoding.studies.interval import Interval
+
+__all__ = ["entry", "entry_in_full", "margin_text", "nats", "percent", "setting", "significant", "with_interval"]
 
 
 def percent(p: float | None) -> str:
@@ -49,6 +53,18 @@ def margin_text(value: float | None, unit: str | None) -> str:
     if unit == "probability":
         return f"−{percent(value)}"
     return "−<0.01" if 0 < value < 0.005 else f"−{value:.2f}"
+
+
+def significant(value: float) -> str:
+    """Three significant digits: `0.912`, `12,346`; `–` where there is no value."""
+    if not math.isfinite(value):
+        return "–"
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
+
+
+def with_interval(found: Interval) -> str:
+    """An estimate and its interval: `0.91 [0.79, 0.97]`."""
+    return f"{significant(found.estimate)} [{significant(found.low)}, {significant(found.high)}]"
 
 
 def setting(value: object) -> str:

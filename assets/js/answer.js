@@ -25,7 +25,7 @@
       })
       .join("\n\n---\n\n");
 
-  const copyText = async (text) => {
+  dx.copyText = async (text) => {
     try {
       await navigator.clipboard.writeText(text);
     } catch { // no clipboard without a secure address
@@ -49,7 +49,7 @@
 
     const copying = (button, label, text) =>
       button.addEventListener("click", async () => {
-        await copyText(text());
+        await dx.copyText(text());
         button.textContent = data.labels.copied;
         setTimeout(() => (button.textContent = label()), COPIED_FOR);
       });

@@ -19,6 +19,14 @@ type Table = {
 /** What a row of a chart or table is: a token's id, or a step with the rank of a beam candidate. */
 type Picked = number | [number, number | null];
 
+/** Of a sweep: a mean, the ends of its interval where it has one, and the number of prompts. */
+type Estimate = [number, number | null, number | null, number];
+type SweepStatistic = { name: string; label: string; unit: string; kind: string };
+/** Which axes a report's charts have, and the place at which it holds each other one. */
+type SweepState = { statistic: string; across: number; down: number | null; at: Record<number, number>; cell: number };
+/** One value of the second axis, and the settings along the first; null where there is none. */
+type SweepLine = { label: string; cells: (number | null)[] };
+
 interface Dx {
   // dx.js
   el<Tag extends keyof HTMLElementTagNameMap>(
@@ -47,6 +55,16 @@ interface Dx {
   whole(): void;
   dark(): boolean;
   onScheme(fn: () => void): void;
+
+  // offline.js
+  offline: {
+    read(id: string): any;
+    unpacked(base64: string | null): Promise<string>;
+    run(text: string): void;
+    keepScheme(): void;
+  };
+  // answer.js
+  copyText(text: string): Promise<void>;
 
   // panels.js, draft.js, share.js, gallery.js, history.js
   header: Component;
@@ -82,6 +100,28 @@ interface Dx {
   ): Figure;
   whatifOutside(ranges: Record<string, KnobRange>, form: Form): [string, number, string] | null;
   whatif: Component;
+
+  // sweep_words.js, sweep_figures.js: what the report of a sweep is made of
+  sweepWords: {
+    number(value: number | null | undefined, kind: string): string;
+    fill(template: string, fields: Record<string, any>): string;
+    estimate(words: Record<string, string>, found: Estimate | null | undefined, kind: string): string;
+    place(base: any, cell: number, axes?: number[]): string;
+    unit(statistic: SweepStatistic): string;
+    ofMap(words: Record<string, string>, base: any, statistic: SweepStatistic, cells: number[]): string;
+    ofCurves(
+      words: Record<string, string>, base: any, statistic: SweepStatistic, lines: SweepLine[], axis: number, drawn: number
+    ): string;
+  };
+  sweepFigures: {
+    grid(base: any, state: SweepState): (number | null)[][];
+    lines(base: any, state: SweepState): SweepLine[];
+    heat(
+      base: any, state: SweepState, statistic: SweepStatistic, write: (value: number | null) => string, chosen: number
+    ): Figure;
+    curves(base: any, state: SweepState, statistic: SweepStatistic): Figure;
+    drawn(lines: SweepLine[]): number[];
+  };
 
   // answer.js
   answer: Component<void>;

@@ -26,6 +26,14 @@
         )
       );
       if (focused) part("items").querySelector(`[data-item="${CSS.escape(focused)}"]`)?.focus();
+      part("studies_title").textContent = data.studies_title;
+      part("studies_title").hidden = part("studies").hidden = !data.studies.length;
+      part("studies").setAttribute("aria-label", data.studies_title);
+      part("studies").replaceChildren(
+        ...data.studies.map((study) =>
+          dx.el("a", { class: "dx-question", href: study.href, target: "_blank", rel: "noopener", "data-tip": study.tip }, study.title)
+        )
+      );
       part("text").hidden = !data.looks.length;
       part("text").replaceChildren(...dx.sentence(data.looks));
     };

@@ -3,32 +3,14 @@
 (() => {
   /** What is in the file for certain. */
   const node = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-  const read = (id) => JSON.parse(node(id).textContent);
+  const { read, unpacked, run, keepScheme } = dx.offline;
+  const unpackedJson = async (base64) => JSON.parse(await unpacked(base64));
   const words = read("dx-words");
   const say = (text) => {
     const box = node("dx-opening");
     box.textContent = text;
     box.hidden = !text;
   };
-
-  // --- light and dark -----------------------------------------------------------------------------------------
-
-  const prefersDark = matchMedia("(prefers-color-scheme: dark)");
-  const follow = () => document.body.classList.toggle("dark", prefersDark.matches);
-  follow();
-  prefersDark.addEventListener("change", follow);
-
-  // --- unpacking ----------------------------------------------------------------------------------------------
-
-  const unpacked = async (base64) => {
-    const raw = atob(base64);
-    const bytes = new Uint8Array(raw.length);
-    for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
-    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
-  };
-  const unpackedJson = async (base64) => JSON.parse(await unpacked(base64));
-  /** Runs a script whose hash the page's policy names; no other text could run. */
-  const run = (text) => document.head.append(dx.el("script", {}, text));
 
   // --- scores: the likeliest exactly, the others as counted in fine bins ----------------------------------------------
 
@@ -217,7 +199,7 @@
 
   const mountFrame = () => {
     mount("dx-title", dx.header, { data: base.header });
-    document.querySelector("[data-part=scheme]")?.addEventListener("click", () => prefersDark.removeEventListener("change", follow));
+    document.querySelector("[data-part=scheme]")?.addEventListener("click", keepScheme);
     mount("dx-facts", dx.facts, { data: base.facts });
     mount("dx-answer", dx.answer, { data: base.answer, lines: "" });
     mount("dx-notes", dx.notes, { data: base.notes });

@@ -16,8 +16,9 @@ import torch
 
 from decoding.errors import NotRecordedError, RecordingError
 from decoding.files.compact_store import FILLED_LIMIT, CompactStore, PackedSteps
-from decoding.files.head_and_tail import pack_row, pack_step
+from decoding.files.packing import pack_row, pack_step
 from decoding.recorded.run import Compact, RecordedRun, Step
+from decoding.recorded.stages import decode_stage
 
 __all__ = ["HEAD", "compact"]
 
@@ -61,31 +62,62 @@ def compact(trace: R, *, head: int = HEAD) -> R:
 
 def _packed(trace: RecordedRun, step: Step, head: int) -> dict[str, torch.Tensor] | None:
     try:
-        logits = step.logits()  # [rows, vocab]
+        loaded = _Loaded(trace.store.load(step.index))
     except NotRecordedError:
         return None
+    step = replace(step, _store=loaded)
+    mentioned = _mentioned(trace, step)
+    floats = loaded.arrays["logits"].float()
     rows = []
     for row in range(trace.n_rows):
-        scores = step.all_scores(row=row)
+        scores = _all_scores(step, loaded.arrays, floats[row], row)
         for stage, after in zip(step.stages, scores[1:], strict=True):
             if len(after) != trace.model.vocab_size:
                 raise RecordingError(
                     "{name} added scores to those of the vocabulary; keep this trace in its lossless form",
                     name=stage.name,
                 )
-        rows.append(pack_row(logits[row], scores, step.stages, head, _mentioned(trace, step, row)))
-    kept = {name: array for name, array in trace.store.load(step.index).items() if name.startswith("contrastive.")}
+        rows.append(pack_row(loaded.arrays["logits"][row], scores, step.stages, head, mentioned[row]))
+    kept = {name: array for name, array in loaded.arrays.items() if name.startswith("contrastive.")}
     return pack_step(rows) | kept
 
 
-def _mentioned(trace: RecordedRun, step: Step, row: int) -> set[int]:
-    """What the row had said before the step, what it went on with, and what would have ended it."""
-    ids = set(trace.prefix(step.index, row).tolist())
+def _all_scores(step: Step, arrays: dict[str, torch.Tensor], logits: torch.Tensor, row: int) -> list[torch.Tensor]:
+    """`Step.all_scores` without copying the logits, which torch would share out to threads and wait for."""
+    out = [logits]
+    for stage in range(1, len(step.stages) + 1):
+        out.append(decode_stage(arrays, stage, row, out[-1]))
+    usual = all(scores.dtype == torch.float32 and scores.shape == logits.shape for scores in out)
+    return out if usual else step.all_scores(row=row)
+
+
+class _Loaded:
+    """A step's arrays, at hand: its rows ask for them one after the other."""
+
+    exact = True
+
+    def __init__(self, arrays: dict[str, torch.Tensor]) -> None:
+        self.arrays = arrays
+        self.nbytes = sum(a.numel() * a.element_size() for a in arrays.values())
+
+    def __len__(self) -> int:
+        return 1
+
+    def load(self, index: int) -> dict[str, torch.Tensor]:
+        """See `StepStore.load`; whatever step is asked for."""
+        return self.arrays
+
+
+def _mentioned(trace: RecordedRun, step: Step) -> list[set[int]]:
+    """Per row what it had said before the step, what it went on with, and what would have ended it."""
     eos = trace.generation_config.get("eos_token_id")
-    ids |= {eos} if isinstance(eos, int) else set(eos or ())
-    ids |= {*step.token_ids, *(c.token_id for c in step.candidates)}  # also other rows': views compare them
-    ids |= {c.token_id for of_row in step.contrastive[row : row + 1] for c in of_row}
-    return ids
+    common = {eos} if isinstance(eos, int) else set(eos or ())
+    common |= {*step.token_ids, *(c.token_id for c in step.candidates)}  # also other rows': views compare them
+    weighed = step.contrastive or ((),) * trace.n_rows
+    return [
+        common | set(trace.prefix(step.index, row).tolist()) | {c.token_id for c in weighed[row]}
+        for row in range(trace.n_rows)
+    ]
 
 
 def _mentioned_anywhere(trace: RecordedRun, steps: Iterable[dict[str, torch.Tensor] | None]) -> np.ndarray:

@@ -5,15 +5,14 @@ stage did to them, bit for bit. Of the tail, the tokens below, each bin of logit
 and the smallest, and their sum of exp; which token lies in which bin is not kept. What was true of the whole
 distribution (tokens alive, mass removed, entropy, the tail's mass after each stage) is kept as recorded facts.
 
-A row can be filled up again to a score for each token of the vocabulary. Those of the tail then stand for their bin:
-as many as there were, with the same sum of exp, but handed out in an order of no meaning.
+`decoding.files.packing` makes it. A row can be filled up again to a score for each token of the vocabulary. Those of
+the tail then stand for their bin: as many as there were, with the same sum of exp, but handed out in an order of no
+meaning.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -21,15 +20,12 @@ import torch
 from torch import Tensor
 
 from decoding.errors import TraceFileError
-from decoding.reading.stats import probs
-from decoding.recorded.stages import DENSE, SAME, Stage, decode_stage, encode_stages
+from decoding.recorded.stages import DENSE, SAME, decode_stage
 from decoding.recorded.tail import Tail
 from decoding.words import words
 
-__all__ = ["PackedRow", "check_packed", "fill_up", "head_of", "pack_row", "pack_step", "tail_of"]
+__all__ = ["ANEW", "AS_BEFORE", "AS_HEAD", "GONE", "check_packed", "fill_up", "head_of", "tail_of"]
 
-CAP = 256  # tokens outside the head that a stage singles out; beyond, the tail gets a histogram of its own after it
-FINE, N_FINE, GROWTH = 0.25, 32, 1.15  # bins: 0.25 nats wide for the first 8 nats, then each wider than the last
 AS_BEFORE, AS_HEAD, GONE, ANEW = range(4)  # what a stage did to the tail
 
 # Arrays of a packed step: dtypes, and shape by letters: s stages, t stages and the logits, r rows.
@@ -45,188 +41,6 @@ LISTS = {
     "tail.count": (torch.int32,), "tail.high": (torch.float32,), "tail.low": (torch.float32,),
     "tail.mass": (torch.float32,),
 }  # fmt: skip
-
-
-# --- packing ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackedRow:
-    """One row of a step, on its way into `pack_step`.
-
-    Attributes:
-        ids: of the head, likeliest first.
-        logits: theirs, in the model's dtype.
-        stages: what `encode_stages` made of the head, for a single row.
-        tail_kinds: per stage.
-        tails: the tail before the first stage, and after each that left it `ANEW`; None elsewhere.
-        lse: log of the tail's sum of exp, before the first stage and after each; −inf where nothing is left.
-        facts: per name one number before the first stage and after each.
-    """
-
-    ids: np.ndarray
-    logits: Tensor
-    stages: dict[str, Tensor]
-    tail_kinds: list[int]
-    tails: list[Tail | None]
-    lse: list[float]
-    facts: dict[str, list[float]]
-
-
-def pack_row(
-    logits: Tensor, scores: Sequence[Tensor], stages: Sequence[Stage], n_head: int, also: set[int]
-) -> PackedRow:
-    """A row as head and tail.
-
-    Args:
-        logits: as the model gave them, [vocab].
-        scores: before the first stage and after each, float32 [vocab].
-        n_head: how many of the likeliest tokens belong to the head.
-        also: further ids for the head.
-    """
-    before_all = [s.numpy() for s in scores]
-    ids = _head_ids(before_all, n_head, also)
-    head = torch.from_numpy(ids)
-    encoded = encode_stages(stages, [s[head][None] for s in scores])
-    rest = np.ones(len(logits), dtype=bool)
-    rest[ids] = False
-    tail_scores = [s[rest] for s in before_all]
-    apart = before_all[0][ids]
-    kinds: list[int] = []
-    tails: list[Tail | None] = [_binned(tail_scores[0], apart)]
-    for s, (before, after) in enumerate(zip(tail_scores, tail_scores[1:], strict=False), start=1):
-        kinds.append(_tail_kind(encoded, s, before, after))
-        tails.append(_binned(after, before_all[s][ids]) if kinds[-1] == ANEW else None)
-    return PackedRow(
-        ids=ids.astype(np.int32), logits=logits[head], stages=encoded, tail_kinds=kinds, tails=tails,
-        lse=[_lse(s) for s in tail_scores], facts=_facts(scores),
-    )  # fmt: skip
-
-
-def pack_step(rows: Sequence[PackedRow]) -> dict[str, Tensor]:
-    """The arrays of a step, as a file keeps them."""
-    n_stages = len(rows[0].tail_kinds)
-    arrays: dict[str, Tensor] = {
-        "kinds": torch.cat([row.stages["kinds"] for row in rows], 1),
-        "scalars": torch.cat([row.stages["scalars"] for row in rows], 1),
-        "head.starts": _starts([len(row.ids) for row in rows]),
-        "head.ids": torch.from_numpy(np.concatenate([row.ids for row in rows])),
-        "head.logits": torch.cat([row.logits for row in rows]),
-        "tail.kinds": torch.tensor([row.tail_kinds for row in rows], dtype=torch.uint8).reshape(len(rows), n_stages).T,
-        "tail.lse": torch.tensor([row.lse for row in rows], dtype=torch.float64).T,
-    }
-    for r, row in enumerate(rows):
-        for name, array in row.stages.items():
-            if "." in name:
-                stage, _, what = name.split(".", 2)
-                arrays[f"{stage}.{r}.{what}"] = array
-    for name, dtype in (("n_alive", torch.int32), ("n_removed", torch.int32), ("mass_removed", torch.float64),
-                        ("entropy_nats", torch.float64)):  # fmt: skip
-        arrays[f"facts.{name}"] = torch.tensor([row.facts[name] for row in rows], dtype=dtype).T
-    arrays |= _pack_tails([row.tails for row in rows])
-    return {name: array.contiguous() for name, array in arrays.items()}
-
-
-def _pack_tails(tails: list[list[Tail | None]]) -> dict[str, Tensor]:
-    kept = [tail for of_row in tails for tail in of_row if tail is not None]
-    numbers = iter(range(len(kept)))
-    which = [[-1 if tail is None else next(numbers) for tail in of_row] for of_row in tails]
-    joined = {
-        name: torch.from_numpy(np.concatenate([getattr(tail, name) for tail in kept]))
-        for name in ("count", "high", "low", "mass")
-    }
-    return {
-        "tail.which": torch.tensor(which, dtype=torch.int32).T,
-        "tail.starts": _starts([len(tail.count) for tail in kept]),
-        "tail.count": joined["count"].int(),
-        **{f"tail.{name}": joined[name].float() for name in ("high", "low", "mass")},
-    }
-
-
-def _starts(lengths: Sequence[int]) -> Tensor:
-    return torch.tensor([0, *np.cumsum(lengths, dtype=np.int64).tolist()], dtype=torch.int32)
-
-
-def _head_ids(scores: list[np.ndarray], n_head: int, also: set[int]) -> np.ndarray:
-    """The head's ids, likeliest first: the top, `also`, what is no number, and what single stages pick out."""
-    logits, n = scores[0], len(scores[0])
-    head = np.zeros(n, dtype=bool)
-    if n_head < n:
-        head[np.argpartition(-logits, n_head)[:n_head]] = True  # a NaN is put last
-    else:
-        head[:] = True
-    head[[i for i in also if 0 <= i < n]] = True
-    for after in scores:
-        head |= np.isnan(after) | (after == np.inf)
-    for before, after in zip(scores, scores[1:], strict=False):
-        gone, left = (before > -np.inf) & (after == -np.inf), after > -np.inf
-        for picked in (gone, left, (before.view(np.int32) != after.view(np.int32)) & left):
-            picked = picked & ~head
-            if 0 < np.count_nonzero(picked) <= CAP:
-                head |= picked
-    ids = np.flatnonzero(head)
-    return ids[np.argsort(-logits[ids], kind="stable")]
-
-
-def _tail_kind(head: dict[str, Tensor], stage: int, before: np.ndarray, after: np.ndarray) -> int:
-    if np.array_equal(before.view(np.int32), after.view(np.int32)):
-        return AS_BEFORE
-    if not (after > -np.inf).any():
-        return GONE
-    same_operation = not any(name.startswith(f"{stage}.") for name in head)  # nothing but two scalars
-    if same_operation and np.array_equal(decode_stage(head, stage, 0, torch.from_numpy(before)).numpy(), after):
-        return AS_HEAD
-    return ANEW
-
-
-def _binned(scores: np.ndarray, apart: np.ndarray) -> Tail:
-    """The scores above −inf in bins, none of which has scores on both sides of one in `apart`.
-
-    So the rank of a token of the head is that in the whole vocabulary, wherever within its bin a score may lie.
-    """
-    alive = np.sort(scores[scores > -np.inf])[::-1].astype(np.float64)
-    if len(alive) == 0:
-        empty = np.zeros(0)
-        return Tail(count=empty.astype(np.int64), high=empty, low=empty, mass=empty)
-    edges = _depths(alive[0] - alive[-1])
-    by_depth = np.searchsorted(edges, alive[0] - alive, side="right")
-    apart = np.sort(apart[np.isfinite(apart)].astype(np.float64))
-    by_head = np.searchsorted(apart, alive, side="left")  # a tie lies below
-    first = np.flatnonzero(np.diff(by_depth, prepend=-1) | np.diff(by_head, prepend=-1))
-    count = np.diff(np.append(first, len(alive)))
-    high, low = alive[first], alive[np.append(first[1:], len(alive)) - 1]
-    mass = np.add.reduceat(np.exp(alive - np.repeat(high, count)), first)
-    return Tail(count=count, high=high, low=low, mass=mass)
-
-
-def _depths(reach: float) -> np.ndarray:
-    """Where bins end, in nats below the highest score."""
-    edges = [FINE * (i + 1) for i in range(N_FINE)]
-    width = FINE
-    while edges[-1] <= reach and len(edges) < 256:
-        width *= GROWTH
-        edges.append(edges[-1] + width)
-    return np.array(edges)
-
-
-def _lse(scores: np.ndarray) -> float:
-    alive = scores[scores > -np.inf].astype(np.float64)
-    return float(alive.max() + np.log(np.exp(alive - alive.max()).sum())) if len(alive) else -math.inf
-
-
-def _facts(scores: Sequence[Tensor]) -> dict[str, list[float]]:
-    facts: dict[str, list[float]] = {"n_alive": [], "n_removed": [], "mass_removed": [], "entropy_nats": []}
-    p_before, alive_before = np.zeros(len(scores[0])), np.zeros(len(scores[0]), dtype=bool)
-    for after in scores:
-        p = probs(after).numpy()
-        alive = after.numpy() > -np.inf
-        gone = alive_before & ~alive
-        facts["n_alive"].append(int(np.count_nonzero(alive)))
-        facts["n_removed"].append(int(np.count_nonzero(gone)))
-        facts["mass_removed"].append(float(min(p_before[gone].sum(), 1.0)))
-        facts["entropy_nats"].append(float(-(p[p > 0] * np.log(p[p > 0])).sum()) if not np.isnan(p).any() else math.nan)
-        p_before, alive_before = p, alive
-    return facts
 
 
 # --- filling up -------------------------------------------------------------------------------------------

@@ -9,14 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from decoding.errors import NotRecordedError
 from decoding.reading.cutoffs import RULES
+from decoding.reading.distribution import distribution
 from decoding.recorded.run import RecordedRun, Step
 
-__all__ = ["LOOK_BACK", "RunStatistics", "TokenStatistics", "distinct", "repeated", "run_statistics"]
+__all__ = [
+    "LOOK_BACK", "RunStatistics", "TokenStatistics", "all_but_left", "distinct", "repeated", "run_statistics",
+]  # fmt: skip
 
 LOOK_BACK = 128  # tokens in which `repeated` looks for an earlier one
 
@@ -50,6 +54,9 @@ class TokenStatistics:
     mass_removed: float = math.nan
     n_left: float = math.nan
     likeliest: float = math.nan
+
+
+Measure = Callable[[int, int, int], TokenStatistics]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +105,18 @@ class RunStatistics:
         return len(self.tokens)
 
 
-def run_statistics(trace: RecordedRun, row: int = 0) -> RunStatistics:
+def run_statistics(trace: RecordedRun, row: int = 0, measure: Measure | None = None) -> RunStatistics:
     """The statistics of a row; in beam methods `row` counts `trace.hypotheses`, as in `Trace.text`.
+
+    Args:
+        measure: what each token's numbers are, from the step that decided it, the row of its scores and its id;
+            left out, they are computed from the scores.
 
     Raises:
         NotRecordedError: there is no such row or hypothesis.
     """
-    tokens = tuple(_measured(trace, *place) for place in _decoded(trace, row))
+    measure = measure or partial(_measured, trace)
+    tokens = tuple(measure(*place) for place in _decoded(trace, row))
     ids = [token.token_id for token in tokens]
     surprisal = _mean(tokens, lambda t: t.surprisal_nats)
     n_steps = len(trace.steps)
@@ -183,56 +195,16 @@ def _prompt(trace: RecordedRun, row: int) -> list[int]:
 # --- one token ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Distribution:
-    """The softmax of some scores in float64; NaN where there is none.
-
-    Attributes:
-        scores: float32 [vocab].
-        top: the highest.
-        total: sum of exp(score − top).
-        entropy: in nats.
-    """
-
-    scores: np.ndarray
-    top: float
-    total: float
-    entropy: float
-
-    def share(self, which: int | np.ndarray) -> float:
-        """The probability of a token, or of those that a mask names."""
-        below = self.scores[which].astype(np.float64) - self.top
-        return float(np.exp(below).sum()) / self.total
-
-    def surprisal(self, token_id: int) -> float:
-        """−ln of a token's probability."""
-        return max(math.log(self.total) - (float(self.scores[token_id]) - self.top), 0.0)  # in this order NaN stays
-
-
-def _distribution(scores: np.ndarray) -> _Distribution:
-    # In numpy, and without a dot product: torch and BLAS share so little work out to threads, and wait for them.
-    top = float(scores.max())
-    if not math.isfinite(top):  # NaN or +inf in it, or nothing left
-        return _Distribution(scores=scores, top=math.nan, total=math.nan, entropy=math.nan)
-    below = (scores[scores > -math.inf] if scores.min() == -math.inf else scores).astype(np.float64)
-    below -= top  # [n_alive], ≤ 0
-    weights = np.exp(below)
-    total = float(weights.sum())
-    weights *= below
-    entropy = math.log(total) - float(weights.sum()) / total
-    return _Distribution(scores=scores, top=top, total=total, entropy=max(entropy, 0.0))
-
-
 def _measured(trace: RecordedRun, index: int, row: int, token_id: int) -> TokenStatistics:
     step = trace.steps[index]
     try:
         scores = [s.numpy() for s in step.all_scores(row=row)]  # n_stages + 1 of [vocab]
     except NotRecordedError:
         return TokenStatistics(step=index, row=row, token_id=token_id)
-    own = _distribution(scores[0])
-    final = own if np.array_equal(scores[0], scores[-1]) else _distribution(scores[-1])
+    own = distribution(scores[0])
+    final = own if np.array_equal(scores[0], scores[-1]) else distribution(scores[-1])
     facts = step.facts(row)
-    removed = _removed(step, scores) if facts is None else _all_but_left(
+    removed = _removed(step, scores) if facts is None else all_but_left(
         facts[i].mass_removed for i, stage in enumerate(step.stages, start=1) if stage.name in RULES
     )  # fmt: skip
     return TokenStatistics(
@@ -256,11 +228,12 @@ def _removed(step: Step, scores: Sequence[np.ndarray]) -> float:
     for i, stage in enumerate(step.stages, start=1):
         if stage.name in RULES:
             gone = (scores[i] == -math.inf) & (scores[i - 1] > -math.inf)
-            shares.append(_distribution(scores[i - 1]).share(gone) if gone.any() else 0.0)
-    return _all_but_left(shares)
+            shares.append(distribution(scores[i - 1]).share(gone) if gone.any() else 0.0)
+    return all_but_left(shares)
 
 
-def _all_but_left(shares: Iterable[float]) -> float:
+def all_but_left(shares: Iterable[float]) -> float:
+    """1 − Π (1 − share): what stages took away that each took a share of what was left to it."""
     left = math.prod(1 - share for share in shares)
     return max(1 - left, 0.0)
 

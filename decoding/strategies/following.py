@@ -9,7 +9,9 @@ from torch import Tensor
 
 from decoding.errors import NotRecordedError
 from decoding.recorded.run import Step
+from decoding.recorded.step_number import step_number
 from decoding.recorded.step_store import LOST, MemoryStore
+from decoding.strategies.host_copies import HostCopies
 from decoding.strategies.recording import Recording
 from decoding.words import words
 
@@ -25,19 +27,19 @@ class Following(Recording):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.store = _NoStore()
+        self.store = _NoStore(self.store.first_step)
+        self._seen: list[Tensor] = []  # of the step under way: raw logits, and the scores after each stage
         self._acted = [True] * len(self.stages)  # nobody looked: none of them is to be called silent
 
     def observe(self, raw: Tensor, outputs: list[Tensor]) -> None:
         """Takes a step's raw logits [rows, vocab] and the scores after each stage, without a copy."""
         self._dtype, self._vocab_size = str(raw.dtype).removeprefix("torch."), raw.shape[-1]
-        self._pending = (raw, outputs)
+        self._seen = [raw, *outputs[1:]]
 
     def check_drawable(self, probs: Tensor) -> None:
         """As `Recording.check_drawable`: the run breaks off in every process, or in none."""
-        if not bool(torch.isfinite(probs.sum(-1)).all()) and self._pending is not None:
-            raw, outputs = self._pending
-            self._pending = (raw.cpu(), [scores.cpu() for scores in outputs])
+        if not bool(torch.isfinite(probs.sum(-1)).all()):
+            self._pending = HostCopies(self._seen)
         super().check_drawable(probs)
 
     def _complete(
@@ -49,7 +51,6 @@ class Following(Recording):
             _store=self.store, _ledger=self.ledger,
         )  # fmt: skip
         self.steps.append(step)
-        self._pending = None
         return step
 
     def _lost(self) -> tuple[str, ...]:
@@ -59,8 +60,8 @@ class Following(Recording):
 class _NoStore(MemoryStore):
     """Steps without scores."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, first_step: int) -> None:
+        super().__init__(first_step=first_step)
         self.lost_from = 0
 
     def append(self, arrays: dict[str, Tensor]) -> None:
@@ -71,5 +72,5 @@ class _NoStore(MemoryStore):
         """Raises: NotRecordedError: always."""
         raise NotRecordedError(
             "the scores of step {step} are with the process of rank 0, which records; ask for them there",
-            step=index + 1,
+            step=step_number(index, self.first_step),
         )  # fmt: skip

@@ -1,7 +1,6 @@
 """Many runs: prompts × settings × samples, recorded in batches, told in one table.
 
-A sweep is a plan (`plan`), the batches of it recorded one by one (`batch`), and the folder that holds what came out
-(`folder`). Everything about a batch follows from the plan, so it does not matter who records it, or when.
+.. include:: SWEEPS.md
 """
 
 from __future__ import annotations

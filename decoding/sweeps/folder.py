@@ -4,6 +4,7 @@
     traces/000012.trace   the runs of a batch
     parts/000012.parquet  their rows, written last and in one go: a batch is done where its part is there
     runs.parquet          all rows, once every batch is done
+    report.html           the table as a page
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Folder"]
 
+ROWS_IN_GROUP = 65_536  # of the table; as many are in memory at a time
+# File systems that show a file only once all of it is there; a new name would cost a copy.
+WHOLE_AT_ONCE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
 INSTALL = "pip install 'decoding-explorer[sweep]'"
 
 
@@ -93,7 +99,7 @@ class Folder:
         if not self._files.exists(self.path("parts")):
             return frozenset()
         names = (Path(name).name for name in self._files.ls(self.path("parts"), detail=False))
-        return frozenset(int(name[:6]) for name in names if re.fullmatch(r"\d{6}\.parquet", name))
+        return frozenset(int(name.partition(".")[0]) for name in names if re.fullmatch(r"\d{6,}\.parquet", name))
 
     @staticmethod
     def trace_of(batch: Batch) -> str:
@@ -116,8 +122,23 @@ class Folder:
             why = error.strerror or error
             raise DecodingError(f"{self._root} cannot be written: {why}; the batches before it are kept") from error
 
+    def holds(self, batch: Batch) -> bool:
+        """Whether a batch's rows are there."""
+        self._files.invalidate_cache()
+        return bool(self._files.exists(self.path("parts", f"{batch.index:06}.parquet")))
+
     def rows(self) -> pyarrow.Table:
         """The rows of all batches that are done, batch by batch.
+
+        Raises:
+            DecodingError: there are none.
+        """
+        import pyarrow as pa
+
+        return pa.concat_tables(self.tables())
+
+    def tables(self) -> Iterator[pyarrow.Table]:
+        """The same, table by table: one a batch.
 
         Raises:
             DecodingError: there are none.
@@ -128,14 +149,41 @@ class Folder:
         done = sorted(self.done())
         if not done:
             raise DecodingError(f"{self._root} holds no rows of a sweep; name the folder that one was written to")
-        parts = [f"parts/{index:06}.parquet" for index in done]
-        contents = (pa.BufferReader(self._files.cat_file(self.path(part))) for part in parts)
-        return pa.concat_tables([pq.read_table(content) for content in contents])
+        for index in done:
+            yield pq.read_table(pa.BufferReader(self._files.cat_file(self.path("parts", f"{index:06}.parquet"))))
 
     def finish(self) -> str:
-        """Writes all rows into one table; its path."""
-        self._write("runs.parquet", self._as_parquet(self.rows()))
+        """Writes all rows into one table, a group of rows at a time, and clears half-written files; its path."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        tables = self.tables()
+        first = next(tables)
+        with self._new_file("runs.parquet") as file, pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
+            group, n_rows = [first], len(first)
+            for table in tables:
+                if n_rows + len(table) > ROWS_IN_GROUP:
+                    writer.write_table(pa.concat_tables(group))
+                    group, n_rows = [], 0
+                group, n_rows = [*group, table], n_rows + len(table)
+            writer.write_table(pa.concat_tables(group))
+        for half in self._files.glob(self.path("*", "*.part")):
+            self._files.rm_file(half)
         return self.path("runs.parquet")
+
+    def finished(self) -> Iterator[pyarrow.Table]:
+        """The table of a sweep that was finished, a group of rows at a time."""
+        import pyarrow.parquet as pq
+
+        with self._files.open(self.path("runs.parquet"), "rb") as file:
+            table = pq.ParquetFile(file)
+            for number in range(table.num_row_groups):
+                yield table.read_row_group(number)
+
+    def write_text(self, name: str, text: str) -> str:
+        """Writes a text beside the table; its path."""
+        self._write(name, text.encode())
+        return self.path(name)
 
     @staticmethod
     def _as_parquet(table: pyarrow.Table) -> bytes:
@@ -147,12 +195,20 @@ class Folder:
         return out.getvalue().to_pybytes()
 
     def _write(self, name: str, content: bytes) -> None:
-        """Under another name first: nobody ever sees half of a file."""
+        with self._new_file(name) as file:
+            file.write(content)
+
+    @contextmanager
+    def _new_file(self, name: str) -> Iterator[Any]:
+        """A file to write to, under another name until it is whole: nobody ever sees half of one."""
         path = self.path(name)
         self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
-        unfinished = f"{path}.{os.getpid()}.part"
-        self._files.pipe_file(unfinished, content)
-        self._files.mv(unfinished, path)
+        protocols = {self._files.protocol} if isinstance(self._files.protocol, str) else set(self._files.protocol)
+        under = path if protocols & WHOLE_AT_ONCE else f"{path}.{secrets.token_hex(6)}.part"
+        with self._files.open(under, "wb") as file:
+            yield file
+        if under != path:
+            self._files.mv(under, path)
 
 
 def table_of(plan: Plan, rows: Sequence[Row]) -> pyarrow.Table:

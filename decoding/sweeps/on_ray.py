@@ -96,11 +96,11 @@ class _Worker:
         self._lm = load_model(self._plan.model, revision=self._plan.revision, dtype=self._plan.dtype)
 
     def __call__(self, asked: dict[str, Any]) -> dict[str, list[int]]:
-        done = self._folder.done()
         out: dict[str, list[int]] = {"batch": [], "n_rows": [], "n_failed": []}
         for index in map(int, asked["batch"]):
             batch = self._plan.batches[index]
-            rows = [] if index in done else record_batch(self._plan, batch, self._lm, self._folder)
+            there = self._folder.holds(batch)  # where another actor died after it had kept it
+            rows = [] if there else record_batch(self._plan, batch, self._lm, self._folder)
             out["batch"].append(index)
             out["n_rows"].append(batch.n_rows)
             out["n_failed"].append(sum(row["error"] is not None for row in rows))

@@ -11,6 +11,7 @@ from decoding.errors import DecodingError
 from decoding.reading.cutoffs import RULES
 from decoding.reading.run_statistics import RunStatistics, run_statistics
 from decoding.recorded.run import RecordedRun
+from decoding.sweeps.packed_numbers import PackedNumbers
 from decoding.sweeps.plan import Batch, Plan
 
 __all__ = ["STATISTICS", "failed_rows", "rows_of"]
@@ -30,25 +31,27 @@ class _Place:
 
 
 def rows_of(
-    plan: Plan, batch: Batch, prompts: Sequence[int], run: RecordedRun, form: RecordedRun, trace: str
+    plan: Plan, batch: Batch, prompts: Sequence[int], run: RecordedRun, small: RecordedRun | None, trace: str
 ) -> list[Row]:
     """The rows of a batch.
 
     Args:
         prompts: those of the batch that were recorded.
         run: as it was recorded.
-        form: the same in the form in which it is kept; of the compact one a stage's facts are read, which are there.
+        small: the same in the compact form, whose facts are the rows' numbers whatever form is kept; None where it has
+            none: then they are computed from its scores, and nothing is said of its stages.
         trace: the file that holds it, as the table names it.
     """
+    numbers = None if small is None else PackedNumbers(small)
     found = []
     for place in _places(batch, prompts):
-        read = run_statistics(run, place.row)
+        read = run_statistics(run, place.row, None if numbers is None else numbers.measure)
         found.append(
             _head(plan, batch, place, trace)
             | {"error": None, "text": run.text(place.row), "n_tokens": read.n_tokens, "ended_by": _ended_by(run, place)}
             | {"logprob": -_sum(token.surprisal_nats for token in read.tokens), "score": _score(run, place)}
             | {name: getattr(read, name) for name in STATISTICS}
-            | {"stages": _stages(form, read), "seconds": run.seconds / run.n_rows}
+            | {"stages": [] if numbers is None else _stages(run, numbers, read), "seconds": run.seconds / run.n_rows}
         )
     for prompt in range(len(prompts)):
         samples = found[prompt * batch.samples : (prompt + 1) * batch.samples]
@@ -106,9 +109,9 @@ def _score(run: RecordedRun, place: _Place) -> float | None:
     return None if run.ledger is None else run.hypotheses[place.row].score
 
 
-def _stages(form: RecordedRun, read: RunStatistics) -> list[dict[str, Any]]:
+def _stages(run: RecordedRun, numbers: PackedNumbers, read: RunStatistics) -> list[dict[str, Any]]:
     """Per stage, the mean over a run's tokens of what was left after it and what it removed."""
-    facts = [form.steps[token.step].facts(token.row) for token in read.tokens if not math.isnan(token.n_left)]
+    facts = (numbers.facts(token.step, token.row) for token in read.tokens)
     kept = [fact for fact in facts if fact is not None]
     if not kept:
         return []
@@ -120,7 +123,7 @@ def _stages(form: RecordedRun, read: RunStatistics) -> list[dict[str, Any]]:
             "mass_removed": _mean(fact[i].mass_removed for fact in kept),
             "entropy": _mean(fact[i].entropy_nats for fact in kept),
         }
-        for i, stage in enumerate(form.steps[read.tokens[0].step].stages, start=1)
+        for i, stage in enumerate(run.stages, start=1)
     ]
 
 

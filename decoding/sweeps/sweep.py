@@ -77,9 +77,7 @@ def sweep(
     for n_done, batch in enumerate(todo, start=progress.n_done + 1):
         rows = record_batch(plan, batch, lm, folder)
         n_failed = sum(row["error"] is not None for row in rows)
-        on_batch(
-            Progress(batch=batch, n_done=n_done, n_batches=len(plan.batches), n_rows=len(rows), n_failed=n_failed)
-        )
+        on_batch(Progress(batch=batch, n_done=n_done, n_batches=len(plan.batches), n_rows=len(rows), n_failed=n_failed))
     return folder.finish()
 
 
@@ -97,21 +95,42 @@ def record_batch(plan: Plan, batch: Batch, lm: LanguageModel, folder: Folder) ->
 
     A prompt that cannot be recorded is left out of the batch, and its rows say why.
     """
-    refused = {prompt: error for prompt in batch.prompts if (error := _refusal(plan, batch, prompt, lm)) is not None}
-    rows = [row for prompt, error in refused.items() for row in failed_rows(plan, batch, (prompt,), error)]
-    prompts = tuple(prompt for prompt in batch.prompts if prompt not in refused)
-    form: RecordedRun | None = None
     if plan.threads is not None:
         torch.set_num_threads(plan.threads)
-    if prompts:
-        try:
-            run = record(lm, _texts(plan, prompts), plan.settings_of(batch))
-            form = _kept_form(plan, run)
-            rows += rows_of(plan, batch, prompts, run, form, folder.trace_of(batch))
-        except DecodingError as error:
-            rows, form = rows + failed_rows(plan, batch, prompts, error), None
+    run, prompts, rows = _recorded(plan, batch, lm)
+    form = None
+    if run is not None:
+        small = _compact(run)
+        rows = rows + rows_of(plan, batch, prompts, run, small, folder.trace_of(batch))
+        form = small if plan.compact and small is not None else run
     folder.keep(plan, batch, rows, form)
     return rows
+
+
+def _recorded(plan: Plan, batch: Batch, lm: LanguageModel) -> tuple[RecordedRun | None, tuple[int, ...], list[Row]]:
+    """The run of a batch, the prompts that are in it, and rows that say why others are not.
+
+    Preparing a run for each prompt alone takes longer than decoding; it is done where the batch was refused.
+    """
+    settings = plan.settings_of(batch)
+    try:
+        return record(lm, _texts(plan, batch.prompts), settings), batch.prompts, []
+    except DecodingError as error:
+        why = error
+    asked = {prompt: _refusal(plan, batch, prompt, lm) for prompt in batch.prompts}
+    failed = [
+        row
+        for prompt, refusal in asked.items()
+        if refusal is not None
+        for row in failed_rows(plan, batch, (prompt,), refusal)
+    ]
+    prompts = tuple(prompt for prompt, refusal in asked.items() if refusal is None)
+    if failed and prompts:
+        try:
+            return record(lm, _texts(plan, prompts), settings), prompts, failed
+        except DecodingError as error:
+            why = error
+    return None, (), failed + failed_rows(plan, batch, prompts, why)
 
 
 def _refusal(plan: Plan, batch: Batch, prompt: int, lm: LanguageModel) -> DecodingError | None:
@@ -127,10 +146,8 @@ def _texts(plan: Plan, prompts: tuple[int, ...]) -> Prompt:
     return [plan.prompts[i] for i in prompts]  # type: ignore[return-value]
 
 
-def _kept_form(plan: Plan, run: RecordedRun) -> RecordedRun:
-    if not plan.compact:
-        return run
+def _compact(run: RecordedRun) -> RecordedRun | None:
     try:
         return compact(run)
     except RecordingError:  # some runs have no compact form; they are kept whole
-        return run
+        return None

@@ -1,0 +1,61 @@
+"""The report of a sweep, in Chinese."""
+
+from __future__ import annotations
+
+SWEEP_REPORT_ZH: dict[str, str] = {
+    "sweep.title": "参数扫描报告",
+    "sweep.lead": "共 {rows} 行：{prompts} 个提示，{cells} 组设置，采样的设置各取 {samples} 个样本。模型 {model}，"
+    "种子 {seed}。{failed}",
+    "sweep.all_well": "没有失败的行。",
+    "sweep.some_failed": "有 {n} 行没有运行，列在下面。",
+    "sweep.cells_some": "本页只有前 {n} 组设置（共 {all} 组）；表格 runs.parquet 里全部都有。",
+    "sweep.choices": "显示什么",
+    "sweep.statistic": "统计量",
+    "sweep.across": "横轴",
+    "sweep.down": "纵轴",
+    "sweep.at": "{axis} 取",
+    "sweep.setting": "设置",
+    "sweep.map": "{statistic}，按 {axes}",
+    "sweep.map_reading": "最小 {low}，在 {at_low}；最大 {high}，在 {at_high}。点击一格，或表格里的数字，"
+    "就能看到它的运行。",
+    "sweep.map_same": "处处都是 {low}。点击一格，或表格里的数字，就能看到它的运行。",
+    "sweep.map_empty": "没有运行有这个统计量。",
+    "sweep.curve": "{statistic}随 {axis} 的变化",
+    "sweep.curve_reading": "{line}：在 {at_first} 是 {first}，在 {at_last} 是 {last}。",
+    "sweep.curve_bars": "竖线：对这类提示，均值的 95% 置信区间（对 {n} 个提示用学生 t 分布；每个提示先取样本的均值）。",
+    "sweep.curve_no_bars": "只有一个提示，没有区间。",
+    "sweep.curve_some": "画出了 {n} 条线（共 {all} 条）；表格里全部都有。",
+    "sweep.table": "用表格看这些数字",
+    "sweep.caption": "对提示的均值及其 95% 置信区间",
+    "sweep.runs": "{cell} 时的运行",
+    "sweep.runs_some": "本页有其中 {n} 行（共 {all} 行），按提示排在最前的；表格 runs.parquet 里全部都有。",
+    "sweep.runs_all": "这组设置的全部 {all} 行。",
+    "sweep.runs_none": "设置太多，本页没有文本；表格 runs.parquet 里有。",
+    "sweep.run": "提示 {prompt}，样本 {sample}",
+    "sweep.no_run": "没有运行：{error}",
+    "sweep.open": "在本页所在的文件夹里打开它：",
+    "sweep.copy": "复制",
+    "sweep.copied": "已复制",
+    "sweep.trace": "记录文件",
+    "sweep.failures": "没有运行的行",
+    "sweep.failures_all": "每一行都说明了原因；同一批里其他的行照常记录。",
+    "sweep.failures_some": "前 {n} 行（共 {all} 行）。",
+    "sweep.prompt": "提示",
+    "sweep.sample": "样本",
+    "sweep.why": "原因",
+    "sweep.no_value": "–",
+    "sweep.interval": "{mean}（{low} 到 {high}，{n} 个提示）",
+    "sweep.no_interval": "{mean}（一个提示）",
+    "sweep.threads_default": "torch 自己的数目",
+    "sweep.depends_title": "这些数字取决于什么",
+    "sweep.depends": "取决于计划：提示、设置、样本数、种子 {seed}，以及一起解码的行数（{rows}）：同一批的行从同一个"
+    "随机数发生器抽取，模型的最后几位又取决于这一批的形状，所以换一个行数就会重新抽取。也取决于处理器、它的线程数"
+    "（{threads}）和各个库的版本：它们可能改变 logit 的最后几位，因而偶尔改变一个词元。与有多少个工作进程无关，"
+    "与扫描在哪里中断、又从哪里继续也无关。",
+    "sweep.stat.logprob": "文本的对数概率",
+    "sweep.stat.score": "假设的得分",
+    "sweep.stat.self_bleu": "样本之间的 self-BLEU",
+    "sweep.stat.seconds": "每行用时",
+    "sweep.after.n_left": "经过 {stage} 后剩下的词元",
+    "sweep.after.mass_removed": "被 {stage} 去掉的概率",
+}
