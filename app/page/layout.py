@@ -111,7 +111,7 @@ def launch(
     trace = example_trace() if trace_path is None else load_trace(trace_path)
     n_rows = trace.n_rows if trace.ledger is None else len(trace.hypotheses)
     if not 0 <= row < max(1, n_rows):
-        raise DecodingError(f"--row must be in [1, {n_rows}], got {row + 1}; this trace has that many rows")
+        raise DecodingError("--row must be in [1, {n}], got {row}; the trace has that many rows", n=n_rows, row=row + 1)
     shelf = ModelShelf(model, allowed=allowed_models, load_options=load_options)
     page = build(shelf, Session(trace, "example" if trace_path is None else "file", row=row))
     page.queue(max_size=QUEUE)

@@ -15,6 +15,7 @@ from decoding.studies.nucleus import NUCLEUS
 from decoding.studies.study import Study
 from decoding.studies.texts import Texts, read_texts
 from decoding.studies.told import as_told, outcome_told
+from decoding.words import words
 
 __all__ = [
     "STUDIES", "Batch", "Outcome", "Study", "Texts", "as_told", "conduct", "outcome_told", "read_texts", "study_named",
@@ -31,5 +32,6 @@ def study_named(name: str) -> Study:
         SettingError: there is none.
     """
     if name not in STUDIES:
-        raise SettingError("study", name, f"one of {', '.join(STUDIES)}", "see decoding-explorer study --list")
+        remedy = "see decoding-explorer study --list"
+        raise SettingError("study", name, words("one of {names}", names=", ".join(STUDIES)), remedy)
     return STUDIES[name]

@@ -12,6 +12,7 @@ from decoding.recorded.run import ModelInfo
 from decoding.studies.conduct import Outcome, judged_outcome
 from decoding.studies.study import Panel, Part, Run, Study
 from decoding.studies.texts import Texts
+from decoding.words import words
 
 __all__ = ["SMALL_MODEL", "VERSION", "as_told", "outcome_told"]
 
@@ -68,7 +69,8 @@ def outcome_told(told: Mapping[str, Any], study: Study, texts: Texts) -> Outcome
     try:
         if (told["version"], told["study"]) != (VERSION, study.name):
             here = f"{told['study']}, version {told['version']}"
-            raise SettingError("study", here, f"{study.name}, version {VERSION}", "record it again")
+            wanted = words("{study}, version {version}", study=study.name, version=VERSION)
+            raise SettingError("study", here, wanted, "record it again")
         parts = study.parts(texts)
         runs: dict[str, list[Run]] = {part.name: [] for part in parts}
         for values in told["runs"]:

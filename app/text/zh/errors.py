@@ -604,6 +604,18 @@ _VERIFY: dict[str, str] = {
     "the second run broke off with {error_type}: {error}; if your own {own} remembers what it saw, give a fresh one":
         "第二次运行因 {error_type} 中断：{error}；如果你自己的 {own} 会记住看过的内容，请给一个新的",
     "no message": "没有说明",
+    "one of {names}": "{names} 之一",
+    "see decoding-explorer study --list": "见 decoding-explorer study --list",
+    "a text to follow must have {n} tokens, got {text!r}; give a longer one":
+        "要照着走的文字须有 {n} 个词元，现为 {text}；请给更长的",
+    "{study} records nothing; give its texts at least one of each kind": "{study} 没有可记录的；每种文字请至少给一个",
+    "the studies' texts cannot be read: {why}; install the project again":
+        "无法读取研究所用的文字：{why}；请重新安装本项目",
+    "an outcome as a study tells it": "研究给出的那种结果",
+    "{study}, version {version}": "{study}，第 {version} 版",
+    "record it again": "请重新记录",
+    "--row must be in [1, {n}], got {row}; the trace has that many rows":
+        "--row 须在 [1, {n}] 内，现为 {row}；这份记录只有这么多行",
     "{ours} steps against {theirs}": "{ours} 步对 {theirs} 步",
     "recorded were {ours}; run were {theirs}": "记录的是 {ours}；运行的是 {theirs}",
     "{n} steps, {n_values:,} values, bit for bit": "{n} 步，{n_values} 个值，逐位相同",
