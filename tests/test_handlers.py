@@ -145,7 +145,8 @@ def test_a_visitor_who_leaves_does_not_keep_the_others_waiting(handlers, trace):
 def test_after_an_error_the_chip_keeps_the_model_that_was_asked_for(tiny, trace):
     shelf = Shelf(tiny)
     config = SimpleNamespace(get_text_config=lambda: SimpleNamespace(vocab_size=8))
-    lm = SimpleNamespace(device="cpu", place="cpu", dtype="float16", dtype_because="", model=SimpleNamespace(config=config))
+    facts = {"device": "cpu", "place": "cpu", "dtype": "float16", "dtype_because": ""}
+    lm = SimpleNamespace(**facts, model=SimpleNamespace(config=config))
     other = ModelState(name="other", phase="ready", lm=lm)
     shelf.state = lambda name: other if name == "other" else ModelState(name=name)
     session = Session(trace)
