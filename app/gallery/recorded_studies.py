@@ -8,7 +8,7 @@ from ..assets import assets_dir
 
 __all__ = ["RECORDED_STUDIES", "STUDY_ADDRESS", "study_file", "study_url"]
 
-RECORDED_STUDIES = ("nucleus",)
+RECORDED_STUDIES = ("degeneration", "length-bias", "nucleus", "min-p")
 STUDY_ADDRESS = "/dx/studies"
 
 
