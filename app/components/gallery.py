@@ -20,8 +20,8 @@ class Gallery(Drawn):
         '<section class="dx dx-gallery" hidden><div class="dx-intro" data-part="intro"></div>'
         '<details data-part="menu"><summary><h2 data-part="title"></h2></summary>'
         '<div class="dx-questions" role="group" data-part="items"></div>'
-        '<h3 class="dx-studies-title" data-part="studies_title"></h3>'
-        '<div class="dx-questions" role="group" data-part="studies"></div></details>'
+        '<details class="dx-menu dx-studies" data-part="studies_menu"><summary data-part="studies_title"></summary>'
+        '<div role="group" data-part="studies"></div></details></details>'
         '<p class="dx-reading" data-part="text" aria-live="polite" hidden></p></section>'
     )
     script = 'dx.gallery(element.firstElementChild, props, watch, dx.numbered((data) => trigger("pick", data)));'

@@ -33,6 +33,7 @@ interface Dx {
     tag: Tag, attributes?: Record<string, any> | null, ...children: Child[]
   ): HTMLElementTagNameMap[Tag];
   /** The parts of a component's fixed markup, by their `data-part`. */
+  closing(menu: HTMLDetailsElement, summary: HTMLElement): void;
   partsOf(element: Element): (name: string) => any;
   closest(event: Event, selector: string): HTMLElement | null;
   focused(box: Element): HTMLElement | null;

@@ -159,6 +159,16 @@
       if (owner && !owner.isConnected) hide(); // it was drawn anew
     });
 
+  /** A menu closes when something else is clicked, and with Escape. */
+  dx.closing = (menu, summary) => {
+    document.addEventListener("click", (event) => !menu.contains(/** @type {Node} */ (event.target)) && (menu.open = false));
+    menu.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !menu.open) return;
+      menu.open = false;
+      summary.focus();
+    });
+  };
+
   // One tooltip for the page. It describes what has the focus or the pointer, and Escape puts it away.
   const SOON = 220; // ms that the pointer rests on something before it is explained
   const MOVED = 8; // pixels after a click: what was just opened under the pointer is not covered

@@ -27,7 +27,7 @@
       );
       if (focused) part("items").querySelector(`[data-item="${CSS.escape(focused)}"]`)?.focus();
       part("studies_title").textContent = data.studies_title;
-      part("studies_title").hidden = part("studies").hidden = !data.studies.length;
+      part("studies_menu").hidden = !data.studies.length;
       part("studies").setAttribute("aria-label", data.studies_title);
       part("studies").replaceChildren(
         ...data.studies.map((study) =>
@@ -37,6 +37,7 @@
       part("text").hidden = !data.looks.length;
       part("text").replaceChildren(...dx.sentence(data.looks));
     };
+    dx.closing(part("studies_menu"), part("studies_title"));
     watch(["data"], update);
     update();
   };

@@ -90,16 +90,6 @@
     return show;
   };
 
-  /** A menu closes when something else is clicked, and with Escape. */
-  const closing = (menu, summary) => {
-    document.addEventListener("click", (event) => !menu.contains(event.target) && (menu.open = false));
-    menu.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !menu.open) return;
-      menu.open = false;
-      summary.focus();
-    });
-  };
-
   dx.share = (element, props, watch, emit) => {
     const part = dx.partsOf(element);
     const [copy, open, menu, save, kinds, large, keys, dialog] = [
@@ -159,7 +149,7 @@
     open.addEventListener("click", () => document.querySelector("#dx-open")?.click());
     acceptFiles();
     keys.addEventListener("click", keyList(dialog));
-    closing(menu, save);
+    dx.closing(menu, save);
     large.addEventListener("click", () => {
       const on = document.body.classList.toggle("dx-large");
       large.setAttribute("aria-pressed", String(on));
