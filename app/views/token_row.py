@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from decoding.errors import NotRecordedError
-from decoding.reading import stats
+from decoding.reading.distribution import distribution
 
 from .token_text import LONGEST_CHARACTER, shown
 
@@ -98,16 +100,14 @@ def measures_of(step: Step, row: int) -> TokenMeasures:
         return LOST
     token_id = step.token_ids[row]
     # In float64: a sum of 49,152 weights in float32 is off by 3e-5, and by how much depends on the processor.
-    own = float(stats.logprobs(scores[0])[token_id])
-    final = stats.probs(scores[-1])[token_id]
+    own, final = distribution(scores[0].numpy()), distribution(scores[-1].numpy())
     facts = step.facts(row)
-    entropy = float(stats.entropy_nats(scores[0])) if facts is None else facts[0].entropy_nats
     return TokenMeasures(
-        probability=math.exp(own),
-        surprisal_nats=max(0.0, -own),
-        entropy_nats=entropy,
-        rank=int((scores[0] > scores[0][token_id]).sum()) + 1,
-        final_probability=float(final),
+        probability=own.share(token_id),
+        surprisal_nats=own.surprisal(token_id),
+        entropy_nats=own.entropy if facts is None else facts[0].entropy_nats,
+        rank=int(np.count_nonzero(own.scores > own.scores[token_id])) + 1,
+        final_probability=final.share(token_id),
     )
 
 
