@@ -1,8 +1,8 @@
 """How a click on a node of the beam tree feels: until the charts of its step are painted, ledger and words beside them.
 
 The real page in Chromium with a beam run of the offline model, as served and with 100 ms added to every request. The
-click comes as from a hand, whose pointer was on the node for a moment; it counts from the button's release on, as a click
-on a token does.
+click comes as from a hand, whose pointer was on the node for a moment; it counts from the button's release on, as a
+click on a token does.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What the page's reactions are measured with: from an event until what it draws is painted, and the floor below that.
 
 The floor is the same browser making the same drawing calls again, from data that is in the page already, and nothing
-else: no Python, no transport, no text. It is measured after each movement, so that both find the browser as warm. Times go
-with the machine, their ratio to the floor does not.
+else: no Python, no transport, no text. It is measured after each movement, so that both find the browser as warm. Times
+go with the machine, their ratio to the floor does not.
 """
 
 from __future__ import annotations
