@@ -59,6 +59,11 @@ class Recorder(CustomLoop):
         share_prefill: in beam methods, compute the prompt once instead of once per beam, and leave its cache alone when
             beams change places. Faster, and the same tokens, but the last bits of the scores may differ from
             `generate()`'s.
+        drop_finished: in beam search with several prompts, let the model read no row of a prompt whose search is over.
+            Faster, and the same tokens, but the last bits of the scores may differ from `generate()`'s, and of rows
+            that nobody computed there are none (NaN in `scores` and `logits` of what is returned, whose cache has the
+            other rows alone). Where own processors or criteria must see all rows, all are computed; a warning of the
+            trace says so.
         on_step: called with each `Step` as it is decoded.
         streamer: is given each token as it is decoded, as `generate(streamer=…)` would; for loops without beams.
 
@@ -73,11 +78,12 @@ class Recorder(CustomLoop):
         seed: int | None = None,
         memory_budget: int = DEFAULT_MEMORY_BUDGET,
         share_prefill: bool = False,
+        drop_finished: bool = False,
         on_step: Callable[[Step], None] | None = None,
         streamer: Any = None,
     ) -> None:
         self.tokenizer = as_tokenizer(tokenizer)
-        self.share_prefill, self.streamer = share_prefill, streamer
+        self.share_prefill, self.drop_finished, self.streamer = share_prefill, drop_finished, streamer
         self.seed, self.memory_budget, self.on_step = seed, memory_budget, on_step
         self.facts: dict[str, Any] = {}  # fields of Trace, filled in by `record`
         self.identity: dict[str, Any] = {}  # fields of ModelInfo, likewise
@@ -163,7 +169,8 @@ class Recorder(CustomLoop):
         kind = Recording if rank_of(model) == 0 else Following
         self._recording = recording = kind(
             model, input_ids, logits_processor, generation_config, model_kwargs,
-            memory_budget=self.memory_budget, share_prefill=self.share_prefill, identity=self.identity, given=given,
+            memory_budget=self.memory_budget, share_prefill=self.share_prefill, drop_finished=self.drop_finished,
+            identity=self.identity, given=given,
             facts={
                 **encoder_facts(model, inputs_tensor, model_kwargs, given),
                 **self._all_facts(input_ids.device, model, self.tokenizer or as_tokenizer(tokenizer, strict=False)),

@@ -44,6 +44,8 @@ HOW_PREFILLED = {
     "shared": "was computed once for all beams (share_prefill)",
     "reused": "was not computed again but taken from the run this one was forked from",
 }
+HOW_COMPUTED = {"drop_finished": "rows of finished prompts left the batch (drop_finished)"}
+SAID_IN_A_NOTE = ("processor_unknown", "prefill_shared", "prefill_reused", *HOW_COMPUTED)
 RETIRED = ("group_beam_search", "contrastive_search")  # modes that transformers' own generate() no longer has
 OUR_LOOP = "a second run of our own loop"
 REASONS = {
@@ -78,7 +80,7 @@ class Reason:
 
     Attributes:
         why: a key for translations: `processor`, `processor_unknown`, `device`, `dtype`, `transformers`, `torch`,
-            `revision`, `prefill_shared`, `prefill_reused`.
+            `revision`, `prefill_shared`, `prefill_reused`, or one of `Trace.shortcuts`.
         then, now: what it was when the run was recorded, and what it is now.
         text: the same in English.
     """
@@ -524,6 +526,8 @@ def _because(trace: Trace, lm: LanguageModel) -> tuple[Reason, ...]:
 
     if trace.prefill != "plain":
         differs(f"prefill_{trace.prefill}", trace.prefill, "plain", f"the prompt {HOW_PREFILLED[trace.prefill]}")
+    for shortcut in trace.shortcuts:
+        differs(shortcut, "yes", "no", HOW_COMPUTED[shortcut])
     device = then.device.split(":")[0], lm.device.split(":")[0]
     if device[0] != device[1]:
         differs("device", *device, "recorded on {then}, verified on {now}")
@@ -559,7 +563,12 @@ def _notes(trace: Trace, lm: LanguageModel) -> tuple[str, ...]:
             f"the prompt {HOW_PREFILLED[trace.prefill]}, so the scores shown are that path's; the "
             f"tokens are generate()'s, its scores are the same within {CLOSE.get(trace.model.dtype, 1e-3)}"
         )
+    for shortcut in trace.shortcuts:
+        notes.append(
+            f"{HOW_COMPUTED[shortcut]}, so the scores shown are that path's; the tokens are generate()'s, its scores "
+            f"are the same within {CLOSE.get(trace.model.dtype, 1e-3)}"
+        )
     for reason in _because(trace, lm):
-        if reason.why not in ("processor_unknown", "prefill_shared", "prefill_reused"):
+        if reason.why not in SAID_IN_A_NOTE:
             notes.append(f"{reason.text}: the last bits may differ" if reason.why == "device" else reason.text)
     return tuple(notes)

@@ -40,10 +40,14 @@ def is_empty(cache: Any) -> bool:
         return False
 
 
-def reorder_cache(model: Any, model_kwargs: dict[str, Any], parents: Tensor) -> None:
-    """Gives each row the cache of the row it continues; `parents` is [rows]. Where that is its own, it has it."""
+def reorder_cache(model: Any, model_kwargs: dict[str, Any], parents: Tensor, n_cached: int) -> None:
+    """Gives each row the cache of the row it continues, where that is not its own.
+
+    Args:
+        parents: int64 [rows], places among the `n_cached` rows that the cache has; there may be fewer rows than that.
+    """
     name = cache_of(model_kwargs)
-    if name is None or parents.tolist() == list(range(len(parents))):
+    if name is None or parents.tolist() == list(range(n_cached)):
         return
     if transformers_private.has_own_reorder(model):
         model_kwargs[name] = transformers_private.reorder_cache_of(model, model_kwargs[name], parents)

@@ -121,7 +121,7 @@ def diverse_beam(
         running = torch.cat([_take(running, parents), tokens[..., None]], dim=-1)
         running_from = torch.cat([_take(running_from, parents), (parents + row_offset)[..., None]], dim=-1)
         running_score = candidates.score.gather(1, candidates.kept)
-        reorder_cache(model, model_kwargs, (parents + row_offset).flatten())
+        reorder_cache(model, model_kwargs, (parents + row_offset).flatten(), n_prompts * n_beams)
 
         # 6. Is the search over? Then what still runs becomes a hypothesis.
         stopped = bool(recording.stops(stopping_criteria, running.flatten(0, 1), returned.scores).all())

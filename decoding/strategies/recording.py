@@ -37,6 +37,7 @@ from decoding.recorded.step_store import REMEDY, MemoryStore
 from decoding.strategies.cache import CACHE_NAME, is_empty, named_here
 from decoding.strategies.generate_call import GIVEN_NOTHING, GivenToGenerate
 from decoding.strategies.host_copies import HostCopies
+from decoding.strategies.read_rows import why_all_stay
 from decoding.trace import Trace
 from decoding.transformers_private import LAST_SEEN
 from decoding.words import words
@@ -61,6 +62,7 @@ class Recording:
         processors: their stages, in order, are the trace's.
         memory_budget: bytes kept in memory before steps go to disk.
         share_prefill: for beam loops, whether the prompt is computed once for all beams.
+        drop_finished: whether rows of finished prompts may leave the batch.
         facts: fields of `Trace` that the loop does not know: settings, tokens, prompts, ….
         identity: fields of `ModelInfo` that the model does not know: name, source, revision.
         given: what came from the caller of `generate()`.
@@ -76,6 +78,7 @@ class Recording:
         *,
         memory_budget: int,
         share_prefill: bool,
+        drop_finished: bool = False,
         facts: dict[str, Any],
         identity: dict[str, Any],
         given: GivenToGenerate = GIVEN_NOTHING,
@@ -88,7 +91,7 @@ class Recording:
         n_prompts = input_ids.shape[0] // (config.num_beams or 1)
         self.ledger = Ledger(n_prompts=n_prompts, n_beams=config.num_beams) if beams else None
         self.store = MemoryStore(memory_budget, facts.get("first_step", 0))
-        self.share_prefill = share_prefill and beams
+        self.share_prefill, self.drop_finished = share_prefill and beams, drop_finished and beams
         self.steps: list[Step] = []
         self.sequences: Tensor | None = None
         self._model, self._facts, self._identity, self._given = model, facts, identity, given
@@ -97,11 +100,14 @@ class Recording:
         mask = torch.ones_like(self._prompt_ids) if mask is None else mask.to("cpu", torch.long, copy=True)
         self._prompt_mask = mask[:, -self._prompt_ids.shape[1] :] if self._prompt_ids.shape[1] else mask[:, :0]
         self._defaults = model_defaults(model)
-        self._config = config_as_json(config, self._defaults)
+        self._generation, self._config = config, config_as_json(config, self._defaults)
         self._inputs = inputs_beyond_trace(self._prompt_mask, model_kwargs, given.inputs - in_trace(facts))
         self._ended_by_caller = False  # some criterion of the caller's own has ended something
         n_searches = input_ids.shape[0] if self.ledger is None else n_prompts
         self._reasons: list[str | None] = [None] * n_searches
+        self._left: tuple[bool, ...] = ()  # of the step under way, as `Step.left`
+        self._leave_asked = False
+        self._shortcuts: list[str] = []
         self._pending: HostCopies | None = None  # raw logits and the scores after each stage of the step under way
         self._late = False
         self._acted = [False] * len(self.stages)
@@ -111,12 +117,16 @@ class Recording:
         self._dtype, self._vocab_size, self.device = "", 0, str(input_ids.device)
         self._began, self._seconds = time.perf_counter(), 0.0
 
-    def observe(self, raw: Tensor, outputs: list[Tensor]) -> None:
+    def observe(self, raw: Tensor, outputs: list[Tensor], left: tuple[bool, ...] = ()) -> None:
         """Takes a step's raw logits [rows, vocab] in the model's dtype, and the scores after each stage.
 
         `outputs[0]` are the logits in float32, `outputs[i]` the scores after stage i. They stay as they are until the
         step is complete; nothing is copied here that is on the host already.
+
+        Args:
+            left: as `Step.left`; rows that left are not among those of the scores.
         """
+        self._left = left
         self._dtype, self._vocab_size = str(raw.dtype).removeprefix("torch."), raw.shape[-1]
         self._late = encodes_late(raw.device)
         if self._late:  # the model may write its next logits where these are
@@ -160,6 +170,24 @@ class Recording:
         except RuntimeError:
             self.check_drawable(probs)
             raise
+
+    def may_leave(self, settled: Tensor, model_kwargs: dict[str, Any]) -> bool:
+        """Whether rows of these prompts (bool [prompts]), with which nothing more can happen, leave the batch now.
+
+        Where it was asked for and cannot be, a warning of the trace says why.
+        """
+        if not self.drop_finished or not bool(settled.any()):
+            return False
+        if not self._leave_asked:
+            self._leave_asked = True
+            why = why_all_stay(self._model, self._generation, model_kwargs, self._given, len(self._prompt_ids))
+            if why is None:
+                self._shortcuts.append("drop_finished")
+            else:
+                self.drop_finished = False
+                said = "the rows of finished prompts were computed to the end, although drop_finished was given: {why}"
+                self._warnings.append(words(said, why=why))
+        return self.drop_finished
 
     @property
     def step_number(self) -> int:
@@ -285,7 +313,7 @@ class Recording:
             self._keep(len(self.steps))  # a beam step is in the ledger already
             raise
         step = Step(
-            index=len(self.steps), token_ids=tokens, ended=ended, parents=parents, stages=self.stages,
+            index=len(self.steps), token_ids=tokens, ended=ended, parents=parents, stages=self.stages, left=self._left,
             _store=self.store, _ledger=self.ledger,
         )  # fmt: skip
         self.steps.append(step)
@@ -378,6 +406,7 @@ class Recording:
             stop_reasons=tuple(r or "running" for r in self._reasons),
             seconds=self._seconds,
             prefill="shared" if self.share_prefill else self._facts.get("prefill", "plain"),
+            shortcuts=tuple(self._shortcuts),
             store=self.store,
             ledger=self.ledger,
             from_caller=self._from_caller(),
