@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -19,6 +19,7 @@ from transformers.generation import (
 )
 
 from decoding.errors import DecodingError, VerifyError
+from decoding.models.placement import layers_by_place
 from decoding.models.processes import rank_of, told_by_rank_0
 from decoding.parameters.settings import watermarking
 from decoding.recorded.arithmetic import arithmetic_of
@@ -79,8 +80,8 @@ class Reason:
     """Why a second run may come out otherwise.
 
     Attributes:
-        why: a key for translations: `processor`, `processor_unknown`, `device`, `dtype`, `transformers`, `torch`,
-            `revision`, `prefill_shared`, `prefill_reused`, or one of `Trace.shortcuts`.
+        why: a key for translations: `processor`, `processor_unknown`, `device`, `dtype`, `split`, `transformers`,
+            `torch`, `revision`, `prefill_shared`, `prefill_reused`, or one of `Trace.shortcuts`.
         then, now: what it was when the run was recorded, and what it is now.
         text: the same in English.
     """
@@ -533,6 +534,9 @@ def _because(trace: Trace, lm: LanguageModel) -> tuple[Reason, ...]:
         differs("device", *device, "recorded on {then}, verified on {now}")
     if then.dtype != lm.dtype:
         differs("dtype", then.dtype, lm.dtype, "recorded in {then}, verified in {now}")
+    split = replace(then, layers=layers_by_place(lm.model), n_processes=lm.n_processes).split
+    if then.split != split:
+        differs("split", then.split or "–", split or "–", "the model was split as {then}, verified as {now}")
     arithmetic = arithmetic_of(lm.model.device)
     if device[0] == device[1] and not then.arithmetic:
         differs("processor_unknown", "?", arithmetic, "the trace does not say on which processor it was recorded")

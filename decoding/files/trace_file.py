@@ -323,8 +323,7 @@ def _run(archive: zipfile.ZipFile, header: dict[str, Any]) -> RecordedRun:
             n_steps=n_steps, n_rows=n_rows,
         )
     run = arrays_from_bytes(read_entry(archive, "run.safetensors", RUN_LIMIT), "run.safetensors")
-    model = ModelInfo(**_fields(header["model"], ModelInfo))
-    _count(header["model"], "vocab_size", least=1, most=VOCAB_LIMIT)
+    model = _model(_dict(header["model"]))
     stages = tuple(Stage(**_fields(stage, Stage)) for stage in _list(header["stages"]))
     if not all(_is_plain(value) for stage in stages for value in stage.params.values()):
         raise TraceFileError("a stage's parameters are numbers or lists of numbers; the file is damaged")
@@ -370,6 +369,17 @@ def _run(archive: zipfile.ZipFile, header: dict[str, Any]) -> RecordedRun:
         store=store,
         ledger=ledger,
     )
+
+
+def _model(values: dict[str, Any]) -> ModelInfo:
+    layers = []
+    for entry in _list(values.get("layers", [])):
+        place, n = _list(entry)
+        layers.append((_text(place), _count({"layers": n}, "layers")))
+    _count(values, "vocab_size", least=1, most=VOCAB_LIMIT)
+    _count({"n_processes": 1, **values}, "n_processes", least=1)
+    known = {name: value for name, value in values.items() if name != "layers"}
+    return ModelInfo(**_fields(known, ModelInfo), layers=tuple(layers))
 
 
 def _first_step(header: dict[str, Any], fork: Fork | None, n_prompt: int) -> int:

@@ -41,6 +41,9 @@ class ModelInfo:
         is_encoder_decoder: it reads the prompt with an encoder.
         transformers_version, torch_version: of the recording.
         arithmetic: which processor and kernels computed it, see `recorded.arithmetic`; "" where a file does not say.
+        layers: of a model that was spread over several devices, how many layers each held, as (device, layers), the
+            first layer's device first; empty where one had all, and where a file does not say.
+        n_processes: that shared the weights (tensor parallel); 1 where one had all.
     """
 
     name: str
@@ -56,6 +59,18 @@ class ModelInfo:
     context_length: int | None = None
     is_encoder_decoder: bool = False
     arithmetic: str = ""
+    layers: tuple[tuple[str, int], ...] = ()
+    n_processes: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple((place, n) for place, n in self.layers))  # JSON has lists
+
+    @property
+    def split(self) -> str:
+        """How the model was split, to be shown: "cuda:0 (12) + cpu (4), 2 processes"; "" where it was not."""
+        spread = " + ".join(f"{place} ({n})" for place, n in self.layers)
+        shared = f"{self.n_processes} processes" if self.n_processes > 1 else ""
+        return ", ".join(filter(None, (spread, shared)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from transformers.generation import (
 )
 
 from decoding.errors import RecordingError
+from decoding.models.placement import layers_by_place
 from decoding.parameters.acting import config_as_json, model_defaults
 from decoding.parameters.knobs import BEAM_MODES
 from decoding.parameters.settings import Settings, mode_of
@@ -448,6 +449,8 @@ class Recording:
             transformers_version=transformers.__version__,
             torch_version=torch.__version__,
             arithmetic=arithmetic_of(self.device),
+            layers=layers_by_place(model),
+            n_processes=getattr(model, "tp_size", None) or 1,
         )
 
 
