@@ -76,7 +76,8 @@ def replay(
         improvable = improvable & (could | left)  # what a prompt that left would have found is not known
         every = (ended | absent).all() & (~left.any() | (t == len(ledger) - 1))  # who left had not ended before the end
         if not (improvable.any() & ~(done.all() & (early_stopping is True)) & ~every):
-            decided, n_steps = True, length
+            searching = improvable & ~(done.all(-1, keepdim=True) & (early_stopping is True))
+            decided, n_steps = not bool((left & searching).any()), length
             break
     return Replay(hypotheses=_returned(trace, score, origin, done, n_returned), n_steps=n_steps, decided=decided)
 

@@ -519,9 +519,10 @@ _DAMAGED: dict[str, str] = {
     "the ledger's {name} is {dtype} {shape}": "账本的 {name} 是 {dtype} {shape}",
     "the ledger's {name} points outside [0, {limit})": "账本的 {name} 超出 [0, {limit})",
     "parents point outside the {n_rows} rows; the file is damaged": "父束超出 {n_rows} 行；文件已损坏",
-    "rows left the batch that are needed after that; the file is damaged": "有行离开了批次，但之后仍需要它们；文件已损坏",
-    "row {row} has no scores here: the search of its prompt was over, and with drop_finished its rows were not computed "
-    "any more; record the run without drop_finished to see them":
+    "rows left the batch that are needed after that; the file is damaged":
+        "有行离开了批次，但之后仍需要它们；文件已损坏",
+    "row {row} has no scores here: the search of its prompt was over, and with drop_finished its rows were not "
+    "computed any more; record the run without drop_finished to see them":
         "第 {row} 行在此没有分数：其提示词的搜索已结束，使用 drop_finished 时不再计算它的行；"
         "要查看它们，请在不使用 drop_finished 的情况下重新记录",
     "a processor of the caller's own must see the scores of all rows": "调用者自己的处理器必须看到所有行的分数",
