@@ -59,11 +59,12 @@ class Recorder(CustomLoop):
         share_prefill: in beam methods, compute the prompt once instead of once per beam, and leave its cache alone when
             beams change places. Faster, and the same tokens, but the last bits of the scores may differ from
             `generate()`'s.
-        drop_finished: in beam search with several prompts, let the model read no row of a prompt whose search is over.
-            Faster, and the same tokens, but the last bits of the scores may differ from `generate()`'s, and of rows
-            that nobody computed there are none (NaN in `scores` and `logits` of what is returned, whose cache has the
-            other rows alone). Where own processors or criteria must see all rows, all are computed; a warning of the
-            trace says so.
+        drop_finished: with several rows, let the model read none that has ended, in beam methods none of a prompt whose
+            search is over. Faster, and the same tokens, but the last bits of the scores may differ from
+            `generate()`'s, and of rows that nobody computed there are none (NaN in `scores` and `logits` of what is
+            returned, whose cache has the other rows alone). Where all rows must be seen, by processors or criteria of
+            your own, or cannot be taken out of the cache, all are computed; a warning of the trace says so. Not for
+            contrastive search.
         on_step: called with each `Step` as it is decoded.
         streamer: is given each token as it is decoded, as `generate(streamer=…)` would; for loops without beams.
 

@@ -155,6 +155,97 @@ def test_nobody_leaves_unasked(whole):
     assert whole.shortcuts == () and not any(step.left for step in whole.steps)
 
 
+SAMPLE = {"do_sample": True, "temperature": 0.8, "top_k": 20, "repetition_penalty": 1.2, "num_return_sequences": 2}
+OTHER_MODES = {
+    "greedy": {}, "sample": SAMPLE,
+    "groups": {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.5, "early_stopping": True},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", OTHER_MODES)
+@pytest.mark.parametrize("kind", ["llama", "mistral", "gpt2", "t5"])
+def test_in_other_modes_rows_that_ended_leave_too(kind: str, mode: str, tmp_path):
+    model = model_of(kind)
+    vocab = model.config.get_text_config().vocab_size
+    for case in range(40):  # until one finishes before another
+        rng = random.Random(case)
+        inputs = inputs_of(rng, vocab, batch=True)
+        given = {"max_new_tokens": 12, "eos_token_id": rng.sample(range(4, vocab), 12), **OTHER_MODES[mode], **ASK_FOR}
+        torch.manual_seed(case)
+        plain = Recorder()
+        expected = model.generate(**inputs, **given, custom_generate=plain)
+        state = torch.get_rng_state()
+        torch.manual_seed(case)
+        recorder = Recorder(drop_finished=True)
+        with rows_read(model) as read:
+            got = model.generate(**inputs, **given, custom_generate=recorder)
+        assert torch.equal(got.sequences, expected.sequences)
+        assert torch.equal(torch.get_rng_state(), state)
+        if recorder.trace.shortcuts:
+            break
+    trace = recorder.trace
+    assert trace.shortcuts == ("drop_finished",)
+    assert read == [trace.n_rows - sum(step.left) for step in trace.steps] and read[-1] < trace.n_rows
+    for step, other in zip(trace.steps, plain.trace.steps, strict=True):
+        assert (step.token_ids, step.ended) == (other.token_ids, other.ended)
+        for row in range(trace.n_rows):
+            if step.left and step.left[row]:
+                assert step.ended[row]
+            elif not step.ended[row]:
+                torch.testing.assert_close(step.scores(row=row), other.scores(row=row), atol=1e-3, rtol=1e-3)
+    assert_same_trace_but_left(round_trip(trace, tmp_path), trace)
+
+
+def assert_same_trace_but_left(got, wanted):
+    assert [step.left for step in got.steps] == [step.left for step in wanted.steps]
+    assert torch.equal(got.sequences, wanted.sequences)
+    for ours, theirs in zip(got.steps, wanted.steps, strict=True):
+        for row in range(wanted.n_rows):
+            if not theirs.left or not theirs.left[row]:
+                assert_same_bits(ours.scores(row=row), theirs.scores(row=row))
+
+
+def test_what_goes_on_without_an_end_token_stays(lm):
+    inputs = lm.tokenizer(PROMPTS, return_tensors="pt", padding=True)
+    free = lm.tokenizer.decode(lm.model.generate(**inputs, max_new_tokens=9, eos_token_id=None)[0, -6:-4])
+    assert free
+    given = {"max_new_tokens": 9, "eos_token_id": None, "stop_strings": [free], "tokenizer": lm.tokenizer}
+    recorder = Recorder(drop_finished=True)
+    lm.model.generation_config.eos_token_id, before = None, lm.model.generation_config.eos_token_id
+    try:
+        expected = lm.model.generate(**inputs, **given)
+        got = lm.model.generate(**inputs, **given, custom_generate=recorder)
+    finally:
+        lm.model.generation_config.eos_token_id = before
+    assert torch.equal(got, expected)
+    assert any("without an end token" in warning for warning in recorder.trace.warnings)
+
+
+@pytest.mark.parametrize("given", [{}, SAMPLE | {"seed": 4}])
+def test_verify_and_what_if_know_it_in_other_modes(lm, given):
+    seed = given.get("seed")
+    more = {name: value for name, value in given.items() if name != "seed"}
+    for n in range(30):
+        inputs = lm.tokenizer(PROMPTS, return_tensors="pt", padding=True)
+        recorder = Recorder(drop_finished=True, tokenizer=lm.tokenizer, seed=seed)
+        lm.model.generate(**inputs, max_new_tokens=12, eos_token_id=list(range(4 + n, 324, 30)), **more,
+                          custom_generate=recorder)  # fmt: skip
+        if recorder.trace.shortcuts:
+            break
+    trace = recorder.trace
+    assert trace.shortcuts
+    report = verify(trace, lm)
+    assert report.equal and "drop_finished" in report.text, report.text
+    other = trace.whatif(Settings(temperature=0.5, do_sample=bool(more), top_k=5))
+    for t, step in enumerate(trace.steps):
+        assert [fact is None for fact in other.chosen_survives[t]] == list(step.ended)
+    opened = Look.opened(trace, Runs(trace, "tiny"), Text("en"))
+    for row in range(trace.n_rows):
+        at = opened.moved(row=row, step=99)
+        assert len(at.scores) == len(trace.stages) + 1
+    assert trace.to_html().startswith("<!doctype html>")
+
+
 # --- where all must stay --------------------------------------------------------------------------------------------
 
 

@@ -451,7 +451,7 @@ def _left(run: dict[str, Tensor], ledger: Ledger | None, version: int) -> list[l
     if version < FEWER_ROWS or "left" not in run:
         return []
     left = run["left"].bool()
-    damaged = bool((left & (run["ended"] == 0)).any()) or bool(left.all(-1).any()) or ledger is None
+    damaged = bool((left & (run["ended"] == 0)).any()) or bool(left.all(-1).any())
     for gone, step in zip(left, () if ledger is None else ledger.steps, strict=False):
         parents = step["parent"][step["fate"] != ABSENT].long()
         damaged = damaged or bool((parents < 0).any()) or bool(gone[parents].any())

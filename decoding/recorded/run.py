@@ -192,8 +192,8 @@ class Step:
             return row
         if self.left[row]:
             raise NotRecordedError(
-                "row {row} has no scores here: the search of its prompt was over, and with drop_finished its rows were "
-                "not computed any more; record the run without drop_finished to see them",
+                "row {row} has no scores here: it had finished, and with drop_finished it was not computed any more; "
+                "record the run without drop_finished to see them",
                 row=row + 1,
             )
         return row - sum(self.left[:row])
@@ -315,7 +315,7 @@ class RecordedRun:
         prefill: how the prompt was computed: `plain`, as `generate` does; `shared`, once for all beams; `reused`,
             from the cache of the run it was forked from. With the last two the last bits may differ.
         shortcuts: in which other ways it was computed with less work than `generate()` has, so that the last bits may
-            differ: `drop_finished`, rows of finished prompts left the batch.
+            differ: `drop_finished`, rows that had finished left the batch.
         fork: where this run leaves another one, or None.
         first_step: steps that came before its own first one: 0, or those that a fork took over from the runs before it.
         from_caller: what shaped the run and is not in the trace: names of `generate()`'s arguments that the caller

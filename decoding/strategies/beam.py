@@ -84,7 +84,7 @@ def beam(
         log_softmax = torch.nn.functional.log_softmax(logits, dim=-1)
         rows = running[:, :, :length].flatten(0, 1)  # [P · B, length]
         stages, logprobs = run_processors(logits_processor, rows, log_softmax)  # [P · B, V] each
-        returned.add(read.told(logits), read.told(logprobs), outputs)
+        returned.add(read.told(logits.clone()), read.told(logprobs.clone()), outputs)
         recording.observe(raw, [read.of(scores) for scores in (logits, *stages)], read.left)
 
         # 3. The K best of all continuations of all beams, or K drawn from them.

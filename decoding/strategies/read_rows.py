@@ -94,11 +94,10 @@ class ReadRows:
         return tensor if self._rows is None else tensor.index_select(0, self._rows.to(tensor.device))
 
     def told(self, scores: Tensor) -> Tensor:
-        """A copy of scores [rows, vocab] with NaN in rows that left: nobody computed those."""
-        out = scores.clone()
-        if self.left:
-            out[torch.tensor(self.left, device=out.device)] = torch.nan
-        return out
+        """Scores [rows, vocab] with NaN in rows that left: nobody computed those. The very same where none has."""
+        if not self.left:
+            return scores
+        return scores.masked_fill(torch.tensor(self.left, device=scores.device)[:, None], torch.nan)
 
     def go_on(
         self, model: Any, model_kwargs: dict[str, Any], parents: Tensor, leaving: Tensor | None = None

@@ -63,7 +63,7 @@ class Recording:
         processors: their stages, in order, are the trace's.
         memory_budget: bytes kept in memory before steps go to disk.
         share_prefill: for beam loops, whether the prompt is computed once for all beams.
-        drop_finished: whether rows of finished prompts may leave the batch.
+        drop_finished: whether rows that have finished may leave the batch.
         facts: fields of `Trace` that the loop does not know: settings, tokens, prompts, ….
         identity: fields of `ModelInfo` that the model does not know: name, source, revision.
         given: what came from the caller of `generate()`.
@@ -92,7 +92,7 @@ class Recording:
         n_prompts = input_ids.shape[0] // (config.num_beams or 1)
         self.ledger = Ledger(n_prompts=n_prompts, n_beams=config.num_beams) if beams else None
         self.store = MemoryStore(memory_budget, facts.get("first_step", 0))
-        self.share_prefill, self.drop_finished = share_prefill and beams, drop_finished and beams
+        self.share_prefill, self.drop_finished = share_prefill and beams, drop_finished
         self.steps: list[Step] = []
         self.sequences: Tensor | None = None
         self._model, self._facts, self._identity, self._given = model, facts, identity, given
@@ -172,21 +172,22 @@ class Recording:
             self.check_drawable(probs)
             raise
 
-    def may_leave(self, settled: Tensor, model_kwargs: dict[str, Any]) -> bool:
-        """Whether rows of these prompts (bool [prompts]), with which nothing more can happen, leave the batch now.
+    def may_leave(self, settled: Tensor, model_kwargs: dict[str, Any], why_not: str | None = None) -> bool:
+        """Whether rows of these prompts (bool [prompts or rows]), with which nothing more happens, leave the batch now.
 
-        Where it was asked for and cannot be, a warning of the trace says why.
+        Where it was asked for and cannot be, a warning of the trace says why; the loop may know a reason of its own.
         """
         if not self.drop_finished or not bool(settled.any()):
             return False
         if not self._leave_asked:
             self._leave_asked = True
-            why = why_all_stay(self._model, self._generation, model_kwargs, self._given, len(self._prompt_ids))
+            n_rows = len(self._prompt_ids)
+            why = why_not or why_all_stay(self._model, self._generation, model_kwargs, self._given, n_rows)
             if why is None:
                 self._shortcuts.append("drop_finished")
             else:
                 self.drop_finished = False
-                said = "the rows of finished prompts were computed to the end, although drop_finished was given: {why}"
+                said = "rows that had finished were computed to the end, although drop_finished was given: {why}"
                 self._warnings.append(words(said, why=why))
         return self.drop_finished
 

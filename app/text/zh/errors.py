@@ -416,8 +416,8 @@ WARNINGS_ZH: dict[str, str] = {
     "then chooses means nothing (try dtype=float32)":
         "模型的 logits 在第 {step} 步有 {n} 个 NaN 或无穷；generate() 仍会继续，但此后的选择没有意义（可试 "
         "dtype=float32）",
-    "the rows of finished prompts were computed to the end, although drop_finished was given: {why}":
-        "虽然给了 drop_finished，已结束的提示词的行仍计算到了最后：{why}",
+    "rows that had finished were computed to the end, although drop_finished was given: {why}":
+        "虽然给了 drop_finished，已结束的行仍计算到了最后：{why}",
     "the first run used {own} of the caller's own, which is not in its trace; left out here":
         "最初那次运行用了调用者自己的 {own}，它不在记录中；这里没有用",
     "the first run used {own} of the caller's own, which are not in its trace; left out here":
@@ -521,10 +521,11 @@ _DAMAGED: dict[str, str] = {
     "parents point outside the {n_rows} rows; the file is damaged": "父束超出 {n_rows} 行；文件已损坏",
     "rows left the batch that are needed after that; the file is damaged":
         "有行离开了批次，但之后仍需要它们；文件已损坏",
-    "row {row} has no scores here: the search of its prompt was over, and with drop_finished its rows were not "
-    "computed any more; record the run without drop_finished to see them":
-        "第 {row} 行在此没有分数：其提示词的搜索已结束，使用 drop_finished 时不再计算它的行；"
-        "要查看它们，请在不使用 drop_finished 的情况下重新记录",
+    "row {row} has no scores here: it had finished, and with drop_finished it was not computed any more; record the "
+    "run without drop_finished to see them":
+        "第 {row} 行在此没有分数：它已结束，使用 drop_finished 时不再计算；"
+        "要查看它，请在不使用 drop_finished 的情况下重新记录",
+    "without an end token rows that have ended go on all the same": "没有结束词元时，已结束的行仍会继续",
     "a processor of the caller's own must see the scores of all rows": "调用者自己的处理器必须看到所有行的分数",
     "a stopping criterion of the caller's own must see all rows": "调用者自己的停止条件必须看到所有行",
     "attentions and hidden states were asked for, which are those of all rows": "要求返回所有行的注意力和隐藏状态",

@@ -205,8 +205,8 @@ ZH: dict[str, str] = {
     "fact.split": "拆分",
     "fact.split.tip": "模型不止在一个设备上，或由多个进程共享：每个设备各有多少层。",
     "fact.batch": "批次",
-    "fact.batch.drop_finished": "已结束的提示词已离开",
-    "fact.batch.drop_finished.tip": "搜索已结束的提示词的行不再计算（drop_finished）：没有它们的分数，"
+    "fact.batch.drop_finished": "已结束的行已离开",
+    "fact.batch.drop_finished.tip": "已结束的行不再计算（drop_finished）：没有它们的分数，"
                                     "其余行的最后几位可能与 generate() 的不同。",
     "fact.seconds": "用时",
     "fact.steps": "词元",
@@ -272,7 +272,7 @@ ZH: dict[str, str] = {
     "verify.reason.revision": "模型文件已不同（当时 {then}，现在 {now}）",
     "verify.reason.prefill_shared": "这次运行只为所有束计算了一次提示词",
     "verify.reason.prefill_reused": "这次运行没有重新计算前缀",
-    "verify.reason.drop_finished": "搜索已结束的提示词的行离开了批次",
+    "verify.reason.drop_finished": "已结束的行离开了批次",
     "verify.equal.own_loop": "一致：再运行一次，结果逐位相同。transformers 5 已不再提供这种模式，"
     "所以两次用的都是我们自己的循环；它已对照 transformers 4.46 测试过。",
     "verify.unequal.tokens": "不一致：generate() 给出相同的词元，但分数不同，最多相差 {within}；表格说明在哪里。",
