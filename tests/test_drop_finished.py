@@ -31,7 +31,7 @@ from decoding.strategies.read_rows import ReadRows
 from tests.conftest import KINDS, random_cases
 from tests.test_beam_parity import random_beam_settings
 from tests.test_parity import ASK_FOR, assert_same_bits, inputs_of, model_of
-from tests.test_trace_file import assert_same_trace, put, refused, round_trip, with_header, with_run
+from tests.test_trace_file import assert_same_trace, refused, round_trip, with_header, with_run
 from tests.tiny_models import tiny_lm, tiny_model
 
 PROMPTS = ["The capital of France is", "def decode(", "the cat"]  # of three lengths: two are padded on the left
@@ -419,12 +419,6 @@ def test_a_file_that_lies_about_who_left_is_refused(trace, tmp_path, name):
             load_trace(path)
     else:
         refused(path)
-
-
-@pytest.mark.parametrize("value", ["drop_finished", ["by magic"], [1], 3, None])
-def test_a_file_with_unknown_shortcuts_is_refused(trace, tmp_path, value):
-    trace.save(tmp_path / "run.trace")
-    refused(with_header(tmp_path / "run.trace", tmp_path, put("shortcuts", value=value)))
 
 
 # --- what reads a trace ---------------------------------------------------------------------------------------------
