@@ -45,7 +45,10 @@ HOW_PREFILLED = {
     "shared": "was computed once for all beams (share_prefill)",
     "reused": "was not computed again but taken from the run this one was forked from",
 }
-HOW_COMPUTED = {"drop_finished": "rows that had finished left the batch (drop_finished)"}
+HOW_COMPUTED = {
+    "drop_finished": "rows that had finished left the batch (drop_finished)",
+    "compile_beams": "the steps of the search were compiled (compile_beams)",
+}
 SAID_IN_A_NOTE = ("processor_unknown", "prefill_shared", "prefill_reused", *HOW_COMPUTED)
 RETIRED = ("group_beam_search", "contrastive_search")  # modes that transformers' own generate() no longer has
 OUR_LOOP = "a second run of our own loop"

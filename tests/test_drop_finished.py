@@ -489,8 +489,8 @@ def test_the_page_goes_as_far_as_each_prompts_search(trace):
 def test_the_page_says_that_prompts_left(trace, whole, lang):
     text = Text(lang)
     rows = {row["label"]: row for row in facts_rows(trace, text)}
-    assert rows[text("fact.batch")]["value"] == text("fact.batch.drop_finished")
-    assert text("fact.batch") not in {row["label"] for row in facts_rows(whole, text)}
+    assert rows[text("fact.shortcut")]["value"] == text("fact.shortcut.drop_finished")
+    assert text("fact.shortcut") not in {row["label"] for row in facts_rows(whole, text)}
 
 
 # --- the rows that are read -----------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, 
     if trace.model.is_encoder_decoder:
         facts.insert(4, ("source", *_source(trace, text)))
     rows = [{"label": text(f"fact.{key}"), "value": value, "tip": tip} for key, value, tip in facts]
-    rows += _split(trace, text) + _batch(trace, text)
+    rows += _split(trace, text) + _shortcuts(trace, text)
     if trace.compact is not None:
         value = text("fact.compact.value", head=f"{trace.compact.head:,}", vocab=f"{trace.model.vocab_size:,}")
         tip = text("fact.compact.tip", head=f"{trace.compact.head:,}")
@@ -52,12 +52,10 @@ def _split(trace: Trace, text: Text) -> list[dict[str, str]]:
     return [{"label": text("fact.split"), "value": split, "tip": text("fact.split.tip")}] if split else []
 
 
-def _batch(trace: Trace, text: Text) -> list[dict[str, str]]:
+def _shortcuts(trace: Trace, text: Text) -> list[dict[str, str]]:
     """In which way the run was computed with less work than `generate()` has."""
-    return [
-        {"label": text("fact.batch"), "value": text(f"fact.batch.{name}"), "tip": text(f"fact.batch.{name}.tip")}
-        for name in trace.shortcuts
-    ]
+    label, keys = text("fact.shortcut"), [f"fact.shortcut.{name}" for name in trace.shortcuts]
+    return [{"label": label, "value": text(key), "tip": text(f"{key}.tip")} for key in keys]
 
 
 def _end(trace: Trace, text: Text) -> tuple[str, str, str]:

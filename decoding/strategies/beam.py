@@ -44,7 +44,8 @@ def beam(
     P prompts, B beams, V tokens, K candidates a step, T positions up to the maximum length.
 
     With `recording.drop_finished` the rows of prompts whose search is over leave the batch: the model reads fewer. All
-    else keeps its width, with a flat distribution in those rows, which the trace does not get.
+    else keeps its width, with a flat distribution in those rows, which the trace does not get. With
+    `recording.compile_beams` the steps are compiled as those of sampling, which `generate()` does not do.
 
     Args:
         input_ids: [P · B, length].
@@ -73,6 +74,7 @@ def beam(
     pool_done = torch.zeros((n_prompts, n_beams), dtype=torch.bool, device=device)
     improvable = torch.ones((n_prompts, 1), dtype=torch.bool, device=device)
 
+    forward = recording.beam_forward(model_kwargs)
     outputs = prefill(model, input_ids, config, model_kwargs, share=recording.share_prefill)
     read, left = ReadRows(n_prompts * n_beams), torch.zeros(n_prompts, dtype=torch.bool, device=device)  # [P]
     padding = 0 if (pad := pad_token_tensor(config)) is None else max(0, int(pad))
@@ -160,7 +162,7 @@ def beam(
             next_sequence_length=1 if model_kwargs["use_cache"] else None,
             **model_kwargs,
         )
-        outputs = model(**inputs, return_dict=True)
+        outputs = forward(**inputs, return_dict=True)
         recording.catch_up()
 
     forget_prompts(model_kwargs.get(CACHE_NAME))

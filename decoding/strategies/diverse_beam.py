@@ -78,6 +78,7 @@ def diverse_beam(
     running_from = running[:, :, :0]  # [P, B, length - start], the row each token was chosen in
     pools = [[HypothesisPool(size, config, start) for _ in range(n_groups)] for _ in range(n_prompts)]  # [P][G]
 
+    forward = recording.beam_forward(model_kwargs)
     outputs = prefill(model, input_ids, config, model_kwargs, share=recording.share_prefill)
     read = ReadRows(n_prompts * n_beams)
     while True:
@@ -150,7 +151,7 @@ def diverse_beam(
             next_sequence_length=1 if model_kwargs["use_cache"] else None,
             **model_kwargs,
         )
-        outputs = model(**inputs, return_dict=True)
+        outputs = forward(**inputs, return_dict=True)
         recording.catch_up()
 
     forget_prompts(model_kwargs.get(CACHE_NAME))

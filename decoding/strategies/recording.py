@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any, cast
@@ -35,12 +35,12 @@ from decoding.recorded.silent import silent_knobs
 from decoding.recorded.stages import LOG_SOFTMAX, Stage, encode_stages, name_of, stages_of
 from decoding.recorded.step_number import step_number
 from decoding.recorded.step_store import REMEDY, MemoryStore
-from decoding.strategies.cache import CACHE_NAME, is_empty, named_here
+from decoding.strategies.cache import CACHE_NAME, is_empty, named_here, stays_in_place
 from decoding.strategies.generate_call import GIVEN_NOTHING, GivenToGenerate
 from decoding.strategies.host_copies import HostCopies
 from decoding.strategies.read_rows import why_all_stay
 from decoding.trace import Trace
-from decoding.transformers_private import LAST_SEEN
+from decoding.transformers_private import LAST_SEEN, can_compile
 from decoding.words import words
 
 __all__ = ["Recording"]
@@ -64,6 +64,7 @@ class Recording:
         memory_budget: bytes kept in memory before steps go to disk.
         share_prefill: for beam loops, whether the prompt is computed once for all beams.
         drop_finished: whether rows that have finished may leave the batch.
+        compile_beams: for beam loops, whether their steps are to be compiled where sampling's would be.
         facts: fields of `Trace` that the loop does not know: settings, tokens, prompts, ….
         identity: fields of `ModelInfo` that the model does not know: name, source, revision.
         given: what came from the caller of `generate()`.
@@ -80,6 +81,7 @@ class Recording:
         memory_budget: int,
         share_prefill: bool,
         drop_finished: bool = False,
+        compile_beams: bool = False,
         facts: dict[str, Any],
         identity: dict[str, Any],
         given: GivenToGenerate = GIVEN_NOTHING,
@@ -93,6 +95,7 @@ class Recording:
         self.ledger = Ledger(n_prompts=n_prompts, n_beams=config.num_beams) if beams else None
         self.store = MemoryStore(memory_budget, facts.get("first_step", 0))
         self.share_prefill, self.drop_finished = share_prefill and beams, drop_finished
+        self.compile_beams = compile_beams and beams
         self.steps: list[Step] = []
         self.sequences: Tensor | None = None
         self._model, self._facts, self._identity, self._given = model, facts, identity, given
@@ -190,6 +193,25 @@ class Recording:
                 said = "rows that had finished were computed to the end, although drop_finished was given: {why}"
                 self._warnings.append(words(said, why=why))
         return self.drop_finished
+
+    def beam_forward(self, model_kwargs: dict[str, Any]) -> Callable[..., Any]:
+        """The forward pass of a beam loop's steps: compiled where that was asked for and sampling's would be.
+
+        Where it was asked for and cannot be, a warning of the trace says so.
+
+        Args:
+            model_kwargs: as they are before the prompt is read.
+        """
+        if not self.compile_beams:
+            return self._model
+        cache = model_kwargs.get(CACHE_NAME)
+        if not (stays_in_place(cache) and can_compile(self._model, model_kwargs, self._generation)):
+            said = "the steps of the search were not compiled, although compile_beams was given: that takes a cache of "
+            said += "fixed size (load_model(static_cache=True)) and a device that transformers compiles for"
+            self._warnings.append(words(said))
+            return self._model
+        self._shortcuts.append("compile_beams")
+        return self._model.get_compiled_call(self._generation.compile_config)
 
     @property
     def step_number(self) -> int:

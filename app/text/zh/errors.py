@@ -416,6 +416,10 @@ WARNINGS_ZH: dict[str, str] = {
     "then chooses means nothing (try dtype=float32)":
         "模型的 logits 在第 {step} 步有 {n} 个 NaN 或无穷；generate() 仍会继续，但此后的选择没有意义（可试 "
         "dtype=float32）",
+    "the steps of the search were not compiled, although compile_beams was given: that takes a cache of fixed size "
+    "(load_model(static_cache=True)) and a device that transformers compiles for":
+        "虽然给了 compile_beams，搜索的各步没有编译：这需要固定大小的缓存（load_model(static_cache=True)）"
+        "和 transformers 为之编译的设备",
     "rows that had finished were computed to the end, although drop_finished was given: {why}":
         "虽然给了 drop_finished，已结束的行仍计算到了最后：{why}",
     "the first run used {own} of the caller's own, which is not in its trace; left out here":

@@ -204,10 +204,13 @@ ZH: dict[str, str] = {
     "fact.dtype": "dtype",
     "fact.split": "拆分",
     "fact.split.tip": "模型不止在一个设备上，或由多个进程共享：每个设备各有多少层。",
-    "fact.batch": "批次",
-    "fact.batch.drop_finished": "已结束的行已离开",
-    "fact.batch.drop_finished.tip": "已结束的行不再计算（drop_finished）：没有它们的分数，"
-                                    "其余行的最后几位可能与 generate() 的不同。",
+    "fact.shortcut": "捷径",
+    "fact.shortcut.compile_beams": "编译的搜索",
+    "fact.shortcut.compile_beams.tip": "搜索的各步经过编译（compile_beams），而 generate() 只为采样编译："
+                                       "最后几位可能与它的不同。",
+    "fact.shortcut.drop_finished": "已结束的行已离开",
+    "fact.shortcut.drop_finished.tip": "已结束的行不再计算（drop_finished）：没有它们的分数，"
+                                       "其余行的最后几位可能与 generate() 的不同。",
     "fact.seconds": "用时",
     "fact.steps": "词元",
     "fact.rows": "{n}（{rows} 行）",
@@ -273,6 +276,7 @@ ZH: dict[str, str] = {
     "verify.reason.prefill_shared": "这次运行只为所有束计算了一次提示词",
     "verify.reason.prefill_reused": "这次运行没有重新计算前缀",
     "verify.reason.drop_finished": "已结束的行离开了批次",
+    "verify.reason.compile_beams": "搜索的各步经过编译",
     "verify.equal.own_loop": "一致：再运行一次，结果逐位相同。transformers 5 已不再提供这种模式，"
     "所以两次用的都是我们自己的循环；它已对照 transformers 4.46 测试过。",
     "verify.unequal.tokens": "不一致：generate() 给出相同的词元，但分数不同，最多相差 {within}；表格说明在哪里。",
