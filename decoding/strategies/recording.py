@@ -206,9 +206,11 @@ class Recording:
             return self._model
         cache = model_kwargs.get(CACHE_NAME)
         if not (stays_in_place(cache) and can_compile(self._model, model_kwargs, self._generation)):
-            said = "the steps of the search were not compiled, although compile_beams was given: that takes a cache of "
-            said += "fixed size (load_model(static_cache=True)) and a device that transformers compiles for"
-            self._warnings.append(words(said))
+            said = words(
+                "the steps of the search were not compiled, although compile_beams was given: that takes a cache of "
+                "fixed size (load_model(static_cache=True)) and a device that transformers compiles for"
+            )
+            self._warnings.append(said)
             return self._model
         self._shortcuts.append("compile_beams")
         return self._model.get_compiled_call(self._generation.compile_config)
