@@ -26,6 +26,7 @@ from app.views.facts import facts_rows
 from app.views.look import Look
 from decoding import NotRecordedError, Recorder, Settings, load_trace, verify
 from decoding.files.compact import compact
+from decoding.fork import fork
 from decoding.strategies.prompt_once import repeat_prompts
 from decoding.strategies.read_rows import ReadRows
 from tests.conftest import KINDS, random_cases
@@ -447,6 +448,27 @@ def test_other_rules_for_the_pool_are_decided_only_where_they_are(lm, penalty, e
     if ours.decided:
         assert theirs.decided and ours.n_steps == theirs.n_steps
         assert [h.token_ids for h in ours.hypotheses] == [h.token_ids for h in theirs.hypotheses]
+
+
+def test_a_row_that_left_cannot_be_forked_and_one_that_stayed_can(trace, lm):
+    last = len(trace.steps) - 1
+    with pytest.raises(NotRecordedError, match="row 5 has no scores here"):
+        fork(trace, lm, step=last, row=4, token_id=7)
+    assert fork(trace, lm, step=last - 3, row=2, token_id=7).fork.row == 2
+
+
+def test_a_fork_reuses_what_is_left_of_the_cache(lm):
+    inputs = lm.tokenizer(PROMPTS, return_tensors="pt", padding=True)
+    recorder = Recorder(drop_finished=True, tokenizer=lm.tokenizer)
+    lm.model.generate(**inputs, **BEAMS, custom_generate=recorder)
+    trace, kept = recorder.trace, recorder.kept_cache()
+    assert len(kept.ids) == len(kept.cache.layers[0].keys) == 2 < trace.n_rows
+    settings = Settings(num_beams=1, max_new_tokens=14, eos_token_id=tuple(ENDS))
+    reused, anew = (
+        fork(trace, lm, step=9, row=2, token_id=7, settings=settings, kept=each) for each in (kept, None)
+    )
+    assert reused.prefill == "reused" and torch.equal(reused.sequences, anew.sequences)
+    torch.testing.assert_close(reused.scores(step=0), anew.scores(step=0), atol=1e-4, rtol=1e-4)
 
 
 def test_some_rules_would_have_let_a_prompt_search_on(lm):
