@@ -401,25 +401,31 @@ def lies(trace) -> dict[str, torch.Tensor]:
     first, last = left.clone(), left.clone()
     first[0] = 1
     last[-1, :] = 1
-    other = left.clone()
+    other, as_many = left.clone(), left.clone()
     other[-1] = 1 - other[-1]
+    as_many[-1] = torch.tensor([1, 1, 1, 1, 0, 0])
     return {
         "more": torch.ones_like(left), "of another type": left.long(), "too few": left[:-1], "all at first": first,
-        "all at last": last, "the others": other, "none": torch.zeros_like(left),
+        "all at last": last, "the others": other, "as many others": as_many, "none": torch.zeros_like(left),
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "name", ["more", "of another type", "too few", "all at first", "all at last", "the others", "none"]
+    "name", ["more", "of another type", "too few", "all at first", "all at last", "the others", "as many others", "none"]
 )
 def test_a_file_that_lies_about_who_left_is_refused(trace, tmp_path, name):
     trace.save(tmp_path / "run.trace")
     path = with_run(tmp_path / "run.trace", tmp_path, left=lies(trace)[name])
-    if name == "none":
-        with pytest.raises(Exception, match="logits is"):
-            load_trace(path)
-    else:
-        refused(path)
+    assert name != "as many others" or "needed after that" in refused(path)
+    refused(path)
+
+
+def test_a_file_whose_beams_continue_a_row_that_left_is_refused(trace, tmp_path):
+    trace.save(tmp_path / "run.trace")
+    parents = trace.ledger.to_arrays()["parent"].clone()
+    parents[-1, 1, 0] = 0  # of the second prompt, which stayed
+    path = with_run(tmp_path / "run.trace", tmp_path, **{"ledger.parent": parents})
+    assert "rows left the batch that are needed after that" in refused(path)
 
 
 # --- what reads a trace ---------------------------------------------------------------------------------------------
