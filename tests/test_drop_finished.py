@@ -411,7 +411,8 @@ def lies(trace) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    "name", ["more", "of another type", "too few", "all at first", "all at last", "the others", "as many others", "none"]
+    "name",
+    ["more", "of another type", "too few", "all at first", "all at last", "the others", "as many others", "none"],
 )
 def test_a_file_that_lies_about_who_left_is_refused(trace, tmp_path, name):
     trace.save(tmp_path / "run.trace")
