@@ -31,6 +31,7 @@ from decoding.strategies.prompt_once import repeat_prompts
 from decoding.strategies.read_rows import ReadRows
 from tests.conftest import KINDS, random_cases
 from tests.test_beam_parity import random_beam_settings
+from tests.test_export_json import check
 from tests.test_parity import ASK_FOR, assert_same_bits, inputs_of, model_of
 from tests.test_trace_file import assert_same_trace, refused, round_trip, with_header, with_run
 from tests.tiny_models import tiny_lm, tiny_model
@@ -498,6 +499,7 @@ def test_exports_leave_out_what_nobody_computed(trace, whole):
         ours, theirs = (list(csv.reader(io.StringIO(written(run, write)))) for run in (trace, whole))
         assert ours[0] == theirs[0] and 1 < len(ours) <= len(theirs)
     told = json.loads(written(trace, write_json))
+    check(told)
     assert told["shortcuts"] == ["drop_finished"]
     assert told["steps"][-1]["left"] == [0, 1, 4, 5] and "left" not in told["steps"][0]
     assert {row["row"] for row in told["steps"][-1]["rows"]} == {2, 3}

@@ -13,7 +13,7 @@ from tests.benchmarks.cost import paired_ratios
 
 N_PAIRS, N_PROMPT, N_TOKENS, N_BEAMS = 4, 400, 48, 4
 SHARED_BAR, PLAIN_BAR = 0.70, 1.10
-EARLY, N_ENDS, LEFT_BAR = 10, 3, 0.80
+EARLY, N_ENDS, LEFT_BAR = 8, 2, 0.80
 FOUR = (
     "The capital of France is", "Two plus three equals", "Once upon a time there was a lighthouse keeper who",
     "def fibonacci(n):",
