@@ -113,7 +113,8 @@ def runs() -> dict[str, Trace]:
 
 
 KINDS = ("greedy", "sampled", "chat", "beams", "beam sampling", "groups", "contrastive", "T5", "drop-in", "fork",
-         "compact", "compact beams", "stopped", "still running", "biased to infinity", "no steps", "rows left", "split")  # fmt: skip
+         "compact", "compact beams", "stopped", "still running", "biased to infinity", "no steps", "rows left",
+         "split")  # fmt: skip
 
 
 # --- the schema -------------------------------------------------------------------------------------------
