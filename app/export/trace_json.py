@@ -67,7 +67,7 @@ def run_json(trace: Trace, n_head: int = HEAD) -> Json:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "model": asdict(trace.model),
+        "model": asdict(trace.model) | {"layers": [list(each) for each in trace.model.layers]},
         "mode": trace.mode,
         "seed": trace.seed,
         "settings": None if trace.settings is None else _parameters(trace.settings.to_json()),
