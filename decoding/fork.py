@@ -79,6 +79,7 @@ def stream_fork(
     Raises:
         RecordingError: there is no such step, row or token, or the run came from embeddings or an encoder whose
             input is not in the trace.
+        NotRecordedError: the row had finished and left the batch before that step.
         PromptError: the first run used up its length, so that nothing is left to decode.
         SettingError: the settings cannot be used with this model, its own defaults, or from here on.
     """
@@ -178,6 +179,7 @@ def _check(trace: Trace, step: int, row: int, token_id: int | None, anew: bool) 
                 "{name} must be {accepts}, got {value!r}; choose one of this run's",
                 name=name, accepts=accepts, value=value,
             )
+    trace.steps[step].place_of(row)  # a row that had left the batch has nothing to go on from
     if trace.model.is_encoder_decoder and trace.encoder_ids is None:
         raise RecordingError("what the encoder read is not in a drop-in recording; record the run with record()")
     if trace.prompt_ids.shape[1] == 0:

@@ -59,6 +59,16 @@ class Recorder(CustomLoop):
         share_prefill: in beam methods, compute the prompt once instead of once per beam, and leave its cache alone when
             beams change places. Faster, and the same tokens, but the last bits of the scores may differ from
             `generate()`'s.
+        drop_finished: with several rows, let the model read none that has ended, in beam methods none of a prompt whose
+            search is over. Faster, and the same tokens, but the last bits of the scores may differ from
+            `generate()`'s, and of rows that nobody computed there are none (NaN in `scores` and `logits` of what is
+            returned, whose cache has the other rows alone). Where all rows must be seen, by processors or criteria of
+            your own, or cannot be taken out of the cache, all are computed; a warning of the trace says so. Not for
+            contrastive search.
+        compile_beams: in beam methods, compile the steps where `generate()` would compile those of sampling: with a
+            cache of fixed size (`load_model(static_cache=True)`) on CUDA. Faster, and the same tokens, but the last
+            bits of the scores may differ from those of `generate()`, which compiles no search. Elsewhere nothing is
+            compiled; a warning of the trace says so.
         on_step: called with each `Step` as it is decoded.
         streamer: is given each token as it is decoded, as `generate(streamer=…)` would; for loops without beams.
 
@@ -73,12 +83,14 @@ class Recorder(CustomLoop):
         seed: int | None = None,
         memory_budget: int = DEFAULT_MEMORY_BUDGET,
         share_prefill: bool = False,
+        drop_finished: bool = False,
+        compile_beams: bool = False,
         on_step: Callable[[Step], None] | None = None,
         streamer: Any = None,
     ) -> None:
         self.tokenizer = as_tokenizer(tokenizer)
-        self.share_prefill, self.streamer = share_prefill, streamer
-        self.seed, self.memory_budget, self.on_step = seed, memory_budget, on_step
+        self.share_prefill, self.drop_finished, self.compile_beams = share_prefill, drop_finished, compile_beams
+        self.seed, self.memory_budget, self.on_step, self.streamer = seed, memory_budget, on_step, streamer
         self.facts: dict[str, Any] = {}  # fields of Trace, filled in by `record`
         self.identity: dict[str, Any] = {}  # fields of ModelInfo, likewise
         self._recording: Recording | None = None
@@ -163,7 +175,8 @@ class Recorder(CustomLoop):
         kind = Recording if rank_of(model) == 0 else Following
         self._recording = recording = kind(
             model, input_ids, logits_processor, generation_config, model_kwargs,
-            memory_budget=self.memory_budget, share_prefill=self.share_prefill, identity=self.identity, given=given,
+            memory_budget=self.memory_budget, share_prefill=self.share_prefill, drop_finished=self.drop_finished,
+            compile_beams=self.compile_beams, identity=self.identity, given=given,
             facts={
                 **encoder_facts(model, inputs_tensor, model_kwargs, given),
                 **self._all_facts(input_ids.device, model, self.tokenizer or as_tokenizer(tokenizer, strict=False)),

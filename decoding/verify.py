@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -19,6 +19,7 @@ from transformers.generation import (
 )
 
 from decoding.errors import DecodingError, VerifyError
+from decoding.models.placement import layers_by_place
 from decoding.models.processes import rank_of, told_by_rank_0
 from decoding.parameters.settings import watermarking
 from decoding.recorded.arithmetic import arithmetic_of
@@ -44,6 +45,11 @@ HOW_PREFILLED = {
     "shared": "was computed once for all beams (share_prefill)",
     "reused": "was not computed again but taken from the run this one was forked from",
 }
+HOW_COMPUTED = {
+    "drop_finished": "rows that had finished left the batch (drop_finished)",
+    "compile_beams": "the steps of the search were compiled (compile_beams)",
+}
+SAID_IN_A_NOTE = ("processor_unknown", "prefill_shared", "prefill_reused", *HOW_COMPUTED)
 RETIRED = ("group_beam_search", "contrastive_search")  # modes that transformers' own generate() no longer has
 OUR_LOOP = "a second run of our own loop"
 REASONS = {
@@ -77,8 +83,8 @@ class Reason:
     """Why a second run may come out otherwise.
 
     Attributes:
-        why: a key for translations: `processor`, `processor_unknown`, `device`, `dtype`, `transformers`, `torch`,
-            `revision`, `prefill_shared`, `prefill_reused`.
+        why: a key for translations: `processor`, `processor_unknown`, `device`, `dtype`, `split`, `transformers`,
+            `torch`, `revision`, `prefill_shared`, `prefill_reused`, or one of `Trace.shortcuts`.
         then, now: what it was when the run was recorded, and what it is now.
         text: the same in English.
     """
@@ -524,11 +530,16 @@ def _because(trace: Trace, lm: LanguageModel) -> tuple[Reason, ...]:
 
     if trace.prefill != "plain":
         differs(f"prefill_{trace.prefill}", trace.prefill, "plain", f"the prompt {HOW_PREFILLED[trace.prefill]}")
+    for shortcut in trace.shortcuts:
+        differs(shortcut, "yes", "no", HOW_COMPUTED[shortcut])
     device = then.device.split(":")[0], lm.device.split(":")[0]
     if device[0] != device[1]:
         differs("device", *device, "recorded on {then}, verified on {now}")
     if then.dtype != lm.dtype:
         differs("dtype", then.dtype, lm.dtype, "recorded in {then}, verified in {now}")
+    split = replace(then, layers=layers_by_place(lm.model), n_processes=lm.n_processes).split
+    if then.split != split:
+        differs("split", then.split or "–", split or "–", "the model was split as {then}, verified as {now}")
     arithmetic = arithmetic_of(lm.model.device)
     if device[0] == device[1] and not then.arithmetic:
         differs("processor_unknown", "?", arithmetic, "the trace does not say on which processor it was recorded")
@@ -559,7 +570,12 @@ def _notes(trace: Trace, lm: LanguageModel) -> tuple[str, ...]:
             f"the prompt {HOW_PREFILLED[trace.prefill]}, so the scores shown are that path's; the "
             f"tokens are generate()'s, its scores are the same within {CLOSE.get(trace.model.dtype, 1e-3)}"
         )
+    for shortcut in trace.shortcuts:
+        notes.append(
+            f"{HOW_COMPUTED[shortcut]}, so the scores shown are that path's; the tokens are generate()'s, its scores "
+            f"are the same within {CLOSE.get(trace.model.dtype, 1e-3)}"
+        )
     for reason in _because(trace, lm):
-        if reason.why not in ("processor_unknown", "prefill_shared", "prefill_reused"):
+        if reason.why not in SAID_IN_A_NOTE:
             notes.append(f"{reason.text}: the last bits may differ" if reason.why == "device" else reason.text)
     return tuple(notes)

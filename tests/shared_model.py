@@ -36,6 +36,7 @@ def main() -> None:
     said["runs"] = {name: compared(lm.model, given) for name, given in RUNS.items()}
     said["verified"] = {name: verified(lm, given) for name, given in RUNS.items()}
     said["contrastive"] = verified(lm, {"penalty_alpha": 0.6, "top_k": 4})
+    said["split"] = record(lm, "The", Settings(max_new_tokens=2)).model.split
     said["refused"] = refusal(lm)
     print(json.dumps(said), flush=True)
     torch.distributed.barrier()

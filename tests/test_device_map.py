@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import asdict
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -10,11 +11,14 @@ import pytest
 import torch
 from transformers import MixtralConfig, MixtralForCausalLM
 
-from decoding import LanguageModel, ModelError, Settings, load_model, record, verify
+from app.text import Text
+from app.views.facts import facts_rows
+from decoding import LanguageModel, ModelError, Settings, load_model, load_trace, record, verify
+from decoding.models.placement import layers_by_place
 from decoding.recorded.run import Step
 from tests.laws import same_bits
 from tests.test_models import save
-from tests.tiny_models import tiny_tokenizer
+from tests.tiny_models import BUILDERS, ENCODER_DECODERS, tiny_model, tiny_tokenizer
 
 PROMPT = "The capital of France is"
 RUNS = [
@@ -71,6 +75,43 @@ def test_a_split_models_run_is_what_its_own_generate_gives(split: LanguageModel,
     trace = record(split, [PROMPT, "A dog"], Settings(**given, max_new_tokens=6))
     report = verify(trace, split)
     assert report.grade == "bits", report.text
+
+
+def test_a_trace_says_which_places_held_how_many_layers(
+    whole: LanguageModel, split: LanguageModel, tmp_path: Path
+) -> None:
+    trace, other = (record(lm, PROMPT, Settings(max_new_tokens=3)) for lm in (split, whole))
+    assert trace.model.layers == (("cpu", 1), ("disk", 1)) and trace.model.n_processes == 1
+    assert trace.model.split == "cpu (1) + disk (1)"
+    assert (other.model.layers, other.model.split) == ((), "")
+    trace.save(tmp_path / "split.trace")
+    opened = load_trace(tmp_path / "split.trace")
+    assert opened.model == trace.model and hash(opened.model) == hash(trace.model)
+    assert asdict(trace.model)["layers"] == (("cpu", 1), ("disk", 1))
+    facts = {row["label"]: row["value"] for row in facts_rows(opened, Text("en"))}
+    assert facts["split"] == "cpu (1) + disk (1)"
+    assert "split" not in {row["label"] for row in facts_rows(other, Text("en"))}
+
+
+def test_verify_says_that_the_model_was_split_in_another_way(whole: LanguageModel, split: LanguageModel) -> None:
+    trace = record(split, PROMPT, Settings(max_new_tokens=3))
+    assert "split" not in {reason.why for reason in verify(trace, split).because}
+    found = next(reason for reason in verify(trace, whole).because if reason.why == "split")
+    assert (found.then, found.now) == ("cpu (1) + disk (1)", "–")
+
+
+@pytest.mark.parametrize("kind", BUILDERS)
+def test_layers_are_counted_in_every_architecture(kind: str) -> None:
+    """Each block by its name, whatever the map names: the block, what holds it, or all that is left."""
+    model = tiny_model(kind)
+    blocks = [name for name, module in model.named_modules() if name.rpartition(".")[2] in ("0", "1")]
+    blocks = [name for name in blocks if not any(name.startswith(f"{other}.") for other in blocks if other != name)]
+    first, *_ = blocks
+    model.hf_device_map = {"": 0, first: "cpu"}
+    n = 4 if kind in ENCODER_DECODERS else 2
+    assert dict(layers_by_place(model)) == {"cpu": 1, "cuda:0": n - 1}
+    model.hf_device_map = {"": "cpu"}
+    assert layers_by_place(model) == ()
 
 
 def test_auto_fills_the_memory_it_may_and_leaves_the_rest_to_the_disk(

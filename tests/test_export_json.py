@@ -74,6 +74,11 @@ def kinds_of_run() -> dict[str, Trace]:
     next(steps)
     unfinished = stopped.trace
     steps.close()
+    fewer = Recorder(seed=1, drop_finished=True)
+    three = lm.tokenizer(["the cat", "a", "def"], return_tensors="pt", padding=True)
+    lm.model.generate(**three, max_new_tokens=12, eos_token_id=[*range(60, 90)], custom_generate=fewer)
+    assert fewer.trace.shortcuts
+    spread = replace(sampled, model=replace(sampled.model, layers=(("cuda:0", 1), ("cpu", 1)), n_processes=2))
     asked = Settings(num_beams=3, num_return_sequences=2, max_new_tokens=6, eos_token_id=[*range(60, 120)])
     beams = record(lm, ["the cat", "a"], asked)
     return {
@@ -97,6 +102,8 @@ def kinds_of_run() -> dict[str, Trace]:
             lm, "a", Settings(sequence_bias=[["the", -math.inf], [[7], 2.0]], repetition_penalty=1.2, max_new_tokens=2)
         ),
         "no steps": replace(sampled, steps=()),
+        "rows left": fewer.trace,
+        "split": spread,
     }  # fmt: skip
 
 
@@ -106,7 +113,8 @@ def runs() -> dict[str, Trace]:
 
 
 KINDS = ("greedy", "sampled", "chat", "beams", "beam sampling", "groups", "contrastive", "T5", "drop-in", "fork",
-         "compact", "compact beams", "stopped", "still running", "biased to infinity", "no steps")  # fmt: skip
+         "compact", "compact beams", "stopped", "still running", "biased to infinity", "no steps", "rows left",
+         "split")  # fmt: skip
 
 
 # --- the schema -------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from decoding import Recorder, RecordingError, Settings, load_model, record, ver
 from decoding.models import static_cache
 from decoding.models.static_cache import use_static_cache
 from tests.test_models import save
-from tests.test_parity import assert_same_run, inputs_of
+from tests.test_parity import ASK_FOR, assert_same_run, inputs_of
 from tests.tiny_models import BUILDERS, tiny_model
 
 SAMPLE = {"do_sample": True, "temperature": 0.8, "top_k": 20, "repetition_penalty": 1.2}
@@ -88,6 +88,68 @@ def test_beams_are_not_compiled_as_generate_does_not(mode: str) -> None:
     inputs = inputs_of(random.Random(4), 90, batch=True)
     assert_same_run(tiny_model("llama"), inputs, {**STATIC, **MODES[mode], **compiled(counting)})
     assert counting.calls == 0
+
+
+SEARCHES = {
+    "beams": MODES["beams"], "beam sampling": MODES["beam sampling"],
+    "groups": {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.5},
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("forgotten")
+@pytest.mark.parametrize("mode", SEARCHES)
+def test_a_search_is_compiled_where_it_was_asked_for(mode: str) -> None:
+    model, counting = tiny_model("llama"), Counting()
+    inputs = inputs_of(random.Random(4), 90, batch=True)
+    given = {**STATIC, **SEARCHES[mode], "eos_token_id": None, **ASK_FOR}
+    torch.manual_seed(2)
+    plain = Recorder()
+    expected = model.generate(**inputs, **given, custom_generate=plain)
+    torch.manual_seed(2)
+    recorder = Recorder(compile_beams=True)
+    got = model.generate(**inputs, **given, **compiled(counting), custom_generate=recorder)
+    assert counting.calls >= 5  # the prompt is read uncompiled, the five tokens after it compiled
+    assert torch.equal(got.sequences, expected.sequences)
+    torch.testing.assert_close(got.sequences_scores, expected.sequences_scores, atol=1e-5, rtol=1e-5)
+    assert recorder.trace.shortcuts == ("compile_beams",) and plain.trace.shortcuts == ()
+    for step, other in zip(recorder.trace.steps, plain.trace.steps, strict=True):
+        for row in range(plain.trace.n_rows):
+            torch.testing.assert_close(step.scores(row=row), other.scores(row=row), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma2", "mistral"])
+def test_beams_change_places_in_the_memory_that_their_cache_has(kind: str) -> None:
+    model, inputs, seen = tiny_model(kind), inputs_of(random.Random(4), 90, batch=True), []
+    recorder = Recorder(on_step=lambda step: seen.append([
+        (layer.keys.data_ptr(), layer.values.data_ptr()) for layer in recorder.kept_cache().cache.layers
+    ]))  # fmt: skip
+    model.generate(**inputs, **STATIC, num_beams=3, eos_token_id=None, custom_generate=recorder)
+    assert len(seen) == 6 and all(places == seen[0] for places in seen)
+    moved = [step for step in recorder.trace.steps if step.parents != tuple(range(recorder.trace.n_rows))]
+    assert len(moved) > 2
+
+
+@pytest.mark.parametrize("more", [{}, {"cache_implementation": "static"}])
+def test_a_search_that_cannot_be_compiled_runs_as_ever_and_says_so(tmp_path: Path, more: dict) -> None:
+    lm = load_model(str(save(tmp_path)), device="cpu")
+    inputs = lm.tokenizer(["The capital", "A dog"], return_tensors="pt", padding=True)
+    recorder = Recorder(compile_beams=True, tokenizer=lm.tokenizer)
+    lm.model.generate(**inputs, **more, num_beams=2, max_new_tokens=5, custom_generate=recorder)
+    trace = recorder.trace
+    assert trace.shortcuts == () and any("compile_beams" in warning for warning in trace.warnings)
+    assert verify(trace, lm).grade == "bits"
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_verify_says_that_a_search_was_compiled(tmp_path: Path) -> None:
+    lm = load_model(str(save(tmp_path)), device="cpu", static_cache=True)
+    inputs = lm.tokenizer(["The capital", "A dog"], return_tensors="pt", padding=True)
+    recorder = Recorder(compile_beams=True, tokenizer=lm.tokenizer)
+    given = {"num_beams": 2, "max_new_tokens": 5, **compiled(Counting())}
+    lm.model.generate(**inputs, **given, custom_generate=recorder)
+    report = verify(recorder.trace, lm)
+    assert report.equal and "compile_beams" in report.text
+    assert "compile_beams" in {reason.why for reason in report.because}
 
 
 @pytest.mark.slow

@@ -51,6 +51,10 @@ def test_each_process_holds_its_part_of_the_weights(told: list[dict[str, Any]]) 
         assert said["n_parameters"] == tiny_model("llama", vocab_size=320).num_parameters()
 
 
+def test_the_trace_says_how_many_processes_shared_the_model(told: list[dict[str, Any]]) -> None:
+    assert [said["split"] for said in told] == ["2 processes"] * 2
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_rank_0_records_the_bits_of_plain_generate_under_the_same_sharing(
     told: list[dict[str, Any]], name: str

@@ -52,11 +52,12 @@ def assert_same_trace(got: Trace, wanted: Trace) -> None:
         assert (a is None) == (b is None) and (a is None or same_bits(a, b)), name
     for name in (
         "stages", "mode", "settings", "generation_config", "model", "silent", "warnings", "stop_reasons", "tokens",
-        "prompts", "seed", "seconds", "n_rows", "n_prompts", "prefill",
+        "prompts", "seed", "seconds", "n_rows", "n_prompts", "prefill", "shortcuts",
     ):  # fmt: skip
         assert getattr(got, name) == getattr(wanted, name), name
     assert json.dumps(got.messages) == json.dumps(wanted.messages)
     assert len(got.steps) == len(wanted.steps)
+    assert [step.left for step in got.steps] == [step.left for step in wanted.steps]
     for ours, theirs in zip(got.steps, wanted.steps, strict=True):
         assert (ours.token_ids, ours.ended, ours.parents) == (theirs.token_ids, theirs.ended, theirs.parents)
         assert same_bits(ours.logits(), theirs.logits())
@@ -373,8 +374,8 @@ def test_a_forged_file_without_a_lie_is_opened(saved, trace, tmp_path):
 
 
 def test_a_newer_version_says_so(saved, tmp_path):
-    message = refused(with_header(saved, tmp_path, put("version", value=3)))
-    assert message == "the trace has format version 3, this program reads up to 2; update Decoding Explorer"
+    message = refused(with_header(saved, tmp_path, put("version", value=4)))
+    assert message == "the trace has format version 4, this program reads up to 3; update Decoding Explorer"
 
 
 @pytest.mark.parametrize("version", [0, -1, "1", None, 1.5, True, [1], 10**400])
@@ -421,6 +422,11 @@ LIES: dict[str, list] = {
     "seconds": ["x", None, 10**400, -1, True, [1]],
     "mode": ["no such", None, []],
     "prefill": [3, "by magic"],
+    "shortcuts": ["drop_finished", ["by magic"], [1], 3, None],
+    "model.layers": [
+        3, None, "cpu", {"cpu": 1}, [1], [["cpu"]], [["cpu", -1]], [[1, 1]], [["cpu", True]], [["cpu", 1.5]],
+    ],
+    "model.n_processes": [0, -1, "2", None, True, 1.5, 2**64],
     "fork": [
         {"step": "x"}, [1], {"step": 1, "row": 0, "token_id": 1.5, "prompt_length": 2},
         {"step": 1, "row": 0, "token_id": 1, "prompt_length": 99},

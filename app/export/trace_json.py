@@ -67,7 +67,7 @@ def run_json(trace: Trace, n_head: int = HEAD) -> Json:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "model": asdict(trace.model),
+        "model": asdict(trace.model) | {"layers": [list(each) for each in trace.model.layers]},
         "mode": trace.mode,
         "seed": trace.seed,
         "settings": None if trace.settings is None else _parameters(trace.settings.to_json()),
@@ -79,6 +79,7 @@ def run_json(trace: Trace, n_head: int = HEAD) -> Json:
         "stop_reasons": list(trace.stop_reasons),
         "seconds": trace.seconds,
         "prefill": trace.prefill,
+        "shortcuts": list(trace.shortcuts),
         "from_caller": list(trace.from_caller),
         "fork": None if trace.fork is None else asdict(trace.fork),
         "first_step": trace.first_step,
@@ -135,6 +136,8 @@ def _hypothesis(trace: Trace, hypothesis: Hypothesis) -> Json:
 
 def _step(trace: Trace, step: Step, n_head: int) -> Json:
     out: Json = {"step": step.index, "rows": _rows(trace, step, n_head)}
+    if step.left:
+        out["left"] = [row for row, gone in enumerate(step.left) if gone]
     if trace.ledger is not None:
         out["candidates"] = [candidate_json(trace, candidate) for candidate in step.candidates]
         out["pool"] = [[_in_pool(hypothesis) for hypothesis in of_prompt] for of_prompt in step.pool]

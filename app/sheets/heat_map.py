@@ -44,7 +44,7 @@ def frame(look: Look) -> Json | None:
             "place": look.node.prompt if beams else look.row,
             "step": look.step,
             "first_step": look.trace.first_step,
-            "n": len(look.trace.ledger) if beams else look.n_steps(),
+            "n": look.trace.ledger.n_steps(look.node.prompt) if beams else look.n_steps(),
             "ranks": look.trace.ledger.n_beams if beams else min(RANKS, look.trace.model.vocab_size),
             "cuts": not beams and cuts(look.stages),
             "if": look.whatif is not None,

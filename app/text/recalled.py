@@ -43,6 +43,8 @@ def _parted(template: str) -> tuple[list[str], list[str]]:
 
 def _between(literals: list[str], text: str) -> list[str] | None:
     """What the text has between the literals; None where it has not all of them in order, or nothing between two."""
+    if len(literals) == 1:
+        return [] if text == literals[0] else None
     first, *middle, last = literals
     if not text.startswith(first) or not text.endswith(last):
         return None

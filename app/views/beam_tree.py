@@ -57,7 +57,8 @@ class BeamTree:
 
     Attributes:
         prompt: index in the batch.
-        n_prompts, n_steps, n_beams: of the run.
+        n_prompts, n_beams: of the run.
+        n_steps: that the prompt was searched for.
         n_groups: beam groups in diverse beam search, else 1.
         nodes: sorted by step, then rank.
     """
@@ -103,7 +104,7 @@ def beam_tree(trace: Trace, prompt: int = 0) -> BeamTree:
     return BeamTree(
         prompt=prompt,
         n_prompts=trace.ledger.n_prompts,
-        n_steps=len(trace.ledger),
+        n_steps=trace.ledger.n_steps(prompt),
         n_beams=trace.ledger.n_beams,
         n_groups=max((node.group for node in nodes), default=0) + 1,
         nodes=tuple(nodes),

@@ -19,7 +19,7 @@ LONGEST_SOURCE = 60  # tokens; the token row has all of them
 
 
 def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, str]]:
-    """Model, device, dtype, mode, what an encoder read, tokens, seconds, and what ended the run.
+    """Model, device, dtype, mode, what an encoder read, tokens, seconds, what ended the run, and how it was split.
 
     Args:
         origin: `example` or `file` for a trace that was not recorded on this page, else "".
@@ -36,6 +36,7 @@ def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, 
     if trace.model.is_encoder_decoder:
         facts.insert(4, ("source", *_source(trace, text)))
     rows = [{"label": text(f"fact.{key}"), "value": value, "tip": tip} for key, value, tip in facts]
+    rows += _split(trace, text) + _shortcuts(trace, text)
     if trace.compact is not None:
         value = text("fact.compact.value", head=f"{trace.compact.head:,}", vocab=f"{trace.model.vocab_size:,}")
         tip = text("fact.compact.tip", head=f"{trace.compact.head:,}")
@@ -43,6 +44,18 @@ def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, 
     if origin:
         rows.insert(0, {"label": text(f"fact.{origin}"), "value": "", "tip": text(f"fact.{origin}.tip")})
     return rows
+
+
+def _split(trace: Trace, text: Text) -> list[dict[str, str]]:
+    """How the model was split, where it was."""
+    split = trace.model.split
+    return [{"label": text("fact.split"), "value": split, "tip": text("fact.split.tip")}] if split else []
+
+
+def _shortcuts(trace: Trace, text: Text) -> list[dict[str, str]]:
+    """In which way the run was computed with less work than `generate()` has."""
+    label, keys = text("fact.shortcut"), [f"fact.shortcut.{name}" for name in trace.shortcuts]
+    return [{"label": label, "value": text(key), "tip": text(f"{key}.tip")} for key in keys]
 
 
 def _end(trace: Trace, text: Text) -> tuple[str, str, str]:

@@ -131,8 +131,7 @@ class Look:
         prompt = min(max(prompt, 0), ledger.n_prompts - 1)
         if prompt != self.node.prompt:
             return self._at_best(prompt)
-        step = min(max(step, 0), len(ledger) - 1)
-        return self._at(replace(self.node, step=step, rank=rank))
+        return self._at(replace(self.node, step=max(step, 0), rank=rank))
 
     def _at_best(self, prompt: int) -> Look:
         best = next((h for h in self.trace.hypotheses if h.prompt == prompt), None)
@@ -147,6 +146,8 @@ class Look:
         return self._at(BeamNode(prompt=found.prompt, step=found.step, rank=found.rank, table="ledger"))
 
     def _at(self, node: BeamNode) -> Look:
+        """At the candidate of that rank or nearest to it; where the prompt's search was over, of its last step."""
+        node = replace(node, step=min(node.step, self.trace.ledger.n_steps(node.prompt) - 1))
         near = min(
             self.trace.ledger.candidates(node.step, node.prompt), key=lambda candidate: abs(candidate.rank - node.rank)
         )

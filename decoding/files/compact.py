@@ -69,15 +69,16 @@ def _packed(trace: RecordedRun, step: Step, head: int) -> dict[str, torch.Tensor
     mentioned = _mentioned(trace, step)
     floats = loaded.arrays["logits"].float()
     rows = []
-    for row in range(trace.n_rows):
-        scores = _all_scores(step, loaded.arrays, floats[row], row)
+    for row in (row for row in range(trace.n_rows) if not step.left or not step.left[row]):
+        place = step.place_of(row)
+        scores = _all_scores(step, loaded.arrays, floats[place], row)
         for stage, after in zip(step.stages, scores[1:], strict=True):
             if len(after) != trace.model.vocab_size:
                 raise RecordingError(
                     "{name} added scores to those of the vocabulary; keep this trace in its lossless form",
                     name=stage.name,
                 )
-        rows.append(pack_row(loaded.arrays["logits"][row], scores, step.stages, head, mentioned[row]))
+        rows.append(pack_row(loaded.arrays["logits"][place], scores, step.stages, head, mentioned[row]))
     kept = {name: array for name, array in loaded.arrays.items() if name.startswith("contrastive.")}
     return pack_step(rows) | kept
 
@@ -86,7 +87,7 @@ def _all_scores(step: Step, arrays: dict[str, torch.Tensor], logits: torch.Tenso
     """`Step.all_scores` without copying the logits, which torch would share out to threads and wait for."""
     out = [logits]
     for stage in range(1, len(step.stages) + 1):
-        out.append(decode_stage(arrays, stage, row, out[-1]))
+        out.append(decode_stage(arrays, stage, step.place_of(row), out[-1]))
     usual = all(scores.dtype == torch.float32 and scores.shape == logits.shape for scores in out)
     return out if usual else step.all_scores(row=row)
 

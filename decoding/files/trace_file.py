@@ -18,7 +18,7 @@ import tempfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import UnionType
@@ -34,8 +34,8 @@ from decoding.files.compact_store import FILLED_LIMIT, CompactStore
 from decoding.files.head_and_tail import check_packed
 from decoding.parameters.knobs import ALSO_KEPT, KNOBS, MODES, SEED_LIMIT
 from decoding.parameters.settings import Settings
-from decoding.recorded.ledger import Ledger
-from decoding.recorded.run import PREFILLS, Compact, Fork, ModelInfo, RecordedRun, Step
+from decoding.recorded.ledger import ABSENT, Ledger
+from decoding.recorded.run import PREFILLS, SHORTCUTS, Compact, Fork, ModelInfo, RecordedRun, Step
 from decoding.recorded.silent import REASONS, SilentKnob
 from decoding.recorded.stages import Stage
 from decoding.recorded.step_number import step_number
@@ -44,8 +44,9 @@ from decoding.tokens.token_table import TokenTable
 
 __all__ = ["read_run", "save_run"]
 
-FORMAT, LOSSLESS, COMPACT = "decoding-explorer-trace", 1, 2  # format versions
-VERSION = COMPACT  # the newest that can be read
+# Format versions. The last is of either form, and only of runs that rows left: of those there are no arrays.
+FORMAT, LOSSLESS, COMPACT, FEWER_ROWS = "decoding-explorer-trace", 1, 2, 3
+VERSION = FEWER_ROWS  # the newest that can be read
 HEADER_LIMIT = 16 * 2**20  # bytes of trace.json, unpacked; what JSON makes of it may take twenty times that
 RUN_LIMIT = 128 * 2**20  # bytes of run.safetensors, unpacked
 N_LIMIT = 1_000_000  # steps or rows: far beyond any real run
@@ -119,13 +120,18 @@ def _why(err: Exception) -> str:
 
 
 class ZipStore:
-    """The steps of a trace file, read on demand; those of a compact trace as heads and tails."""
+    """The steps of a trace file, read on demand; those of a compact trace as heads and tails.
+
+    Args:
+        n_rows: of each step, the rows that were computed.
+    """
 
     def __init__(
-        self, archive: zipfile.ZipFile, n_steps: int, n_rows: int, vocab: int, stages: int, compact: bool = False,
+        self, archive: zipfile.ZipFile, n_rows: Sequence[int], vocab: int, stages: int, compact: bool = False,
         first_step: int = 0,
     ) -> None:  # fmt: skip
-        self._archive, self._shape, self._compact = archive, (n_rows, vocab, stages), compact
+        n_steps = len(n_rows)
+        self._archive, self._n_rows, self._shape, self._compact = archive, n_rows, (vocab, stages), compact
         self._first_step = first_step
         self._lock = threading.Lock()
         self._entries = {info.filename: info for info in archive.infolist()}
@@ -134,7 +140,7 @@ class ZipStore:
         for index in range(n_steps):
             info = self._entries.get(_step_name(index))
             if info is not None:
-                self._check(info)
+                self._check(info, n_rows[index])
                 self.nbytes += info.file_size
 
     @property
@@ -161,14 +167,14 @@ class ZipStore:
         arrays = arrays_from_bytes(blob, f"step {number}")
         if self._compact:
             try:
-                check_packed(arrays, *self._shape)
+                check_packed(arrays, self._n_rows[index], *self._shape)
             except TraceFileError as err:
                 raise TraceFileError("step {step}: {err}", step=number, err=err) from err
         return arrays
 
-    def _check(self, info: zipfile.ZipInfo) -> None:
+    def _check(self, info: zipfile.ZipInfo, n_rows: int) -> None:
         """The arrays' shapes, from their header alone: a file that lies is refused before it is used."""
-        n_rows, vocab, n_stages = self._shape
+        vocab, n_stages = self._shape
         if self._compact:
             if info.file_size > STEP_LIMIT:
                 raise TraceFileError(
@@ -227,7 +233,7 @@ def _put(archive: zipfile.ZipFile, name: str, blob: bytes, compression: int) -> 
 def _as_json(trace: RecordedRun) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "version": LOSSLESS if trace.compact is None else COMPACT,
+        "version": _version(trace),
         **({"compact": asdict(trace.compact)} if trace.compact else {}),
         "n_steps": len(trace.steps),
         "n_rows": trace.n_rows,
@@ -245,11 +251,19 @@ def _as_json(trace: RecordedRun) -> dict[str, Any]:
         "seed": trace.seed,
         "seconds": trace.seconds,
         "prefill": trace.prefill,
+        **({"shortcuts": trace.shortcuts} if trace.shortcuts else {}),
         "from_caller": trace.from_caller,
         "fork": asdict(trace.fork) if trace.fork else None,
         **({"first_step": trace.first_step} if trace.first_step else {}),
         "beams": {"n_beams": trace.ledger.n_beams, "reasons": trace.ledger.reasons} if trace.ledger else None,
     }
+
+
+def _version(trace: RecordedRun) -> int:
+    """The oldest that holds it: whoever reads no newer one can open it then."""
+    if any(step.left for step in trace.steps):
+        return FEWER_ROWS
+    return LOSSLESS if trace.compact is None else COMPACT
 
 
 def _run_arrays(trace: RecordedRun) -> dict[str, Tensor]:
@@ -261,6 +275,9 @@ def _run_arrays(trace: RecordedRun) -> dict[str, Tensor]:
         "chosen": trace.generated_ids.T,
         "ended": torch.tensor([s.ended for s in trace.steps], dtype=torch.uint8).reshape(n, trace.n_rows),
     }
+    if any(step.left for step in trace.steps):
+        left = [step.left or (False,) * trace.n_rows for step in trace.steps]
+        arrays["left"] = torch.tensor(left, dtype=torch.uint8)
     for name in ("encoder_ids", "encoder_mask", "rng_state"):
         if getattr(trace, name) is not None:
             arrays[name] = getattr(trace, name)
@@ -306,8 +323,7 @@ def _run(archive: zipfile.ZipFile, header: dict[str, Any]) -> RecordedRun:
             n_steps=n_steps, n_rows=n_rows,
         )
     run = arrays_from_bytes(read_entry(archive, "run.safetensors", RUN_LIMIT), "run.safetensors")
-    model = ModelInfo(**_fields(header["model"], ModelInfo))
-    _count(header["model"], "vocab_size", least=1, most=VOCAB_LIMIT)
+    model = _model(_dict(header["model"]))
     stages = tuple(Stage(**_fields(stage, Stage)) for stage in _list(header["stages"]))
     if not all(_is_plain(value) for stage in stages for value in stage.params.values()):
         raise TraceFileError("a stage's parameters are numbers or lists of numbers; the file is damaged")
@@ -317,11 +333,13 @@ def _run(archive: zipfile.ZipFile, header: dict[str, Any]) -> RecordedRun:
     compact = _compact(header, n_rows, model.vocab_size, len(stages))
     fork = Fork(**_fields(header["fork"], Fork)) if header.get("fork") else None
     first = _first_step(header, fork, run["prompt_ids"].shape[1])
-    kept = ZipStore(archive, n_steps, n_rows, model.vocab_size, len(stages), compact is not None, first)
-    store = kept if compact is None else CompactStore(kept, model.vocab_size, table)
     ledger = _ledger(header.get("beams"), run, n_steps, n_rows)
+    left = _left(run, ledger, header["version"])
+    n_computed = [n_rows - sum(of_step) for of_step in left] if left else [n_rows] * n_steps
+    kept = ZipStore(archive, n_computed, model.vocab_size, len(stages), compact is not None, first)
+    store = kept if compact is None else CompactStore(kept, model.vocab_size, table)
     return RecordedRun(
-        steps=_steps(run, n_steps, stages, store, ledger),
+        steps=_steps(run, n_steps, stages, store, ledger, left),
         stages=stages,
         prompt_ids=run["prompt_ids"],
         prompt_mask=run["prompt_mask"],
@@ -343,6 +361,7 @@ def _run(archive: zipfile.ZipFile, header: dict[str, Any]) -> RecordedRun:
         rng_state=run.get("rng_state"),
         seconds=_seconds(header["seconds"]),
         prefill=_one_of(header.get("prefill", "plain"), PREFILLS),
+        shortcuts=tuple(_one_of(each, SHORTCUTS) for each in _list(header.get("shortcuts", []))),
         fork=fork,
         first_step=first,
         from_caller=_texts(header.get("from_caller", [])),
@@ -350,6 +369,17 @@ def _run(archive: zipfile.ZipFile, header: dict[str, Any]) -> RecordedRun:
         store=store,
         ledger=ledger,
     )
+
+
+def _model(values: dict[str, Any]) -> ModelInfo:
+    layers = []
+    for entry in _list(values.get("layers", [])):
+        place, n = _list(entry)
+        layers.append((_text(place), _count({"layers": n}, "layers")))
+    _count(values, "vocab_size", least=1, most=VOCAB_LIMIT)
+    _count({"n_processes": 1, **values}, "n_processes", least=1)
+    known = {name: value for name, value in values.items() if name != "layers"}
+    return ModelInfo(**_fields(known, ModelInfo), layers=tuple(layers))
 
 
 def _first_step(header: dict[str, Any], fork: Fork | None, n_prompt: int) -> int:
@@ -362,7 +392,7 @@ def _first_step(header: dict[str, Any], fork: Fork | None, n_prompt: int) -> int
 
 def _compact(header: dict[str, Any], n_rows: int, vocab: int, n_stages: int) -> Compact | None:
     """What the header says of the compact form; its steps are filled up when they are read, which is bounded here."""
-    if header["version"] < COMPACT:
+    if header["version"] < COMPACT or (header["version"] > COMPACT and "compact" not in header):
         return None
     if n_rows * (n_stages + 1) * vocab > FILLED_LIMIT:
         raise TraceFileError(
@@ -374,14 +404,15 @@ def _compact(header: dict[str, Any], n_rows: int, vocab: int, n_stages: int) -> 
 
 
 def _steps(
-    run: dict[str, Tensor], n_steps: int, stages: tuple[Stage, ...], store: StepStore, ledger: Ledger | None
-) -> tuple[Step, ...]:
+    run: dict[str, Tensor], n_steps: int, stages: tuple[Stage, ...], store: StepStore, ledger: Ledger | None,
+    left: list[list[bool]],
+) -> tuple[Step, ...]:  # fmt: skip
     chosen, ended = run["chosen"].tolist(), run["ended"].bool().tolist()
     parents = run["parents"].tolist() if ledger else [()] * n_steps
     return tuple(
         Step(
             index=t, token_ids=tuple(chosen[t]), ended=tuple(ended[t]), parents=tuple(parents[t]), stages=stages,
-            _store=store, _ledger=ledger,
+            left=tuple(left[t]) if left and any(left[t]) else (), _store=store, _ledger=ledger,
         )
         for t in range(n_steps)
     )  # fmt: skip
@@ -411,14 +442,32 @@ def _ledger(beams: Any, run: dict[str, Tensor], n_steps: int, n_rows: int) -> Le
     return ledger
 
 
+def _left(run: dict[str, Tensor], ledger: Ledger | None, version: int) -> list[list[bool]]:
+    """Per step and row whether it had left the batch; empty where no row ever does.
+
+    Raises:
+        TraceFileError: a row left that had not ended, all did, or one that is there continues one that is not.
+    """
+    if version < FEWER_ROWS or "left" not in run:
+        return []
+    left = run["left"].bool()
+    damaged = bool((left & (run["ended"] == 0)).any()) or bool(left.all(-1).any())
+    for gone, step in zip(left, () if ledger is None else ledger.steps, strict=False):
+        parents = step["parent"][step["fate"] != ABSENT].long()
+        damaged = damaged or bool((parents < 0).any()) or bool(gone[parents].any())
+    if damaged:
+        raise TraceFileError("rows left the batch that are needed after that; the file is damaged")
+    return left.tolist()
+
+
 def _check_run(run: dict[str, Tensor], n_steps: int, n_rows: int, vocab: int) -> None:
     wanted = {"prompt_ids": (n_rows, None), "prompt_mask": (n_rows, None), "sequences": (None, None),
               "chosen": (n_steps, n_rows), "ended": (n_steps, n_rows), "encoder_ids": (None, None),
-              "encoder_mask": (None, None), "rng_state": (None,)}  # fmt: skip
+              "encoder_mask": (None, None), "rng_state": (None,), "left": (n_steps, n_rows)}  # fmt: skip
     for name, shape in wanted.items():
-        if name not in run and name in ("encoder_ids", "encoder_mask", "rng_state"):
+        if name not in run and name in ("encoder_ids", "encoder_mask", "rng_state", "left"):
             continue
-        array, dtype = run[name], torch.uint8 if name in ("ended", "rng_state") else torch.int64
+        array, dtype = run[name], torch.uint8 if name in ("ended", "rng_state", "left") else torch.int64
         fits = len(array.shape) == len(shape) and all(w in (None, n) for n, w in zip(array.shape, shape, strict=True))
         if not fits or array.dtype != dtype:
             raise TraceFileError(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedConfig
 
-__all__ = ["DISK", "DeviceMap", "Placement", "TensorParallelPlan", "choose_placement", "places_of"]
+__all__ = ["DISK", "DeviceMap", "Placement", "TensorParallelPlan", "choose_placement", "layers_by_place", "places_of"]
 
 DeviceMap = str | Mapping[str, "str | int | torch.device"]
 TensorParallelPlan = Literal["auto"] | Mapping[str, str]
@@ -93,6 +93,32 @@ def places_of(model: Any) -> tuple[str, ...]:
     spread = getattr(model, "hf_device_map", None) or {"": model.device}
     places = (str(_named(place)) for place in spread.values())
     return tuple(dict.fromkeys((str(model.device), *places)))
+
+
+def layers_by_place(model: Any) -> tuple[tuple[str, int], ...]:
+    """How many layers of a model that is spread each place holds, the first layer's device first; else nothing.
+
+    Layers are what a list of modules at the outermost level holds: blocks of a decoder, and of an encoder.
+    """
+    places = places_of(model)
+    if len(places) == 1:
+        return ()
+    held = dict.fromkeys(places, 0)
+    spread = {name: str(_named(place)) for name, place in model.hf_device_map.items()}
+    for layer in _layers(model):
+        part = max((name for name in spread if f"{layer}.".startswith(f"{name}." if name else "")), key=len, default="")
+        place = spread.get(part, "")
+        held[place] = held.get(place, 0) + 1
+    return tuple((place, n) for place, n in held.items() if place)
+
+
+def _layers(model: Any) -> list[str]:
+    """The names of a model's layers; lists within them (experts) are no layers of their own."""
+    from torch.nn import ModuleList
+
+    lists = [name for name, module in model.named_modules() if isinstance(module, ModuleList)]
+    outermost = [name for name in lists if not any(name.startswith(f"{other}.") for other in lists)]
+    return [f"{name}.{i}" for name in outermost for i in range(len(model.get_submodule(name)))]
 
 
 # --- one device -------------------------------------------------------------------------------------------

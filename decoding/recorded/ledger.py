@@ -299,6 +299,11 @@ class Ledger:
             ended_by=None if ended_by is None else self.reasons[ended_by], group=arrays["group"][p][k],
         )  # fmt: skip
 
+    def n_steps(self, prompt: int) -> int:
+        """The steps that have candidates of a prompt: after the last its search was over, and nobody looked on."""
+        looked = (n for n in range(len(self), 0, -1) if bool((self.steps[n - 1]["fate"][prompt] != ABSENT).any()))
+        return next(looked, 0)
+
     def pool(self, step: int) -> tuple[tuple[Hypothesis, ...], ...]:
         """Per prompt the hypotheses in the pool after a step, best first."""
         arrays = self.steps[step]

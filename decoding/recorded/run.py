@@ -19,9 +19,10 @@ from decoding.recorded.step_store import FilledUpSteps, StepStore
 from decoding.recorded.tail import Tail
 from decoding.tokens.token_table import TokenTable
 
-__all__ = ["PREFILLS", "Compact", "Fork", "ModelInfo", "RecordedRun", "StageFacts", "Step"]
+__all__ = ["PREFILLS", "SHORTCUTS", "Compact", "Fork", "ModelInfo", "RecordedRun", "StageFacts", "Step"]
 
 PREFILLS = ("plain", "shared", "reused")  # see `RecordedRun.prefill`
+SHORTCUTS = ("drop_finished", "compile_beams")  # see `RecordedRun.shortcuts`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,9 @@ class ModelInfo:
         is_encoder_decoder: it reads the prompt with an encoder.
         transformers_version, torch_version: of the recording.
         arithmetic: which processor and kernels computed it, see `recorded.arithmetic`; "" where a file does not say.
+        layers: of a model that was spread over several devices, how many layers each held, as (device, layers), the
+            first layer's device first; empty where one had all, and where a file does not say.
+        n_processes: that shared the weights (tensor parallel); 1 where one had all.
     """
 
     name: str
@@ -55,6 +59,18 @@ class ModelInfo:
     context_length: int | None = None
     is_encoder_decoder: bool = False
     arithmetic: str = ""
+    layers: tuple[tuple[str, int], ...] = ()
+    n_processes: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple((place, n) for place, n in self.layers))  # JSON has lists
+
+    @property
+    def split(self) -> str:
+        """How the model was split, to be shown: "cuda:0 (12) + cpu (4), 2 processes"; "" where it was not."""
+        spread = " + ".join(f"{place} ({n})" for place, n in self.layers)
+        shared = f"{self.n_processes} processes" if self.n_processes > 1 else ""
+        return ", ".join(filter(None, (spread, shared)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +111,7 @@ class Step:
         ended: per row, whether it had ended before this step.
         stages: the processors that ran, in order; stage 0, the raw logits, is not among them.
         parents: in beam methods, the row that each row of `token_ids` continues; else empty.
+        left: per row, whether it had left the batch, so that nobody computed its scores; empty where all were computed.
 
     In beam methods `token_ids` are those of the rows that go on, and `ended` says whose search was over.
     """
@@ -104,6 +121,7 @@ class Step:
     ended: tuple[bool, ...]
     stages: tuple[Stage, ...]
     parents: tuple[int, ...] = ()
+    left: tuple[bool, ...] = ()
     _store: StepStore = field(repr=False, compare=False)
     _ledger: Ledger | None = field(default=None, repr=False, compare=False)
 
@@ -135,26 +153,50 @@ class Step:
         """The tokens whose scores are the run's own, after every stage: int64 [n], likeliest first if not all."""
         if self.exact:
             return torch.arange(self._store.load(self.index)["logits"].shape[-1])
-        return cast(FilledUpSteps, self._store).head(self.index, row)
+        return cast(FilledUpSteps, self._store).head(self.index, self.place_of(row))
 
     def tail(self, row: int = 0) -> Tail | None:
         """What a compact trace keeps of the logits of all other tokens; None where all are kept."""
-        return None if self.exact else cast(FilledUpSteps, self._store).tail(self.index, row)
+        return None if self.exact else cast(FilledUpSteps, self._store).tail(self.index, self.place_of(row))
 
     def facts(self, row: int = 0) -> tuple[StageFacts, ...] | None:
         """In a compact trace what was true before the first stage and after each; None where the scores tell all."""
         if self.exact:
             return None
-        arrays = self._store.load(self.index)
-        columns = (arrays[f"facts.{f.name}"][:, row].tolist() for f in fields(StageFacts))
+        arrays, place = self._store.load(self.index), self.place_of(row)
+        columns = (arrays[f"facts.{f.name}"][:, place].tolist() for f in fields(StageFacts))
         return tuple(
             StageFacts(n_alive=n, n_removed=gone, mass_removed=mass, entropy_nats=entropy)
             for n, gone, mass, entropy in zip(*columns, strict=True)
         )
 
     def logits(self) -> Tensor:
-        """Raw logits in the dtype the model produced, shape [rows, vocab]; float32 in a compact trace."""
-        return self._store.load(self.index)["logits"].clone()
+        """Raw logits in the dtype the model produced, shape [rows, vocab]; float32 in a compact trace.
+
+        NaN in rows that had left the batch: nobody computed them.
+        """
+        computed = self._store.load(self.index)["logits"]
+        if not self.left:
+            return computed.clone()
+        out = torch.full((len(self.left), computed.shape[-1]), torch.nan, dtype=computed.dtype)
+        out[~torch.tensor(self.left)] = computed
+        return out
+
+    def place_of(self, row: int) -> int:
+        """Where a row of `generate` is among those that were computed, which are the rows of all arrays of a step.
+
+        Raises:
+            NotRecordedError: it had left the batch before this step.
+        """
+        if not self.left or not 0 <= row < len(self.left):
+            return row
+        if self.left[row]:
+            raise NotRecordedError(
+                "row {row} has no scores here: it had finished, and with drop_finished it was not computed any more; "
+                "record the run without drop_finished to see them",
+                row=row + 1,
+            )
+        return row - sum(self.left[:row])
 
     def scores(self, *, row: int = 0, stage: int = -1) -> Tensor:
         """The scores of one row after a stage: float32, shape [vocab].
@@ -174,14 +216,15 @@ class Step:
                 choice was made from.
 
         Raises:
-            NotRecordedError: there is no such row or stage, or the disk was full when it was made.
+            NotRecordedError: there is no such row or stage, it had left the batch, or the disk was full when it was
+                made.
         """
         return self.all_scores(row=row, upto=stage)[-1]
 
     def all_scores(self, *, row: int = 0, upto: int = -1) -> list[Tensor]:
         """The scores of one row before the first stage and after each up to `upto`, each float32 [vocab]."""
         arrays = self._store.load(self.index)
-        n_rows, n_stages = arrays["logits"].shape[0], len(self.stages)
+        n_rows, n_stages = len(self.left) or arrays["logits"].shape[0], len(self.stages)
         if not 0 <= row < n_rows:
             raise NotRecordedError(
                 "row must be in [0, {last}], got {row}; rows are those of generate()",
@@ -192,9 +235,10 @@ class Step:
                 "stage must be in [{first}, {last}], got {upto}",
                 first=-n_stages - 1, last=n_stages, upto=upto,
             )
-        out = [arrays["logits"][row].to(dtype=torch.float32, copy=True)]
+        place = self.place_of(row)
+        out = [arrays["logits"][place].to(dtype=torch.float32, copy=True)]
         for stage in range(1, upto % (n_stages + 1) + 1):
-            out.append(decode_stage(arrays, stage, row, out[-1]))
+            out.append(decode_stage(arrays, stage, place, out[-1]))
         return _alike(out)
 
     @property
@@ -270,6 +314,9 @@ class RecordedRun:
         seconds: wall time of the loop.
         prefill: how the prompt was computed: `plain`, as `generate` does; `shared`, once for all beams; `reused`,
             from the cache of the run it was forked from. With the last two the last bits may differ.
+        shortcuts: in which other ways it was computed with less work than `generate()` has, so that the last bits may
+            differ: `drop_finished`, rows that had finished left the batch; `compile_beams`, the steps of a search
+            were compiled.
         fork: where this run leaves another one, or None.
         first_step: steps that came before its own first one: 0, or those that a fork took over from the runs before it.
         from_caller: what shaped the run and is not in the trace: names of `generate()`'s arguments that the caller
@@ -300,6 +347,7 @@ class RecordedRun:
     rng_state: Tensor | None = None
     seconds: float = 0.0
     prefill: str = "plain"
+    shortcuts: tuple[str, ...] = ()
     fork: Fork | None = None
     first_step: int = 0
     from_caller: tuple[str, ...] = ()

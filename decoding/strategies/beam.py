@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,9 +15,10 @@ from transformers.generation import GenerationConfig, LogitsProcessorList, Stopp
 from decoding.recorded.ledger import NEVER, BeamStep
 from decoding.recorded.run import Step
 from decoding.recorded.stages import run_processors
-from decoding.strategies.cache import CACHE_NAME, prefill, reorder_cache
+from decoding.strategies.cache import CACHE_NAME, prefill
 from decoding.strategies.generate_output import GenerateOutput
 from decoding.strategies.prompt_once import forget_prompts
+from decoding.strategies.read_rows import ReadRows
 from decoding.strategies.recording import Recording
 from decoding.transformers_private import eos_token_tensor, pad_token_tensor, update_model_kwargs
 
@@ -40,6 +42,10 @@ def beam(
     """Yields each step; returns what `generate()` returns. Mirrors `GenerationMixin._beam_search`.
 
     P prompts, B beams, V tokens, K candidates a step, T positions up to the maximum length.
+
+    With `recording.drop_finished` the rows of prompts whose search is over leave the batch: the model reads fewer. All
+    else keeps its width, with a flat distribution in those rows, which the trace does not get. With
+    `recording.compile_beams` the steps are compiled as those of sampling, which `generate()` does not do.
 
     Args:
         input_ids: [P · B, length].
@@ -68,17 +74,20 @@ def beam(
     pool_done = torch.zeros((n_prompts, n_beams), dtype=torch.bool, device=device)
     improvable = torch.ones((n_prompts, 1), dtype=torch.bool, device=device)
 
+    forward = recording.beam_forward(model_kwargs)
     outputs = prefill(model, input_ids, config, model_kwargs, share=recording.share_prefill)
+    read, left = ReadRows(n_prompts * n_beams), torch.zeros(n_prompts, dtype=torch.bool, device=device)  # [P]
+    padding = 0 if (pad := pad_token_tensor(config)) is None else max(0, int(pad))
     for length in range(start, config.max_length):
         model_kwargs = update_model_kwargs(model, outputs, model_kwargs)
         # 2. Log-probabilities of the next token, and what each processor makes of them.
-        raw = outputs.logits[:, -1, :]  # [P · B, V], in the model's dtype
-        logits = raw.to(copy=True, dtype=torch.float32, device=device)
+        raw = outputs.logits[:, -1, :]  # [read, V], in the model's dtype
+        logits = read.widened(raw.to(copy=True, dtype=torch.float32, device=device))  # [P · B, V]
         log_softmax = torch.nn.functional.log_softmax(logits, dim=-1)
         rows = running[:, :, :length].flatten(0, 1)  # [P · B, length]
         stages, logprobs = run_processors(logits_processor, rows, log_softmax)  # [P · B, V] each
-        returned.add(logits.clone(), logprobs.clone(), outputs)
-        recording.observe(raw, [logits, *stages])
+        returned.add(read.told(logits.clone()), read.told(logprobs.clone()), outputs)
+        recording.observe(raw, [read.of(scores) for scores in (logits, *stages)], read.left)
 
         # 3. The K best of all continuations of all beams, or K drawn from them.
         n_tokens = logprobs.shape[-1]
@@ -127,7 +136,10 @@ def beam(
             running_score, pool_score, pool_done, length + 1 - start, config.max_length - start, penalty, early_stopping
         )
         go_on = improvable.any() & ~(pool_done.all() & (early_stopping is True)) & ~ended.all()
-        reorder_cache(model, model_kwargs, _take(beam_of + row_offset, next_rows).flatten())
+        parents = _take(beam_of + row_offset, next_rows).flatten()  # [P · B]
+        leaving = _settled(pool_score, pool_done, improvable, early_stopping)  # [P]
+        leaves = bool(go_on) and recording.may_leave(leaving, model_kwargs)
+        model_kwargs = read.go_on(model, model_kwargs, parents, leaving.repeat_interleave(n_beams) if leaves else None)
         if not go_on:
             recording.sequences, beams = _cut(pool, pool_score, pool_from, config.num_return_sequences, start)
         logprob = torch.gather(logprobs.reshape(n_prompts, -1), 1, chosen)
@@ -136,19 +148,21 @@ def beam(
             final_score=final_score, next_rows=next_rows, pool_from=best, pool_score=pool_score,
             pool_done=pool_done.bool(), searching=searching, n_top=n_beams,
         )  # fmt: skip
-        recording.keep_cache(model_kwargs.get(CACHE_NAME), running[:, :, :length].flatten(0, 1))
-        yield recording.choose_beams(beam_step, improvable[:, 0])
+        recording.keep_cache(model_kwargs.get(CACHE_NAME), read.of(running[:, :, :length].flatten(0, 1)))
+        yield recording.choose_beams(_but_left(beam_step, left, padding), improvable[:, 0])
         if not go_on:
             break
+        if leaves:
+            left, improvable = left | leaving, improvable & ~leaving[:, None]
 
         # 7. The model reads the chosen tokens, each row with its parent's cache.
         outputs = None  # the first one's logits may be very large
         inputs = model.prepare_inputs_for_generation(
-            running[:, :, : length + 1].flatten(0, 1),
+            read.of(running[:, :, : length + 1].flatten(0, 1)),
             next_sequence_length=1 if model_kwargs["use_cache"] else None,
             **model_kwargs,
         )
-        outputs = model(**inputs, return_dict=True)
+        outputs = forward(**inputs, return_dict=True)
         recording.catch_up()
 
     forget_prompts(model_kwargs.get(CACHE_NAME))
@@ -182,6 +196,35 @@ def _can_improve(
         pool_done = pool_done.bool()
     worst = torch.where(pool_done, pool_score.min(dim=1, keepdim=True)[0], NEVER)
     return torch.any(best_possible > worst, dim=-1, keepdim=True)
+
+
+def _settled(pool_score: Tensor, pool_done: Tensor, improvable: Tensor, early_stopping: bool | str) -> Tensor:
+    """bool [P]: the search of a prompt is over and its pool full, so that nothing more can come into it.
+
+    From here on its candidates compete with -1e9 added to their score, as `generate()` has it: whatever is in the pool
+    and came there by a sum of log-probabilities is better. `improvable` never becomes true again. Only a model whose
+    logits turn into NaN later, which are above all, would still get something in.
+    """
+    over = ~improvable[:, 0] if early_stopping is not True else torch.ones_like(improvable[:, 0])
+    return over & pool_done.bool().all(-1) & (pool_score > NEVER / 2).all(-1)
+
+
+def _but_left(step: BeamStep, left: Tensor, padding: int) -> BeamStep:
+    """The step without candidates of prompts that left (bool [P]): their rows carry on with padding."""
+    n_prompts, n_candidates = step.parent.shape
+    gone, n_beams = left[:, None].expand(-1, n_candidates), step.next_rows.shape[1]
+    own = torch.arange(n_prompts * n_beams, device=left.device).view(n_prompts, n_beams)  # rows
+    place = torch.arange(n_candidates, device=left.device).clamp(max=n_beams - 1)  # among the prompt's own
+    return replace(
+        step,
+        parent=torch.where(gone, own[:, place], step.parent),
+        token=step.token.masked_fill(gone, padding),
+        logprob=step.logprob.masked_fill(gone, 0.0),
+        score=step.score.masked_fill(gone, 0.0),
+        ended=step.ended & ~gone,
+        next_rows=torch.where(left[:, None], own[0], step.next_rows),
+        absent=gone,
+    )
 
 
 def _cut(

@@ -6,7 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import DynamicCache, EncoderDecoderCache, StaticCache
+from transformers.cache_utils import (
+    DynamicCache,
+    EncoderDecoderCache,
+    StaticCache,
+    StaticLayer,
+    StaticSlidingWindowLayer,
+)
 from transformers.generation import GenerationConfig
 from transformers.generation.utils import ALL_CACHE_NAMES
 
@@ -14,11 +20,14 @@ from decoding import transformers_private
 from decoding.errors import RecordingError
 from decoding.strategies.prompt_once import repeat_prompts
 
-__all__ = ["CACHE_NAME", "cache_of", "growing_cache", "is_empty", "named_here", "prefill", "reorder_cache"]
+__all__ = [
+    "CACHE_NAME", "cache_of", "growing_cache", "is_empty", "named_here", "prefill", "reorder_cache", "stays_in_place",
+]  # fmt: skip
 
 # What the cache is called among generate()'s arguments, in a model's outputs and in what generate() returns: `cache`
 # from 5.24 on, which warns of the other.
 CACHE_NAME = "cache" if "cache" in ALL_CACHE_NAMES else "past_key_values"
+FIXED_LAYERS = (StaticLayer, StaticSlidingWindowLayer)  # that hold keys and values by row, and nothing else
 OTHER_NAMES = {"cache", "past_key_values"}
 
 
@@ -40,13 +49,19 @@ def is_empty(cache: Any) -> bool:
         return False
 
 
-def reorder_cache(model: Any, model_kwargs: dict[str, Any], parents: Tensor) -> None:
-    """Gives each row the cache of the row it continues; `parents` is [rows]. Where that is its own, it has it."""
+def reorder_cache(model: Any, model_kwargs: dict[str, Any], parents: Tensor, n_cached: int) -> None:
+    """Gives each row the cache of the row it continues, where that is not its own.
+
+    Args:
+        parents: int64 [rows], places among the `n_cached` rows that the cache has; there may be fewer rows than that.
+    """
     name = cache_of(model_kwargs)
-    if name is None or parents.tolist() == list(range(len(parents))):
+    if name is None or parents.tolist() == list(range(n_cached)):
         return
     if transformers_private.has_own_reorder(model):
         model_kwargs[name] = transformers_private.reorder_cache_of(model, model_kwargs[name], parents)
+    elif stays_in_place(model_kwargs[name]):
+        _reorder_in_place(model_kwargs[name], parents)
     elif hasattr(model_kwargs[name], "reorder_cache"):
         model_kwargs[name].reorder_cache(parents)
     else:
@@ -54,6 +69,21 @@ def reorder_cache(model: Any, model_kwargs: dict[str, Any], parents: Tensor) -> 
             "{model_type} cannot search with beams: its cache cannot be reordered; use num_beams=1",
             model_type=type(model).__name__,
         )
+
+
+def stays_in_place(cache: Any) -> bool:
+    """Whether beams can change places in a cache without new memory, as a compiled step asks for: it knows where it is.
+
+    transformers' own `reorder_cache` makes new tensors.
+    """
+    return type(cache) is StaticCache and all(type(layer) in FIXED_LAYERS for layer in cache.layers)
+
+
+def _reorder_in_place(cache: StaticCache, parents: Tensor) -> None:
+    for layer in cache.layers:
+        if layer.is_initialized:
+            for kept in (layer.keys, layer.values):
+                kept.copy_(kept.index_select(0, parents.to(kept.device)))
 
 
 def growing_cache(model: Any, model_kwargs: dict[str, Any]) -> dict[str, Any]:

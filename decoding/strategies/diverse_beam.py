@@ -28,11 +28,12 @@ from decoding.errors import RecordingError
 from decoding.recorded.ledger import NEVER, BeamStep
 from decoding.recorded.run import Step
 from decoding.recorded.stages import run_processors
-from decoding.strategies.cache import CACHE_NAME, prefill, reorder_cache
+from decoding.strategies.cache import CACHE_NAME, prefill
 from decoding.strategies.generate_output import GenerateOutput
 from decoding.strategies.hamming_diversity import HammingDiversityLogitsProcessor
 from decoding.strategies.hypothesis_pool import HypothesisPool, best_of, places_of
 from decoding.strategies.prompt_once import forget_prompts
+from decoding.strategies.read_rows import ReadRows
 from decoding.strategies.recording import Recording
 from decoding.transformers_private import eos_token_tensor, pad_token_tensor, update_model_kwargs
 
@@ -77,12 +78,14 @@ def diverse_beam(
     running_from = running[:, :, :0]  # [P, B, length - start], the row each token was chosen in
     pools = [[HypothesisPool(size, config, start) for _ in range(n_groups)] for _ in range(n_prompts)]  # [P][G]
 
+    forward = recording.beam_forward(model_kwargs)
     outputs = prefill(model, input_ids, config, model_kwargs, share=recording.share_prefill)
+    read = ReadRows(n_prompts * n_beams)
     while True:
         model_kwargs = update_model_kwargs(model, outputs, model_kwargs)
         # 2. Log-probabilities of the next token.
-        raw = outputs.logits[:, -1, :]  # [P · B, V], in the model's dtype
-        logits = raw.to(copy=True, dtype=torch.float32, device=device)
+        raw = outputs.logits[:, -1, :]  # [read, V], in the model's dtype
+        logits = read.widened(raw.to(copy=True, dtype=torch.float32, device=device))  # [P · B, V]
         log_softmax = torch.nn.functional.log_softmax(logits, dim=-1)
         n_tokens = logits.shape[-1]
         _check_vocabulary(n_tokens, size, n_candidates)
@@ -99,8 +102,8 @@ def diverse_beam(
             best.pad(~searching[:, group], own.start, pad_token_tensor(config))
             hamming.chose(group, best.token.gather(1, best.kept), n_tokens)
             found.append(best)
-        returned.add(logits, scores.clone(), outputs)  # after the last group the stages hold for all rows
-        recording.observe(raw, [logits, *stages])
+        returned.add(read.told(logits), read.told(scores.clone()), outputs)  # after the last group stages hold for all
+        recording.observe(raw, [read.of(each) for each in (logits, *stages)], read.left)
         outputs = None  # the first one's logits may be very large
         candidates = _Candidates.joined(found)  # G · K of them
         parents = candidates.beam.gather(1, candidates.kept)  # [P, B]
@@ -121,19 +124,22 @@ def diverse_beam(
         running = torch.cat([_take(running, parents), tokens[..., None]], dim=-1)
         running_from = torch.cat([_take(running_from, parents), (parents + row_offset)[..., None]], dim=-1)
         running_score = candidates.score.gather(1, candidates.kept)
-        reorder_cache(model, model_kwargs, (parents + row_offset).flatten())
 
         # 6. Is the search over? Then what still runs becomes a hypothesis.
         stopped = bool(recording.stops(stopping_criteria, running.flatten(0, 1), returned.scores).all())
         still_open = _open(pools, device)  # [P, G]
         go_on = not stopped and bool(still_open.any())
+        over = ~still_open.any(1)  # [P]
+        leaves = go_on and recording.may_leave(over, model_kwargs)
+        leaving = over.repeat_interleave(n_beams) if leaves else None
+        model_kwargs = read.go_on(model, model_kwargs, (parents + row_offset).flatten(), leaving)
         if not go_on:
             for p, g in still_open.nonzero().tolist():
                 for row in range(g * size, (g + 1) * size):
                     k = int(candidates.kept[p, row])
                     pools[p][g].add(score[p][k], running[p, row], running_from[p, row], n_beams + k)
             recording.sequences, beams = _returned(pools, config, start)
-        recording.keep_cache(model_kwargs.get(CACHE_NAME), running[:, :, :-1].flatten(0, 1))
+        recording.keep_cache(model_kwargs.get(CACHE_NAME), read.of(running[:, :, :-1].flatten(0, 1)))
         n_new = running.shape[-1] - start
         yield _recorded(recording, candidates, pools, searching, still_open, stopped, config, n_new)
         if not go_on:
@@ -141,9 +147,11 @@ def diverse_beam(
 
         # 7. The model reads the chosen tokens, each row with its parent's cache.
         inputs = model.prepare_inputs_for_generation(
-            running.flatten(0, 1), next_sequence_length=1 if model_kwargs["use_cache"] else None, **model_kwargs
+            read.of(running.flatten(0, 1)),
+            next_sequence_length=1 if model_kwargs["use_cache"] else None,
+            **model_kwargs,
         )
-        outputs = model(**inputs, return_dict=True)
+        outputs = forward(**inputs, return_dict=True)
         recording.catch_up()
 
     forget_prompts(model_kwargs.get(CACHE_NAME))

@@ -31,8 +31,9 @@ class Following(Recording):
         self._seen: list[Tensor] = []  # of the step under way: raw logits, and the scores after each stage
         self._acted = [True] * len(self.stages)  # nobody looked: none of them is to be called silent
 
-    def observe(self, raw: Tensor, outputs: list[Tensor]) -> None:
+    def observe(self, raw: Tensor, outputs: list[Tensor], left: tuple[bool, ...] = ()) -> None:
         """Takes a step's raw logits [rows, vocab] and the scores after each stage, without a copy."""
+        self._left = left
         self._dtype, self._vocab_size = str(raw.dtype).removeprefix("torch."), raw.shape[-1]
         self._seen = [raw, *outputs[1:]]
 
@@ -47,7 +48,7 @@ class Following(Recording):
     ) -> Step:
         self.store.append({})
         step = Step(
-            index=len(self.steps), token_ids=tokens, ended=ended, parents=parents, stages=self.stages,
+            index=len(self.steps), token_ids=tokens, ended=ended, parents=parents, stages=self.stages, left=self._left,
             _store=self.store, _ledger=self.ledger,
         )  # fmt: skip
         self.steps.append(step)

@@ -49,9 +49,17 @@ class PromptOnceLayer(DynamicLayer):
         return self.keys, self.values
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
-        """Gives each row what the row `beam_idx[row]`, of the same prompt, has after the prompt."""
+        """Gives each row what the row `beam_idx[row]`, of the same prompt, has after the prompt; rows may become fewer.
+
+        Where they do, `beam_idx` names a row for each that stays, and the prompts are copied, too.
+        """
         if not self.n_prompt:
             super().reorder_cache(beam_idx)
+            return
+        if len(beam_idx) < len(self.keys):
+            end = self.keys.shape[-2]
+            self._room = [room.index_select(0, beam_idx.to(room.device)) for room in self._room]
+            self._show(end)
             return
         for room in self._room:
             after = room[..., self.n_prompt : self.keys.shape[-2], :]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any, cast
@@ -23,6 +23,7 @@ from transformers.generation import (
 )
 
 from decoding.errors import RecordingError
+from decoding.models.placement import layers_by_place
 from decoding.parameters.acting import config_as_json, model_defaults
 from decoding.parameters.knobs import BEAM_MODES
 from decoding.parameters.settings import Settings, mode_of
@@ -34,11 +35,12 @@ from decoding.recorded.silent import silent_knobs
 from decoding.recorded.stages import LOG_SOFTMAX, Stage, encode_stages, name_of, stages_of
 from decoding.recorded.step_number import step_number
 from decoding.recorded.step_store import REMEDY, MemoryStore
-from decoding.strategies.cache import CACHE_NAME, is_empty, named_here
+from decoding.strategies.cache import CACHE_NAME, is_empty, named_here, stays_in_place
 from decoding.strategies.generate_call import GIVEN_NOTHING, GivenToGenerate
 from decoding.strategies.host_copies import HostCopies
+from decoding.strategies.read_rows import why_all_stay
 from decoding.trace import Trace
-from decoding.transformers_private import LAST_SEEN
+from decoding.transformers_private import LAST_SEEN, can_compile
 from decoding.words import words
 
 __all__ = ["Recording"]
@@ -61,6 +63,8 @@ class Recording:
         processors: their stages, in order, are the trace's.
         memory_budget: bytes kept in memory before steps go to disk.
         share_prefill: for beam loops, whether the prompt is computed once for all beams.
+        drop_finished: whether rows that have finished may leave the batch.
+        compile_beams: for beam loops, whether their steps are to be compiled where sampling's would be.
         facts: fields of `Trace` that the loop does not know: settings, tokens, prompts, ….
         identity: fields of `ModelInfo` that the model does not know: name, source, revision.
         given: what came from the caller of `generate()`.
@@ -76,6 +80,8 @@ class Recording:
         *,
         memory_budget: int,
         share_prefill: bool,
+        drop_finished: bool = False,
+        compile_beams: bool = False,
         facts: dict[str, Any],
         identity: dict[str, Any],
         given: GivenToGenerate = GIVEN_NOTHING,
@@ -88,7 +94,8 @@ class Recording:
         n_prompts = input_ids.shape[0] // (config.num_beams or 1)
         self.ledger = Ledger(n_prompts=n_prompts, n_beams=config.num_beams) if beams else None
         self.store = MemoryStore(memory_budget, facts.get("first_step", 0))
-        self.share_prefill = share_prefill and beams
+        self.share_prefill, self.drop_finished = share_prefill and beams, drop_finished
+        self.compile_beams = compile_beams and beams
         self.steps: list[Step] = []
         self.sequences: Tensor | None = None
         self._model, self._facts, self._identity, self._given = model, facts, identity, given
@@ -97,11 +104,14 @@ class Recording:
         mask = torch.ones_like(self._prompt_ids) if mask is None else mask.to("cpu", torch.long, copy=True)
         self._prompt_mask = mask[:, -self._prompt_ids.shape[1] :] if self._prompt_ids.shape[1] else mask[:, :0]
         self._defaults = model_defaults(model)
-        self._config = config_as_json(config, self._defaults)
+        self._generation, self._config = config, config_as_json(config, self._defaults)
         self._inputs = inputs_beyond_trace(self._prompt_mask, model_kwargs, given.inputs - in_trace(facts))
         self._ended_by_caller = False  # some criterion of the caller's own has ended something
         n_searches = input_ids.shape[0] if self.ledger is None else n_prompts
         self._reasons: list[str | None] = [None] * n_searches
+        self._left: tuple[bool, ...] = ()  # of the step under way, as `Step.left`
+        self._leave_asked = False
+        self._shortcuts: list[str] = []
         self._pending: HostCopies | None = None  # raw logits and the scores after each stage of the step under way
         self._late = False
         self._acted = [False] * len(self.stages)
@@ -111,12 +121,16 @@ class Recording:
         self._dtype, self._vocab_size, self.device = "", 0, str(input_ids.device)
         self._began, self._seconds = time.perf_counter(), 0.0
 
-    def observe(self, raw: Tensor, outputs: list[Tensor]) -> None:
+    def observe(self, raw: Tensor, outputs: list[Tensor], left: tuple[bool, ...] = ()) -> None:
         """Takes a step's raw logits [rows, vocab] in the model's dtype, and the scores after each stage.
 
         `outputs[0]` are the logits in float32, `outputs[i]` the scores after stage i. They stay as they are until the
         step is complete; nothing is copied here that is on the host already.
+
+        Args:
+            left: as `Step.left`; rows that left are not among those of the scores.
         """
+        self._left = left
         self._dtype, self._vocab_size = str(raw.dtype).removeprefix("torch."), raw.shape[-1]
         self._late = encodes_late(raw.device)
         if self._late:  # the model may write its next logits where these are
@@ -160,6 +174,46 @@ class Recording:
         except RuntimeError:
             self.check_drawable(probs)
             raise
+
+    def may_leave(self, settled: Tensor, model_kwargs: dict[str, Any], why_not: str | None = None) -> bool:
+        """Whether rows of these prompts (bool [prompts or rows]), with which nothing more happens, leave the batch now.
+
+        Where it was asked for and cannot be, a warning of the trace says why; the loop may know a reason of its own.
+        """
+        if not self.drop_finished or not bool(settled.any()):
+            return False
+        if not self._leave_asked:
+            self._leave_asked = True
+            n_rows = len(self._prompt_ids)
+            why = why_not or why_all_stay(self._model, self._generation, model_kwargs, self._given, n_rows)
+            if why is None:
+                self._shortcuts.append("drop_finished")
+            else:
+                self.drop_finished = False
+                said = "rows that had finished were computed to the end, although drop_finished was given: {why}"
+                self._warnings.append(words(said, why=why))
+        return self.drop_finished
+
+    def beam_forward(self, model_kwargs: dict[str, Any]) -> Callable[..., Any]:
+        """The forward pass of a beam loop's steps: compiled where that was asked for and sampling's would be.
+
+        Where it was asked for and cannot be, a warning of the trace says so.
+
+        Args:
+            model_kwargs: as they are before the prompt is read.
+        """
+        if not self.compile_beams:
+            return self._model
+        cache = model_kwargs.get(CACHE_NAME)
+        if not (stays_in_place(cache) and can_compile(self._model, model_kwargs, self._generation)):
+            said = words(
+                "the steps of the search were not compiled, although compile_beams was given: that takes a cache of "
+                "fixed size (load_model(static_cache=True)) and a device that transformers compiles for"
+            )
+            self._warnings.append(said)
+            return self._model
+        self._shortcuts.append("compile_beams")
+        return self._model.get_compiled_call(self._generation.compile_config)
 
     @property
     def step_number(self) -> int:
@@ -285,7 +339,7 @@ class Recording:
             self._keep(len(self.steps))  # a beam step is in the ledger already
             raise
         step = Step(
-            index=len(self.steps), token_ids=tokens, ended=ended, parents=parents, stages=self.stages,
+            index=len(self.steps), token_ids=tokens, ended=ended, parents=parents, stages=self.stages, left=self._left,
             _store=self.store, _ledger=self.ledger,
         )  # fmt: skip
         self.steps.append(step)
@@ -378,6 +432,7 @@ class Recording:
             stop_reasons=tuple(r or "running" for r in self._reasons),
             seconds=self._seconds,
             prefill="shared" if self.share_prefill else self._facts.get("prefill", "plain"),
+            shortcuts=tuple(self._shortcuts),
             store=self.store,
             ledger=self.ledger,
             from_caller=self._from_caller(),
@@ -419,6 +474,8 @@ class Recording:
             transformers_version=transformers.__version__,
             torch_version=torch.__version__,
             arithmetic=arithmetic_of(self.device),
+            layers=layers_by_place(model),
+            n_processes=getattr(model, "tp_size", None) or 1,
         )
 
 

@@ -29,7 +29,7 @@ class PackedNumbers:
     """
 
     def __init__(self, run: RecordedRun) -> None:
-        self._packed = cast(FilledUpSteps, run.store).packed
+        self._packed, self._run = cast(FilledUpSteps, run.store).packed, run
         self._cuts = [i for i, stage in enumerate(run.stages, start=1) if stage.name in RULES]
         self._steps: dict[int, _Step | None] = {}
 
@@ -39,8 +39,9 @@ class PackedNumbers:
         step = self._step(index)
         if step is None:
             return nothing
-        ids, logits = step.head(row)
-        own, logit, facts = step.log_total(row), float(logits[ids == token_id][0]), step.facts(row)
+        place = self._run.steps[index].place_of(row)
+        ids, logits = step.head(place)
+        own, logit, facts = step.log_total(place), float(logits[ids == token_id][0]), step.facts(place)
         surprisal = max(own - logit, 0.0)  # in this order NaN stays
         return TokenStatistics(
             step=index,
@@ -58,7 +59,7 @@ class PackedNumbers:
     def facts(self, index: int, row: int) -> tuple[StageFacts, ...] | None:
         """What was true of a row before the first stage and after each; None where the step was lost."""
         step = self._step(index)
-        return None if step is None else step.facts(row)
+        return None if step is None else step.facts(self._run.steps[index].place_of(row))
 
     def _step(self, index: int) -> _Step | None:
         if index not in self._steps:

@@ -52,14 +52,15 @@ class Differences:
 class RunComparison:
     """A recorded run and a second one, compared while that one runs; see `ObservedRun`.
 
-    Rows are compared as long as they have the same prefix: after another token everything is another.
+    Rows are compared as long as they have the same prefix: after another token everything is another. Those that had
+    left the batch have no scores to compare.
 
     Attributes:
         trace: the recording.
         stages: recorded stages (0 the logits) that the second run's are compared with, in its order.
         logits, scores, between: what differed before the first processor, after the last, and after each.
         n_steps: steps that the second run took.
-        same_prefix: per step and row.
+        same_prefix: per step and row, whether it is compared.
     """
 
     trace: RecordedRun
@@ -108,11 +109,12 @@ class RunComparison:
         step = self.n_steps - 1
         if step >= len(self.trace.steps):
             return
-        rows, ids = range(self.trace.n_rows), input_ids.cpu()
-        self.same_prefix.append(
-            [torch.equal(self.trace.prefix(step, row), ids[row]) if row < len(ids) else False for row in rows]
-        )
-        self._ours = [self.trace.steps[step].all_scores(row=row) for row in rows]
+        ids, recorded = input_ids.cpu(), self.trace.steps[step]
+        same = [row < len(ids) and not (recorded.left and recorded.left[row]) for row in range(self.trace.n_rows)]
+        for row in range(self.trace.n_rows):
+            same[row] = same[row] and torch.equal(self.trace.prefix(step, row), ids[row])
+        self.same_prefix.append(same)
+        self._ours = [recorded.all_scores(row=row) if here else [] for row, here in enumerate(same)]
 
 
 def with_width(scores: Tensor, width: int) -> Tensor:

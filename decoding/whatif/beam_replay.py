@@ -2,7 +2,7 @@
 
 The beams that run on do not depend on either: only who gets into the pool does, and when the search ends. So the
 recorded candidates decide the new answer exactly, unless the new rules would have searched on after the
-recorded end.
+recorded end: as a whole, or of one prompt whose rows left the batch when its search was over.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from decoding.recorded.ledger import FATES, NEVER, Hypothesis, Ledger
+from decoding.recorded.ledger import ABSENT, FATES, NEVER, Hypothesis, Ledger
 from decoding.recorded.run import RecordedRun
 
 __all__ = ["Replay", "replay"]
@@ -55,7 +55,9 @@ def replay(
     decided, n_steps = False, len(ledger)
     for t, arrays in enumerate(ledger.steps):
         length = t + 1
-        ended = arrays["fate"] >= FATES.index("finished")  # [P, K]
+        absent = arrays["fate"] == ABSENT  # [P, K]; all of a prompt that left
+        left = absent.all(-1, keepdim=True)  # [P, 1]
+        ended = (arrays["fate"] >= FATES.index("finished")) & ~absent  # [P, K]
         among_top = torch.arange(ended.shape[1]) < n_beams
         finished = ended & among_top
         competing = arrays["score"] / (length**length_penalty)
@@ -70,9 +72,12 @@ def replay(
         running = _best_running(arrays, ended)  # [P, 1]
         furthest = max_length - start if early_stopping == "never" and length_penalty > 0.0 else length
         worst = torch.where(done, score.min(1, keepdim=True)[0], NEVER)
-        improvable = improvable & torch.any(running / (furthest**length_penalty) > worst, -1, keepdim=True)
-        if not (improvable.any() & ~(done.all() & (early_stopping is True)) & ~ended.all()):
-            decided, n_steps = True, length
+        could = torch.any(running / (furthest**length_penalty) > worst, -1, keepdim=True)
+        improvable = improvable & (could | left)  # what a prompt that left would have found is not known
+        every = (ended | absent).all() & (~left.any() | (t == len(ledger) - 1))  # who left had not ended before the end
+        if not (improvable.any() & ~(done.all() & (early_stopping is True)) & ~every):
+            searching = improvable & ~(done.all(-1, keepdim=True) & (early_stopping is True))
+            decided, n_steps = not bool((left & searching).any()), length
             break
     return Replay(hypotheses=_returned(trace, score, origin, done, n_returned), n_steps=n_steps, decided=decided)
 

@@ -104,7 +104,7 @@ class WhatIf:
         The prefix is the recorded one at every step, also after `diverges_at`.
 
         Raises:
-            NotRecordedError: there is no such step, row or stage, or its logits were lost.
+            NotRecordedError: there is no such step, row or stage, it had left the batch, or its logits were lost.
         """
         if not 0 <= step < len(self.trace.steps):
             raise NotRecordedError(
@@ -117,6 +117,7 @@ class WhatIf:
                 "row must be in [0, {last}] and stage in [0, {last_stage}], got {row}, {stage}",
                 last=self.trace.n_rows - 1, last_stage=len(outputs) - 1, row=row, stage=stage,
             )
+        self.trace.steps[step].place_of(row)
         return outputs[stage][row]
 
     def all_scores(self, *, step: int, row: int = 0) -> list[Tensor]:
@@ -261,20 +262,36 @@ class WhatIf:
     def _before(self, step: int) -> list[Tensor]:
         """The scores before the first processor and before that, each float32 [rows, vocab]."""
         recorded = self.trace.steps[step]
-        logits = recorded.logits().to(torch.float32)
+        logits = self._logits(step).clone()
         before = [logits]
         if self._log_softmax:
             before.append(torch.nn.functional.log_softmax(logits, dim=-1))
         if self._guided:
-            rows = [recorded.scores(row=row, stage=self._guided) for row in range(self.trace.n_rows)]
-            before.append(torch.stack(rows))
+            guided = logits.clone()
+            for row in self._computed(step):
+                guided[row] = recorded.scores(row=row, stage=self._guided)
+            before.append(guided)
         return before
 
     def _input(self, step: int) -> Tensor:
         """What the first processor gets, float32 [rows, vocab], not to be written into."""
         if self._log_softmax or self._guided:
             return self._before(step)[-1]
-        return self.trace.store.load(step)["logits"].to(torch.float32)
+        return self._logits(step)
+
+    def _logits(self, step: int) -> Tensor:
+        """float32 [rows, vocab], not to be written into; all the same in rows that had left the batch."""
+        recorded = self.trace.steps[step]
+        if not recorded.left:
+            return self.trace.store.load(step)["logits"].to(torch.float32)
+        logits = recorded.logits().to(torch.float32)
+        logits[torch.tensor(recorded.left)] = 0.0
+        return logits
+
+    def _computed(self, step: int) -> list[int]:
+        """The rows that have scores at a step."""
+        left = self.trace.steps[step].left
+        return [row for row in range(self.trace.n_rows) if not left or not left[row]]
 
     def _prefix(self, step: int) -> Tensor:
         """The ids of all rows before a step, int64 [rows, prompt_length + step]."""
@@ -386,7 +403,7 @@ class WhatIf:
         """Whether some processor would have given other scores: then the beams would have been others."""
         for t, step in enumerate(self.trace.steps):
             scores = self._run(t)[-1]
-            for row in range(self.trace.n_rows):
+            for row in self._computed(t):
                 same = torch.equal if self.trace.compact is None else partial(nearly_equal, ids=step.exact_ids(row))
                 if not same(scores[row], step.scores(row=row)):
                     return True

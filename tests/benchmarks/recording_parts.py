@@ -39,7 +39,7 @@ Seconds = dict[str, float]
 class Dropping(Recording):
     """A recording that keeps nothing: what a loop of ours takes by itself."""
 
-    def observe(self, raw: Tensor, outputs: list[Tensor]) -> None:
+    def observe(self, raw: Tensor, outputs: list[Tensor], left: tuple[bool, ...] = ()) -> None:
         """Looks at nothing."""
 
     def check_drawable(self, probs: Tensor) -> None:

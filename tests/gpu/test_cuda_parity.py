@@ -192,6 +192,56 @@ def test_compiled_decoding_gives_what_generate_gives():
     assert_same_run(tiny_model("llama").to(DEVICE), inputs, given)
 
 
+SEARCHES = {
+    "beams": {"num_beams": 3}, "beam sampling": {**SAMPLE, "num_beams": 3},
+    "groups": {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.5},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", SEARCHES)
+@pytest.mark.parametrize("kind", ["llama", "mistral", "gpt2", "bart"])
+def test_rows_that_have_finished_leave_the_batch(kind: str, mode: str):
+    model = model_of(kind, "float32")
+    vocab = model.config.get_text_config().vocab_size
+    left = 0
+    for case in range(12):
+        rng = random.Random(case)
+        inputs = on_device(inputs_of(rng, vocab, batch=True))
+        given = {**SEARCHES[mode], "max_new_tokens": 12, "eos_token_id": rng.sample(range(4, vocab), 6)}
+        torch.manual_seed(case)
+        expected = model.generate(**inputs, **given, custom_generate=(plain := Recorder()))
+        torch.manual_seed(case)
+        got = model.generate(**inputs, **given, custom_generate=(recorder := Recorder(drop_finished=True)))
+        assert torch.equal(got, expected)
+        left += bool(recorder.trace.shortcuts)
+        for step, other in zip(recorder.trace.steps, plain.trace.steps, strict=True):
+            for row in range(plain.trace.n_rows):
+                if not other.ended[row]:
+                    torch.testing.assert_close(step.scores(row=row), other.scores(row=row), atol=1e-3, rtol=1e-3)
+    assert left
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(DEVICE == "cpu", reason="transformers compiles by itself on CUDA alone")
+@pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="compiled decoding needs triton")
+@pytest.mark.skipif(shutil.which("cc") is None and shutil.which("gcc") is None, reason="and a C compiler")
+@pytest.mark.parametrize("mode", SEARCHES)
+def test_a_compiled_search_gives_the_same_answer(mode: str):
+    model = tiny_model("llama").to(DEVICE)
+    inputs = on_device(inputs_of(random.Random(2), 90, batch=True))
+    given = {**SEARCHES[mode], "max_new_tokens": 8, "cache_implementation": "static", "eos_token_id": None}
+    torch.manual_seed(0)
+    expected = model.generate(**inputs, **given, custom_generate=(plain := Recorder()))
+    for _ in range(2):  # the second run replays what the first one captured
+        torch.manual_seed(0)
+        got = model.generate(**inputs, **given, custom_generate=(recorder := Recorder(compile_beams=True)))
+        assert torch.equal(got, expected)
+        assert recorder.trace.shortcuts == ("compile_beams",)
+        for step, other in zip(recorder.trace.steps, plain.trace.steps, strict=True):
+            for row in range(plain.trace.n_rows):
+                torch.testing.assert_close(step.scores(row=row), other.scores(row=row), atol=1e-3, rtol=1e-3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_offline_model_gives_what_generate_gives(dtype: str):

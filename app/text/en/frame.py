@@ -218,6 +218,17 @@ EN: dict[str, str] = {
     "fact.model": "model",
     "fact.device": "device",
     "fact.dtype": "dtype",
+    "fact.split": "split",
+    "fact.split.tip": "The model was on more than one device, or several processes shared it: how many of its layers "
+                      "each device held.",
+    "fact.shortcut": "shortcut",
+    "fact.shortcut.compile_beams": "compiled search",
+    "fact.shortcut.compile_beams.tip": "The steps of the search were compiled (compile_beams), which generate() does "
+                                       "for sampling alone: the last bits may differ from its own.",
+    "fact.shortcut.drop_finished": "finished rows left",
+    "fact.shortcut.drop_finished.tip": "Rows that had finished were not computed any more (drop_finished): there are "
+                                       "no scores of them, and the last bits of the others may differ from those of "
+                                       "generate().",
     "fact.seconds": "time",
     "fact.steps": "tokens",
     "fact.rows": "{n} in {rows} rows",
@@ -279,11 +290,14 @@ EN: dict[str, str] = {
     "does not say on which; here {now})",
     "verify.reason.device": "it was recorded on {then} and runs on {now} now",
     "verify.reason.dtype": "it was recorded in {then} and runs in {now} now",
+    "verify.reason.split": "the model was split in another way then ({then}; now {now})",
     "verify.reason.transformers": "it was recorded with transformers {then} and runs with {now} now",
     "verify.reason.torch": "it was recorded with torch {then} and runs with {now} now",
     "verify.reason.revision": "the model's files are others now ({then}, then {now})",
     "verify.reason.prefill_shared": "this run computed its prompt once for all beams",
     "verify.reason.prefill_reused": "this run did not compute its prefix again",
+    "verify.reason.drop_finished": "rows that had finished left the batch",
+    "verify.reason.compile_beams": "the steps of the search were compiled",
     "verify.equal.own_loop": "Equal: a second run gives the same, bit for bit. transformers 5 no longer ships this "
     "mode, so it is our own loop that ran twice; it is tested against transformers 4.46.",
     "verify.unequal.tokens": "Not equal: generate() gives the same tokens, but other scores, by up to {within}; the "

@@ -416,6 +416,12 @@ WARNINGS_ZH: dict[str, str] = {
     "then chooses means nothing (try dtype=float32)":
         "模型的 logits 在第 {step} 步有 {n} 个 NaN 或无穷；generate() 仍会继续，但此后的选择没有意义（可试 "
         "dtype=float32）",
+    "the steps of the search were not compiled, although compile_beams was given: that takes a cache of fixed size "
+    "(load_model(static_cache=True)) and a device that transformers compiles for":
+        "虽然给了 compile_beams，搜索的各步没有编译：这需要固定大小的缓存（load_model(static_cache=True)）"
+        "和 transformers 为之编译的设备",
+    "rows that had finished were computed to the end, although drop_finished was given: {why}":
+        "虽然给了 drop_finished，已结束的行仍计算到了最后：{why}",
     "the first run used {own} of the caller's own, which is not in its trace; left out here":
         "最初那次运行用了调用者自己的 {own}，它不在记录中；这里没有用",
     "the first run used {own} of the caller's own, which are not in its trace; left out here":
@@ -517,6 +523,18 @@ _DAMAGED: dict[str, str] = {
     "the ledger's {name} is {dtype} {shape}": "账本的 {name} 是 {dtype} {shape}",
     "the ledger's {name} points outside [0, {limit})": "账本的 {name} 超出 [0, {limit})",
     "parents point outside the {n_rows} rows; the file is damaged": "父束超出 {n_rows} 行；文件已损坏",
+    "rows left the batch that are needed after that; the file is damaged":
+        "有行离开了批次，但之后仍需要它们；文件已损坏",
+    "row {row} has no scores here: it had finished, and with drop_finished it was not computed any more; record the "
+    "run without drop_finished to see them":
+        "第 {row} 行在此没有分数：它已结束，使用 drop_finished 时不再计算；"
+        "要查看它，请在不使用 drop_finished 的情况下重新记录",
+    "without an end token rows that have ended go on all the same": "没有结束词元时，已结束的行仍会继续",
+    "a processor of the caller's own must see the scores of all rows": "调用者自己的处理器必须看到所有行的分数",
+    "a stopping criterion of the caller's own must see all rows": "调用者自己的停止条件必须看到所有行",
+    "attentions and hidden states were asked for, which are those of all rows": "要求返回所有行的注意力和隐藏状态",
+    "rows cannot be taken out of a {cache}": "无法从 {cache} 中取出行",
+    "it is not known which rows of the model's {argument} are whose": "不知道模型的 {argument} 的各行属于谁",
     "step {step}: row {row} continues no candidate; the trace is damaged":
         "第 {step} 步：第 {row} 行没有接续任何候选；记录已损坏",
     "step {step}: row {parent} continues no candidate; the trace is damaged":
