@@ -206,8 +206,8 @@ def _wire_decoding(handlers: Handlers, p: Wiring) -> None:
 
 
 def _wire_refusal(asked_for: gr.events.Dependency, handlers: Handlers, p: Wiring) -> None:
-    """What is to be done where Gradio's queue is full: the handler is never called then, and says nothing."""
-    p.on(asked_for.failure, handlers.decoding.refused, ("session",), (*WAIT, "verify", "message"), **QUIET)
+    """What is done where the queue is full or a bound is reached: the handler is never called, and says nothing."""
+    p.on(asked_for.failure, handlers.refusing.refused, ("session",), (*WAIT, "verify", "message"), **QUIET)
 
 
 def _wire_sharing(opened: gr.events.Dependency, handlers: Handlers, p: Wiring) -> None:
