@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -59,12 +60,10 @@ class Failures:
         return text("refused.junk", id=number)
 
 
-_failures = Failures()
-
-
+@cache
 def failures() -> Failures:
     """Those of this process."""
-    return _failures
+    return Failures()
 
 
 class GuardedBlocks(gr.Blocks):
