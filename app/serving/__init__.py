@@ -1,1 +1,1 @@
-"""One machine for many visitors: bounds and the guard that keeps them, models, borrowed GPUs, files, log and numbers."""
+"""One machine for many visitors: bounds and the guard that keeps them, models, GPUs, files in passing, log, numbers."""

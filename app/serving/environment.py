@@ -14,6 +14,7 @@ __all__ = ["LOG", "METRICS", "PROXIES", "Environment"]
 
 PROXIES, LOG, METRICS = (PREFIX + name for name in ("PROXIES", "LOG", "METRICS"))
 SHORTEST_KEY = 16  # characters
+MOST_PROXIES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +42,11 @@ class Environment:
             DecodingError: a variable has a value that it cannot have.
         """
         proxies = environment.get(PROXIES, "") or ("1" if environment.get("SPACE_ID") else "0")
-        if not (proxies.isascii() and proxies.isdecimal() and int(proxies) <= 10):
+        if not (proxies.isascii() and proxies.isdecimal() and int(proxies) <= MOST_PROXIES):
             raise DecodingError(
-                "the variable {variable} must be a whole number in {range}, got {value}; it is how many proxies stand "
+                "the variable {variable} must be a whole number in [0, {most}], got {value}; it is how many proxies stand "
                 "before this server",
-                variable=PROXIES, range="[0, 10]", value=repr(proxies),
+                variable=PROXIES, most=MOST_PROXIES, value=repr(proxies),
             )  # fmt: skip
         log = environment.get(LOG, "") or ("json" if public else "text")
         if log not in ("json", "text"):
