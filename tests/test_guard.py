@@ -109,6 +109,13 @@ def test_an_address_is_taken_from_proxies_only_and_from_the_right():
     assert address_of(scope(("x-forwarded-for", "nonsense")), proxies=1) == "unknown"
 
 
+def test_on_a_space_addresses_of_its_own_network_are_passed_over():
+    inner = scope(("x-forwarded-for", "6.6.6.6, 9.9.9.9, 10.1.2.3, 10.4.5.6"))
+    assert address_of(inner, 1, behind_private=True) == "9.9.9.9"
+    assert address_of(inner, 1) == "10.4.5.6"
+    assert address_of(scope(("x-forwarded-for", "10.4.5.6")), 1, behind_private=True) == "10.4.5.6"
+
+
 def test_all_addresses_of_a_home_are_one():
     one, two = (address_of(scope(client=f"2001:db8:1:2::{end}"), 0) for end in ("1", "ffff"))
     assert one == two != address_of(scope(client="2001:db8:1:3::1"), 0)

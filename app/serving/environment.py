@@ -25,12 +25,15 @@ class Environment:
         public: whether this page is for everyone.
         proxies: in front of this server, each of which adds the address that it was asked from to X-Forwarded-For. A
             Space has one.
+        behind_private: whether addresses of a private network, too, are proxies' own, as on a Space: nobody there can
+            say how many there are, and every visitor comes from without.
         log: `json` or `text`.
         metrics: "" where nobody may read /metrics, "1" for everybody, else the key that has to be shown.
     """
 
     public: bool
     proxies: int
+    behind_private: bool
     log: str
     metrics: str
 
@@ -44,8 +47,8 @@ class Environment:
         proxies = environment.get(PROXIES, "") or ("1" if environment.get("SPACE_ID") else "0")
         if not (proxies.isascii() and proxies.isdecimal() and int(proxies) <= MOST_PROXIES):
             raise DecodingError(
-                "the variable {variable} must be a whole number in [0, {most}], got {value}; it is how many proxies stand "
-                "before this server",
+                "the variable {variable} must be a whole number in [0, {most}], got {value}; it is how many proxies "
+                "stand before this server",
                 variable=PROXIES, most=MOST_PROXIES, value=repr(proxies),
             )  # fmt: skip
         log = environment.get(LOG, "") or ("json" if public else "text")
@@ -61,4 +64,5 @@ class Environment:
                 "{shortest} ASCII characters",
                 variable=METRICS, shortest=SHORTEST_KEY,
             )  # fmt: skip
-        return cls(public=public, proxies=int(proxies), log=log, metrics=metrics)
+        within = bool(environment.get("SPACE_ID"))
+        return cls(public=public, proxies=int(proxies), behind_private=within, log=log, metrics=metrics)

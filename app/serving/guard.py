@@ -69,6 +69,9 @@ class Guard:
         else:
             await self._http(scope, receive, send)
 
+    def _address_of(self, scope: Scope) -> str:
+        return address_of(scope, self._environment.proxies, self._environment.behind_private)
+
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = Answer(send)
         bound = self._bounds
@@ -93,7 +96,7 @@ class Guard:
     @asynccontextmanager
     async def _let_in(self, scope: Scope, body: BoundedBody, upload: bool) -> AsyncIterator[Receive]:
         """Looks at all that can be known of a request; gives what its body is then read with."""
-        path, address = _path(scope), address_of(scope, self._environment.proxies)
+        path, address = _path(scope), self._address_of(scope)
         check_door(path, self._files.folder)
         with self._counted(address) if path != HEALTH else contextlib.nullcontext():
             if is_api(path):

@@ -12,13 +12,14 @@ __all__ = ["address_of"]
 V6_HOME = 64  # bits of an IPv6 address that a household or a machine has for itself
 
 
-def address_of(scope: dict[str, Any], proxies: int) -> str:
+def address_of(scope: dict[str, Any], proxies: int, behind_private: bool = False) -> str:
     """The address that counts for the bounds; of IPv6 its network, since one visitor has all of it.
 
     Args:
         scope: the request's, as ASGI has it.
         proxies: in front of this server that add to X-Forwarded-For, each the address that it was asked from. What
             stands further left in it, anyone can write.
+        behind_private: whether those of a private network that follow are passed over, too.
     """
     client = scope.get("client")
     address = client[0] if client else ""
@@ -27,7 +28,18 @@ def address_of(scope: dict[str, Any], proxies: int) -> str:
         hops = [hop.strip() for line in Headers(scope=scope).getlist("x-forwarded-for") for hop in line.split(",")]
         if len(hops) >= proxies:
             address = hops[-proxies]
+            known = hops[: len(hops) - proxies + 1]
+            while behind_private and len(known) > 1 and _is_private(known[-1]):
+                known.pop()
+                address = known[-1]
     return _home(address)
+
+
+def _is_private(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_private
+    except ValueError:
+        return False
 
 
 def _home(address: str) -> str:
