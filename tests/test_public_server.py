@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,9 +164,11 @@ def test_no_file_of_others_and_nothing_from_elsewhere_is_served(server, door, na
     assert json.loads(said)["detail"] == "Only files that this page made are served."
 
 
+UPLOAD = b'--x\r\nContent-Disposition: form-data; name="files"; filename="run.trace"\r\n\r\n'
+
+
 def upload(server: Server, content: bytes, of: str, **how: Any) -> tuple[int, dict[str, str], bytes]:
-    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="run.trace"\r\n\r\n'
-    body = head + content + b"\r\n--x--\r\n"
+    body = UPLOAD + content + b"\r\n--x--\r\n"
     return server.ask("POST", "/gradio_api/upload", body, of=of, Content_Type="multipart/form-data; boundary=x", **how)
 
 
@@ -181,6 +183,13 @@ def test_what_was_sent_is_served_to_whoever_knows_its_name(server):
 
 
 # --- too large, too deep, too slow
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def memory(server: Server) -> int:
@@ -208,8 +217,17 @@ def test_a_file_that_is_too_large_is_refused_and_nothing_of_it_stays(server, chu
     assert status == 413
     assert json.loads(said)["bound"] == "upload_bytes"
     assert memory(server) - before < 30 * 2**20
-    passing = re.search(rb"decoding_explorer_passing_bytes (\S+)", numbers(server))
-    assert float(passing[1]) < 2**20
+    assert value(server, "passing_bytes") < 2**20
+
+
+def test_of_a_file_that_is_not_sent_to_its_end_nothing_stays(server):
+    before = value(server, "passing_bytes")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as leaves:
+        head = b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.14\r\n"
+        leaves.sendall(head + b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000000\r\n\r\n")
+        leaves.sendall(UPLOAD + b"x" * 2_000_000)
+        until(lambda: value(server, "passing_bytes") > before + 10**6)
+    until(lambda: value(server, "passing_bytes") == before)
 
 
 def test_a_long_prompt_is_told_how_long_it_may_be(server):
@@ -266,10 +284,15 @@ def test_junk_is_answered_without_a_word_about_the_server(server, path, body):
 
 def test_junk_in_the_queue_fails_in_words_and_writes_no_traceback(server):
     config = json.loads(server.ask("GET", "/config")[2])
-    for dependency in config["dependencies"]:
-        body = {"data": [], "fn_index": dependency["id"], "session_hash": f"junk{dependency['id']}", "event_data": 7}
-        if dependency["queue"] is False:
-            server.ask("POST", "/gradio_api/run/predict", body, of=f"192.0.2.{dependency['id'] % 250}")
+    events = [d["id"] for d in config["dependencies"] if d["backend_fn"]]
+    assert len(events) > 20
+    for index in events:
+        body = {"data": [], "fn_index": index, "session_hash": f"junk{index}", "event_data": 7}
+        status, _, said = server.ask("POST", "/gradio_api/run/predict", body, of=f"192.0.2.{index}")
+        assert "does not fit what it asks for" in json.loads(said)["error"]
+        assert server.ask("POST", "/gradio_api/queue/join", body, of=f"192.0.2.{index}")[0] == 200
+        stream = server.ask("GET", f"/gradio_api/queue/data?session_hash=junk{index}", of=f"192.0.2.{index}")[2]
+        assert b'"success":false' in stream
     for line in server.lines():
         assert "Traceback" not in line, line
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -103,7 +104,8 @@ class Guard:
                 self._rates.count("address_requests", address)
             if upload:
                 self._check_upload(address)
-            if upload or scope["method"] in ("GET", "HEAD"):
+                yield _read_as_upload(body)
+            elif scope["method"] in ("GET", "HEAD"):
                 yield body.receive
             else:
                 yield self._read(await body.whole(), path, address, body.receive)
@@ -228,6 +230,21 @@ def guarded(make: Callable[[ASGIApp], Guard]) -> Any:
         yield
 
     return lifespan
+
+
+def _read_as_upload(body: BoundedBody) -> Receive:
+    """What reads the body of an upload. Gradio removes what it has written of one at this error, and at no other."""
+
+    async def receive() -> Message:
+        try:
+            message = await body.receive()
+        except Refusal as refusal:
+            raise MultiPartException(refusal.why) from refusal
+        if message["type"] == "http.disconnect":
+            raise MultiPartException("the visitor has left")
+        return message
+
+    return receive
 
 
 def _path(scope: Scope) -> str:

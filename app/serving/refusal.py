@@ -18,7 +18,7 @@ REMEMBERED = 1024  # tabs
 LIVES = 30.0  # seconds; the page asks at once
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)  # not frozen: Python writes into an exception where it came through
 class Refusal(Exception):
     """A request that is not answered.
 
