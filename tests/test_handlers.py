@@ -9,8 +9,10 @@ import gradio as gr
 import pytest
 
 from app.handlers.handlers import Handlers
+from app.page.layout import build
+from app.page.wiring import RUNS, runs_of
 from app.serving import limits
-from app.serving.model_shelf import ModelState
+from app.serving.model_shelf import ModelShelf, ModelState
 from app.serving.refusal import Refusal, Refusals
 from app.session.session import Session
 from decoding.parameters.settings import Settings
@@ -202,6 +204,14 @@ def test_what_a_bound_refused_is_told_in_the_pages_language_and_the_full_queue_o
 
     assert {"en": "at most 20 a minute", "zh": "每分钟最多接受 20 次"}[lang] in told()
     assert session.text("error.queue") in told()  # what was told is not told again
+
+
+def test_all_that_uses_the_model_is_known_to_the_guard(tiny):
+    """By its name; and nothing else has one of these names."""
+    page = build(ModelShelf("tiny"), Session(record(tiny, "ab", Settings(max_new_tokens=1))))
+    found = {page.fns[index].fn.__qualname__ for index in runs_of(page)}
+    assert found == set(RUNS)
+    assert len(runs_of(page)) == len(RUNS)
 
 
 # -- bounds of a run that are found while it goes on

@@ -71,7 +71,7 @@ from ..sheets.tour import tour_sheet
 from ..studies.recorded import study_routes
 from ..text import Text
 from ..views.look import Look
-from .wiring import wire
+from .wiring import runs_of, wire
 
 __all__ = ["build", "launch"]
 
@@ -135,7 +135,7 @@ def launch(
     end_in_order(before=lambda: _end(page, watched))
 
     def guard(app: Any) -> Guard:
-        return Guard(app, bounds, environment, page, files, watched, refusals)
+        return Guard(app, bounds, environment, page, runs_of(page), files, watched, refusals)
 
     page.launch(
         server_name=host,

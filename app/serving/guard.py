@@ -47,17 +47,19 @@ class Guard:
         bounds: that hold here.
         environment: how the server is run.
         page: Gradio's; says what a request is for.
+        runs: indexes of its functions that use the model.
         files: the only ones that are served from a folder.
         operation: counts what is refused; begins nothing once it stops.
         refusals: where the page finds why something was not begun.
     """
 
     def __init__(
-        self, app: ASGIApp, bounds: Bounds, environment: Environment, page: gr.Blocks, files: PassingFiles,
-        operation: Operation, refusals: Refusals,
+        self, app: ASGIApp, bounds: Bounds, environment: Environment, page: gr.Blocks, runs: frozenset[int],
+        files: PassingFiles, operation: Operation, refusals: Refusals,
     ) -> None:  # fmt: skip
         self._app, self._bounds, self._environment = app, bounds, environment
-        self._page, self._files, self._operation, self._refusals = page, files, operation, refusals
+        self._page, self._runs = page, runs
+        self._files, self._operation, self._refusals = files, operation, refusals
         self._rates = Rates(bounds)
         self._open: Counter[str] = Counter()
 
@@ -169,7 +171,7 @@ class Guard:
             asked_for = next((fn for fn in self._page.fns.values() if name and fn.api_name == name), None)
         if asked_for is None and (named or path.startswith("/gradio_api/queue/join")):
             raise Refusal(status=404, why="shape", asked="fn_index")
-        return getattr(asked_for, "concurrency_id", None) == "model"
+        return asked_for is not None and asked_for._id in self._runs
 
     async def _refuse(self, body: BoundedBody, scope: Scope, receive: Receive, answer: Answer) -> None:
         refusal = body.refusal
