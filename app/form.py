@@ -14,13 +14,14 @@ from decoding.parameters.knobs import KNOBS, Knob
 from decoding.parameters.settings import Settings
 from decoding.words import words
 
+from .serving.bounds import bounds_here
 from .text import Text
 
 if TYPE_CHECKING:
     from decoding.trace import Trace
 
 __all__ = [
-    "DEFAULT_NEW_TOKENS", "LONGEST_PROMPT", "MODES_SHOWN", "MODE_NEEDS", "MODE_PINS", "ask_of", "check_stops",
+    "DEFAULT_NEW_TOKENS", "MODES_SHOWN", "MODE_NEEDS", "MODE_PINS", "ask_of", "check_stops",
     "form_as_typed", "form_of", "modes_of", "prompt_of", "read_form", "read_value", "settings_of", "with_length",
 ]  # fmt: skip
 
@@ -47,7 +48,6 @@ _CHOOSES = {
     "penalty_alpha": frozenset({"contrastive_search"}),
 }
 DEFAULT_NEW_TOKENS = 64  # where nothing was given; transformers' own 20 breaks most sentences off
-LONGEST_PROMPT = 40_000  # characters; Gradio's own limit is not enforced on the server
 LONGEST_FIELD = 4_000
 # transformers compares every stop string with every token before it begins: seconds for this much.
 MOST_STOPS, LONGEST_STOPS = 16, 400
@@ -60,10 +60,9 @@ def prompt_of(kind: str, prompt: Any, system: Any, text: Text) -> Any:
         PromptError: it is too long, or JSON that is no chat.
     """
     prompt, system = str(prompt or ""), str(system or "")
-    if len(prompt) + len(system) > LONGEST_PROMPT:
-        raise PromptError(
-            text("error.long_prompt", n=f"{len(prompt) + len(system):,}", limit=f"{LONGEST_PROMPT:,}")
-        )
+    most = bounds_here().prompt_characters  # Gradio's own limit is not enforced on the server
+    if len(prompt) + len(system) > most:
+        raise PromptError(text("error.long_prompt", n=f"{len(prompt) + len(system):,}", limit=f"{most:,}"))
     if kind != "chat":
         parts = _parted(prompt)
         return parts[0] if len(parts) == 1 else parts

@@ -17,11 +17,15 @@ def main() -> None:
     """Serves the page to everyone, with one model and bounded runs."""
     from app.cli.threads import use_threads
     from app.page.layout import launch
+    from decoding.errors import DecodingError
 
     use_threads(None)
     port = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
     host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")  # Spaces sets it to all interfaces
-    launch(host=host, port=port, model=MODEL, allowed_models=frozenset({MODEL}))
+    try:
+        launch(host=host, port=port, model=MODEL, allowed_models=frozenset({MODEL}))
+    except DecodingError as error:  # a variable of the environment cannot be used
+        sys.exit(f"decoding-explorer: {error}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
@@ -17,6 +18,8 @@ import pytest
 from app.api.endpoints import Api
 from app.api.kept_runs import KeptRuns
 from app.serving import limits
+from app.serving.bounds import Bounds
+from app.serving.decoder import Decoder
 from app.serving.model_shelf import ModelState
 from decoding import Recorder, Settings, record, stream
 from decoding.errors import NotRecordedError, PromptError, SettingError
@@ -24,6 +27,7 @@ from decoding.errors import NotRecordedError, PromptError, SettingError
 ENDPOINTS = {"/record", "/step", "/whatif", "/tree", "/verify"}
 SAMPLED = {"do_sample": True, "temperature": 0.8, "top_k": 50, "top_p": 0.9, "seed": 0, "max_new_tokens": 8}
 PROMPT = "The capital of France is"
+PUBLIC = limits.limits_of(Bounds.read(public=True, environment={}))
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +201,7 @@ def api(tiny) -> Api:
 
 
 def test_a_call_that_takes_too_long_is_broken_off_and_says_so(api, monkeypatch):
-    monkeypatch.setattr("app.api.endpoints.LONGEST_RUN", -1.0)
+    monkeypatch.setattr(api, "_decoder", Decoder(replace(PUBLIC, seconds=-1)))
     run = api.record("ab", {"max_new_tokens": 9})
     assert run["n_steps"] == 1
     assert run["stop_reasons"] == ["user"]
@@ -301,7 +305,7 @@ def test_ids_cannot_be_guessed(tiny):
 
 
 def test_bounds_hold_at_their_edge():
-    public = limits.PUBLIC
+    public = PUBLIC
     public.check({"num_beams": 16, "max_new_tokens": 512}, length=2048)
     public.check({"top_k": 1000})  # no rows of it outside contrastive search
     public.check({"max_new_tokens": 5, "max_length": 4000})  # max_new_tokens takes precedence
@@ -317,16 +321,16 @@ def test_bounds_hold_at_their_edge():
 
 def test_a_file_from_a_stranger_cannot_ask_for_more(tiny):
     trace = record(tiny, "ab", Settings(num_beams=4, max_new_tokens=1))
-    limits.PUBLIC.check_trace(trace)
+    PUBLIC.check_trace(trace)
     wide = SimpleNamespace(
         generation_config={"num_beams": 64}, most_new_tokens=1, n_prompts=1, prompt_ids=trace.prompt_ids
     )
     with pytest.raises(SettingError, match="num_beams"):
-        limits.PUBLIC.check_trace(wide)
+        PUBLIC.check_trace(wide)
     ids = SimpleNamespace(shape=(16, 2049))
     long = SimpleNamespace(generation_config={"num_beams": 16}, most_new_tokens=1, n_prompts=1, prompt_ids=ids)
     with pytest.raises(PromptError, match="at most 32,768"):
-        limits.PUBLIC.check_trace(long)
+        PUBLIC.check_trace(long)
 
 
 # --- MCP

@@ -26,12 +26,14 @@ from app.export.permalink import (
     decode,
     encode,
 )
-from app.form import LONGEST_PROMPT, MODES_SHOWN
+from app.form import MODES_SHOWN
+from app.serving.bounds import bounds_here
 from app.text import _TABLES, Text
 from app.text.en.link import LINK_EN
 from decoding.parameters.knobs import KNOBS, Knob
 from tests.counted_work import lines_of
 
+LONGEST_PROMPT = bounds_here().prompt_characters
 EVERYTHING = Configuration(
     run=False, lang="zh", model="HuggingFaceTB/SmolLM2-135M-Instruct", mode="beam_sample",
     given={"num_beams": 3, "temperature": 0.7, "early_stopping": "never", "stop_strings": "END, ###",

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from app.form import LONGEST_PROMPT, MODE_NEEDS, MODES_SHOWN, form_of, modes_of, prompt_of, settings_of
+from app.form import MODE_NEEDS, MODES_SHOWN, form_of, modes_of, prompt_of, settings_of
+from app.serving.bounds import bounds_here
 from app.serving.model_shelf import ModelShelf
 from app.text import Text
 from decoding.errors import DecodingError, ModelError, PromptError, SettingError
@@ -16,6 +17,7 @@ from decoding.parameters.knobs import KNOBS
 from decoding.parameters.settings import Settings
 
 EN = Text("en")
+LONGEST_PROMPT = bounds_here().prompt_characters
 
 
 def form(mode: str = "sample", **given) -> str:

@@ -9,8 +9,11 @@ import gradio as gr
 import pytest
 
 from app.handlers.handlers import Handlers
+from app.page.layout import build
+from app.page.wiring import RUNS, runs_of
 from app.serving import limits
-from app.serving.model_shelf import ModelState
+from app.serving.model_shelf import ModelShelf, ModelState
+from app.serving.refusal import Refusal, Refusals
 from app.session.session import Session
 from decoding.parameters.settings import Settings
 from decoding.record import record
@@ -181,3 +184,45 @@ def test_a_click_reads_the_steps_scores_once_for_all_that_is_drawn_of_it(handler
     handlers.looking.look_closer(session)
     handlers.whatif.need_scores(session, sent(form=form, turn=2, about={"run": 0, "step": step}))
     assert read == [step]
+
+
+# -- what was not begun
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_what_a_bound_refused_is_told_in_the_pages_language_and_the_full_queue_otherwise(tiny, lang):
+    refusals = Refusals()
+    handlers = Handlers(Shelf(tiny), refusals=refusals)
+    session = Session(record(tiny, "ab", Settings(max_new_tokens=1)), lang=lang)
+    request = SimpleNamespace(session_hash="me")
+    refusals.note("me", Refusal(status=429, why="runs", bound="tab_runs", asked=21, allowed=20, seconds=7))
+
+    def told() -> str:
+        changes = handlers.refusing.refused(session, request)
+        assert changes["run"]["interactive"] is True
+        return changes["message"].props["data"]
+
+    assert {"en": "at most 20 a minute", "zh": "每分钟最多接受 20 次"}[lang] in told()
+    assert session.text("error.queue") in told()  # what was told is not told again
+
+
+def test_all_that_uses_the_model_is_known_to_the_guard(tiny):
+    """By its name; and nothing else has one of these names."""
+    page = build(ModelShelf("tiny"), Session(record(tiny, "ab", Settings(max_new_tokens=1))))
+    found = {page.fns[index].fn.__qualname__ for index in runs_of(page)}
+    assert found == set(RUNS)
+    assert len(runs_of(page)) == len(RUNS)
+
+
+# -- bounds of a run that are found while it goes on
+
+
+def test_a_run_that_takes_too_long_is_in_view_as_far_as_it_came(tiny):
+    shelf = Shelf(tiny)
+    shelf.limits = limits.Limits(seconds=0)
+    handlers, session = Handlers(shelf), Session(record(tiny, "ab", Settings(max_new_tokens=1)))
+    *_, last = handlers.decoding.run(session, "", "text", "ab", "", json.dumps({"mode": "greedy", "given": {}}))
+    assert session.look.trace.prompts == ("ab",)
+    assert len(session.look.trace.steps) == 1
+    assert session.running is False
+    assert last["run"]["interactive"] is True

@@ -58,7 +58,7 @@ def test_the_oldest_releases_are_tried_with_what_the_library_asks_for_and_nothin
 def test_the_requirements_suit_a_space_where_the_repository_comes_later() -> None:
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     for line in text.splitlines():
-        assert line.startswith("#") or re.fullmatch(r"[a-z]+==[0-9.]+", line), line
+        assert line.startswith("#") or re.fullmatch(r"[a-z-]+==[0-9.]+", line), line
 
 
 def test_ci_runs_exactly_what_a_developer_runs() -> None:
@@ -67,9 +67,11 @@ def test_ci_runs_exactly_what_a_developer_runs() -> None:
     assert script.stat().st_mode & 0o111
 
 
-def test_the_page_is_made_of_the_library_and_two_packages_more() -> None:
+def test_the_page_is_made_of_the_library_the_offline_model_and_four_packages_more() -> None:
     """Of the extra's own name the rest is the offline model's: so are the pins above."""
     assert EXTRAS["app"][0] == f"{PROJECT['name']}[offline]"
+    names = {Requirement(line).name for line in EXTRAS["app"][1:]}
+    assert names == {"gradio", "limits", "plotly", "prometheus-client"}
 
 
 def test_the_command_is_in_a_package_of_a_name_of_our_own() -> None:

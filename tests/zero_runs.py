@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from app.handlers.handlers import Handlers
-from app.serving import limits
+from app.serving.bounds import Bounds
 from app.serving.decoder import Decoder, load_model
+from app.serving.limits import limits_of
 from app.serving.model_shelf import ModelState
 from app.session.session import Session
 from decoding.errors import DecodingError
@@ -40,7 +41,7 @@ def recorded(decoder: Decoder, steps, recorder, stop_after: int | None = None) -
 class Shelf:
     """One model, loaded already."""
 
-    limits = limits.PUBLIC
+    limits = limits_of(Bounds.read(public=True))
 
     def __init__(self, lm) -> None:
         self.default, self._ready = lm.name, ModelState(name=lm.name, phase="ready", lm=lm)

@@ -7,8 +7,6 @@ Their docstrings are what Gradio shows as documentation and what an assistant re
 
 import functools
 import json
-import logging
-import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict
 from typing import Any
@@ -26,12 +24,15 @@ from decoding.whatif.beam_replay import Replay
 from decoding.whatif.whatif import WhatIf
 
 from ..export.trace_json import candidate_json, row_json, run_json
-from ..form import LONGEST_PROMPT, check_stops, with_length
+from ..form import check_stops, with_length
 from ..lab import in_words
 from ..runs import Runs
+from ..serving.bounds import Bounds, bounds_here
 from ..serving.decoder import Decoder
-from ..serving.limits import PUBLIC
+from ..serving.failures import noted
+from ..serving.limits import limits_of
 from ..serving.model_shelf import ModelShelf
+from ..serving.operation import OutOfTime
 from ..text import Text
 from ..views.float32 import float32
 from ..views.look import Look
@@ -43,12 +44,8 @@ from .kept_runs import KeptRun, KeptRuns
 
 __all__ = ["Api", "add_api"]
 
-log = logging.getLogger(__name__)
-
 Json = dict[str, Any]
 
-LONGEST_SETTINGS = 20_000  # characters of JSON
-LONGEST_RUN = 300.0  # seconds; a caller who hangs up does not end a run
 MEMORY_BUDGET = 128 * 2**20  # of one run; the rest goes to disk
 MOST_TOKENS = 200  # of a step's distribution
 MOST_NODES = 20_000  # of a tree: about 8 MB
@@ -77,9 +74,10 @@ def _answering(endpoint: Callable[..., Json]) -> Callable[..., Json]:
         except gr.Error:
             raise
         except Exception as error:
-            log.exception("the endpoint %s failed", endpoint.__name__)
+            number = noted(f"the endpoint {endpoint.__name__} failed", error)
             raise gr.Error(
-                f"{endpoint.__name__} failed with {type(error).__name__}: a bug of Decoding Explorer, not of the call",
+                f"{endpoint.__name__} failed with {type(error).__name__}: a bug of Decoding Explorer, not of the call; "
+                f"the server's log has the details as error {number}",
                 print_exception=False,
             ) from error
 
@@ -95,7 +93,7 @@ class Api:
     """
 
     def __init__(self, shelf: ModelShelf, runs: KeptRuns | None = None) -> None:
-        self._shelf, self._decoder = shelf, Decoder(PUBLIC)
+        self._shelf, self._decoder = shelf, Decoder(limits_of(Bounds.read(public=True)))
         self._runs = KeptRuns() if runs is None else runs
 
     @_answering
@@ -253,18 +251,18 @@ def _asked(prompt: Any, messages: Any) -> Any:
         raise PromptError(f"prompt must be a text, got {type(prompt).__name__}; several are several calls")
     else:
         length = len(prompt)
-    if length > LONGEST_PROMPT:
-        raise PromptError(f"the prompt has {length:,} characters, and at most {LONGEST_PROMPT:,} are taken; shorten it")
+    if length > (most := bounds_here().prompt_characters):
+        raise PromptError(f"the prompt has {length:,} characters, and at most {most:,} are taken; shorten it")
     return messages or prompt
 
 
 def _run_to_the_end(steps: Generator[Step, None, Any]) -> str:
-    """Decodes; says so where it took too long and was broken off."""
-    end = time.monotonic() + LONGEST_RUN
-    for _ in steps:
-        if time.monotonic() > end:
-            steps.close()
-            return f"broken off after {LONGEST_RUN:g} seconds, the most that a call may take; what came before is kept"
+    """Decodes; says so where it took too long and was broken off. A caller who hangs up does not end a run."""
+    try:
+        for _ in steps:
+            pass
+    except OutOfTime as error:
+        return str(error)
     return ""
 
 
@@ -274,9 +272,9 @@ def _settings_object(settings: Any) -> Json:
     if not isinstance(settings, dict):
         raise SettingError("settings", settings, "an object of parameter names and values", 'like {"top_p": 0.9}')
     length = len(json.dumps(settings))
-    if length > LONGEST_SETTINGS:
+    if length > (most := bounds_here().settings_characters):
         raise SettingError(
-            "settings", f"{length:,} characters", f"at most {LONGEST_SETTINGS:,} characters of JSON", "use fewer words"
+            "settings", f"{length:,} characters", f"at most {most:,} characters of JSON", "use fewer words"
         )
     check_stops(settings.get("stop_strings"))
     return settings

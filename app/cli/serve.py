@@ -9,6 +9,7 @@ import socket
 import sys
 from typing import Any
 
+from ..serving.bounds import TABLE
 from .model_options import DEFAULT_MODEL, add_device_options, load_options
 from .threads import add_thread_option, use_threads
 
@@ -17,9 +18,21 @@ __all__ = ["add_open", "add_serve", "check_installed"]
 
 def add_serve(commands: Any) -> None:
     """Adds the command that shows the page."""
-    serve = commands.add_parser("serve", help="the page, in the browser (the default)", allow_abbrev=False)
+    serve = commands.add_parser(
+        "serve", help="the page, in the browser (the default)", allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_bounds(),
+    )  # fmt: skip
     _add_page_options(serve)
     serve.set_defaults(command=_serve, trace=None, row=1)
+
+
+def _bounds() -> str:
+    """The variables that set the server's bounds."""
+    lines = ["what the server takes; a variable of the environment sets it (SERVING.md):"]
+    for bound in TABLE:
+        own = "no bound" if bound.own is None else f"{bound.own:,}"
+        lines.append(f"  {bound.variable:<40} {own:>10}  {bound.unit}: {bound.of}")
+    return "\n".join(lines)
 
 
 def add_open(commands: Any) -> None:

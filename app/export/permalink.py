@@ -46,7 +46,8 @@ from typing import TYPE_CHECKING, Any
 from decoding.errors import DecodingError, SettingError, shown
 from decoding.parameters.knobs import KNOBS
 
-from ..form import LONGEST_PROMPT, MODES_SHOWN, modes_of, read_value
+from ..form import MODES_SHOWN, modes_of, read_value
+from ..serving.bounds import bounds_here
 from ..text import LANGUAGES, Text
 from .broken_json import read_json
 
@@ -337,11 +338,12 @@ def _whole_characters(value: Any, problems: _Problems) -> Any:
 def _bounded(configuration: Configuration, problems: _Problems) -> Configuration:
     """With as much of the prompt as the page takes."""
     system, prompt = configuration.system, configuration.prompt
-    if len(system) + len(prompt) <= LONGEST_PROMPT:
+    most = bounds_here().prompt_characters
+    if len(system) + len(prompt) <= most:
         return configuration
-    problems.add("link.long_prompt", n=f"{len(system) + len(prompt):,}", limit=f"{LONGEST_PROMPT:,}")
-    system = system[:LONGEST_PROMPT]
-    return replace(configuration, system=system, prompt=prompt[: LONGEST_PROMPT - len(system)])
+    problems.add("link.long_prompt", n=f"{len(system) + len(prompt):,}", limit=f"{most:,}")
+    system = system[:most]
+    return replace(configuration, system=system, prompt=prompt[: most - len(system)])
 
 
 def _short(value: Any) -> str:

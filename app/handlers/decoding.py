@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from ..components import CandidateCard, Chart, Gallery, HeatMap, Lab, Message, N
 from ..form import form_as_typed, prompt_of, settings_of, with_length
 from ..runs import MEMORY_BUDGET, Run
 from ..serving.decoder import Decoder
+from ..serving.failures import noted
 from ..serving.model_shelf import ModelState
 from ..session.at import At
 from ..session.session import Session
@@ -33,8 +33,6 @@ from .live_tokens import LiveRow
 from .shown import Changes, Shown, message
 
 __all__ = ["Decoding", "ModelInUse", "loaded", "meant", "model_name_of"]
-
-log = logging.getLogger(__name__)
 
 UPDATES_A_SECOND = 30  # Gradio has no back-pressure
 CHARTS_A_SECOND = 3
@@ -143,8 +141,7 @@ class Decoding:
         except GeneratorExit:
             raise
         except Exception as error:
-            log.exception("a run failed")
-            yield from self._failed(session, text("error.bug", kind=type(error).__name__), before)
+            yield from self._failed(session, text("error.bug", id=noted("a run failed", error)), before)
         finally:
             session.running, session.waiting, self._in_use.by = False, False, None
         yield self._free()

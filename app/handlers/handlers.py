@@ -5,12 +5,14 @@ from __future__ import annotations
 from ..serving.decoder import Decoder
 from ..serving.model_shelf import ModelShelf
 from ..serving.passing_files import PassingFiles
+from ..serving.refusal import Refusals
 from .ahead import GoingAhead
 from .candidate import Candidates
 from .decoding import Decoding, ModelInUse
 from .heat_map import HeatMapHandlers
 from .looking import Looking
 from .opening import Opening
+from .refusing import Refusing
 from .reload import Reloading
 from .runs import ChoosingRuns
 from .sharing import Sharing
@@ -27,9 +29,12 @@ class Handlers:
     Args:
         space: the address of the Space that the page runs in, or "".
         files: where an export waits for the browser to fetch it; None where there are no exports.
+        refusals: of what stands before the page, if something does.
     """
 
-    def __init__(self, shelf: ModelShelf, space: str = "", files: PassingFiles | None = None) -> None:
+    def __init__(
+        self, shelf: ModelShelf, space: str = "", files: PassingFiles | None = None, refusals: Refusals | None = None
+    ) -> None:
         shown, decoder, in_use = Shown(shelf, space), Decoder(shelf.limits), ModelInUse()
         self.reloading = Reloading(shown)
         self.opening = Opening(shown, self.reloading)
@@ -41,4 +46,5 @@ class Handlers:
         self.runs = ChoosingRuns(shown)
         self.decoding = Decoding(shown, decoder, in_use)
         self.verifying = Verifying(shown, decoder, in_use)
+        self.refusing = Refusing(self.decoding, refusals or Refusals())
         self.sharing = Sharing(shown, self.decoding, files)

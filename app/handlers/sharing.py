@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Iterator
@@ -17,6 +16,8 @@ from decoding.trace import load_trace
 from ..export.permalink import Configuration, decode
 from ..formats import Choices, export
 from ..gallery.items import GALLERY, gallery_item, gallery_trace
+from ..serving.bounds import bounds_here
+from ..serving.failures import noted
 from ..session.drafts import Asked, asked_of
 from ..session.session import Session
 from ..sheets.share import KINDS
@@ -29,12 +30,9 @@ if TYPE_CHECKING:
 
     from ..serving.passing_files import PassingFiles
 
-__all__ = ["LARGEST_FILE", "Sharing", "space_address"]
-
-log = logging.getLogger(__name__)
+__all__ = ["Sharing", "space_address"]
 
 SPACE_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-LARGEST_FILE = 256 * 2**20  # bytes of a trace that a visitor may open
 
 
 class Sharing:
@@ -145,8 +143,8 @@ class Sharing:
             return message(text("share.busy"), text)
         try:
             name = Path(str(path)).name
-            if Path(str(path)).stat().st_size > LARGEST_FILE:
-                limit = f"{LARGEST_FILE >> 20} MB"
+            if Path(str(path)).stat().st_size > (most := bounds_here().upload_bytes):
+                limit = f"{most >> 20} MB"
                 raise TraceFileError(
                     "{name} is larger than {limit}; use `decoding-explorer open` on your own machine",
                     name=name, limit=limit,
@@ -170,8 +168,7 @@ class Sharing:
         except DecodingError as error:
             return message(session.text.said(error), session.text)
         except Exception as error:
-            log.exception("an export failed")
-            return message(session.text("error.bug", kind=type(error).__name__), session.text)
+            return message(session.text("error.bug", id=noted("an export failed", error)), session.text)
         return {"download": gr.update(value=str(path))}
 
 

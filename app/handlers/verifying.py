@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from decoding.errors import DecodingError
 
 from ..components import Message, Status, Verdict
 from ..serving.decoder import Decoder
+from ..serving.failures import noted
 from ..session.at import At
 from ..session.session import Session
 from ..sheets.frame import model_status, waiting_status
@@ -21,8 +21,6 @@ from .decoding import ModelInUse, loaded, meant
 from .shown import Changes, Shown, message
 
 __all__ = ["Verifying"]
-
-log = logging.getLogger(__name__)
 
 
 class Verifying:
@@ -61,8 +59,7 @@ class Verifying:
         except DecodingError as error:
             failed = message(text.said(error), text)
         except Exception as error:
-            log.exception("verify failed")
-            failed = message(text("error.bug", kind=type(error).__name__), text)
+            failed = message(text("error.bug", id=noted("verify failed", error)), text)
         finally:
             self._in_use.by = None
         yield {"verdict": Verdict(data=verdict(session.look)), "verify": gr.update(interactive=True), **failed}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,16 +42,24 @@ from ..components import (
     WhatIfPanel,
 )
 from ..components.drawn import file_url, static_routes
-from ..form import LONGEST_PROMPT, ask_of
+from ..form import ask_of
 from ..gallery.first_page import example_trace
 from ..handlers.handlers import Handlers
 from ..handlers.sharing import space_address
 from ..handlers.shown import estimate
 from ..lab.tabs import lab
 from ..palette import palette_css, palette_script, theme
+from ..serving.bounds import bounds_here, use_bounds
+from ..serving.environment import Environment
+from ..serving.failures import GuardedBlocks, exception_handlers
+from ..serving.guard import Guard, guarded
+from ..serving.log_lines import begin_logging
 from ..serving.model_shelf import ModelShelf
+from ..serving.operation import Operation, operation
 from ..serving.passing_files import passing_files
+from ..serving.refusal import Refusals
 from ..serving.tidying import Tidying, end_in_order
+from ..serving.watching import look_at_page, watch_routes
 from ..session.session import Session
 from ..sheets import beam_step, beam_tree, heat_map, run, step, whatif
 from ..sheets.answer import answer
@@ -62,7 +71,7 @@ from ..sheets.tour import tour_sheet
 from ..studies.recorded import study_routes
 from ..text import Text
 from ..views.look import Look
-from .wiring import wire
+from .wiring import runs_of, wire
 
 __all__ = ["build", "launch"]
 
@@ -71,6 +80,8 @@ STYLE_SHEETS = (
     "lab_in_words", "lab_microscope", "lab_orders", "lab_draw", "lab_settings_map", "lab_compare", "lab_code",
 )  # fmt: skip
 # A model that is being loaded keeps Python busy for seconds: a page that is just being opened comes first.
+DRAIN = 5.0  # seconds that runs have for their last step when the server is stopped
+LAST_WORDS = 0.3  # seconds in which what they said last is sent
 PAGE_FIRST = 8  # seconds after the start, unless a page has been drawn before
 # The page is kept from sight until it is whole and in the visitor's language: nothing moves then, nothing changes its
 # words. `dx.whole` shows it, and so does the clock where no answer comes.
@@ -78,7 +89,6 @@ OPENING = (
     "<script>document.documentElement.classList.add('dx-opening');"
     "setTimeout(() => document.documentElement.classList.remove('dx-opening'), 10000);</script>"
 )
-QUEUE = 32  # visitors who may wait for the model
 
 
 def launch(
@@ -106,18 +116,27 @@ def launch(
 
     Raises:
         TraceFileError: the trace cannot be opened.
-        DecodingError: it has no such row.
+        DecodingError: it has no such row, or the environment sets what it cannot.
     """
+    public = allowed_models is not None
+    bounds, environment = use_bounds(public=public), Environment.read(public=public)
+    begin_logging(environment.log)
     trace = example_trace() if trace_path is None else load_trace(trace_path)
     n_rows = trace.n_rows if trace.ledger is None else len(trace.hypotheses)
     if not 0 <= row < max(1, n_rows):
         raise DecodingError("--row must be in [1, {n}], got {row}; the trace has that many rows", n=n_rows, row=row + 1)
     shelf = ModelShelf(model, allowed=allowed_models, load_options=load_options)
-    page = build(shelf, Session(trace, "example" if trace_path is None else "file", row=row))
-    page.queue(max_size=QUEUE)
+    refusals, files, watched = Refusals(), passing_files(), operation()
+    page = build(shelf, Session(trace, "example" if trace_path is None else "file", row=row), refusals)
+    page.queue(max_size=bounds.queue_length)
     shelf.start_later(model, PAGE_FIRST)
-    Tidying(page, passing_files()).start()
-    end_in_order()
+    Tidying(page, files).start()
+    look_at_page(page, files, watched)
+    end_in_order(before=lambda: _end(page, watched))
+
+    def guard(app: Any) -> Guard:
+        return Guard(app, bounds, environment, page, runs_of(page), files, watched, refusals)
+
     page.launch(
         server_name=host,
         server_port=port,
@@ -128,19 +147,30 @@ def launch(
         footer_links=[],
         ssr_mode=False,
         quiet=True,
-        max_file_size="64mb",
+        max_file_size=bounds.upload_bytes,
         enable_monitoring=False,
         mcp_server=mcp or None,  # then GRADIO_MCP_SERVER decides
-        app_kwargs={"routes": [*static_routes(), *study_routes()]},
+        app_kwargs={
+            "routes": [*static_routes(), *study_routes(), *watch_routes(shelf, watched, environment.metrics)],
+            "exception_handlers": exception_handlers(),
+            "lifespan": guarded(guard),
+        },
     )
 
 
-def build(shelf: ModelShelf, first: Session) -> gr.Blocks:
-    """The page as Gradio Blocks; every visitor begins with a copy of `first`."""
+def _end(page: gr.Blocks, watched: Operation) -> None:
+    """Ends what runs within a step, and lets those who wait for an answer go: its server would wait for them."""
+    watched.drain(DRAIN)
+    time.sleep(LAST_WORDS)
+    page.close(verbose=False)
+
+
+def build(shelf: ModelShelf, first: Session, refusals: Refusals | None = None) -> gr.Blocks:
+    """The page as Gradio Blocks; every visitor begins with a copy of `first`, and hears why something was refused."""
     text = Text("en")
     files = passing_files()  # before any component: each of them asks where Gradio's folder is
-    handlers = Handlers(shelf, space_address(), files)
-    with gr.Blocks(title=text("name"), analytics_enabled=False, fill_width=True) as page:
+    handlers = Handlers(shelf, space_address(), files, refusals)
+    with GuardedBlocks(title=text("name"), analytics_enabled=False, fill_width=True) as page:
         session = gr.State(first)  # `app.serving.tidying` ends it
         message_at_top, parts = _lay_out(shelf, first, text)
         parts = {"session": session, "message": message_at_top, **parts}
@@ -218,11 +248,11 @@ def _ask(shelf: ModelShelf, first: Session, text: Text) -> dict[str, gr.componen
         )  # fmt: skip
         prompt = gr.Textbox(
             words["prompt"], label=text("ask.prompt"), info=text(f"ask.prompt.{words['kind']}"), lines=3, max_lines=8,
-            max_length=LONGEST_PROMPT, elem_id="dx-prompt",
+            max_length=bounds_here().prompt_characters, elem_id="dx-prompt",
         )  # fmt: skip
         system = gr.Textbox(
             words["system"], label=text("ask.system"), info=text("ask.system.info"), lines=1, max_lines=4,
-            max_length=LONGEST_PROMPT, visible=words["kind"] == "chat", elem_id="dx-system",
+            max_length=bounds_here().prompt_characters, visible=words["kind"] == "chat", elem_id="dx-system",
         )  # fmt: skip
         draft, again = Draft(elem_id="dx-draft"), Reload(elem_id="dx-reload")
         with gr.Row(elem_id="dx-buttons"):

@@ -16,7 +16,7 @@ import gradio as gr
 from ..handlers.handlers import Handlers
 from ..handlers.shown import Changes
 
-__all__ = ["wire"]
+__all__ = ["runs_of", "wire"]
 
 DOWNLOAD = "() => setTimeout(() => document.querySelector('#dx-download')?.click(), 50)"
 # What Gradio does to send the next question would hold up the picture of this one's answer.
@@ -53,6 +53,11 @@ RUN = {
     "show_progress": "hidden",
     "api_visibility": "private",
 }
+# Handlers and endpoints that use the model: how often they may be asked for is bounded.
+RUNS = (
+    "Decoding.run", "Decoding.fork", "Decoding.again", "Decoding.onward", "Verifying.verify", "Sharing.run_link",
+    "Api.record", "Api.verify",
+)  # fmt: skip
 FORM = ("model", "kind", "prompt", "system", "knobs")
 ASKED = ("session", *FORM)
 # What shows the run in view, what of it shows the step, what a run changes, and what a run with its form does.
@@ -118,6 +123,11 @@ class Wiring:
                 coming.close()  # now: what decodes ends when its visitor has left
 
         return answers if inspect.isgeneratorfunction(handler) else answer
+
+
+def runs_of(page: gr.Blocks) -> frozenset[int]:
+    """The indexes of those of the page's functions that use the model."""
+    return frozenset(fn._id for fn in page.fns.values() if getattr(fn.fn, "__qualname__", "") in RUNS)
 
 
 def wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Component]) -> None:
@@ -206,8 +216,8 @@ def _wire_decoding(handlers: Handlers, p: Wiring) -> None:
 
 
 def _wire_refusal(asked_for: gr.events.Dependency, handlers: Handlers, p: Wiring) -> None:
-    """What is to be done where Gradio's queue is full: the handler is never called then, and says nothing."""
-    p.on(asked_for.failure, handlers.decoding.refused, ("session",), (*WAIT, "verify", "message"), **QUIET)
+    """What is done where the queue is full or a bound is reached: the handler is never called, and says nothing."""
+    p.on(asked_for.failure, handlers.refusing.refused, ("session",), (*WAIT, "verify", "message"), **QUIET)
 
 
 def _wire_sharing(opened: gr.events.Dependency, handlers: Handlers, p: Wiring) -> None:

@@ -1,1 +1,1 @@
-"""One machine for many visitors: models, limits, borrowed GPUs, files in passing."""
+"""One machine for many visitors: bounds and the guard that keeps them, models, GPUs, files in passing, log, numbers."""

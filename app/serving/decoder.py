@@ -10,6 +10,7 @@ from decoding.models.prompts import encode_prompt
 from decoding.parameters.acting import model_defaults
 
 from . import limits
+from .operation import operation
 
 if TYPE_CHECKING:
     from decoding.models.load import LanguageModel
@@ -68,7 +69,8 @@ class Decoder:
             self._limits.check(given, defaults)  # before a batch of a thousand prompts is read
             n_prompts, length = encode_prompt(lm, prompt).input_ids.shape
             self._limits.check(given, defaults, n_prompts=n_prompts, length=length)
-        return stream(lm, prompt, settings, recorder)
+        steps = stream(lm, prompt, settings, recorder)
+        return operation().run("run", lm, steps, recorder, self._limits.seconds)
 
     def stream_fork(
         self, trace: Trace, lm: LanguageModel, recorder: Recorder, *, settings: Settings | None = None, **where: Any
@@ -83,7 +85,8 @@ class Decoder:
         if settings is not None:
             given = {"max_new_tokens": trace.most_new_tokens, **settings.given()}
             self._limits.check(given, defaults, length=trace.prompt_ids.shape[1] + len(trace.steps))
-        return stream_fork(trace, lm, recorder, settings=settings, **where)
+        steps = stream_fork(trace, lm, recorder, settings=settings, **where)
+        return operation().run("fork", lm, steps, recorder, self._limits.seconds)
 
     def verify(self, trace: Trace, lm: LanguageModel) -> Verification:
         """See `decoding.verify.verify`.
@@ -92,4 +95,5 @@ class Decoder:
             As there; SettingError, PromptError: it is more than a run may take.
         """
         self._limits.check_trace(trace, model_defaults(lm.model))
-        return verify(trace, lm)
+        with operation().verification(lm):
+            return verify(trace, lm)

@@ -15,7 +15,9 @@ from decoding.words import words
 if TYPE_CHECKING:
     from decoding.trace import Trace
 
-__all__ = ["NONE", "PUBLIC", "Limits"]
+    from .bounds import Bounds
+
+__all__ = ["NONE", "Limits", "limits_of"]
 
 REMEDY = "the Python library, on a machine of your own, takes more"
 
@@ -29,11 +31,13 @@ class Limits:
             `top_k` continuations at once, which count like rows.
         new_tokens: of each row.
         positions: rows × tokens of the prompt: the first step computes them all and cannot be stopped half-way.
+        seconds: that a run decodes; looked at after each step.
     """
 
     rows: int | None = None
     new_tokens: int | None = None
     positions: int | None = None
+    seconds: int | None = None
 
     def check(
         self,
@@ -100,4 +104,10 @@ class Limits:
 
 
 NONE = Limits()
-PUBLIC = Limits(rows=16, new_tokens=512, positions=32_768)
+
+
+def limits_of(bounds: Bounds) -> Limits:
+    """What a run may take, of all that is bounded."""
+    return Limits(
+        rows=bounds.rows, new_tokens=bounds.new_tokens, positions=bounds.positions, seconds=bounds.run_seconds
+    )

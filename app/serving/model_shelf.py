@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import OrderedDict
@@ -14,12 +13,12 @@ from weakref import WeakValueDictionary
 from decoding.errors import DecodingError, ModelError
 from decoding.models.load import LanguageModel
 
-from . import limits
+from .bounds import Bounds
 from .decoder import load_model
+from .failures import noted
+from .limits import limits_of
 
 __all__ = ["ModelShelf", "ModelState"]
-
-log = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.15  # seconds between two looks at a model that is being loaded
 
@@ -66,7 +65,7 @@ class ModelShelf:
         load_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.default = default
-        self.limits = limits.NONE if allowed is None else limits.PUBLIC
+        self.limits = limits_of(Bounds.read(public=allowed is not None))
         self._allowed = allowed
         self._n_kept = n_kept
         self._load_options = dict(load_options or {})
@@ -129,16 +128,23 @@ class ModelShelf:
         with self._loading:
             try:
                 lm = load_model(name, progress=progress, **self._load_options)
-            except DecodingError as error:
-                self._put(name, phase="failed", error=error)
             except Exception as error:
-                log.exception("loading %r failed", name)
-                self._put(name, phase="failed", error=ModelError(
-                    "{name} could not be loaded: {error}",
-                    name=name, error=error,
-                ))
+                self._put(name, phase="failed", error=self._said(name, error))
             else:
                 self._take_in(name, lm)
+
+    def _said(self, name: str, error: Exception) -> DecodingError:
+        """What a visitor is told: of a stranger's machine not where it has its files."""
+        if self._allowed is None and isinstance(error, DecodingError):
+            return error
+        number = noted("a model could not be loaded", error)
+        if self._allowed is None:
+            return ModelError("{name} could not be loaded: {error}", name=name, error=error)
+        return ModelError(
+            "{name} could not be loaded (error {number}); whoever runs this server finds the details under that number "
+            "in its log",
+            name=name, number=number,
+        )  # fmt: skip
 
     def _put(self, name: str, **changes: object) -> None:
         with self._lock:

@@ -7,6 +7,7 @@ file made in it is served as it is, without another copy, and one sweep takes wh
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import secrets
 import shutil
@@ -75,6 +76,14 @@ class PassingFiles:
                 continue
         self._make()
         os.utime(self.folder)  # a sign of life, see `_remove_forgotten`
+
+    def nbytes(self) -> int:
+        """Bytes of all that lies here."""
+        total = 0
+        for path in self.folder.rglob("*"):
+            with contextlib.suppress(OSError):  # gone meanwhile
+                total += path.lstat().st_size
+        return total
 
     def _make(self) -> None:
         """Makes the folder again where a cleaner of old files took it away."""

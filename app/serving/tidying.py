@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -120,14 +121,20 @@ def _runs_of(state: Any) -> list[Run]:
     return [run for value in state.state_data.values() for run in getattr(value, "runs", ())]
 
 
-def end_in_order() -> None:
-    """From now on `kill` ends this process as Ctrl-C does, so that nothing is left behind."""
+def end_in_order(before: Callable[[], None] = lambda: None) -> None:
+    """From now on `kill` ends this process as Ctrl-C does, so that nothing is left behind.
+
+    Args:
+        before: what is done first; a second `kill` does not wait for it.
+    """
     if threading.current_thread() is not threading.main_thread():
         return
     owner = os.getpid()
 
     def end(number: int, frame: Any) -> None:
         if os.getpid() == owner:
+            signal.signal(number, signal.default_int_handler)
+            before()
             signal.default_int_handler(number, frame)
         signal.signal(number, signal.SIG_DFL)  # a process forked from this one ends as it always did
         os.kill(os.getpid(), number)

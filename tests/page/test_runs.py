@@ -402,7 +402,7 @@ def test_a_fork_that_waits_is_of_the_step_where_it_was_asked_for(app_url, open_p
 
 
 def test_run_comes_back_when_the_queue_is_full(open_page, example, tmp_path):
-    with served(example, tmp_path, first="import app.page.layout; app.page.layout.QUEUE = 1") as url:
+    with served(example, tmp_path, first="import os; os.environ['DECODING_EXPLORER_QUEUE_LENGTH'] = '1'") as url:
         runs, waits, refused = open_page(url), open_page(url), open_page(url)
         long_run(runs)
         waits.locator("#dx-run").click()

@@ -319,8 +319,8 @@ EN: dict[str, str] = {
     "error.queue": "The model's queue is full, or the server could not be reached: nothing was begun. Try again in a "
     "moment.",
     "error.run_gone": "That was about a run, or a step of one, that is not here any more; nothing was changed.",
-    "error.bug": "Something went wrong that should not have ({kind}). The details are in the program's "
-    "log; what was recorded before is kept.",
+    "error.bug": "Something went wrong that should not have (error {id}). The details are in the "
+    "program's log under that number; what was recorded before is kept.",
     "note.stopped": "Stopped; the {n} tokens recorded so far are kept.",
     "stop.running": "running",
 }

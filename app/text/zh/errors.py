@@ -653,6 +653,28 @@ _VERIFY: dict[str, str] = {
         "{first}；总共 {n_values} 个中有 {n_differ} 个不同，其中 {n_unmatched} 个只在一次运行中被去掉",
 }
 
+_SERVING: dict[str, str] = {
+    "the server is being stopped; what came before is kept": "服务器正在停止；之前的记录都还在",
+    "broken off after {most} seconds, the most that a run may take here; what came before is kept":
+        "{most} 秒后中断，这是这里一次运行的上限；之前的记录都还在",
+    "{name} could not be loaded (error {number}); whoever runs this server finds the details under that number in its "
+    "log":
+        "{name} 无法加载（错误 {number}）；管理本服务器的人可在日志中按此编号找到细节",
+    "no bound": "没有限制",
+    "the variable {variable} must be a whole number from 1 on{or_none}, got {text}; it bounds {of}, in {unit}; unset "
+    "it for {default}":
+        "环境变量 {variable} 须为不小于 1 的整数{or_none}，得到的是 {text}；它限制 {of}，单位为 {unit}；不设置则为 "
+        "{default}",
+    "the variable {variable} must be a whole number in [0, {most}], got {value}; it is how many proxies stand before "
+    "this server":
+        "环境变量 {variable} 须为 [0, {most}] 内的整数，得到的是 {value}；它是本服务器前面的代理的数目",
+    "the variable {variable} must be json or text, got {value}":
+        "环境变量 {variable} 须为 json 或 text，得到的是 {value}",
+    "the variable {variable} must be 1, which lets everybody read the numbers, or a key of at least {shortest} ASCII "
+    "characters":
+        "环境变量 {variable} 须为 1（任何人都可读取这些数字），或至少有 {shortest} 个 ASCII 字符的密钥",
+}
+
 ERRORS_ZH: dict[str, str] = {
-    **_SETTINGS, **_PROMPTS, **_MODELS, **_RUNS, **WARNINGS_ZH, **_ASKED, **_DAMAGED, **_VERIFY
+    **_SETTINGS, **_PROMPTS, **_MODELS, **_RUNS, **WARNINGS_ZH, **_ASKED, **_DAMAGED, **_VERIFY, **_SERVING
 }  # fmt: skip
