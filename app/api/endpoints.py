@@ -8,8 +8,8 @@ Their docstrings are what Gradio shows as documentation and what an assistant re
 import functools
 import json
 import logging
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from concurrent.futures import wait
 from dataclasses import asdict
 from typing import Any
 
@@ -17,11 +17,13 @@ import gradio as gr
 
 from decoding.errors import DecodingError, NotRecordedError, PromptError, SettingError
 from decoding.models.load import LanguageModel
+from decoding.parameters.acting import model_defaults
 from decoding.parameters.settings import Settings
 from decoding.reading.beam_tree import to_node_link, tree
 from decoding.recorded.ledger import Hypothesis
 from decoding.recorded.run import Step
 from decoding.trace import Trace
+from decoding.verify import Verification
 from decoding.whatif.beam_replay import Replay
 from decoding.whatif.whatif import WhatIf
 
@@ -29,9 +31,11 @@ from ..export.trace_json import candidate_json, row_json, run_json
 from ..form import LONGEST_PROMPT, check_stops, with_length
 from ..lab import in_words
 from ..runs import Runs
-from ..serving.decoder import Decoder
+from ..serving.decoder import Decoder, new_line
 from ..serving.limits import PUBLIC
+from ..serving.line import Line
 from ..serving.model_shelf import ModelShelf
+from ..serving.pace import size_of
 from ..text import Text
 from ..views.float32 import float32
 from ..views.look import Look
@@ -39,6 +43,7 @@ from ..views.step_head import is_open
 from ..views.token_row import measures_of
 from ..views.token_text import token_text
 from ..whatif import acting_settings, whatif_under
+from .caller import LOOK_EVERY, Caller
 from .kept_runs import KeptRun, KeptRuns
 
 __all__ = ["Api", "add_api"]
@@ -48,17 +53,20 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 LONGEST_SETTINGS = 20_000  # characters of JSON
-LONGEST_RUN = 300.0  # seconds; a caller who hangs up does not end a run
 MEMORY_BUDGET = 128 * 2**20  # of one run; the rest goes to disk
 MOST_TOKENS = 200  # of a step's distribution
 MOST_NODES = 20_000  # of a tree: about 8 MB
-MODEL = {"concurrency_id": "model", "concurrency_limit": 1}  # with the page's runs: one at a time uses the model
+MODEL = {"concurrency_limit": None}  # `app.serving.line` decides who uses the model, and when
 LOOK = {"concurrency_id": "api", "concurrency_limit": 1}
 
 
-def add_api(shelf: ModelShelf) -> None:
-    """Adds the endpoints to the page that is being built."""
-    api = Api(shelf)
+def add_api(shelf: ModelShelf, line: Line) -> None:
+    """Adds the endpoints to the page that is being built.
+
+    Args:
+        line: with the page's visitors.
+    """
+    api = Api(shelf, line=line)
     gr.api(api.record, api_name="record", **MODEL)
     gr.api(api.verify, api_name="verify", **MODEL)
     for look in (api.step, api.whatif, api.tree):
@@ -92,10 +100,11 @@ class Api:
     Args:
         shelf: the page's models.
         runs: where recorded runs are kept.
+        line: of all who use the models; None for a new one.
     """
 
-    def __init__(self, shelf: ModelShelf, runs: KeptRuns | None = None) -> None:
-        self._shelf, self._decoder = shelf, Decoder(PUBLIC)
+    def __init__(self, shelf: ModelShelf, runs: KeptRuns | None = None, line: Line | None = None) -> None:
+        self._shelf, self._decoder, self._line = shelf, Decoder(PUBLIC), line or new_line()
         self._runs = KeptRuns() if runs is None else runs
 
     @_answering
@@ -121,10 +130,7 @@ class Api:
         given = with_length(_settings(settings))
         name = model.strip()[:500] if isinstance(model, str) and model.strip() else self._shelf.default
         lm = self._model(name)
-        recorder = self._decoder.recorder(MEMORY_BUDGET)
-        steps = self._decoder.stream(lm, asked, given, recorder)
-        cut = _run_to_the_end(steps)
-        trace = recorder.trace
+        trace, cut = self._decoded(lm, asked, given)
         run = self._runs.add(trace, name)
         about = run_json(trace)
         about["warnings"] += [cut] if cut else []
@@ -218,9 +224,36 @@ class Api:
             An object: equal (true or false), grade (bits: everything is the same, bit for bit; tokens: the same tokens, scores that differ by no more than largest; other: other tokens), largest, because (known reasons for a difference, such as another processor), against (what it was compared with), checks (name, equal, detail, largest of each), notes, and text (the report in words).
         """  # noqa: E501
         kept = self._runs.get(run)
-        report = self._decoder.verify(kept.trace, self._model(kept.model_name))
+        report = self._verified(kept.trace, self._model(kept.model_name))
         verdict = {name: getattr(report, name) for name in ("equal", "grade", "largest", "text")}
         return {"run": run, **verdict, **_plain(asdict(report))}
+
+    def _decoded(self, lm: LanguageModel, asked: Any, settings: Settings) -> tuple[Trace, str]:
+        """The run, its steps taken in turn with others', and a warning where it was broken off."""
+        caller, recorder, cut = Caller(), self._decoder.recorder(MEMORY_BUDGET), ""
+        size = size_of(settings.given(), model_defaults(lm.model))
+        with self._line.join(caller.who, lm.name, *size) as place:
+            coming = place.prepare(lambda: self._decoder.stream(lm, asked, settings, recorder))
+            caller.wait(place)
+            steps = place.steps(coming)
+            for _ in steps:
+                caller.check()
+                if self._decoder.limits.are_over(place.share):
+                    most = f"{self._decoder.limits.seconds:g}"
+                    cut = f"broken off after {most} seconds, the most that a call may take; what came before is kept"
+                    break
+            steps.close()
+        return recorder.trace, cut
+
+    def _verified(self, trace: Trace, lm: LanguageModel) -> Verification:
+        """The second run, its steps taken in turn with others'."""
+        caller, rows = Caller(), trace.n_rows
+        with self._line.join(caller.who, lm.name, rows, len(trace.steps)) as place:
+            caller.wait(place)
+            going_on = place.whole(lambda others_first: self._decoder.verify(trace, lm, others_first))
+            while wait([going_on], LOOK_EVERY).not_done:
+                caller.check()
+            return going_on.result()
 
     def _model(self, name: str) -> LanguageModel:
         """The model, once it is loaded."""
@@ -256,16 +289,6 @@ def _asked(prompt: Any, messages: Any) -> Any:
     if length > LONGEST_PROMPT:
         raise PromptError(f"the prompt has {length:,} characters, and at most {LONGEST_PROMPT:,} are taken; shorten it")
     return messages or prompt
-
-
-def _run_to_the_end(steps: Generator[Step, None, Any]) -> str:
-    """Decodes; says so where it took too long and was broken off."""
-    end = time.monotonic() + LONGEST_RUN
-    for _ in steps:
-        if time.monotonic() > end:
-            steps.close()
-            return f"broken off after {LONGEST_RUN:g} seconds, the most that a call may take; what came before is kept"
-    return ""
 
 
 def _settings_object(settings: Any) -> Json:

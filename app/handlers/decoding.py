@@ -1,12 +1,11 @@
-"""Whatever decodes on the page: runs, forks, re-runs; one at a time uses the model."""
+"""Whatever decodes on the page: runs, forks, re-runs; each takes its steps among those of other visitors' runs."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -22,17 +21,25 @@ from ..form import form_as_typed, prompt_of, settings_of, with_length
 from ..runs import MEMORY_BUDGET, Run
 from ..serving.decoder import Decoder
 from ..serving.model_shelf import ModelState
+from ..serving.pace import size_of
 from ..session.at import At
 from ..session.session import Session
-from ..sheets.frame import model_status, running_status, waiting_status
+from ..sheets.frame import model_status, reading_status, running_status
 from ..sheets.gallery import gallery_sheet
 from ..whatif import WhatIfForm
 from .events import field
+from .in_line import in_line, one_after_another, size_of_again, until_let_in
 from .live_beams import LiveBeams
 from .live_tokens import LiveRow
 from .shown import Changes, Shown, message
 
-__all__ = ["Decoding", "ModelInUse", "loaded", "meant", "model_name_of"]
+if TYPE_CHECKING:
+    from decoding.models.prompts import Prompt
+    from decoding.parameters.settings import Settings
+
+    from ..serving.line import Line, Place
+
+__all__ = ["Decoding", "loaded", "meant", "model_name_of"]
 
 log = logging.getLogger(__name__)
 
@@ -40,43 +47,18 @@ UPDATES_A_SECOND = 30  # Gradio has no back-pressure
 CHARTS_A_SECOND = 3
 
 
-@dataclass
-class ModelInUse:
-    """Whose run it is: one visitor at a time uses the model."""
-
-    by: Session | None = None
-
-    def is_free_for(self, session: Session) -> bool:
-        """Whether no other visitor uses it."""
-        return self.by in (None, session)
-
-
 class Decoding:
     """Handlers that use the model.
 
     Args:
-        in_use: shared with whoever else uses it.
+        line: of all who use it.
     """
 
-    def __init__(self, shown: Shown, decoder: Decoder, in_use: ModelInUse) -> None:
-        self._shown, self._shelf, self._decoder, self._in_use = shown, shown.shelf, decoder, in_use
-
-    # -- waiting for another visitor's run
-
-    def wait(self, session: Session) -> Changes:
-        """Says at once that another visitor's run comes first; Stop calls off what was asked for."""
-        if self._in_use.is_free_for(session):
-            return {}
-        session.stop.clear()
-        session.waiting = True
-        status = waiting_status(session.model_name or self._shelf.default, session.text)
-        return {
-            "status": Status(data=status), "run": gr.update(interactive=False), "stop": gr.update(interactive=True)
-        }  # fmt: skip
+    def __init__(self, shown: Shown, decoder: Decoder, line: Line) -> None:
+        self._shown, self._shelf, self._decoder, self._line = shown, shown.shelf, decoder, line
 
     def refused(self, session: Session) -> Changes:
-        """What was asked for could not even wait: too many visitors do already. It can be asked for again."""
-        session.waiting = False
+        """What was asked for could not even begin: the server has too much to do. It can be asked for again."""
         free = gr.update(interactive=not session.running)
         return {
             **self._shown.status(session), "stop": gr.update(interactive=session.running), "run": free, "verify": free,
@@ -84,8 +66,11 @@ class Decoding:
         }  # fmt: skip
 
     def stop(self, session: Session) -> None:
-        """Asks the run to end after its current token."""
+        """Asks the run to end after its current token, or before its first where it waits."""
         session.stop.set()
+        place = session.place
+        if place is not None:
+            place.woken.set()
 
     # -- runs
 
@@ -99,11 +84,21 @@ class Decoding:
             lm = yield from self._load(session, model_name_of(model, self._shelf.default))
             if lm is not None:
                 settings = with_length(settings_of(form, model_defaults(lm.model)))
-                recorder = self._decoder.recorder(MEMORY_BUDGET)
-                steps = self._decoder.stream(lm, asked, settings, recorder)
-                yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens, form=form)
+                yield from self._new(session, lm, asked, settings, form)
 
         yield from self._guarded(session, record())
+
+    def _new(
+        self, session: Session, lm: LanguageModel, asked: Prompt, settings: Settings, form: Any
+    ) -> Iterator[Changes]:
+        """A run of a prompt."""
+        n_prompts = len(asked) if isinstance(asked, list) and isinstance(asked[0], str) else 1
+        size = size_of(settings.given(), model_defaults(lm.model), n_prompts)
+
+        def begin(recorder: Recorder) -> Generator[Step, None, Any]:
+            return self._decoder.stream(lm, asked, settings, recorder)
+
+        yield from self._in_turn(session, lm, size, begin, settings.max_new_tokens, form=form)
 
     def fork(self, session: Session, event: gr.EventData) -> Iterator[Changes]:
         """Takes another token at the step in view and decodes on from there; the new run comes beside the first."""
@@ -113,24 +108,29 @@ class Decoding:
             source = meant(session, at)
             lm = yield from self._load(session, source.model_name)
             if lm is not None:
-                recorder = self._decoder.recorder(MEMORY_BUDGET)
-                steps = self._decoder.stream_fork(
-                    source.trace, lm, recorder, step=at.step, token_id=token_id, row=at.row,
-                    rank=_rank(source.trace, at, token_id), kept=source.kept,
+                rank = _rank(source.trace, at, token_id)
+                yield from self._onward(
+                    session, lm, source, step=at.step, token_id=token_id, row=at.row, rank=rank
                 )  # fmt: skip
-                yield from self._decode(session, lm, recorder, steps, None, source)
 
         yield from self._guarded(session, record())
 
+    def _onward(self, session: Session, lm: LanguageModel, source: Run, **where: Any) -> Iterator[Changes]:
+        """A run that goes on from another one's step."""
+
+        def begin(recorder: Recorder) -> Generator[Step, None, Any]:
+            return self._decoder.stream_fork(source.trace, lm, recorder, kept=source.kept, **where)
+
+        yield from self._in_turn(session, lm, size_of_again(source.trace, lm), begin, forked_from=source)
+
     def _guarded(self, session: Session, body: Iterator[Changes]) -> Iterator[Changes]:
         """Runs what decodes, with Stop in reach, and turns failures into a message."""
-        text, before = session.text, session.look.trace
-        if session.waiting and session.stop.is_set():
-            session.waiting = False
-            yield self._shown.status(session) | self._free()
+        if not (yield from one_after_another(session)):
+            yield message(session.text("error.busy"), session.text)
             return
+        text, before = session.text, session.look.trace
         session.stop.clear()
-        session.running, session.waiting, self._in_use.by = True, False, session
+        session.running = True
         try:
             yield {
                 "run": gr.update(interactive=False), "stop": gr.update(interactive=True),
@@ -146,7 +146,8 @@ class Decoding:
             log.exception("a run failed")
             yield from self._failed(session, text("error.bug", kind=type(error).__name__), before)
         finally:
-            session.running, session.waiting, self._in_use.by = False, False, None
+            session.running = False
+            session.busy.release()
         yield self._free()
 
     @staticmethod
@@ -170,20 +171,42 @@ class Decoding:
                 return None
         return lm
 
+    def _in_turn(
+        self,
+        session: Session,
+        lm: LanguageModel,
+        size: tuple[int, int],
+        begin: Callable[[Recorder], Generator[Step, None, Any]],
+        n_most: int | None = None,
+        forked_from: Run | None = None,
+        form: Any = None,
+    ) -> Iterator[Changes]:
+        """What `begin` decodes, once its place has come, step by step among others' steps."""
+        recorder = self._decoder.recorder(MEMORY_BUDGET)
+        with in_line(self._line, session, lm, size) as place:
+            steps = place.prepare(lambda: begin(recorder))
+            if (yield from until_let_in(session, place)):
+                yield from self._decode(session, lm, recorder, place, steps, n_most, forked_from, form)
+            else:
+                yield self._shown.status(session)
+
     def _decode(
         self,
         session: Session,
         lm: LanguageModel,
         recorder: Recorder,
-        steps: Generator[Step, None, Any],
+        place: Place,
+        coming: Generator[Step, None, Any],
         n_most: int | None,
-        forked_from: Run | None = None,
-        form: Any = None,
+        forked_from: Run | None,
+        form: Any,
     ) -> Iterator[Changes]:
+        steps = place.steps(coming)
+        note = ""
         live: LiveRow | LiveBeams | None = None
         due, charts_due = 0.0, 0.0
         try:
-            yield {"status": Status(data=waiting_status(lm.name, session.text, device=str(lm.device)))}
+            yield {"status": Status(data=reading_status(lm.name, str(lm.device), session.text))}
             for step in steps:
                 if live is None:
                     live = (LiveBeams if step.parents else LiveRow)(session, lambda: recorder.trace)
@@ -196,6 +219,10 @@ class Decoding:
                         charts_due = now + 1 / CHARTS_A_SECOND
                     yield self._live(session, lm, live, n_most, charts)
                 if session.stop.is_set():
+                    note = session.text("note.stopped", n=live.n_steps)
+                    break
+                if self._decoder.limits.are_over(place.share):
+                    note = session.text("note.too_long", n=live.n_steps, seconds=f"{self._decoder.limits.seconds:g}")
                     break
         finally:
             # Closing ends decoding; what was recorded stays, also when the visitor left.
@@ -203,8 +230,6 @@ class Decoding:
             if live is not None:
                 kept = recorder.kept_cache()
                 session.take(recorder.trace, lm.name, kept, forked_from, form=form_as_typed(form))
-        stopped = session.stop.is_set() and live is not None
-        note = session.text("note.stopped", n=live.n_steps) if stopped else ""
         state = self._shelf.state(lm.name)
         ready = ModelState(name=lm.name, phase="ready", lm=state.lm or lm)
         yield {
@@ -249,9 +274,7 @@ class Decoding:
             settings = with_length(tried.acting.settings, trace.most_new_tokens)
             lm = yield from self._load(session, source.model_name)
             if lm is not None:
-                recorder = self._decoder.recorder(MEMORY_BUDGET)
-                steps = self._decoder.stream(lm, asked[0] if len(asked) == 1 else list(asked), settings, recorder)
-                yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens, form=form)
+                yield from self._new(session, lm, asked[0] if len(asked) == 1 else list(asked), settings, form)
 
         yield from self._guarded(session, record())
 
@@ -267,12 +290,9 @@ class Decoding:
                 return
             lm = yield from self._load(session, source.model_name)
             if lm is not None:
-                recorder = self._decoder.recorder(MEMORY_BUDGET)
-                steps = self._decoder.stream_fork(
-                    source.trace, lm, recorder, step=step, token_id=None, row=at.row, settings=tried.settings,
-                    kept=source.kept,
+                yield from self._onward(
+                    session, lm, source, step=step, token_id=None, row=at.row, settings=tried.settings
                 )  # fmt: skip
-                yield from self._decode(session, lm, recorder, steps, None, source)
 
         yield from self._guarded(session, record())
 

@@ -48,6 +48,8 @@ from ..handlers.sharing import space_address
 from ..handlers.shown import estimate
 from ..lab.tabs import lab
 from ..palette import palette_css, palette_script, theme
+from ..serving.decoder import new_line
+from ..serving.line import Line
 from ..serving.model_shelf import ModelShelf
 from ..serving.passing_files import passing_files
 from ..serving.tidying import Tidying, end_in_order
@@ -78,7 +80,9 @@ OPENING = (
     "<script>document.documentElement.classList.add('dx-opening');"
     "setTimeout(() => document.documentElement.classList.remove('dx-opening'), 10000);</script>"
 )
-QUEUE = 32  # visitors who may wait for the model
+QUEUE = 64  # events that may wait for a thread; who may wait for the model `app.serving.line` says
+# Of Gradio: whoever waits for the model has one, and looking needs some beside those.
+THREADS = 160
 
 
 def launch(
@@ -129,22 +133,28 @@ def launch(
         ssr_mode=False,
         quiet=True,
         max_file_size="64mb",
+        max_threads=THREADS,
         enable_monitoring=False,
         mcp_server=mcp or None,  # then GRADIO_MCP_SERVER decides
         app_kwargs={"routes": [*static_routes(), *study_routes()]},
     )
 
 
-def build(shelf: ModelShelf, first: Session) -> gr.Blocks:
-    """The page as Gradio Blocks; every visitor begins with a copy of `first`."""
+def build(shelf: ModelShelf, first: Session, line: Line | None = None) -> gr.Blocks:
+    """The page as Gradio Blocks; every visitor begins with a copy of `first`.
+
+    Args:
+        line: of all who use the models; None for a new one.
+    """
+    line = line or new_line()
     text = Text("en")
     files = passing_files()  # before any component: each of them asks where Gradio's folder is
-    handlers = Handlers(shelf, space_address(), files)
+    handlers = Handlers(shelf, space_address(), files, line)
     with gr.Blocks(title=text("name"), analytics_enabled=False, fill_width=True) as page:
         session = gr.State(first)  # `app.serving.tidying` ends it
         message_at_top, parts = _lay_out(shelf, first, text)
         parts = {"session": session, "message": message_at_top, **parts}
-        add_api(shelf)  # before the page's own events, which would take its names
+        add_api(shelf, line)  # before the page's own events, which would take its names
         wire(page, handlers, parts)
     return page
 

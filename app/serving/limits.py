@@ -15,6 +15,8 @@ from decoding.words import words
 if TYPE_CHECKING:
     from decoding.trace import Trace
 
+    from .turns import Share
+
 __all__ = ["NONE", "PUBLIC", "Limits"]
 
 REMEDY = "the Python library, on a machine of your own, takes more"
@@ -29,11 +31,17 @@ class Limits:
             `top_k` continuations at once, which count like rows.
         new_tokens: of each row.
         positions: rows × tokens of the prompt: the first step computes them all and cannot be stopped half-way.
+        seconds: that its steps may take together; it is broken off after that.
     """
 
     rows: int | None = None
     new_tokens: int | None = None
     positions: int | None = None
+    seconds: float | None = None
+
+    def are_over(self, share: Share) -> bool:
+        """Whether a run has had as much of the model's time as it may."""
+        return self.seconds is not None and share.seconds > self.seconds
 
     def check(
         self,
@@ -100,4 +108,4 @@ class Limits:
 
 
 NONE = Limits()
-PUBLIC = Limits(rows=16, new_tokens=512, positions=32_768)
+PUBLIC = Limits(rows=16, new_tokens=512, positions=32_768, seconds=300.0)

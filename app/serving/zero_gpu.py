@@ -177,8 +177,8 @@ def _bare(step: Step) -> Step:
 class Recorder:
     """Puts together what a worker records; like `decoding.Recorder`, but nothing is kept for forks to reuse."""
 
-    def __init__(self, *, memory_budget: int) -> None:
-        self.memory_budget = memory_budget
+    def __init__(self, *, memory_budget: int, own_draws: bool = True) -> None:
+        self.memory_budget = memory_budget  # each worker has a random state of its own anyway
         self._tokens: TokenTable | None = None
         self._bare: Trace | None = None
         self._begin()
@@ -294,8 +294,8 @@ def stream_fork(
     return recorder.follow(order, trace.tokens)
 
 
-def verify(trace: Trace, lm: LanguageModel) -> Verification:
-    """See `decoding.verify.verify`.
+def verify(trace: Trace, lm: LanguageModel, on_step: Any = None) -> Verification:
+    """See `decoding.verify.verify`; the worker cannot let others go first.
 
     Raises:
         As there; RecordingError: no GPU was to be had, or it was taken back.

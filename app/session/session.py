@@ -24,6 +24,7 @@ from .event_order import EventOrder
 
 if TYPE_CHECKING:
     from ..export.permalink import Configuration
+    from ..serving.line import Place
     from .reload import AskAgain
 
 __all__ = ["Session"]
@@ -62,7 +63,8 @@ class Session:
         self.back = False  # and so are the runs
         self.lost: dict[int, str] = {}  # names by number of runs of that tab that the server has no longer
         self.running = False
-        self.waiting = False  # for another visitor's run to end
+        self.busy, self.next = threading.Lock(), threading.Lock()  # of the run that goes on, and of the one after it
+        self.place: Place | None = None  # in the line of those who use the model
         self.model_name = ""  # that the visitor last asked for and that could be looked for; "" for the default
         self.stop = threading.Event()
         self.link: Configuration | None = None  # that the page was opened with, until it was run

@@ -72,7 +72,12 @@ EN: dict[str, str] = {
     "state.ready": "{name} · {device} · {dtype}",
     "state.running": "{name} · {device} · token {done}",
     "state.reading": "{name} · {device} · reading the prompt",
-    "state.waiting": "{name} · waiting for another run",
+    "state.queue": "{name} · place {place} in the queue · {about}",
+    "state.queue.moment": "your turn in a moment",
+    "state.queue.seconds": "about {n} s",
+    "state.queue.minutes": "about {n} min",
+    "state.queue.tip": "Several runs go on at the same time and take their steps in turn; yours begins when one of "
+    "them ends, and a short one sooner than a long one. Stop calls it off.",
     "state.failed": "{name} · could not be loaded",
     "state.tip": "The model, the device and the number format that decide. The page shows a recorded "
     "example until you run something.",
@@ -308,6 +313,8 @@ EN: dict[str, str] = {
     "error.bug": "Something went wrong that should not have ({kind}). The details are in the program's "
     "log; what was recorded before is kept.",
     "note.stopped": "Stopped; the {n} tokens recorded so far are kept.",
+    "note.too_long": "Broken off after {seconds} seconds of decoding, the most that a run may take here; the {n} "
+    "tokens recorded so far are kept.",
     "stop.running": "running",
 }
 # Parameters are described once, in KNOBS.

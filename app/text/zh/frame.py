@@ -69,7 +69,11 @@ ZH: dict[str, str] = {
     "state.ready": "{name} · {device} · {dtype}",
     "state.running": "{name} · {device} · 第 {done} 个词元",
     "state.reading": "{name} · {device} · 正在读入提示词",
-    "state.waiting": "{name} · 等待前一次运行结束",
+    "state.queue": "{name} · 排在第 {place} 位 · {about}",
+    "state.queue.moment": "马上轮到你",
+    "state.queue.seconds": "约 {n} 秒",
+    "state.queue.minutes": "约 {n} 分钟",
+    "state.queue.tip": "几个运行同时进行，轮流各走一步；其中一个结束后你的就开始，短的比长的更早轮到。按“停止”可取消。",
     "state.failed": "{name} · 无法加载",
     "state.tip": "做出决定的模型、设备和数值格式。在你运行之前，页面显示的是一次录好的示例。",
     # -- token row
@@ -285,6 +289,7 @@ ZH: dict[str, str] = {
     "error.run_gone": "那指的是一次已不在这里的运行，或其中的一步；什么都没有改变。",
     "error.bug": "出了不该出的错（{kind}）。细节在程序日志里；之前的记录都还在。",
     "note.stopped": "已停止；已记录的 {n} 个词元都保留着。",
+    "note.too_long": "解码满 {seconds} 秒即中断，这是此处一次运行的上限；已记录的 {n} 个词元都保留着。",
     "stop.running": "进行中",
     # -- parameters
     "help.num_return_sequences": "每条提示词返回多少个回答。",
