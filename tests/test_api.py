@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
@@ -197,7 +198,7 @@ def api(tiny) -> Api:
 
 
 def test_a_call_that_takes_too_long_is_broken_off_and_says_so(api, monkeypatch):
-    monkeypatch.setattr("app.api.endpoints.LONGEST_RUN", -1.0)
+    monkeypatch.setattr(api._decoder, "limits", replace(limits.PUBLIC, seconds=0.0))
     run = api.record("ab", {"max_new_tokens": 9})
     assert run["n_steps"] == 1
     assert run["stop_reasons"] == ["user"]

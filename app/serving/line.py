@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Generator, Hashable, Iterator
 from concurrent.futures import Future
+from time import monotonic
 from typing import Any, TypeVar
 
 from decoding.errors import DecodingError
@@ -150,7 +150,7 @@ class Place:
     def __init__(self, line: Line, who: Hashable, model: str, n_rows: int, expected: float) -> None:
         self._line = line
         self.who, self.model, self.n_rows, self.expected = who, model, n_rows, expected
-        self.came = time.monotonic()
+        self.came = monotonic()
         self.share = Share()
         self.woken = threading.Event()
         self._called_off = False
