@@ -36,6 +36,8 @@ from ..serving.limits import PUBLIC
 from ..serving.line import Line
 from ..serving.model_shelf import ModelShelf
 from ..serving.pace import size_of
+from ..serving.question import Question
+from ..serving.stored_runs import StoredRuns
 from ..text import Text
 from ..views.float32 import float32
 from ..views.look import Look
@@ -60,13 +62,14 @@ MODEL = {"concurrency_limit": None}  # `app.serving.line` decides who uses the m
 LOOK = {"concurrency_id": "api", "concurrency_limit": 1}
 
 
-def add_api(shelf: ModelShelf, line: Line) -> None:
+def add_api(shelf: ModelShelf, line: Line, stored: StoredRuns | None = None) -> None:
     """Adds the endpoints to the page that is being built.
 
     Args:
         line: with the page's visitors.
+        stored: runs that were recorded before.
     """
-    api = Api(shelf, line=line)
+    api = Api(shelf, line=line, stored=stored)
     gr.api(api.record, api_name="record", **MODEL)
     gr.api(api.verify, api_name="verify", **MODEL)
     for look in (api.step, api.whatif, api.tree):
@@ -101,9 +104,17 @@ class Api:
         shelf: the page's models.
         runs: where recorded runs are kept.
         line: of all who use the models; None for a new one.
+        stored: runs that were recorded before; None where every run is decoded.
     """
 
-    def __init__(self, shelf: ModelShelf, runs: KeptRuns | None = None, line: Line | None = None) -> None:
+    def __init__(
+        self,
+        shelf: ModelShelf,
+        runs: KeptRuns | None = None,
+        line: Line | None = None,
+        stored: StoredRuns | None = None,
+    ) -> None:
+        self._stored = stored
         self._shelf, self._decoder, self._line = shelf, Decoder(PUBLIC), line or new_line()
         self._runs = KeptRuns() if runs is None else runs
 
@@ -124,16 +135,21 @@ class Api:
             messages: a chat instead of a prompt, such as [{"role": "user", "content": "Hello"}]; it goes through the model's chat template.
 
         Returns:
-            An object: run (the id, kept for a while on the server), text (of the first answer), tokens (of the first answer, with step and row for the step tool, and probabilities), answers (all sequences), stop_reasons, stages (the logits processors that ran, in order), origins (where each parameter that acted came from: given, model for the model's own default, transformers), silent (parameters that had no effect, with the reason), warnings, and what else describes the run.
+            An object: run (the id, kept for a while on the server), text (of the first answer), tokens (of the first answer, with step and row for the step tool, and probabilities), answers (all sequences), stop_reasons, stages (the logits processors that ran, in order), origins (where each parameter that acted came from: given, model for the model's own default, transformers), silent (parameters that had no effect, with the reason), warnings, recorded_before (when, where the same had been asked and was not decoded again, else null), and what else describes the run.
         """  # noqa: E501
         asked = _asked(prompt, messages)
         given = with_length(_settings(settings))
         name = model.strip()[:500] if isinstance(model, str) and model.strip() else self._shelf.default
         lm = self._model(name)
-        trace, cut = self._decoded(lm, asked, given)
+        question = None if self._stored is None else Question.of(lm, asked, given)
+        found = None if question is None else self._stored.find(question)
+        trace, cut = self._decoded(lm, asked, given) if found is None else (found.trace, "")
+        if question is not None and found is None:
+            self._stored.keep(question, trace)
         run = self._runs.add(trace, name)
         about = run_json(trace)
         about["warnings"] += [cut] if cut else []
+        about["recorded_before"] = None if found is None else found.recorded_at.isoformat(timespec="seconds")
         kept = {"run": run.id, "kept_for_seconds": self._runs.lives, "text": trace.text(), "tokens": _tokens(trace)}
         return {**kept, **{key: value for key, value in about.items() if key not in ("format", "version", "n_head")}}
 

@@ -22,10 +22,12 @@ from ..runs import MEMORY_BUDGET, Run
 from ..serving.decoder import Decoder
 from ..serving.model_shelf import ModelState
 from ..serving.pace import size_of
+from ..serving.question import Question
 from ..session.at import At
 from ..session.session import Session
 from ..sheets.frame import model_status, reading_status, running_status
 from ..sheets.gallery import gallery_sheet
+from ..views.facts import moment
 from ..whatif import WhatIfForm
 from .events import field
 from .in_line import in_line, one_after_another, size_of_again, until_let_in
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from decoding.parameters.settings import Settings
 
     from ..serving.line import Line, Place
+    from ..serving.stored_runs import StoredRun, StoredRuns
 
 __all__ = ["Decoding", "loaded", "meant", "model_name_of"]
 
@@ -52,10 +55,12 @@ class Decoding:
 
     Args:
         line: of all who use it.
+        stored: runs that were recorded before; None where every run is decoded.
     """
 
-    def __init__(self, shown: Shown, decoder: Decoder, line: Line) -> None:
+    def __init__(self, shown: Shown, decoder: Decoder, line: Line, stored: StoredRuns | None = None) -> None:
         self._shown, self._shelf, self._decoder, self._line = shown, shown.shelf, decoder, line
+        self._stored = stored
 
     def refused(self, session: Session) -> Changes:
         """What was asked for could not even begin: the server has too much to do. It can be asked for again."""
@@ -94,11 +99,25 @@ class Decoding:
         """A run of a prompt."""
         n_prompts = len(asked) if isinstance(asked, list) and isinstance(asked[0], str) else 1
         size = size_of(settings.given(), model_defaults(lm.model), n_prompts)
+        question = None if self._stored is None else Question.of(lm, asked, settings)
+        if question is not None and (found := self._stored.find(question)) is not None:
+            yield from self._open_stored(session, lm, found, form)
+            return
 
         def begin(recorder: Recorder) -> Generator[Step, None, Any]:
             return self._decoder.stream(lm, asked, settings, recorder)
 
-        yield from self._in_turn(session, lm, size, begin, settings.max_new_tokens, form=form)
+        yield from self._in_turn(
+            session, lm, size, begin, settings.max_new_tokens, form=form, question=question
+        )  # fmt: skip
+
+    def _open_stored(self, session: Session, lm: LanguageModel, found: StoredRun, form: Any) -> Iterator[Changes]:
+        """Shows a run that was recorded before, and says so."""
+        session.take(
+            found.trace, lm.name, form=form_as_typed(form), origin="stored", recorded_at=found.recorded_at
+        )  # fmt: skip
+        note = session.text("note.stored", when=moment(found.recorded_at))
+        yield {**self._shown.in_view(session), **message(note, session.text, "note"), **self._shown.status(session)}
 
     def fork(self, session: Session, event: gr.EventData) -> Iterator[Changes]:
         """Takes another token at the step in view and decodes on from there; the new run comes beside the first."""
@@ -180,15 +199,25 @@ class Decoding:
         n_most: int | None = None,
         forked_from: Run | None = None,
         form: Any = None,
+        question: Question | None = None,
     ) -> Iterator[Changes]:
-        """What `begin` decodes, once its place has come, step by step among others' steps."""
+        """What `begin` decodes, once its place has come, step by step among others' steps.
+
+        Args:
+            question: what it answers; the answer is stored. Others may have asked it meanwhile.
+        """
         recorder = self._decoder.recorder(MEMORY_BUDGET)
         with in_line(self._line, session, lm, size) as place:
             steps = place.prepare(lambda: begin(recorder))
-            if (yield from until_let_in(session, place)):
-                yield from self._decode(session, lm, recorder, place, steps, n_most, forked_from, form)
-            else:
+            has_waited = not place.is_let_in
+            if not (yield from until_let_in(session, place)):
                 yield self._shown.status(session)
+            elif question is not None and has_waited and (found := self._stored.find(question)) is not None:
+                yield from self._open_stored(session, lm, found, form)
+            else:
+                yield from self._decode(session, lm, recorder, place, steps, n_most, forked_from, form)
+                if question is not None:
+                    self._stored.keep(question, recorder.trace)
 
     def _decode(
         self,

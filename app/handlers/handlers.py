@@ -6,6 +6,7 @@ from ..serving.decoder import Decoder, new_line
 from ..serving.line import Line
 from ..serving.model_shelf import ModelShelf
 from ..serving.passing_files import PassingFiles
+from ..serving.stored_runs import StoredRuns
 from .ahead import GoingAhead
 from .candidate import Candidates
 from .decoding import Decoding
@@ -29,10 +30,16 @@ class Handlers:
         space: the address of the Space that the page runs in, or "".
         files: where an export waits for the browser to fetch it; None where there are no exports.
         line: of all who use the models, also elsewhere; None where nobody does.
+        stored: runs that were recorded before; None where every run is decoded.
     """
 
     def __init__(
-        self, shelf: ModelShelf, space: str = "", files: PassingFiles | None = None, line: Line | None = None
+        self,
+        shelf: ModelShelf,
+        space: str = "",
+        files: PassingFiles | None = None,
+        line: Line | None = None,
+        stored: StoredRuns | None = None,
     ) -> None:
         shown, decoder, line = Shown(shelf, space), Decoder(shelf.limits), line or new_line()
         self.reloading = Reloading(shown)
@@ -43,6 +50,6 @@ class Handlers:
         self.candidates = Candidates()
         self.whatif = WhatIfHandlers(shown)
         self.runs = ChoosingRuns(shown)
-        self.decoding = Decoding(shown, decoder, line)
+        self.decoding = Decoding(shown, decoder, line, stored)
         self.verifying = Verifying(shown, decoder, line)
         self.sharing = Sharing(shown, self.decoding, files)

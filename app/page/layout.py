@@ -52,6 +52,7 @@ from ..serving.decoder import new_line
 from ..serving.line import Line
 from ..serving.model_shelf import ModelShelf
 from ..serving.passing_files import passing_files
+from ..serving.stored_runs import StoredRuns
 from ..serving.tidying import Tidying, end_in_order
 from ..session.session import Session
 from ..sheets import beam_step, beam_tree, heat_map, run, step, whatif
@@ -95,6 +96,7 @@ def launch(
     mcp: bool = False,
     load_options: Mapping[str, Any] | None = None,
     row: int = 0,
+    stored: StoredRuns | None = None,
 ) -> None:
     """Serves the page until it is interrupted; the model loads in a thread meanwhile.
 
@@ -107,6 +109,7 @@ def launch(
         mcp: whether the API is offered as MCP tools, too; needs the extra `mcp`.
         load_options: what every model is loaded on and in, see `load_model`.
         row: of the trace, to begin with; in beam runs of its hypotheses.
+        stored: runs that were recorded before, so that the same question is not decoded again; None to decode all.
 
     Raises:
         TraceFileError: the trace cannot be opened.
@@ -117,7 +120,7 @@ def launch(
     if not 0 <= row < max(1, n_rows):
         raise DecodingError("--row must be in [1, {n}], got {row}; the trace has that many rows", n=n_rows, row=row + 1)
     shelf = ModelShelf(model, allowed=allowed_models, load_options=load_options)
-    page = build(shelf, Session(trace, "example" if trace_path is None else "file", row=row))
+    page = build(shelf, Session(trace, "example" if trace_path is None else "file", row=row), stored=stored)
     page.queue(max_size=QUEUE)
     shelf.start_later(model, PAGE_FIRST)
     Tidying(page, passing_files()).start()
@@ -140,21 +143,24 @@ def launch(
     )
 
 
-def build(shelf: ModelShelf, first: Session, line: Line | None = None) -> gr.Blocks:
+def build(
+    shelf: ModelShelf, first: Session, line: Line | None = None, stored: StoredRuns | None = None
+) -> gr.Blocks:
     """The page as Gradio Blocks; every visitor begins with a copy of `first`.
 
     Args:
         line: of all who use the models; None for a new one.
+        stored: runs that were recorded before.
     """
     line = line or new_line()
     text = Text("en")
     files = passing_files()  # before any component: each of them asks where Gradio's folder is
-    handlers = Handlers(shelf, space_address(), files, line)
+    handlers = Handlers(shelf, space_address(), files, line, stored)
     with gr.Blocks(title=text("name"), analytics_enabled=False, fill_width=True) as page:
         session = gr.State(first)  # `app.serving.tidying` ends it
         message_at_top, parts = _lay_out(shelf, first, text)
         parts = {"session": session, "message": message_at_top, **parts}
-        add_api(shelf, line)  # before the page's own events, which would take its names
+        add_api(shelf, line, stored)  # before the page's own events, which would take its names
         wire(page, handlers, parts)
     return page
 

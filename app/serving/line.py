@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from decoding.errors import DecodingError
 
 from .pace import Pace
-from .turns import Share, Turns
+from .turns import Share, Turns, let_others_first
 
 __all__ = ["AT_ONCE", "MOST_WAITING", "CalledOff", "Line", "Place"]
 
@@ -226,7 +226,8 @@ class Place:
             if self._called_off:
                 raise CalledOff
 
-        turns.let_others_first()
+        if turns.behind:
+            let_others_first()
         try:
             with self._line.one_whole:
                 turns.take(share)

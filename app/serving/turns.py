@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-__all__ = ["Share", "Turns"]
+__all__ = ["Share", "Turns", "let_others_first"]
 
 BEHIND = 10  # of Linux's nice levels: whoever looks at a run comes before whoever makes one
 SAVED = 0.2  # seconds that a run may save up while it asks for nothing
@@ -54,6 +54,12 @@ class _Wish:
         return self.share.owed + self.asked
 
 
+def let_others_first() -> None:
+    """From now on the calling thread, and those that it starts, get the processor after those of looking."""
+    if sys.platform == "linux":  # where a thread has a priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)
+
+
 class Turns:
     """Gives the model to one step at a time: the next is that of the run whose steps have taken the least time.
 
@@ -70,7 +76,7 @@ class Turns:
     """
 
     def __init__(self, seats: int = 1, *, behind: bool = True) -> None:
-        self.seats, self._behind = seats, behind
+        self.seats, self.behind = seats, behind
         self._changed = threading.Condition()
         self._wishes: list[_Wish] = []
         self._n_busy = self._n_threads = 0
@@ -108,13 +114,9 @@ class Turns:
             self._back_soon, self._ended = share, monotonic()
             self._changed.notify_all()
 
-    def let_others_first(self) -> None:
-        """From now on the calling thread, and those that it starts, get the processor after those of looking."""
-        if self._behind and sys.platform == "linux":  # where a thread has a priority of its own
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)
-
     def _compute(self) -> None:
-        self.let_others_first()
+        if self.behind:
+            let_others_first()
         while True:
             with self._changed:
                 wish = self._begin(self._wait_until(lambda first: first.work is not None))

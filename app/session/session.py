@@ -23,6 +23,8 @@ from .drafts import Asked, Drafts, asked_of
 from .event_order import EventOrder
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ..export.permalink import Configuration
     from ..serving.line import Place
     from .reload import AskAgain
@@ -167,9 +169,10 @@ class Session:
         origin: str = "",
         example: str = "",
         form: str | None = None,
+        recorded_at: datetime | None = None,
     ) -> None:
         """Puts a run beside the others, as a fork of one of them or on its own, and brings it into view."""
-        run = self.runs.add(trace, model_name, kept, forked_from, origin, example, form)
+        run = self.runs.add(trace, model_name, kept, forked_from, origin, example, form, recorded_at)
         self._asked[run.number] = asked_of(run)
         for number in list(self._asked)[:-MOST_ASKED]:
             del self._asked[number]

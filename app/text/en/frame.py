@@ -242,6 +242,9 @@ EN: dict[str, str] = {
     "own.",
     "fact.file": "opened file",
     "fact.file.tip": "A run that was saved to a file. Press Run to record your own.",
+    "fact.stored": "recorded before",
+    "fact.stored.tip": "The same was asked before, of this model on this machine, and the run was kept: what decides "
+    "it is the same, so it would come out the same, bit for bit. Verify decodes it again and compares.",
     "fact.stages": "stages",
     "stop.eos": "end token",
     "stop.max_length": "length limit",
@@ -313,6 +316,7 @@ EN: dict[str, str] = {
     "error.bug": "Something went wrong that should not have ({kind}). The details are in the program's "
     "log; what was recorded before is kept.",
     "note.stopped": "Stopped; the {n} tokens recorded so far are kept.",
+    "note.stored": "Recorded before, on {when}, by this server; opened without decoding.",
     "note.too_long": "Broken off after {seconds} seconds of decoding, the most that a run may take here; the {n} "
     "tokens recorded so far are kept.",
     "stop.running": "running",

@@ -223,6 +223,9 @@ ZH: dict[str, str] = {
     "fact.example.tip": "事先录好、随程序附带的一次运行。按“运行”录下你自己的。",
     "fact.file": "打开的文件",
     "fact.file.tip": "保存在文件里的一次运行。按“运行”录下你自己的。",
+    "fact.stored": "先前录好",
+    "fact.stored.tip": "之前有人在这台机器上向这个模型问过同样的问题，那次运行留了下来：决定它的一切都相同，"
+    "再跑也会逐位相同。按“核对这次运行”会重新解码并比较。",
     "fact.stages": "阶段",
     "stop.eos": "结束词元",
     "stop.max_length": "长度上限",
@@ -289,6 +292,7 @@ ZH: dict[str, str] = {
     "error.run_gone": "那指的是一次已不在这里的运行，或其中的一步；什么都没有改变。",
     "error.bug": "出了不该出的错（{kind}）。细节在程序日志里；之前的记录都还在。",
     "note.stopped": "已停止；已记录的 {n} 个词元都保留着。",
+    "note.stored": "由本服务器于 {when} 录下；打开时未解码。",
     "note.too_long": "解码满 {seconds} 秒即中断，这是此处一次运行的上限；已记录的 {n} 个词元都保留着。",
     "stop.running": "进行中",
     # -- parameters
