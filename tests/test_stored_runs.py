@@ -117,7 +117,8 @@ def test_a_cache_that_grows_with_earlier_runs_leaves_it_open(tiny, monkeypatch):
 @pytest.mark.parametrize(
     ("prompt", "settings"),
     [("ab", SEEDED), (["ab", "The cat"], Settings(max_new_tokens=2)), ("ab", Settings(num_beams=3, max_new_tokens=3)),
-     ("ab", Settings(penalty_alpha=0.6, top_k=4, max_new_tokens=3)), ("ab", Settings(stop_strings=["z"], max_new_tokens=2))],
+     ("ab", Settings(penalty_alpha=0.6, top_k=4, max_new_tokens=3)),
+     ("ab", Settings(stop_strings=["z"], max_new_tokens=2))],
 )  # fmt: skip
 def test_what_was_asked_before_comes_back_as_it_was(store, tiny, prompt, settings):
     question = kept(store, tiny, prompt, settings)

@@ -1,1 +1,1 @@
-"""One machine for many visitors: models, limits, borrowed GPUs, files in passing."""
+"""One machine for many visitors: models, limits, whose turn it is, stored runs, borrowed GPUs, files in passing."""
