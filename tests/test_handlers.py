@@ -196,6 +196,20 @@ def test_a_run_that_takes_too_long_is_broken_off_and_says_so(tiny, trace):
     assert "Broken off after 0 seconds" in json.loads(last["message"].props["data"])["text"]
 
 
+def test_the_time_spent_waiting_does_not_count_for_a_limit_of_time(tiny, trace):
+    line = Line(at_once=1)
+    handlers, first, second = Handlers(Shelf(tiny), line=line), Session(trace), Session(trace)
+    running = ask(handlers, first, max_new_tokens=4)
+    to_its_place(running, line)
+    waiting = ask(handlers, second, max_new_tokens=3, max_time=1.0)
+    while "queue" not in chip(next(waiting)):
+        pass
+    next(waiting)  # a second has gone by then
+    running.close()
+    list(waiting)
+    assert second.look.trace.stop_reasons == ("max_length",)
+
+
 def test_too_many_who_wait_are_refused_in_words(tiny, trace):
     line = Line(at_once=1, most_waiting=0)
     handlers, first, second = Handlers(Shelf(tiny), line=line), Session(trace), Session(trace)

@@ -250,7 +250,9 @@ class Api:
         size = size_of(settings.given(), model_defaults(lm.model))
         with self._line.join(caller.who, lm.name, *size) as place:
             coming = place.prepare(lambda: self._decoder.stream(lm, asked, settings, recorder))
-            caller.wait(place)
+            if not place.is_let_in:
+                caller.wait(place)  # and begin anew: a limit of time counts from here
+                coming = place.prepare(lambda: self._decoder.stream(lm, asked, settings, recorder))
             steps = place.steps(coming)
             for _ in steps:
                 caller.check()

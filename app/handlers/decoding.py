@@ -206,18 +206,20 @@ class Decoding:
         Args:
             question: what it answers; the answer is stored. Others may have asked it meanwhile.
         """
-        recorder = self._decoder.recorder(MEMORY_BUDGET)
         with in_line(self._line, session, lm, size) as place:
-            steps = place.prepare(lambda: begin(recorder))
-            has_waited = not place.is_let_in
-            if not (yield from until_let_in(session, place)):
-                yield self._shown.status(session)
-            elif question is not None and has_waited and (found := self._stored.find(question)) is not None:
-                yield from self._open_stored(session, lm, found, form)
-            else:
-                yield from self._decode(session, lm, recorder, place, steps, n_most, forked_from, form)
-                if question is not None:
-                    self._stored.keep(question, recorder.trace)
+            recorder = self._decoder.recorder(MEMORY_BUDGET)
+            steps = place.prepare(lambda: begin(recorder))  # what cannot be is said before anybody waits for it
+            if not place.is_let_in:
+                if not (yield from until_let_in(session, place)):
+                    yield self._shown.status(session)
+                    return
+                if question is not None and (found := self._stored.find(question)) is not None:
+                    yield from self._open_stored(session, lm, found, form)
+                    return
+                steps = place.prepare(lambda: begin(recorder))  # anew: a limit of time counts from here
+            yield from self._decode(session, lm, recorder, place, steps, n_most, forked_from, form)
+        if question is not None:
+            self._stored.keep(question, recorder.trace)
 
     def _decode(
         self,

@@ -46,7 +46,7 @@ def in_line(line: Line, session: Session, lm: LanguageModel, size: tuple[int, in
 def until_let_in(session: Session, place: Place) -> Generator[Changes, None, bool]:
     """Says how many come first, until the run may go on; whether it may, and was not called off meanwhile."""
     before = None
-    while not (place.wait(LOOK_EVERY) or session.stop.is_set()):
+    while not (place.wait(LOOK_EVERY if before else 0) or session.stop.is_set()):
         now = queue_status(place.model, place.n_before, place.seconds_before, session.text)
         yield {} if now == before else {"status": Status(data=now)}
         before = now
