@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -19,83 +16,38 @@ from app.session.session import Session
 from decoding import Settings, record
 from tests.conftest import _free_port
 from tests.tiny_models import tiny_lm
+from tests.visitor import Visitor
 
-A_STEP = 0.02  # seconds
-LONG = {"max_new_tokens": 400, "min_new_tokens": 400}
-FORM = json.dumps({"mode": "greedy", "given": LONG})
+A_STEP = 0.08  # seconds
+LONG = {"max_new_tokens": 100, "min_new_tokens": 100}  # eight seconds
 
 
 class Slow:
     """Counts the steps of a model, each of which takes its time."""
 
     def __init__(self, lm) -> None:
-        self.n, self._forward = 0, lm.model.forward
-        lm.model.forward = self
+        self.n = 0
+        lm.model.register_forward_pre_hook(self._count)
 
-    def __call__(self, *args, **kwargs):
+    def _count(self, model, inputs) -> None:
         self.n += 1
         time.sleep(A_STEP)
-        return self._forward(*args, **kwargs)
 
 
 class Served:
-    """The page on a port, with what it decodes with."""
+    """The page on a port, with what it decodes with; one run goes on at a time."""
 
     def __init__(self) -> None:
         lm = tiny_lm()
         first = record(lm, "ab", Settings(max_new_tokens=2))
-        self.steps, self.line, self.port = Slow(lm), Line(at_once=1), _free_port()
+        self.steps, self.line, port = Slow(lm), Line(at_once=1), _free_port()
         shelf = ModelShelf(lm.name)
         shelf._take_in(lm.name, lm)
         self.page = build(shelf, Session(first, "file"), self.line)
         self.page.queue()
-        self.page.launch(
-            server_name="127.0.0.1", server_port=self.port, quiet=True, prevent_thread_lock=True, ssr_mode=False
-        )
-        self.config = json.load(urllib.request.urlopen(f"http://127.0.0.1:{self.port}/config"))
-
-    def function(self, label: str, event: str) -> int:
-        """The number of the handler of an event of the component with this id in the page."""
-        part = next(c["id"] for c in self.config["components"] if c["props"].get("elem_id") == label)
-        return next(
-            d["id"] for d in self.config["dependencies"] if [part, event] in d["targets"] and d["queue"] and d["inputs"]
-        )
-
-    def post(self, path: str, body: dict) -> dict:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/gradio_api/{path}", json.dumps(body).encode(),
-            {"Content-Type": "application/json"},
-        )  # fmt: skip
-        with urllib.request.urlopen(request) as answer:
-            return json.load(answer)
-
-    @contextmanager
-    def listening(self, path: str) -> Iterator[http.client.HTTPResponse]:
-        """An answer that comes in pieces; the connection is cut at the end."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request("GET", f"/gradio_api/{path}")
-        answer = connection.getresponse()
-        try:
-            yield answer
-        finally:
-            connection.sock and connection.sock.close()
-            answer.close()
-            connection.close()
-
-    @contextmanager
-    def run_on_the_page(self, visitor: str) -> Iterator[http.client.HTTPResponse]:
-        """A run as a page asks for it."""
-        data = [None, "", "text", "ab", "", FORM]
-        self.post("queue/join", {"data": data, "fn_index": self.function("dx-run", "click"), "session_hash": visitor})
-        with self.listening(f"queue/data?session_hash={visitor}") as answer:
-            yield answer
-
-    @contextmanager
-    def call(self, name: str, *data) -> Iterator[http.client.HTTPResponse]:
-        """A call of the API, as a program makes it that knows nothing but HTTP."""
-        event = self.post(f"call/{name}", {"data": list(data)})["event_id"]
-        with self.listening(f"call/{name}/{event}") as answer:
-            yield answer
+        how = {"quiet": True, "prevent_thread_lock": True, "ssr_mode": False}
+        self.page.launch(server_name="127.0.0.1", server_port=port, **how)
+        self.url = f"http://127.0.0.1:{port}"
 
     def goes_on(self) -> None:
         """Returns once something is being decoded."""
@@ -118,7 +70,7 @@ def until(there, seconds: float = 20.0) -> None:
 
 
 def ends_soon(served: Served) -> None:
-    """It is over long before its four hundred steps are."""
+    """It is over long before its hundred steps are."""
     until(lambda: served.line.is_idle, 3.0)
     now = served.steps.n
     time.sleep(5 * A_STEP)
@@ -130,16 +82,16 @@ def threads_of(served: Served) -> int:
 
 
 def test_a_page_that_is_left_ends_its_run(served):
-    with served.run_on_the_page("leaves") as answer:
+    with Visitor(served.url).run(**LONG) as answer:
         served.goes_on()
         assert answer.readline()
     ends_soon(served)
 
 
 def test_a_page_that_is_left_while_it_waits_is_out_of_the_line(served):
-    with served.run_on_the_page("first"):
+    with Visitor(served.url).run(**LONG):
         served.goes_on()
-        with served.run_on_the_page("second"):
+        with Visitor(served.url).run(**LONG):
             until(lambda: served.line._waiting)
         until(lambda: not served.line._waiting, 5.0)
         assert not served.line.is_idle
@@ -150,19 +102,19 @@ def test_a_page_that_is_left_while_it_waits_is_out_of_the_line(served):
 def test_a_caller_who_hangs_up_ends_the_run(served, what):
     arguments = ("ab", LONG, "", None)
     if what == "verify":
-        with served.call("record", "ab", {"max_new_tokens": 60, "min_new_tokens": 60}, "", None) as answer:
+        with Visitor(served.url).call("record", "ab", {"max_new_tokens": 40, "min_new_tokens": 40}, "", None) as answer:
             said = answer.read().decode()
         arguments = (json.loads(said.split("data: ")[-1])[0]["run"],)
-    with served.call(what, *arguments):
+    with Visitor(served.url).call(what, *arguments):
         served.goes_on()
     ends_soon(served)
     assert threads_of(served) <= 1
 
 
 def test_a_caller_who_hangs_up_while_waiting_is_out_of_the_line(served):
-    with served.call("record", "ab", LONG, "", None):
+    with Visitor(served.url).call("record", "ab", LONG, "", None):
         served.goes_on()
-        with served.call("record", "x", LONG, "", None):
+        with Visitor(served.url).call("record", "x", LONG, "", None):
             until(lambda: served.line._waiting)
         until(lambda: not served.line._waiting, 5.0)
         assert not served.line.is_idle
@@ -170,7 +122,7 @@ def test_a_caller_who_hangs_up_while_waiting_is_out_of_the_line(served):
 
 
 def test_a_call_is_answered_once_and_with_the_whole_run(served):
-    with served.call("record", "ab", {"max_new_tokens": 5}, "", None) as answer:
+    with Visitor(served.url).call("record", "ab", {"max_new_tokens": 5}, "", None) as answer:
         said = answer.read().decode()
     assert said.count("event: ") == said.count("event: complete") == 1
     assert json.loads(said.split("data: ")[1])[0]["n_steps"] == 5
