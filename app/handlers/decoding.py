@@ -151,11 +151,7 @@ class Decoding:
         session.stop.clear()
         session.running = True
         try:
-            yield {
-                "run": gr.update(interactive=False), "stop": gr.update(interactive=True),
-                "verify": gr.update(interactive=False), "candidate": CandidateCard(data=None),
-                "everywhere": Chart(data=None), "whatif": WhatIfPanel(data=None), "message": Message(data=None),
-            }  # fmt: skip
+            yield self._begins()
             yield from body
         except DecodingError as error:
             yield from self._failed(session, session.text.said(error), error.trace or before)
@@ -168,6 +164,15 @@ class Decoding:
             session.running = False
             session.busy.release()
         yield self._free()
+
+    @staticmethod
+    def _begins() -> Changes:
+        """The buttons while something runs, and nothing of the run before that could be asked about."""
+        return {
+            "run": gr.update(interactive=False), "stop": gr.update(interactive=True),
+            "verify": gr.update(interactive=False), "candidate": CandidateCard(data=None),
+            "everywhere": Chart(data=None), "whatif": WhatIfPanel(data=None), "message": Message(data=None),
+        }  # fmt: skip
 
     @staticmethod
     def _free() -> Changes:
@@ -216,6 +221,7 @@ class Decoding:
                 if question is not None and (found := self._stored.find(question)) is not None:
                     yield from self._open_stored(session, lm, found, form)
                     return
+                yield self._begins()  # a visitor who waits looks around
                 steps = place.prepare(lambda: begin(recorder))  # anew: a limit of time counts from here
             yield from self._decode(session, lm, recorder, place, steps, n_most, forked_from, form)
         if question is not None:

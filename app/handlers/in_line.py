@@ -44,13 +44,18 @@ def in_line(line: Line, session: Session, lm: LanguageModel, size: tuple[int, in
 
 
 def until_let_in(session: Session, place: Place) -> Generator[Changes, None, bool]:
-    """Says how many come first, until the run may go on; whether it may, and was not called off meanwhile."""
+    """Says how many come first, until the run may go on; whether it may, and was not called off meanwhile.
+
+    A visitor who waits looks at something else: nothing of theirs is running.
+    """
     before = None
+    session.running = False
     while not (place.wait(LOOK_EVERY if before else 0) or session.stop.is_set()):
         now = queue_status(place.model, place.n_before, place.seconds_before, session.text)
         yield {} if now == before else {"status": Status(data=now)}
         before = now
-    return not session.stop.is_set()
+    session.running = not session.stop.is_set()
+    return session.running
 
 
 def one_after_another(session: Session) -> Generator[Changes, None, bool]:

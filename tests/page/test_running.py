@@ -199,7 +199,7 @@ def test_who_comes_second_sees_the_place_in_the_queue_and_can_call_it_off(one_at
     second.locator("#dx-stop").click()
     expect(second.locator("#dx-run")).to_be_enabled()  # at once, and not when the other one ends
     expect(first.locator(".dx-status")).to_have_attribute("data-state", "running")
-    expect(second.locator(".dx-facts")).to_contain_text("recorded example")
+    expect(second.locator(".dx-facts")).to_contain_text("opened file")
     expect(second.locator(".dx-status")).not_to_contain_text("queue")
     first.locator("#dx-stop").click()
     expect(first.locator("#dx-run")).to_be_enabled()
