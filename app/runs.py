@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from decoding.strategies.kept_cache import KeptCache
     from decoding.trace import Trace
     from decoding.verify import Verification
@@ -35,7 +37,8 @@ class Run:
             trace from a file.
         taken_from: the number of the run it was forked from, or None where it is no fork.
         number: 0 for the first run, then counting up.
-        origin: `example` or `file` where it was not recorded on the page, else "".
+        origin: `example` or `file` where it was not recorded on the page, `stored` where it was, before; else "".
+        recorded_at: when, in UTC, where it was stored then; else None.
         example: id of the recorded example that it is, or "".
         form: the settings panel's value that it was recorded from, or None where it was not recorded on the page.
         name: that the visitor gave it, or "".
@@ -48,6 +51,7 @@ class Run:
     taken_from: int | None = None
     number: int = 0
     origin: str = ""
+    recorded_at: datetime | None = None
     example: str = ""
     form: str | None = None
     name: str = ""
@@ -104,12 +108,13 @@ class Runs:
         origin: str = "",
         example: str = "",
         form: str | None = None,
+        recorded_at: datetime | None = None,
     ) -> Run:
         """Takes a run in, and into view; where there is no room, the oldest others go."""
         with self._changing:
             run = Run(
                 trace=trace, model_name=model_name, kept=kept, number=self.next_number, origin=origin,
-                example=example, form=form,
+                example=example, form=form, recorded_at=recorded_at,
                 taken_from=None if taken_from is None else taken_from.number,
             )  # fmt: skip
             self.next_number += 1

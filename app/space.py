@@ -17,13 +17,14 @@ def main() -> None:
     """Serves the page to everyone, with one model and bounded runs."""
     from app.cli.threads import use_threads
     from app.page.layout import launch
+    from app.serving.stored_runs import stored_runs
     from decoding.errors import DecodingError
 
     use_threads(None)
     port = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
     host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")  # Spaces sets it to all interfaces
     try:
-        launch(host=host, port=port, model=MODEL, allowed_models=frozenset({MODEL}))
+        launch(host=host, port=port, model=MODEL, allowed_models=frozenset({MODEL}), stored=stored_runs(None, "on"))
     except DecodingError as error:  # a variable of the environment cannot be used
         sys.exit(f"decoding-explorer: {error}")
 

@@ -55,6 +55,8 @@ class Recorder(CustomLoop):
             `#id`. A tokenizer of transformers, a processor that holds one, or one of the `tokenizers` library.
         seed: draws from a generator of its own, so that torch's global random state is neither used nor
             changed. Without a seed the global state is used, as `generate()` does.
+        own_draws: without a seed, draws from a generator of its own all the same, begun by chance, whose state is what
+            the trace keeps. So runs that take their steps by turns do not take each other's draws.
         memory_budget: bytes of memory that a recording may take; steps that do not fit go to a temporary file.
         share_prefill: in beam methods, compute the prompt once instead of once per beam, and leave its cache alone when
             beams change places. Faster, and the same tokens, but the last bits of the scores may differ from
@@ -81,6 +83,7 @@ class Recorder(CustomLoop):
         *,
         tokenizer: Any = None,
         seed: int | None = None,
+        own_draws: bool = False,
         memory_budget: int = DEFAULT_MEMORY_BUDGET,
         share_prefill: bool = False,
         drop_finished: bool = False,
@@ -90,7 +93,8 @@ class Recorder(CustomLoop):
     ) -> None:
         self.tokenizer = as_tokenizer(tokenizer)
         self.share_prefill, self.drop_finished, self.compile_beams = share_prefill, drop_finished, compile_beams
-        self.seed, self.memory_budget, self.on_step, self.streamer = seed, memory_budget, on_step, streamer
+        self.seed, self.own_draws = seed, own_draws
+        self.memory_budget, self.on_step, self.streamer = memory_budget, on_step, streamer
         self.facts: dict[str, Any] = {}  # fields of Trace, filled in by `record`
         self.identity: dict[str, Any] = {}  # fields of ModelInfo, likewise
         self._recording: Recording | None = None
@@ -169,6 +173,8 @@ class Recorder(CustomLoop):
     ) -> Generator[Step, None, Any]:
         given, self.given = self.given, GIVEN_NOTHING
         loop = strategy_of(model, generation_config, given, self.streamer)
+        generator = self._own_generator(input_ids.device)
+        state = random_state(input_ids.device, generator)
         if loop is diverse_beam:
             logits_processor = with_hamming_diversity(logits_processor, generation_config)
         inputs_tensor, tokenizer = model_kwargs.pop("inputs_tensor", None), model_kwargs.pop("tokenizer", None)
@@ -179,11 +185,10 @@ class Recorder(CustomLoop):
             compile_beams=self.compile_beams, identity=self.identity, given=given,
             facts={
                 **encoder_facts(model, inputs_tensor, model_kwargs, given),
-                **self._all_facts(input_ids.device, model, self.tokenizer or as_tokenizer(tokenizer, strict=False)),
+                **self._all_facts(state, model, self.tokenizer or as_tokenizer(tokenizer, strict=False)),
             },
         )  # fmt: skip
         recording.note_stop_strings(stopping_criteria)
-        generator = None if self.seed is None else torch.Generator(input_ids.device).manual_seed(self.seed)
         arguments = (model, input_ids, logits_processor, stopping_criteria, generation_config, recording, generator)
         streamers = [] if given.streamer is None else [given.streamer]
         if self.streamer is not None and self.streamer is not given.streamer:
@@ -221,12 +226,22 @@ class Recorder(CustomLoop):
                 self.on_step(step)
             yield step
 
-    def _all_facts(self, device: torch.device, model: Any, tokenizer: Any) -> dict[str, Any]:
+    def _own_generator(self, device: torch.device) -> torch.Generator | None:
+        """What is drawn from; None for torch's global state."""
+        if self.seed is not None:
+            return torch.Generator(device).manual_seed(self.seed)
+        if not self.own_draws:
+            return None
+        generator = torch.Generator(device)
+        generator.seed()
+        return generator
+
+    def _all_facts(self, state: Tensor, model: Any, tokenizer: Any) -> dict[str, Any]:
         facts = dict(self.facts)
         if tokenizer is not None and facts.get("tokens") is None:
             vocab_size = model.config.get_text_config().vocab_size
             facts["tokens"] = TokenTable.from_tokenizer(tokenizer, vocab_size)
-        facts["rng_state"] = random_state(device) if self.seed is None else None
+        facts["rng_state"] = state if self.seed is None else None
         facts["seed"] = self.seed
         return facts
 
@@ -242,8 +257,10 @@ class _Streamed(CustomLoop):
         return self.recorder._steps(*args, **kwargs)
 
 
-def random_state(device: torch.device) -> Tensor:
-    """torch's global random state on a device, as uint8."""
+def random_state(device: torch.device, generator: torch.Generator | None = None) -> Tensor:
+    """The random state of a generator, or torch's global one on a device, as uint8."""
+    if generator is not None:
+        return generator.get_state()
     if device.type == "cuda":
         return torch.cuda.get_rng_state(device)
     if device.type == "mps":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -30,7 +30,7 @@ from decoding.recorder import Recorder
 from decoding.strategies.cache import named_here
 from decoding.trace import Trace
 from decoding.verifying.comparison import Differences, RunComparison
-from decoding.verifying.observed_run import ObservedRun
+from decoding.verifying.observed_run import Look, ObservedRun
 from decoding.words import words
 
 if TYPE_CHECKING:
@@ -187,6 +187,7 @@ def verify(
     logits_processor: LogitsProcessorList | None = None,
     stopping_criteria: StoppingCriteriaList | None = None,
     inputs: dict[str, Any] | None = None,
+    on_step: Callable[[], None] | None = None,
     **given: Any,
 ) -> Verification:
     """Runs plain `generate()` with the recorded inputs, parameters and random state, and compares everything.
@@ -209,6 +210,8 @@ def verify(
         logits_processor, stopping_criteria: the caller's own, if the run had any; they are not in the trace. What
             remembers earlier calls must be made anew.
         inputs: `generate`'s inputs, where they are not in the trace (embeddings, images).
+        on_step: called at each step of the second run; what it raises ends that. It must not draw from torch's global
+            random state, nor let anyone do so meanwhile.
         given: whatever else `generate()` was given that `trace.from_caller` names: `position_ids`,
             `past_key_values` as they were before the run, `prefix_allowed_tokens_fn`, ….
 
@@ -226,8 +229,9 @@ def verify(
     beams = trace.ledger is not None
     comparison = RunComparison(trace, [] if follows else _stages_to_compare(trace, logits_processor))
     own_loop = trace.mode in RETIRED
-    look = _look_away if follows else comparison.look
-    loop = Recorder(tokenizer=lm.tokenizer) if own_loop else ObservedRun(lm.tokenizer, look)
+    look = _stepwise(_look_away if follows else comparison.look, on_step)
+    recorded = None if on_step is None else lambda step: on_step()
+    loop = Recorder(tokenizer=lm.tokenizer, on_step=recorded) if own_loop else ObservedRun(lm.tokenizer, look)
     with ONE_AT_A_TIME, _recorded_random_state(trace, place), _callers_errors(logits_processor, stopping_criteria):
         out = lm.model.generate(
             **given,
@@ -256,6 +260,19 @@ def _verification(trace: Trace, lm: LanguageModel, comparison: RunComparison, ou
         because=_because(trace, lm),
         dtype=trace.model.dtype,
     )
+
+
+def _stepwise(look: Look, on_step: Callable[[], None] | None) -> Look:
+    """The look, and before that of each step a call."""
+    if on_step is None:
+        return look
+
+    def looked(stage: int, input_ids: Tensor, scores: Tensor) -> None:
+        if stage == 0:
+            on_step()
+        look(stage, input_ids, scores)
+
+    return looked
 
 
 def _look_away(stage: int, input_ids: Tensor, scores: Tensor) -> None:

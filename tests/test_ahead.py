@@ -74,8 +74,9 @@ def test_nothing_is_made_ahead_while_anybody_decodes(handlers, trace, tiny):
     session, other = Session(trace), Session(trace)
     at = place(session, 1, rank=0)
     assert ahead(handlers, session, at)["steps"]
-    handlers.ahead._in_use.by = other
-    assert ahead(handlers, session, at)["steps"] == []
+    with handlers.decoding._line.join(other, tiny.name):
+        assert ahead(handlers, session, at)["steps"] == []
+    assert ahead(handlers, session, at)["steps"]
 
 
 @pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))

@@ -19,7 +19,6 @@ from app.api.endpoints import Api
 from app.api.kept_runs import KeptRuns
 from app.serving import limits
 from app.serving.bounds import Bounds
-from app.serving.decoder import Decoder
 from app.serving.model_shelf import ModelState
 from decoding import Recorder, Settings, record, stream
 from decoding.errors import NotRecordedError, PromptError, SettingError
@@ -201,7 +200,7 @@ def api(tiny) -> Api:
 
 
 def test_a_call_that_takes_too_long_is_broken_off_and_says_so(api, monkeypatch):
-    monkeypatch.setattr(api, "_decoder", Decoder(replace(PUBLIC, seconds=-1)))
+    monkeypatch.setattr(api._decoder, "limits", replace(PUBLIC, seconds=-1))
     run = api.record("ab", {"max_new_tokens": 9})
     assert run["n_steps"] == 1
     assert run["stop_reasons"] == ["user"]

@@ -12,6 +12,7 @@ from app.handlers.handlers import Handlers
 from app.page.layout import build
 from app.page.wiring import RUNS, runs_of
 from app.serving import limits
+from app.serving.line import Line
 from app.serving.model_shelf import ModelShelf, ModelState
 from app.serving.refusal import Refusal, Refusals
 from app.session.session import Session
@@ -115,34 +116,104 @@ def ask(handlers: Handlers, session: Session, **given):
     return handlers.decoding.run(session, "", "text", "ab", "", json.dumps({"mode": "greedy", "given": given}))
 
 
-def test_who_comes_second_is_told_to_wait_and_can_call_it_off(handlers, trace):
-    first, second = Session(trace), Session(trace)
+def to_its_place(running, line: Line) -> None:
+    """Goes on with a run until it uses the model."""
+    while line.is_idle:
+        next(running)
+
+
+def test_who_comes_second_is_told_the_place_and_can_call_it_off(tiny, trace):
+    line = Line(at_once=1)
+    handlers, first, second = Handlers(Shelf(tiny), line=line), Session(trace), Session(trace)
     running = ask(handlers, first, max_new_tokens=4)
-    next(running)
-    assert chip(handlers.decoding.wait(first)) == ""
-    told = handlers.decoding.wait(second)
-    assert "waiting for another run" in chip(told)
-    assert told["stop"]["interactive"] is True
-    assert "waiting" in chip(handlers.verifying.wait(second))
+    to_its_place(running, line)
+    waiting = ask(handlers, second, max_new_tokens=4)
+    begins, _, told = (next(waiting) for _ in range(3))
+    assert begins["stop"]["interactive"] is True
+    assert "place 1 in the queue" in chip(told)
     handlers.decoding.stop(second)
+    outs = list(waiting)
+    assert second.look.trace is trace
+    assert "queue" not in chip(outs[0])
+    assert outs[-1]["run"]["interactive"] is True
+    assert line.is_idle is False
     for _ in running:
         pass
-    outs = list(ask(handlers, second, max_new_tokens=4))
-    assert second.look.trace is trace
-    assert "waiting" not in chip(outs[-1])
-    assert outs[-1]["run"]["interactive"] is True
+    assert first.look.trace is not trace
     for _ in ask(handlers, second, max_new_tokens=4):  # asked again, it runs
         pass
     assert second.look.trace is not trace
-    assert chip(handlers.decoding.wait(first)) == ""
+    assert line.is_idle
 
 
-def test_a_visitor_who_leaves_does_not_keep_the_others_waiting(handlers, trace):
-    first, second = Session(trace), Session(trace)
+def test_verify_waits_its_turn_and_is_called_off_as_well(tiny, trace):
+    line = Line(at_once=1)
+    handlers, first, second = Handlers(Shelf(tiny), line=line), Session(trace), Session(trace)
     running = ask(handlers, first, max_new_tokens=4)
-    next(running)
+    to_its_place(running, line)
+    waiting = handlers.verifying.verify(second, {"run": second.look.number})
+    told = [next(waiting) for _ in range(3)]
+    assert "place 1 in the queue" in chip(told[-1])
+    handlers.decoding.stop(second)
+    *_, last = waiting
+    assert json.loads(last["verdict"].props["data"] or "null") is None
     running.close()
-    assert chip(handlers.decoding.wait(second)) == ""
+    *_, last = handlers.verifying.verify(second, {"run": second.look.number})
+    assert json.loads(last["verdict"].props["data"])["kind"] == "good"
+
+
+@pytest.mark.parametrize("n_taken", [1, 2, 4])
+def test_a_visitor_who_leaves_ends_the_run_and_gives_the_place_back(tiny, trace, n_taken):
+    line = Line(at_once=1)
+    handlers, first = Handlers(Shelf(tiny), line=line), Session(trace)
+    running = ask(handlers, first, max_new_tokens=4)
+    for _ in range(n_taken):
+        next(running)
+    running.close()
+    assert line.is_idle
+    assert first.running is False
+    assert not first.busy.locked()
+
+
+def test_a_visitors_second_run_comes_after_the_first_and_a_third_is_refused(handlers, trace):
+    session = Session(trace)
+    first = ask(handlers, session, max_new_tokens=4)
+    next(first)
+    second, third = ask(handlers, session, max_new_tokens=3), ask(handlers, session, max_new_tokens=2)
+    assert next(second) == {}
+    assert "A run is going on already" in json.loads(list(third)[-1]["message"].props["data"])["text"]
+    for _ in first:
+        pass
+    assert len(session.look.trace.steps) == 4
+    for _ in second:
+        pass
+    assert len(session.look.trace.steps) == 3
+
+
+def test_the_time_spent_waiting_does_not_count_for_a_limit_of_time(tiny, trace):
+    line = Line(at_once=1)
+    handlers, first, second = Handlers(Shelf(tiny), line=line), Session(trace), Session(trace)
+    running = ask(handlers, first, max_new_tokens=4)
+    to_its_place(running, line)
+    waiting = ask(handlers, second, max_new_tokens=3, max_time=1.0)
+    while "queue" not in chip(next(waiting)):
+        pass
+    next(waiting)  # a second has gone by then
+    running.close()
+    list(waiting)
+    assert second.look.trace.stop_reasons == ("max_length",)
+
+
+def test_too_many_who_wait_are_refused_in_words(tiny, trace):
+    line = Line(at_once=1, most_waiting=0)
+    handlers, first, second = Handlers(Shelf(tiny), line=line), Session(trace), Session(trace)
+    running = ask(handlers, first, max_new_tokens=4)
+    to_its_place(running, line)
+    outs = list(ask(handlers, second, max_new_tokens=4))
+    assert "the model's queue is full" in json.loads(outs[-2]["message"].props["data"])["text"]
+    assert outs[-1]["run"]["interactive"] is True
+    assert second.look.trace is trace
+    running.close()
 
 
 def test_after_an_error_the_chip_keeps_the_model_that_was_asked_for(tiny, trace):

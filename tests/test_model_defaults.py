@@ -10,7 +10,8 @@ import torch
 
 from app.form import MODES_SHOWN, form_of, settings_of
 from app.serving.decoder import Decoder
-from app.serving.limits import PUBLIC
+from app.serving.bounds import Bounds
+from app.serving.limits import limits_of
 from app.views.acting import acting_rows
 from app.whatif import WhatIfForm, acting_settings
 from decoding import Recorder, Settings, load_trace, record, verify
@@ -20,6 +21,7 @@ from decoding.parameters.acting import acting, model_defaults
 from tests.tiny_models import tiny_lm
 
 PROMPT = "The cat sat on"
+PUBLIC = limits_of(Bounds.read(public=True, environment={}))
 
 
 def lm_with(kind: str = "llama", **defaults):

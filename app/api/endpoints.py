@@ -7,7 +7,8 @@ Their docstrings are what Gradio shows as documentation and what an assistant re
 
 import functools
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from concurrent.futures import wait
 from dataclasses import asdict
 from typing import Any
 
@@ -15,11 +16,13 @@ import gradio as gr
 
 from decoding.errors import DecodingError, NotRecordedError, PromptError, SettingError
 from decoding.models.load import LanguageModel
+from decoding.parameters.acting import model_defaults
 from decoding.parameters.settings import Settings
 from decoding.reading.beam_tree import to_node_link, tree
 from decoding.recorded.ledger import Hypothesis
 from decoding.recorded.run import Step
 from decoding.trace import Trace
+from decoding.verify import Verification
 from decoding.whatif.beam_replay import Replay
 from decoding.whatif.whatif import WhatIf
 
@@ -28,11 +31,15 @@ from ..form import check_stops, with_length
 from ..lab import in_words
 from ..runs import Runs
 from ..serving.bounds import Bounds, bounds_here
-from ..serving.decoder import Decoder
+from ..serving.decoder import Decoder, new_line
 from ..serving.failures import noted
 from ..serving.limits import limits_of
+from ..serving.line import Line
 from ..serving.model_shelf import ModelShelf
 from ..serving.operation import OutOfTime
+from ..serving.pace import size_of
+from ..serving.question import Question
+from ..serving.stored_runs import StoredRuns
 from ..text import Text
 from ..views.float32 import float32
 from ..views.look import Look
@@ -40,6 +47,7 @@ from ..views.step_head import is_open
 from ..views.token_row import measures_of
 from ..views.token_text import token_text
 from ..whatif import acting_settings, whatif_under
+from .caller import LOOK_EVERY, Caller
 from .kept_runs import KeptRun, KeptRuns
 
 __all__ = ["Api", "add_api"]
@@ -49,13 +57,18 @@ Json = dict[str, Any]
 MEMORY_BUDGET = 128 * 2**20  # of one run; the rest goes to disk
 MOST_TOKENS = 200  # of a step's distribution
 MOST_NODES = 20_000  # of a tree: about 8 MB
-MODEL = {"concurrency_id": "model", "concurrency_limit": 1}  # with the page's runs: one at a time uses the model
+MODEL = {"concurrency_limit": None}  # `app.serving.line` decides who uses the model, and when
 LOOK = {"concurrency_id": "api", "concurrency_limit": 1}
 
 
-def add_api(shelf: ModelShelf) -> None:
-    """Adds the endpoints to the page that is being built."""
-    api = Api(shelf)
+def add_api(shelf: ModelShelf, line: Line, stored: StoredRuns | None = None) -> None:
+    """Adds the endpoints to the page that is being built.
+
+    Args:
+        line: with the page's visitors.
+        stored: runs that were recorded before.
+    """
+    api = Api(shelf, line=line, stored=stored)
     gr.api(api.record, api_name="record", **MODEL)
     gr.api(api.verify, api_name="verify", **MODEL)
     for look in (api.step, api.whatif, api.tree):
@@ -90,9 +103,18 @@ class Api:
     Args:
         shelf: the page's models.
         runs: where recorded runs are kept.
+        line: of all who use the models; None for a new one.
+        stored: runs that were recorded before; None where every run is decoded.
     """
 
-    def __init__(self, shelf: ModelShelf, runs: KeptRuns | None = None) -> None:
+    def __init__(
+        self,
+        shelf: ModelShelf,
+        runs: KeptRuns | None = None,
+        line: Line | None = None,
+        stored: StoredRuns | None = None,
+    ) -> None:
+        self._stored, self._line = stored, line or new_line()
         self._shelf, self._decoder = shelf, Decoder(limits_of(Bounds.read(public=True)))
         self._runs = KeptRuns() if runs is None else runs
 
@@ -113,19 +135,21 @@ class Api:
             messages: a chat instead of a prompt, such as [{"role": "user", "content": "Hello"}]; it goes through the model's chat template.
 
         Returns:
-            An object: run (the id, kept for a while on the server), text (of the first answer), tokens (of the first answer, with step and row for the step tool, and probabilities), answers (all sequences), stop_reasons, stages (the logits processors that ran, in order), origins (where each parameter that acted came from: given, model for the model's own default, transformers), silent (parameters that had no effect, with the reason), warnings, and what else describes the run.
+            An object: run (the id, kept for a while on the server), text (of the first answer), tokens (of the first answer, with step and row for the step tool, and probabilities), answers (all sequences), stop_reasons, stages (the logits processors that ran, in order), origins (where each parameter that acted came from: given, model for the model's own default, transformers), silent (parameters that had no effect, with the reason), warnings, recorded_before (when, where the same had been asked and was not decoded again, else null), and what else describes the run.
         """  # noqa: E501
         asked = _asked(prompt, messages)
         given = with_length(_settings(settings))
         name = model.strip()[:500] if isinstance(model, str) and model.strip() else self._shelf.default
         lm = self._model(name)
-        recorder = self._decoder.recorder(MEMORY_BUDGET)
-        steps = self._decoder.stream(lm, asked, given, recorder)
-        cut = _run_to_the_end(steps)
-        trace = recorder.trace
+        question = None if self._stored is None else Question.of(lm, asked, given)
+        found = None if question is None else self._stored.find(question)
+        trace, cut = self._decoded(lm, asked, given) if found is None else (found.trace, "")
+        if question is not None and found is None:
+            self._stored.keep(question, trace)
         run = self._runs.add(trace, name)
         about = run_json(trace)
         about["warnings"] += [cut] if cut else []
+        about["recorded_before"] = None if found is None else found.recorded_at.isoformat(timespec="seconds")
         kept = {"run": run.id, "kept_for_seconds": self._runs.lives, "text": trace.text(), "tokens": _tokens(trace)}
         return {**kept, **{key: value for key, value in about.items() if key not in ("format", "version", "n_head")}}
 
@@ -216,9 +240,38 @@ class Api:
             An object: equal (true or false), grade (bits: everything is the same, bit for bit; tokens: the same tokens, scores that differ by no more than largest; other: other tokens), largest, because (known reasons for a difference, such as another processor), against (what it was compared with), checks (name, equal, detail, largest of each), notes, and text (the report in words).
         """  # noqa: E501
         kept = self._runs.get(run)
-        report = self._decoder.verify(kept.trace, self._model(kept.model_name))
+        report = self._verified(kept.trace, self._model(kept.model_name))
         verdict = {name: getattr(report, name) for name in ("equal", "grade", "largest", "text")}
         return {"run": run, **verdict, **_plain(asdict(report))}
+
+    def _decoded(self, lm: LanguageModel, asked: Any, settings: Settings) -> tuple[Trace, str]:
+        """The run, its steps taken in turn with others', and a warning where it was broken off."""
+        caller, recorder, cut = Caller(), self._decoder.recorder(MEMORY_BUDGET), ""
+        size = size_of(settings.given(), model_defaults(lm.model))
+        with self._line.join(caller.who, lm.name, *size) as place:
+            coming = place.prepare(lambda: self._decoder.stream(lm, asked, settings, recorder))
+            if not place.is_let_in:
+                caller.wait(place)  # and begin anew: a limit of time counts from here
+                coming = place.prepare(lambda: self._decoder.stream(lm, asked, settings, recorder))
+            steps = place.steps(coming)
+            try:
+                for _ in steps:
+                    caller.check()
+            except OutOfTime as error:
+                cut = str(error)
+            finally:
+                steps.close()
+        return recorder.trace, cut
+
+    def _verified(self, trace: Trace, lm: LanguageModel) -> Verification:
+        """The second run, its steps taken in turn with others'."""
+        caller, rows = Caller(), trace.n_rows
+        with self._line.join(caller.who, lm.name, rows, len(trace.steps)) as place:
+            caller.wait(place)
+            going_on = place.whole(lambda others_first: self._decoder.verify(trace, lm, others_first))
+            while wait([going_on], LOOK_EVERY).not_done:
+                caller.check()
+            return going_on.result()
 
     def _model(self, name: str) -> LanguageModel:
         """The model, once it is loaded."""
@@ -254,16 +307,6 @@ def _asked(prompt: Any, messages: Any) -> Any:
     if length > (most := bounds_here().prompt_characters):
         raise PromptError(f"the prompt has {length:,} characters, and at most {most:,} are taken; shorten it")
     return messages or prompt
-
-
-def _run_to_the_end(steps: Generator[Step, None, Any]) -> str:
-    """Decodes; says so where it took too long and was broken off. A caller who hangs up does not end a run."""
-    try:
-        for _ in steps:
-            pass
-    except OutOfTime as error:
-        return str(error)
-    return ""
 
 
 def _settings_object(settings: Any) -> Json:

@@ -50,6 +50,11 @@ def _add_page_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME", default=DEFAULT_MODEL, help="model to begin with")
     add_device_options(parser)
     add_thread_option(parser)
+    parser.add_argument(
+        "--stored-runs", metavar="FOLDER",
+        help="keep recorded runs there, prompts among them, and open one instead of decoding where exactly the same is "
+        "asked again; on: until the program ends; off (default: the variable DECODING_EXPLORER_STORED_RUNS, else off)",
+    )  # fmt: skip
     parser.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
     parser.add_argument("--mcp", action="store_true", help="offer the API to assistants as MCP tools, too")
 
@@ -62,6 +67,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     # A million objects come to stay with these imports; looking through them for garbage takes a second.
     gc.disable()
     from ..page.layout import launch
+    from ..serving.stored_runs import stored_runs
 
     use_threads(arguments.threads)
     gc.freeze()
@@ -75,6 +81,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         open_browser=not arguments.no_browser and _has_desktop(),
         mcp=arguments.mcp,
         load_options=load_options(arguments),
+        stored=stored_runs(arguments.stored_runs),
     )
     return 0
 

@@ -9,11 +9,11 @@ import gradio as gr
 from decoding.errors import DecodingError
 
 from ..components import Ahead
+from ..serving.line import Line
 from ..session.at import At
 from ..session.session import Session
 from ..sheets.ahead import panels
 from ..views.look import Look
-from .decoding import ModelInUse
 from .events import field, is_about_the_run_in_view
 from .shown import Changes
 
@@ -27,11 +27,11 @@ class GoingAhead:
     """The handler behind `Ahead`: it moves nothing, and makes nothing while there is other work.
 
     Args:
-        in_use: whose run it is; while a run goes on, nobody is helped ahead.
+        line: of those who use the model; while a run goes on, nobody is helped ahead.
     """
 
-    def __init__(self, in_use: ModelInUse) -> None:
-        self._in_use = in_use
+    def __init__(self, line: Line) -> None:
+        self._line = line
         self._free = threading.Lock()  # one visitor at a time
 
     def need(self, session: Session, event: gr.EventData) -> Changes:
@@ -52,7 +52,7 @@ class GoingAhead:
         return {"ahead": Ahead(data={"turn": turn if type(turn) is int else 0, "terms": look.terms, "steps": steps})}
 
     def _at_leisure(self, session: Session) -> bool:
-        return not session.look.growing and not session.running and self._in_use.by is None
+        return not session.look.growing and not session.running and self._line.is_idle
 
 
 def _at(look: Look, at: At | None) -> Look | None:

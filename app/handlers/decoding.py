@@ -1,11 +1,10 @@
-"""Whatever decodes on the page: runs, forks, re-runs; one at a time uses the model."""
+"""Whatever decodes on the page: runs, forks, re-runs; each takes its steps among those of other visitors' runs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -22,59 +21,47 @@ from ..runs import MEMORY_BUDGET, Run
 from ..serving.decoder import Decoder
 from ..serving.failures import noted
 from ..serving.model_shelf import ModelState
+from ..serving.pace import size_of
+from ..serving.question import Question
 from ..session.at import At
 from ..session.session import Session
-from ..sheets.frame import model_status, running_status, waiting_status
+from ..sheets.frame import model_status, reading_status, running_status
 from ..sheets.gallery import gallery_sheet
+from ..views.facts import moment
 from ..whatif import WhatIfForm
 from .events import field
+from .in_line import in_line, one_after_another, size_of_again, until_let_in
 from .live_beams import LiveBeams
 from .live_tokens import LiveRow
 from .shown import Changes, Shown, message
 
-__all__ = ["Decoding", "ModelInUse", "loaded", "meant", "model_name_of"]
+if TYPE_CHECKING:
+    from decoding.models.prompts import Prompt
+    from decoding.parameters.settings import Settings
+
+    from ..serving.line import Line, Place
+    from ..serving.stored_runs import StoredRun, StoredRuns
+
+__all__ = ["Decoding", "loaded", "meant", "model_name_of"]
 
 UPDATES_A_SECOND = 30  # Gradio has no back-pressure
 CHARTS_A_SECOND = 3
-
-
-@dataclass
-class ModelInUse:
-    """Whose run it is: one visitor at a time uses the model."""
-
-    by: Session | None = None
-
-    def is_free_for(self, session: Session) -> bool:
-        """Whether no other visitor uses it."""
-        return self.by in (None, session)
 
 
 class Decoding:
     """Handlers that use the model.
 
     Args:
-        in_use: shared with whoever else uses it.
+        line: of all who use it.
+        stored: runs that were recorded before; None where every run is decoded.
     """
 
-    def __init__(self, shown: Shown, decoder: Decoder, in_use: ModelInUse) -> None:
-        self._shown, self._shelf, self._decoder, self._in_use = shown, shown.shelf, decoder, in_use
-
-    # -- waiting for another visitor's run
-
-    def wait(self, session: Session) -> Changes:
-        """Says at once that another visitor's run comes first; Stop calls off what was asked for."""
-        if self._in_use.is_free_for(session):
-            return {}
-        session.stop.clear()
-        session.waiting = True
-        status = waiting_status(session.model_name or self._shelf.default, session.text)
-        return {
-            "status": Status(data=status), "run": gr.update(interactive=False), "stop": gr.update(interactive=True)
-        }  # fmt: skip
+    def __init__(self, shown: Shown, decoder: Decoder, line: Line, stored: StoredRuns | None = None) -> None:
+        self._shown, self._shelf, self._decoder, self._line = shown, shown.shelf, decoder, line
+        self._stored = stored
 
     def refused(self, session: Session) -> Changes:
-        """What was asked for could not even wait: too many visitors do already. It can be asked for again."""
-        session.waiting = False
+        """What was asked for could not even begin: the server has too much to do. It can be asked for again."""
         free = gr.update(interactive=not session.running)
         return {
             **self._shown.status(session), "stop": gr.update(interactive=session.running), "run": free, "verify": free,
@@ -82,8 +69,11 @@ class Decoding:
         }  # fmt: skip
 
     def stop(self, session: Session) -> None:
-        """Asks the run to end after its current token."""
+        """Asks the run to end after its current token, or before its first where it waits."""
         session.stop.set()
+        place = session.place
+        if place is not None:
+            place.woken.set()
 
     # -- runs
 
@@ -97,11 +87,35 @@ class Decoding:
             lm = yield from self._load(session, model_name_of(model, self._shelf.default))
             if lm is not None:
                 settings = with_length(settings_of(form, model_defaults(lm.model)))
-                recorder = self._decoder.recorder(MEMORY_BUDGET)
-                steps = self._decoder.stream(lm, asked, settings, recorder)
-                yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens, form=form)
+                yield from self._new(session, lm, asked, settings, form)
 
         yield from self._guarded(session, record())
+
+    def _new(
+        self, session: Session, lm: LanguageModel, asked: Prompt, settings: Settings, form: Any
+    ) -> Iterator[Changes]:
+        """A run of a prompt."""
+        n_prompts = len(asked) if isinstance(asked, list) and isinstance(asked[0], str) else 1
+        size = size_of(settings.given(), model_defaults(lm.model), n_prompts)
+        question = None if self._stored is None else Question.of(lm, asked, settings)
+        if question is not None and (found := self._stored.find(question)) is not None:
+            yield from self._open_stored(session, lm, found, form)
+            return
+
+        def begin(recorder: Recorder) -> Generator[Step, None, Any]:
+            return self._decoder.stream(lm, asked, settings, recorder)
+
+        yield from self._in_turn(
+            session, lm, size, begin, settings.max_new_tokens, form=form, question=question
+        )  # fmt: skip
+
+    def _open_stored(self, session: Session, lm: LanguageModel, found: StoredRun, form: Any) -> Iterator[Changes]:
+        """Shows a run that was recorded before, and says so."""
+        session.take(
+            found.trace, lm.name, form=form_as_typed(form), origin="stored", recorded_at=found.recorded_at
+        )  # fmt: skip
+        note = session.text("note.stored", when=moment(found.recorded_at))
+        yield {**self._shown.in_view(session), **message(note, session.text, "note"), **self._shown.status(session)}
 
     def fork(self, session: Session, event: gr.EventData) -> Iterator[Changes]:
         """Takes another token at the step in view and decodes on from there; the new run comes beside the first."""
@@ -111,30 +125,31 @@ class Decoding:
             source = meant(session, at)
             lm = yield from self._load(session, source.model_name)
             if lm is not None:
-                recorder = self._decoder.recorder(MEMORY_BUDGET)
-                steps = self._decoder.stream_fork(
-                    source.trace, lm, recorder, step=at.step, token_id=token_id, row=at.row,
-                    rank=_rank(source.trace, at, token_id), kept=source.kept,
+                rank = _rank(source.trace, at, token_id)
+                yield from self._onward(
+                    session, lm, source, step=at.step, token_id=token_id, row=at.row, rank=rank
                 )  # fmt: skip
-                yield from self._decode(session, lm, recorder, steps, None, source)
 
         yield from self._guarded(session, record())
 
+    def _onward(self, session: Session, lm: LanguageModel, source: Run, **where: Any) -> Iterator[Changes]:
+        """A run that goes on from another one's step."""
+
+        def begin(recorder: Recorder) -> Generator[Step, None, Any]:
+            return self._decoder.stream_fork(source.trace, lm, recorder, kept=source.kept, **where)
+
+        yield from self._in_turn(session, lm, size_of_again(source.trace, lm), begin, forked_from=source)
+
     def _guarded(self, session: Session, body: Iterator[Changes]) -> Iterator[Changes]:
         """Runs what decodes, with Stop in reach, and turns failures into a message."""
-        text, before = session.text, session.look.trace
-        if session.waiting and session.stop.is_set():
-            session.waiting = False
-            yield self._shown.status(session) | self._free()
+        if not (yield from one_after_another(session)):
+            yield message(session.text("error.busy"), session.text)
             return
+        text, before = session.text, session.look.trace
         session.stop.clear()
-        session.running, session.waiting, self._in_use.by = True, False, session
+        session.running = True
         try:
-            yield {
-                "run": gr.update(interactive=False), "stop": gr.update(interactive=True),
-                "verify": gr.update(interactive=False), "candidate": CandidateCard(data=None),
-                "everywhere": Chart(data=None), "whatif": WhatIfPanel(data=None), "message": Message(data=None),
-            }  # fmt: skip
+            yield self._begins()
             yield from body
         except DecodingError as error:
             yield from self._failed(session, session.text.said(error), error.trace or before)
@@ -143,8 +158,18 @@ class Decoding:
         except Exception as error:
             yield from self._failed(session, text("error.bug", id=noted("a run failed", error)), before)
         finally:
-            session.running, session.waiting, self._in_use.by = False, False, None
+            session.running = False
+            session.busy.release()
         yield self._free()
+
+    @staticmethod
+    def _begins() -> Changes:
+        """The buttons while something runs, and nothing of the run before that could be asked about."""
+        return {
+            "run": gr.update(interactive=False), "stop": gr.update(interactive=True),
+            "verify": gr.update(interactive=False), "candidate": CandidateCard(data=None),
+            "everywhere": Chart(data=None), "whatif": WhatIfPanel(data=None), "message": Message(data=None),
+        }  # fmt: skip
 
     @staticmethod
     def _free() -> Changes:
@@ -167,20 +192,55 @@ class Decoding:
                 return None
         return lm
 
+    def _in_turn(
+        self,
+        session: Session,
+        lm: LanguageModel,
+        size: tuple[int, int],
+        begin: Callable[[Recorder], Generator[Step, None, Any]],
+        n_most: int | None = None,
+        forked_from: Run | None = None,
+        form: Any = None,
+        question: Question | None = None,
+    ) -> Iterator[Changes]:
+        """What `begin` decodes, once its place has come, step by step among others' steps.
+
+        Args:
+            question: what it answers; the answer is stored. Others may have asked it meanwhile.
+        """
+        with in_line(self._line, session, lm, size) as place:
+            recorder = self._decoder.recorder(MEMORY_BUDGET)
+            steps = place.prepare(lambda: begin(recorder))  # what cannot be is said before anybody waits for it
+            if not place.is_let_in:
+                if not (yield from until_let_in(session, place)):
+                    yield self._shown.status(session)
+                    return
+                if question is not None and (found := self._stored.find(question)) is not None:
+                    yield from self._open_stored(session, lm, found, form)
+                    return
+                yield self._begins()  # a visitor who waits looks around
+                steps = place.prepare(lambda: begin(recorder))  # anew: a limit of time counts from here
+            yield from self._decode(session, lm, recorder, place, steps, n_most, forked_from, form)
+        if question is not None:
+            self._stored.keep(question, recorder.trace)
+
     def _decode(
         self,
         session: Session,
         lm: LanguageModel,
         recorder: Recorder,
-        steps: Generator[Step, None, Any],
+        place: Place,
+        coming: Generator[Step, None, Any],
         n_most: int | None,
-        forked_from: Run | None = None,
-        form: Any = None,
+        forked_from: Run | None,
+        form: Any,
     ) -> Iterator[Changes]:
+        steps = place.steps(coming)
+        note = ""
         live: LiveRow | LiveBeams | None = None
         due, charts_due = 0.0, 0.0
         try:
-            yield {"status": Status(data=waiting_status(lm.name, session.text, device=str(lm.device)))}
+            yield {"status": Status(data=reading_status(lm.name, str(lm.device), session.text))}
             for step in steps:
                 if live is None:
                     live = (LiveBeams if step.parents else LiveRow)(session, lambda: recorder.trace)
@@ -193,6 +253,7 @@ class Decoding:
                         charts_due = now + 1 / CHARTS_A_SECOND
                     yield self._live(session, lm, live, n_most, charts)
                 if session.stop.is_set():
+                    note = session.text("note.stopped", n=live.n_steps)
                     break
         finally:
             # Closing ends decoding; what was recorded stays, also when the visitor left.
@@ -200,8 +261,6 @@ class Decoding:
             if live is not None:
                 kept = recorder.kept_cache()
                 session.take(recorder.trace, lm.name, kept, forked_from, form=form_as_typed(form))
-        stopped = session.stop.is_set() and live is not None
-        note = session.text("note.stopped", n=live.n_steps) if stopped else ""
         state = self._shelf.state(lm.name)
         ready = ModelState(name=lm.name, phase="ready", lm=state.lm or lm)
         yield {
@@ -246,9 +305,7 @@ class Decoding:
             settings = with_length(tried.acting.settings, trace.most_new_tokens)
             lm = yield from self._load(session, source.model_name)
             if lm is not None:
-                recorder = self._decoder.recorder(MEMORY_BUDGET)
-                steps = self._decoder.stream(lm, asked[0] if len(asked) == 1 else list(asked), settings, recorder)
-                yield from self._decode(session, lm, recorder, steps, settings.max_new_tokens, form=form)
+                yield from self._new(session, lm, asked[0] if len(asked) == 1 else list(asked), settings, form)
 
         yield from self._guarded(session, record())
 
@@ -264,12 +321,9 @@ class Decoding:
                 return
             lm = yield from self._load(session, source.model_name)
             if lm is not None:
-                recorder = self._decoder.recorder(MEMORY_BUDGET)
-                steps = self._decoder.stream_fork(
-                    source.trace, lm, recorder, step=step, token_id=None, row=at.row, settings=tried.settings,
-                    kept=source.kept,
+                yield from self._onward(
+                    session, lm, source, step=step, token_id=None, row=at.row, settings=tried.settings
                 )  # fmt: skip
-                yield from self._decode(session, lm, recorder, steps, None, source)
 
         yield from self._guarded(session, record())
 

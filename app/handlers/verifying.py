@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -12,13 +13,20 @@ from decoding.errors import DecodingError
 from ..components import Message, Status, Verdict
 from ..serving.decoder import Decoder
 from ..serving.failures import noted
+from ..serving.line import CalledOff, Line, Place
 from ..session.at import At
 from ..session.session import Session
-from ..sheets.frame import model_status, waiting_status
+from ..sheets.frame import model_status
 from ..sheets.run import verdict
 from ..sheets.verdict import busy_sheet
-from .decoding import ModelInUse, loaded, meant
+from .decoding import loaded, meant
+from .in_line import LOOK_EVERY, in_line, one_after_another, size_of_again, until_let_in
 from .shown import Changes, Shown, message
+
+if TYPE_CHECKING:
+    from decoding.models.load import LanguageModel
+
+    from ..runs import Run
 
 __all__ = ["Verifying"]
 
@@ -27,39 +35,64 @@ class Verifying:
     """Handlers of the button Verify.
 
     Args:
-        in_use: shared with whoever else uses the model.
+        line: of all who use the model.
     """
 
-    def __init__(self, shown: Shown, decoder: Decoder, in_use: ModelInUse) -> None:
-        self._shelf, self._decoder, self._in_use = shown.shelf, decoder, in_use
-
-    def wait(self, session: Session) -> Changes:
-        """Says at once that another visitor's run comes first; it cannot be called off."""
-        if self._in_use.is_free_for(session):
-            return {}
-        return {"status": Status(data=waiting_status(session.runs.active.model_name, session.text))}
+    def __init__(self, shown: Shown, decoder: Decoder, line: Line) -> None:
+        self._shown, self._shelf, self._decoder, self._line = shown, shown.shelf, decoder, line
 
     def verify(self, session: Session, about: Any) -> Iterator[Changes]:
         """Runs generate() again and says whether it gives the same, of the run that was in view when it was asked."""
         text = session.text
+        if not (yield from one_after_another(session)):
+            yield message(text("error.busy"), text)
+            return
         failed: Changes = {}
-        self._in_use.by = session
+        session.stop.clear()
         try:
             run = meant(session, At.read(about))
             yield {
                 "verdict": Verdict(data=busy_sheet(text)), "message": Message(data=None),
-                "verify": gr.update(interactive=False),
+                "verify": gr.update(interactive=False), "run": gr.update(interactive=False),
+                "stop": gr.update(interactive=True),
             }  # fmt: skip
             lm = None
             for state in self._shelf.loading(run.model_name):
                 session.model_name = state.name
                 yield {"status": Status(data=model_status(state, text))}
                 lm = loaded(state)
-            session.runs.judge(run.number, self._decoder.verify(run.trace, lm))
+            yield from self._in_turn(session, run, lm)
         except DecodingError as error:
             failed = message(text.said(error), text)
         except Exception as error:
             failed = message(text("error.bug", id=noted("verify failed", error)), text)
         finally:
-            self._in_use.by = None
-        yield {"verdict": Verdict(data=verdict(session.look)), "verify": gr.update(interactive=True), **failed}
+            session.busy.release()
+        free = {
+            "verify": gr.update(interactive=True), "run": gr.update(interactive=True),
+            "stop": gr.update(interactive=False),
+        }  # fmt: skip
+        yield {"verdict": Verdict(data=verdict(session.look)), **self._shown.status(session), **free, **failed}
+
+    def _in_turn(self, session: Session, run: Run, lm: LanguageModel) -> Iterator[Changes]:
+        """The second run, its steps among others'; it ends where the visitor stops it, or leaves."""
+        with in_line(self._line, session, lm, size_of_again(run.trace, lm)) as place:
+            let_in = yield from until_let_in(session, place)
+            session.running = False  # the run in view may be left meanwhile
+            if not let_in:
+                return
+            yield self._shown.status(session)
+            going_on = place.whole(lambda others_first: self._decoder.verify(run.trace, lm, others_first))
+            yield from _until_done(session, place, going_on)
+            try:
+                session.runs.judge(run.number, going_on.result())
+            except CalledOff:
+                return
+
+
+def _until_done(session: Session, place: Place, going_on: Future[Any]) -> Iterator[Changes]:
+    """Waits, and passes Stop on."""
+    while wait([going_on], LOOK_EVERY).not_done:
+        if session.stop.is_set():
+            place.call_off()
+        yield {}

@@ -50,14 +50,17 @@ from ..handlers.shown import estimate
 from ..lab.tabs import lab
 from ..palette import palette_css, palette_script, theme
 from ..serving.bounds import bounds_here, use_bounds
+from ..serving.decoder import new_line
 from ..serving.environment import Environment
 from ..serving.failures import GuardedBlocks, exception_handlers
 from ..serving.guard import Guard, guarded
+from ..serving.line import Line
 from ..serving.log_lines import begin_logging
 from ..serving.model_shelf import ModelShelf
 from ..serving.operation import Operation, operation
 from ..serving.passing_files import passing_files
 from ..serving.refusal import Refusals
+from ..serving.stored_runs import StoredRuns
 from ..serving.tidying import Tidying, end_in_order
 from ..serving.watching import look_at_page, watch_routes
 from ..session.session import Session
@@ -89,6 +92,9 @@ OPENING = (
     "<script>document.documentElement.classList.add('dx-opening');"
     "setTimeout(() => document.documentElement.classList.remove('dx-opening'), 10000);</script>"
 )
+EVENTS = 64  # that may wait for a thread; who may wait for the model `app.serving.line` says
+# Of Gradio: whoever waits for the model has one, and looking needs some beside those.
+THREADS = 160
 
 
 def launch(
@@ -101,6 +107,7 @@ def launch(
     mcp: bool = False,
     load_options: Mapping[str, Any] | None = None,
     row: int = 0,
+    stored: StoredRuns | None = None,
 ) -> None:
     """Serves the page until it is interrupted; the model loads in a thread meanwhile.
 
@@ -113,6 +120,7 @@ def launch(
         mcp: whether the API is offered as MCP tools, too; needs the extra `mcp`.
         load_options: what every model is loaded on and in, see `load_model`.
         row: of the trace, to begin with; in beam runs of its hypotheses.
+        stored: runs that were recorded before, so that the same question is not decoded again; None to decode all.
 
     Raises:
         TraceFileError: the trace cannot be opened.
@@ -127,8 +135,9 @@ def launch(
         raise DecodingError("--row must be in [1, {n}], got {row}; the trace has that many rows", n=n_rows, row=row + 1)
     shelf = ModelShelf(model, allowed=allowed_models, load_options=load_options)
     refusals, files, watched = Refusals(), passing_files(), operation()
-    page = build(shelf, Session(trace, "example" if trace_path is None else "file", row=row), refusals)
-    page.queue(max_size=bounds.queue_length)
+    first = Session(trace, "example" if trace_path is None else "file", row=row)
+    page = build(shelf, first, stored=stored, refusals=refusals)
+    page.queue(max_size=EVENTS)
     shelf.start_later(model, PAGE_FIRST)
     Tidying(page, files).start()
     look_at_page(page, files, watched)
@@ -148,6 +157,7 @@ def launch(
         ssr_mode=False,
         quiet=True,
         max_file_size=bounds.upload_bytes,
+        max_threads=THREADS,
         enable_monitoring=False,
         mcp_server=mcp or None,  # then GRADIO_MCP_SERVER decides
         app_kwargs={
@@ -165,16 +175,29 @@ def _end(page: gr.Blocks, watched: Operation) -> None:
     page.close(verbose=False)
 
 
-def build(shelf: ModelShelf, first: Session, refusals: Refusals | None = None) -> gr.Blocks:
-    """The page as Gradio Blocks; every visitor begins with a copy of `first`, and hears why something was refused."""
+def build(
+    shelf: ModelShelf,
+    first: Session,
+    line: Line | None = None,
+    stored: StoredRuns | None = None,
+    refusals: Refusals | None = None,
+) -> gr.Blocks:
+    """The page as Gradio Blocks; every visitor begins with a copy of `first`, and hears why something was refused.
+
+    Args:
+        line: of all who use the models; None for a new one.
+        stored: runs that were recorded before.
+        refusals: of what stands before the page.
+    """
+    line = line or new_line()
     text = Text("en")
     files = passing_files()  # before any component: each of them asks where Gradio's folder is
-    handlers = Handlers(shelf, space_address(), files, refusals)
+    handlers = Handlers(shelf, space_address(), files, line, stored, refusals)
     with GuardedBlocks(title=text("name"), analytics_enabled=False, fill_width=True) as page:
         session = gr.State(first)  # `app.serving.tidying` ends it
         message_at_top, parts = _lay_out(shelf, first, text)
         parts = {"session": session, "message": message_at_top, **parts}
-        add_api(shelf)  # before the page's own events, which would take its names
+        add_api(shelf, line, stored)  # before the page's own events, which would take its names
         wire(page, handlers, parts)
     return page
 

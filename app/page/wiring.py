@@ -47,12 +47,8 @@ KEPT = """(session) => {
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 LATEST = {**QUIET, "trigger_mode": "always_last"}
 EACH = {**QUIET, "trigger_mode": "multiple"}
-RUN = {
-    "concurrency_id": "model",
-    "concurrency_limit": 1,
-    "show_progress": "hidden",
-    "api_visibility": "private",
-}
+# Who uses the model, and when, `app.serving.line` decides: Gradio lets all of them begin.
+RUN = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 # Handlers and endpoints that use the model: how often they may be asked for is bounded.
 RUNS = (
     "Decoding.run", "Decoding.fork", "Decoding.again", "Decoding.onward", "Verifying.verify", "Sharing.run_link",
@@ -195,15 +191,11 @@ def _wire_whatif(handlers: Handlers, p: Wiring) -> None:
 def _wire_decoding(handlers: Handlers, p: Wiring) -> None:
     """Whatever uses the model."""
     decoding, verifying = handlers.decoding, handlers.verifying
-    # First, since the page sends an event's calls one after the other.
-    for starts in (p["run"].click, p["model"].submit, p["candidate"].take, p["whatif"].again, p["whatif"].onward):
-        p.on(starts, decoding.wait, ("session",), WAIT, **EACH)
-    p.on(p["verify"].click, verifying.wait, ("session",), ("status",), **EACH)
 
     def started(*args: Any, **how: Any) -> gr.events.Dependency:
         return gr.on([p["run"].click, p["model"].submit], *args, **how)
 
-    verdict = ("verdict", "message", "status", "verify")
+    verdict = ("verdict", "message", "verify", *WAIT)
     for asked_for in (
         p.on(started, decoding.run, ASKED, RUNNING, **RUN),
         p.on(p["candidate"].take, decoding.fork, ("session",), RUNNING, **RUN),
@@ -216,7 +208,7 @@ def _wire_decoding(handlers: Handlers, p: Wiring) -> None:
 
 
 def _wire_refusal(asked_for: gr.events.Dependency, handlers: Handlers, p: Wiring) -> None:
-    """What is done where the queue is full or a bound is reached: the handler is never called, and says nothing."""
+    """What is done where there is too much to do or a bound is reached: the handler is never called, says nothing."""
     p.on(asked_for.failure, handlers.refusing.refused, ("session",), (*WAIT, "verify", "message"), **QUIET)
 
 

@@ -1,1 +1,1 @@
-"""One machine for many visitors: bounds and the guard that keeps them, models, GPUs, files in passing, log, numbers."""
+"""One machine for many visitors: bounds and their guard, models, whose turn it is, stored runs, GPUs, files."""

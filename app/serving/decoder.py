@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from decoding.models.prompts import encode_prompt
 from decoding.parameters.acting import model_defaults
 
 from . import limits
+from .bounds import bounds_here
+from .line import Line
 from .operation import operation
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from .limits import Limits
 
-__all__ = ["Decoder", "load_model", "on_zero_gpu"]
+__all__ = ["Decoder", "load_model", "new_line", "on_zero_gpu"]
 
 
 def on_zero_gpu() -> bool:
@@ -42,6 +44,12 @@ else:
     from decoding.verify import verify
 
 
+def new_line() -> Line:
+    """The line of those who use this process's models; where a GPU is borrowed for each run, one has it at a time."""
+    most = bounds_here().queue_length
+    return Line(at_once=1, behind=False, most_waiting=most) if on_zero_gpu() else Line(most_waiting=most)
+
+
 class Decoder:
     """`decoding`'s `stream`, `stream_fork` and `verify`, each after a look at the bounds.
 
@@ -50,11 +58,11 @@ class Decoder:
     """
 
     def __init__(self, limits: Limits = limits.NONE) -> None:
-        self._limits = limits
+        self.limits = limits
 
     def recorder(self, memory_budget: int) -> Recorder:
-        """One for the next run."""
-        return _Recorder(memory_budget=memory_budget)
+        """One for the next run, whose draws are its own: others take their steps between its steps."""
+        return _Recorder(memory_budget=memory_budget, own_draws=True)
 
     def stream(
         self, lm: LanguageModel, prompt: Prompt, settings: Settings, recorder: Recorder
@@ -64,13 +72,13 @@ class Decoder:
         Raises:
             As there; SettingError, PromptError: it is more than a run may take.
         """
-        if self._limits != limits.NONE:
+        if self.limits != limits.NONE:
             given, defaults = settings.given(), model_defaults(lm.model)
-            self._limits.check(given, defaults)  # before a batch of a thousand prompts is read
+            self.limits.check(given, defaults)  # before a batch of a thousand prompts is read
             n_prompts, length = encode_prompt(lm, prompt).input_ids.shape
-            self._limits.check(given, defaults, n_prompts=n_prompts, length=length)
+            self.limits.check(given, defaults, n_prompts=n_prompts, length=length)
         steps = stream(lm, prompt, settings, recorder)
-        return operation().run("run", lm, steps, recorder, self._limits.seconds)
+        return operation().run("run", lm, steps, recorder, self.limits.seconds)
 
     def stream_fork(
         self, trace: Trace, lm: LanguageModel, recorder: Recorder, *, settings: Settings | None = None, **where: Any
@@ -81,19 +89,19 @@ class Decoder:
             As there; SettingError, PromptError: it is more than a run may take.
         """
         defaults = model_defaults(lm.model)
-        self._limits.check_trace(trace, defaults)
+        self.limits.check_trace(trace, defaults)
         if settings is not None:
             given = {"max_new_tokens": trace.most_new_tokens, **settings.given()}
-            self._limits.check(given, defaults, length=trace.prompt_ids.shape[1] + len(trace.steps))
+            self.limits.check(given, defaults, length=trace.prompt_ids.shape[1] + len(trace.steps))
         steps = stream_fork(trace, lm, recorder, settings=settings, **where)
-        return operation().run("fork", lm, steps, recorder, self._limits.seconds)
+        return operation().run("fork", lm, steps, recorder, self.limits.seconds)
 
-    def verify(self, trace: Trace, lm: LanguageModel) -> Verification:
-        """See `decoding.verify.verify`.
+    def verify(self, trace: Trace, lm: LanguageModel, on_step: Callable[[], None] | None = None) -> Verification:
+        """See `decoding.verify.verify`; where the GPU is borrowed, `on_step` is not called.
 
         Raises:
             As there; SettingError, PromptError: it is more than a run may take.
         """
-        self._limits.check_trace(trace, model_defaults(lm.model))
+        self.limits.check_trace(trace, model_defaults(lm.model))
         with operation().verification(lm):
-            return verify(trace, lm)
+            return verify(trace, lm, on_step=on_step)

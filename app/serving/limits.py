@@ -31,7 +31,7 @@ class Limits:
             `top_k` continuations at once, which count like rows.
         new_tokens: of each row.
         positions: rows × tokens of the prompt: the first step computes them all and cannot be stopped half-way.
-        seconds: that a run decodes; looked at after each step.
+        seconds: that its steps may take together; it is broken off after that.
     """
 
     rows: int | None = None

@@ -55,7 +55,7 @@ class Operation:
             kind: of the run, for the log.
             steps: as they are decoded.
             recorder: has what came so far.
-            most: seconds, or None.
+            most: seconds that its steps may take together, or None.
 
         Raises:
             As the steps do; OutOfTime, Stopping: with the trace so far.
@@ -63,14 +63,16 @@ class Operation:
         n_steps = n_tokens = 0
         with self._noted(kind, lm) as told:
             try:
-                end = None if most is None else time.monotonic() + most
+                computed, since = 0.0, time.monotonic()
                 for step in steps:
+                    computed += time.monotonic() - since
                     n_steps, n_tokens = n_steps + 1, n_tokens + step.ended.count(False)
                     told |= {"steps": n_steps, "tokens": n_tokens}
                     yield step
+                    since = time.monotonic()  # others' steps may have come between
                     if self.stopping.is_set():
                         raise Stopping("the server is being stopped; what came before is kept")
-                    if end is not None and time.monotonic() > end:
+                    if most is not None and computed > most:
                         raise OutOfTime(
                             "broken off after {most} seconds, the most that a run may take here; what came before is "
                             "kept",

@@ -109,7 +109,8 @@ def seconds(order: Order) -> int:
 def _decode(order: Order) -> Iterator[bytes]:
     """The run, message by message; closing it stops decoding."""
     torch.set_num_threads(1)  # OpenMP's threads do not survive a fork
-    recorder = RecorderHere(memory_budget=order.memory_budget)
+    # Of its own: every worker is a copy of one process, whose random state would give all of them the same draws.
+    recorder = RecorderHere(memory_budget=order.memory_budget, own_draws=True)
     steps = None
     try:
         lm = _here(order.model)
@@ -177,8 +178,8 @@ def _bare(step: Step) -> Step:
 class Recorder:
     """Puts together what a worker records; like `decoding.Recorder`, but nothing is kept for forks to reuse."""
 
-    def __init__(self, *, memory_budget: int) -> None:
-        self.memory_budget = memory_budget
+    def __init__(self, *, memory_budget: int, own_draws: bool = True) -> None:
+        self.memory_budget = memory_budget  # the draws are the worker's own anyway
         self._tokens: TokenTable | None = None
         self._bare: Trace | None = None
         self._begin()
@@ -294,8 +295,8 @@ def stream_fork(
     return recorder.follow(order, trace.tokens)
 
 
-def verify(trace: Trace, lm: LanguageModel) -> Verification:
-    """See `decoding.verify.verify`.
+def verify(trace: Trace, lm: LanguageModel, on_step: Any = None) -> Verification:
+    """See `decoding.verify.verify`; the worker cannot let others go first.
 
     Raises:
         As there; RecordingError: no GPU was to be had, or it was taken back.

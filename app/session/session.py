@@ -23,7 +23,10 @@ from .drafts import Asked, Drafts, asked_of
 from .event_order import EventOrder
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ..export.permalink import Configuration
+    from ..serving.line import Place
     from .reload import AskAgain
 
 __all__ = ["Session"]
@@ -62,7 +65,8 @@ class Session:
         self.back = False  # and so are the runs
         self.lost: dict[int, str] = {}  # names by number of runs of that tab that the server has no longer
         self.running = False
-        self.waiting = False  # for another visitor's run to end
+        self.busy, self.next = threading.Lock(), threading.Lock()  # of the run that goes on, and of the one after it
+        self.place: Place | None = None  # in the line of those who use the model
         self.model_name = ""  # that the visitor last asked for and that could be looked for; "" for the default
         self.stop = threading.Event()
         self.link: Configuration | None = None  # that the page was opened with, until it was run
@@ -165,9 +169,10 @@ class Session:
         origin: str = "",
         example: str = "",
         form: str | None = None,
+        recorded_at: datetime | None = None,
     ) -> None:
         """Puts a run beside the others, as a fork of one of them or on its own, and brings it into view."""
-        run = self.runs.add(trace, model_name, kept, forked_from, origin, example, form)
+        run = self.runs.add(trace, model_name, kept, forked_from, origin, example, form, recorded_at)
         self._asked[run.number] = asked_of(run)
         for number in list(self._asked)[:-MOST_ASKED]:
             del self._asked[number]

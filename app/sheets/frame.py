@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..serving.model_shelf import ModelState
 
 __all__ = [
-    "header_sheet", "knobs_sheet", "message_sheet", "model_status", "running_status", "waiting_status",
+    "header_sheet", "knobs_sheet", "message_sheet", "model_status", "queue_status", "reading_status", "running_status",
 ]  # fmt: skip
 
 Json = dict[str, Any]
@@ -99,10 +99,30 @@ def _model_tip(state: ModelState, text: Text) -> str:
     return f"{text('state.tip')} {because}".rstrip()
 
 
-def waiting_status(name: str, text: Text, *, device: str = "") -> Json:
-    """The status chip's `data` while another visitor's run goes on, or, on a device, before the first token."""
-    words = text("state.reading", name=name, device=device) if device else text("state.waiting", name=name)
+def reading_status(name: str, device: str, text: Text) -> Json:
+    """The status chip's `data` before the first token."""
+    words = text("state.reading", name=name, device=device)
     return {"state": "loading", "text": words, "tip": text("state.tip"), "busy": True, "fraction": None}
+
+
+def queue_status(name: str, n_before: int, seconds: float, text: Text) -> Json:
+    """The status chip's `data` while others' runs come first.
+
+    Args:
+        n_before: of those who wait.
+        seconds: about how long it will be.
+    """
+    words = text("state.queue", name=name, place=n_before + 1, about=_about(seconds, text))
+    return {"state": "waiting", "text": words, "tip": text("state.queue.tip"), "busy": True, "fraction": None}
+
+
+def _about(seconds: float, text: Text) -> str:
+    """So long, in steps that need not be said anew every second."""
+    if seconds < 3:
+        return text("state.queue.moment")
+    if seconds < 57:
+        return text("state.queue.seconds", n=5 * max(1, round(seconds / 5)))
+    return text("state.queue.minutes", n=max(1, round(seconds / 60)))
 
 
 def running_status(name: str, device: str, done: int, of: int | None, text: Text) -> Json:

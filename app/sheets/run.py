@@ -17,7 +17,9 @@ Json = dict[str, Any]
 
 def facts(look: Look) -> Json:
     """The run's facts."""
-    return {"facts": facts_rows(look.trace, look.text, origin="" if look.run is None else look.run.origin)}
+    run = look.run
+    about = {} if run is None else {"origin": run.origin, "recorded_at": run.recorded_at}
+    return {"facts": facts_rows(look.trace, look.text, **about)}
 
 
 def notes(look: Look) -> Json | None:

@@ -11,18 +11,24 @@ from .stage_names import stage_label
 from .token_text import whole_text
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from decoding.trace import Trace
 
-__all__ = ["facts_rows", "notes_sections"]
+__all__ = ["facts_rows", "moment", "notes_sections"]
 
 LONGEST_SOURCE = 60  # tokens; the token row has all of them
 
 
-def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, str]]:
+def facts_rows(
+    trace: Trace, text: Text, *, origin: str = "", recorded_at: datetime | None = None
+) -> list[dict[str, str]]:
     """Model, device, dtype, mode, what an encoder read, tokens, seconds, what ended the run, and how it was split.
 
     Args:
-        origin: `example` or `file` for a trace that was not recorded on this page, else "".
+        origin: `example` or `file` for a trace that was not recorded on this page, `stored` for one that was, before;
+            else "".
+        recorded_at: when one was stored.
     """
     facts = [
         ("model", trace.model.name, ""),
@@ -42,7 +48,8 @@ def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, 
         tip = text("fact.compact.tip", head=f"{trace.compact.head:,}")
         rows.append({"label": text("fact.compact"), "value": value, "tip": tip})
     if origin:
-        rows.insert(0, {"label": text(f"fact.{origin}"), "value": "", "tip": text(f"fact.{origin}.tip")})
+        value = "" if recorded_at is None else moment(recorded_at)
+        rows.insert(0, {"label": text(f"fact.{origin}"), "value": value, "tip": text(f"fact.{origin}.tip")})
     return rows
 
 
@@ -56,6 +63,9 @@ def _shortcuts(trace: Trace, text: Text) -> list[dict[str, str]]:
     """In which way the run was computed with less work than `generate()` has."""
     label, keys = text("fact.shortcut"), [f"fact.shortcut.{name}" for name in trace.shortcuts]
     return [{"label": label, "value": text(key), "tip": text(f"{key}.tip")} for key in keys]
+def moment(when: datetime) -> str:
+    """A time, in UTC, in a form that every language reads."""
+    return f"{when:%Y-%m-%d %H:%M} UTC"
 
 
 def _end(trace: Trace, text: Text) -> tuple[str, str, str]:

@@ -26,7 +26,7 @@ class RunLine:
         number: of the run, from 0.
         name: that the visitor gave it, or "".
         active: it is in view.
-        origin: `example` or `file`, or "" for a run recorded on the page.
+        origin: `example` or `file`, `stored` for one that was recorded here before, or "" for one recorded just now.
         model, mode: of the run.
         source: the number of the run it was forked from, or None.
         compared: whether there is an earlier run, which `differences` tell it from.

@@ -17,7 +17,7 @@ from transformers.generation.utils import GENERATION_MODES_MAPPING
 from decoding.recorded.stages import name_of
 from decoding.strategies.generate_call import CustomLoop
 
-__all__ = ["ObservedRun"]
+__all__ = ["Look", "ObservedRun"]
 
 Look = Callable[[int, Tensor, Tensor], None]
 

@@ -195,14 +195,15 @@ def quiet(page: Page, ms: int = 120) -> None:
 
 
 @contextmanager
-def served(trace: Trace, folder: Path, *, first: str = "pass") -> Iterator[str]:
+def served(trace: Trace, folder: Path, *options: str, first: str = "pass") -> Iterator[str]:
     """The page with a trace of one's own, in a process of its own; `first` is Python that it runs before."""
     path = folder / "run.trace"
     trace.save(path)
     port, log = _free_port(), folder / "server.log"
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [sys.executable, "-c", f"{first}\n{START}", "open", str(path), "--port", str(port), "--no-browser"],
+            [sys.executable, "-c", f"{first}\n{START}", "open", str(path), "--port", str(port), "--no-browser",
+             *options],
             cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
     url = f"http://127.0.0.1:{port}"

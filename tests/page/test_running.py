@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from app.views.token_row import row_view
 from decoding import record
-from tests.page.conftest import quiet
+from tests.page.conftest import quiet, served
 
 pytestmark = pytest.mark.browser
 
@@ -175,17 +175,78 @@ def test_made_up_events_do_no_harm(app_url, open_page):
     expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text("step 3")
 
 
-def test_who_comes_second_waits_in_view_and_can_call_it_off(app_url, open_page):
-    first, second = open_page(app_url), open_page(app_url)
+def run_long(page: Page) -> None:
     for name in ("max_new_tokens", "min_new_tokens"):
-        first.locator(f"#dx-knob-{name}").fill("400")
-    first.locator("#dx-run").click()
+        page.locator(f"#dx-knob-{name}").fill("400")
+    page.locator("#dx-run").click()
+
+
+@pytest.fixture(scope="module")
+def one_at_a_time(example, tmp_path_factory):
+    """A server on which one run goes on at a time, and runs are stored."""
+    first = "import app.serving.line; app.serving.line.AT_ONCE = 1"
+    with served(example, tmp_path_factory.mktemp("one"), "--stored-runs", "on", first=first) as url:
+        yield url
+
+
+def test_who_comes_second_sees_the_place_in_the_queue_and_can_call_it_off(one_at_a_time, open_page):
+    first, second = open_page(one_at_a_time), open_page(one_at_a_time)
+    run_long(first)
     first.wait_for_function("document.querySelector('.dx-status').dataset.state === 'running'")
-    second.locator("#dx-run").click()
-    expect(second.locator(".dx-status")).to_contain_text("waiting for another run")
+    run_long(second)
+    expect(second.locator(".dx-status")).to_contain_text("place 1 in the queue · about")
+    expect(second.locator(".dx-status [role=status]")).to_contain_text("place 1 in the queue")  # said, too
     second.locator("#dx-stop").click()
+    expect(second.locator("#dx-run")).to_be_enabled()  # at once, and not when the other one ends
+    expect(first.locator(".dx-status")).to_have_attribute("data-state", "running")
+    expect(second.locator(".dx-facts")).to_contain_text("opened file")
+    expect(second.locator(".dx-status")).not_to_contain_text("queue")
     first.locator("#dx-stop").click()
     expect(first.locator("#dx-run")).to_be_enabled()
+
+
+def test_the_place_is_said_in_chinese_and_the_run_begins_by_itself(one_at_a_time, open_page):
+    first, second = open_page(one_at_a_time), open_page(one_at_a_time, locale="zh-CN")
+    run_long(first)
+    first.wait_for_function("document.querySelector('.dx-status').dataset.state === 'running'")
+    run_long(second)
+    expect(second.locator(".dx-status")).to_contain_text("排在第 1 位 · 约")
+    first.locator("#dx-stop").click()
+    second.wait_for_function("document.querySelector('.dx-status').dataset.state === 'running'")
+    second.locator("#dx-stop").click()
     expect(second.locator("#dx-run")).to_be_enabled()
-    expect(second.locator(".dx-facts")).to_contain_text("recorded example")
-    expect(second.locator(".dx-status")).not_to_contain_text("waiting")
+
+
+def test_two_visitors_runs_go_on_at_the_same_time(app_url, open_page):
+    first, second = open_page(app_url), open_page(app_url)
+    run_long(first)
+    first.wait_for_function("document.querySelector('.dx-status').dataset.state === 'running'")
+    run_to_the_end(second)
+    expect(first.locator(".dx-status")).to_have_attribute("data-state", "running")
+    first.locator("#dx-stop").click()
+    expect(first.locator("#dx-run")).to_be_enabled()
+
+
+@pytest.mark.parametrize(("locale", "mark", "note"), [
+    ("en-US", "recorded before", "by this server; opened without decoding"), ("zh-CN", "先前录好", "打开时未解码"),
+])  # fmt: skip
+def test_a_run_that_was_recorded_before_says_so_and_can_be_verified(one_at_a_time, open_page, locale, mark, note):
+    first, second = open_page(one_at_a_time), open_page(one_at_a_time, locale=locale)
+    for page in (first, second):
+        prompt(page).fill(f"The same {locale}")
+        page.locator("#dx-knob-max_new_tokens").fill("5")
+        page.locator("#dx-knob-seed").fill("7")
+    run_to_the_end(first)
+    expect(first.locator(".dx-facts")).not_to_contain_text("recorded")
+    first.wait_for_timeout(500)  # until it is written
+    second.locator("#dx-run").click()
+    expect(second.locator(".dx-message-box")).to_contain_text(note)
+    expect(second.locator(".dx-facts")).to_contain_text(mark)
+    expect(second.locator("#dx-run")).to_be_enabled()
+    assert texts(first) == texts(second)
+    second.locator("#dx-verify-button").click()
+    expect(second.locator(".dx-verdict-box")).to_have_attribute("data-kind", "good")
+
+
+def texts(page: Page) -> list[str]:
+    return page.locator(".dx-token").all_inner_texts()

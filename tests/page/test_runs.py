@@ -385,13 +385,21 @@ def test_a_click_while_a_run_streams_is_about_that_run(app_url, open_page):
     expect(page.locator(".dx-run-detail").last).to_contain_text("fork of run 3 at step 5")
 
 
-def test_a_fork_that_waits_is_of_the_step_where_it_was_asked_for(app_url, open_page):
-    other, page = open_page(app_url), open_page(app_url)
+@pytest.fixture(scope="module")
+def one_at_a_time(example, tmp_path_factory):
+    """A server on which one run goes on at a time, and one may wait."""
+    first = "import app.serving.line as line; line.AT_ONCE = line.MOST_WAITING = 1"
+    with served(example, tmp_path_factory.mktemp("one"), first=first) as url:
+        yield url
+
+
+def test_a_fork_that_waits_is_of_the_step_where_it_was_asked_for(one_at_a_time, open_page):
+    other, page = open_page(one_at_a_time), open_page(one_at_a_time)
     page.locator(".dx-token").nth(2).click()
     expect(page.locator(".dx-candidate [data-part=label]")).to_have_text("Another token at step 3:")
     long_run(other)
     page.click(".dx-take")
-    expect(page.locator(".dx-status")).to_contain_text("waiting for another run")
+    expect(page.locator(".dx-status")).to_contain_text("in the queue")
     page.locator("[data-item=greedy-loop]").click()  # a visitor who waits looks at something else
     page.wait_for_selector("[data-item=greedy-loop][aria-pressed=true]")
     page.wait_for_timeout(300)
@@ -401,20 +409,20 @@ def test_a_fork_that_waits_is_of_the_step_where_it_was_asked_for(app_url, open_p
     expect(page.locator(".dx-run-detail").last).to_contain_text("fork of run 1 at step 3")
 
 
-def test_run_comes_back_when_the_queue_is_full(open_page, example, tmp_path):
-    with served(example, tmp_path, first="import os; os.environ['DECODING_EXPLORER_QUEUE_LENGTH'] = '1'") as url:
-        runs, waits, refused = open_page(url), open_page(url), open_page(url)
-        long_run(runs)
-        waits.locator("#dx-run").click()
-        expect(waits.locator(".dx-status")).to_contain_text("waiting for another run")
-        refused.locator("#dx-run").click()
-        expect(refused.locator(".dx-message-box")).to_contain_text("queue is full")
-        expect(refused.locator("#dx-run")).to_be_enabled()
-        expect(refused.locator("#dx-stop")).to_be_disabled()
-        expect(refused.locator(".dx-status")).not_to_contain_text("waiting")
-        refused.locator("#dx-verify-button").click()
-        expect(refused.locator(".dx-message-box")).to_contain_text("queue is full")
-        runs.locator("#dx-stop").click()
-        in_view(waits, 1)
-        refused.locator("#dx-run").click()
-        in_view(refused, 1)
+def test_run_comes_back_when_the_queue_is_full(one_at_a_time, open_page):
+    runs, waits, refused = (open_page(one_at_a_time) for _ in range(3))
+    long_run(runs)
+    waits.locator("#dx-run").click()
+    expect(waits.locator(".dx-status")).to_contain_text("in the queue")
+    refused.locator("#dx-run").click()
+    expect(refused.locator(".dx-message-box")).to_contain_text("queue is full")
+    expect(refused.locator("#dx-run")).to_be_enabled()
+    expect(refused.locator("#dx-stop")).to_be_disabled()
+    expect(refused.locator(".dx-status")).not_to_contain_text("in the queue")
+    refused.locator("#dx-verify-button").click()
+    expect(refused.locator(".dx-message-box")).to_contain_text("queue is full")
+    expect(refused.locator("#dx-verify-button")).to_be_enabled()
+    runs.locator("#dx-stop").click()
+    in_view(waits, 1)
+    refused.locator("#dx-run").click()
+    in_view(refused, 1)

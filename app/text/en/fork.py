@@ -25,6 +25,7 @@ FORK_EN: dict[str, str] = {
     "draft.tip": "puts what you had typed, with its model and settings, back into the form",
     "runs.detail.join": " · ",
     "runs.detail.example": "recorded example",
+    "runs.detail.stored": "recorded before",
     "runs.detail.file": "opened file",
     "runs.detail.fork": "fork of run {n} at step {step}",
     "runs.detail.anew": "run {n} from step {step} on",

@@ -72,7 +72,12 @@ EN: dict[str, str] = {
     "state.ready": "{name} · {device} · {dtype}",
     "state.running": "{name} · {device} · token {done}",
     "state.reading": "{name} · {device} · reading the prompt",
-    "state.waiting": "{name} · waiting for another run",
+    "state.queue": "{name} · place {place} in the queue · {about}",
+    "state.queue.moment": "your turn in a moment",
+    "state.queue.seconds": "about {n} s",
+    "state.queue.minutes": "about {n} min",
+    "state.queue.tip": "Several runs go on at the same time and take their steps in turn; yours begins when one of "
+    "them ends, and a short one sooner than a long one. Stop calls it off.",
     "state.failed": "{name} · could not be loaded",
     "state.tip": "The model, the device and the number format that decide. The page shows a recorded "
     "example until you run something.",
@@ -248,6 +253,9 @@ EN: dict[str, str] = {
     "own.",
     "fact.file": "opened file",
     "fact.file.tip": "A run that was saved to a file. Press Run to record your own.",
+    "fact.stored": "recorded before",
+    "fact.stored.tip": "The same was asked before, of this model on this machine, and the run was kept: what decides "
+    "it is the same, so it would come out the same, bit for bit. Verify decodes it again and compares.",
     "fact.stages": "stages",
     "stop.eos": "end token",
     "stop.max_length": "length limit",
@@ -322,6 +330,7 @@ EN: dict[str, str] = {
     "error.bug": "Something went wrong that should not have (error {id}). The details are in the "
     "program's log under that number; what was recorded before is kept.",
     "note.stopped": "Stopped; the {n} tokens recorded so far are kept.",
+    "note.stored": "Recorded before, on {when}, by this server; opened without decoding.",
     "stop.running": "running",
 }
 # Parameters are described once, in KNOBS.

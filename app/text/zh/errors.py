@@ -322,6 +322,10 @@ _MODELS: dict[str, str] = {
 }
 
 _RUNS: dict[str, str] = {
+    "the folder for recorded runs cannot be made: {why}; name another one":
+        "无法建立存放运行记录的文件夹：{why}；请另指定一个",
+    "the model's queue is full: {n} runs wait already, and nothing was begun; try again in a moment":
+        "等候模型的队列已满：已有 {n} 个运行在等，什么都没有开始；请稍后再试",
     "the model has {limit:,} positions, and the run has come to their end at step {step}; the {n_steps} steps before "
     "are kept. Give max_new_tokens of at most {most}, or a shorter prompt":
         "模型有 {limit} 个位置，运行到第 {step} 步时已用完；之前的 {n_steps} 步已保留。请把 max_new_tokens 设为不超"

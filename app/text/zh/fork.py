@@ -23,6 +23,7 @@ FORK_ZH: dict[str, str] = {
     "draft.tip": "把你先前输入的内容连同模型和设置放回表单",
     "runs.detail.join": " · ",
     "runs.detail.example": "录好的示例",
+    "runs.detail.stored": "先前录好",
     "runs.detail.file": "打开的文件",
     "runs.detail.fork": "从运行 {n} 第 {step} 步分叉",
     "runs.detail.anew": "运行 {n} 从第 {step} 步重新解码",

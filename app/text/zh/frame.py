@@ -69,7 +69,11 @@ ZH: dict[str, str] = {
     "state.ready": "{name} · {device} · {dtype}",
     "state.running": "{name} · {device} · 第 {done} 个词元",
     "state.reading": "{name} · {device} · 正在读入提示词",
-    "state.waiting": "{name} · 等待前一次运行结束",
+    "state.queue": "{name} · 排在第 {place} 位 · {about}",
+    "state.queue.moment": "马上轮到你",
+    "state.queue.seconds": "约 {n} 秒",
+    "state.queue.minutes": "约 {n} 分钟",
+    "state.queue.tip": "几个运行同时进行，轮流各走一步；其中一个结束后你的就开始，短的比长的更早轮到。按“停止”可取消。",
     "state.failed": "{name} · 无法加载",
     "state.tip": "做出决定的模型、设备和数值格式。在你运行之前，页面显示的是一次录好的示例。",
     # -- token row
@@ -228,6 +232,9 @@ ZH: dict[str, str] = {
     "fact.example.tip": "事先录好、随程序附带的一次运行。按“运行”录下你自己的。",
     "fact.file": "打开的文件",
     "fact.file.tip": "保存在文件里的一次运行。按“运行”录下你自己的。",
+    "fact.stored": "先前录好",
+    "fact.stored.tip": "之前有人在这台机器上向这个模型问过同样的问题，那次运行留了下来：决定它的一切都相同，"
+    "再跑也会逐位相同。按“核对这次运行”会重新解码并比较。",
     "fact.stages": "阶段",
     "stop.eos": "结束词元",
     "stop.max_length": "长度上限",
@@ -297,6 +304,7 @@ ZH: dict[str, str] = {
     "error.run_gone": "那指的是一次已不在这里的运行，或其中的一步；什么都没有改变。",
     "error.bug": "出了不该出的错（错误 {id}）。细节在程序日志里，见该编号；之前的记录都还在。",
     "note.stopped": "已停止；已记录的 {n} 个词元都保留着。",
+    "note.stored": "由本服务器于 {when} 录下；打开时未解码。",
     "stop.running": "进行中",
     # -- parameters
     "help.num_return_sequences": "每条提示词返回多少个回答。",
