@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from app.form import MODES_SHOWN, form_of, settings_of
-from app.serving.decoder import Decoder
 from app.serving.bounds import Bounds
+from app.serving.decoder import Decoder
 from app.serving.limits import limits_of
 from app.views.acting import acting_rows
 from app.whatif import WhatIfForm, acting_settings
