@@ -48,9 +48,10 @@ from ..handlers.sharing import space_address
 from ..handlers.shown import estimate
 from ..lab.tabs import lab
 from ..palette import palette_css, palette_script, theme
+from ..serving.freed import few_arenas
 from ..serving.model_shelf import ModelShelf
 from ..serving.passing_files import passing_files
-from ..serving.tidying import Tidying, end_in_order
+from ..serving.tidying import MOST_VISITORS, Tidying, end_in_order
 from ..session.session import Session
 from ..sheets import beam_step, beam_tree, heat_map, run, step, whatif
 from ..sheets.answer import answer
@@ -108,6 +109,7 @@ def launch(
         TraceFileError: the trace cannot be opened.
         DecodingError: it has no such row.
     """
+    few_arenas()  # before there are threads
     trace = example_trace() if trace_path is None else load_trace(trace_path)
     n_rows = trace.n_rows if trace.ledger is None else len(trace.hypotheses)
     if not 0 <= row < max(1, n_rows):
@@ -130,6 +132,7 @@ def launch(
         quiet=True,
         max_file_size="64mb",
         enable_monitoring=False,
+        state_session_capacity=MOST_VISITORS,
         mcp_server=mcp or None,  # then GRADIO_MCP_SERVER decides
         app_kwargs={"routes": [*static_routes(), *study_routes()]},
     )

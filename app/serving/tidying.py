@@ -1,4 +1,7 @@
-"""What visitors leave behind, and its end: their files after minutes, their runs after an hour at most."""
+"""What visitors leave behind, and its end: their files after minutes, their runs after an hour at most.
+
+`app.serving.run_memory` says what all runs may take meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,17 @@ import threading
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from .freed import give_back
+from .run_memory import run_memory
+
 if TYPE_CHECKING:
     import gradio as gr
 
     from ..runs import Run
+    from ..session.session import Session
     from .passing_files import PassingFiles
 
-__all__ = ["Tidying", "end_in_order"]
+__all__ = ["MOST_VISITORS", "Tidying", "end_in_order"]
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +31,7 @@ EVERY = 60.0  # seconds
 STATE_LIVES = 3600.0  # seconds that a closed tab's runs are kept, for whoever comes back: a reload closes a tab, too
 MOST_GONE = 64  # visitors with a closed tab whose runs are kept
 MOST_BYTES = 4 * 2**30  # of their runs together, those left out that an open tab has, too
+MOST_VISITORS = 1000  # what Gradio keeps of more than these, it forgets by itself
 
 
 class Tidying:
@@ -55,7 +63,8 @@ class Tidying:
         self._page, self._files = page, files
         self._most, self._most_bytes = most, most_bytes
         self._every, self._rounds = every, max(1, round(lives / every))
-        self._idle: dict[str, tuple[datetime | None, int]] = {}  # last event, and rounds since
+        self._idle: dict[str, tuple[datetime | None, int]] = {}  # last event, and rounds since, with the tab closed
+        self._still: set[str] = set()  # who has done nothing since the round before
         self._stop = threading.Event()
 
     def start(self) -> None:
@@ -70,8 +79,13 @@ class Tidying:
         """Takes away what has been left for long enough."""
         self._files.sweep()
         holder = getattr(self._page, "state_holder", None)
-        if holder is not None and self._forget(holder):
-            gc.collect()  # a session and what it shows know each other; the files of large traces go with them
+        if holder is not None:
+            n_gone = self._forget(holder)
+            self._rest(holder)
+            if n_gone:
+                gc.collect()  # a session and what it shows know each other; the files of large traces go with them
+        run_memory().make_room()
+        give_back()
 
     def _go_on(self) -> None:
         while not self._stop.wait(self._every):
@@ -83,10 +97,15 @@ class Tidying:
     def _forget(self, holder: Any) -> int:
         """Forgets visitors who have gone, and says how many."""
         idle = {}
-        for visitor, session in list(holder.session_data.items()):
+        self._still = set()
+        for visitor, state in list(holder.session_data.items()):
             last = holder.time_last_used.get(visitor)
             before, rounds = self._idle.get(visitor, (None, 0))
-            idle[visitor] = (last, rounds + 1 if last == before and session.is_closed else 0)
+            if last == before:
+                self._still.add(visitor)
+            # Of a program, which has no tab to close, nothing is kept here that it could come back to.
+            has_left = state.is_closed or not state.state_data
+            idle[visitor] = (last, rounds + 1 if last == before and has_left else 0)
         gone = [visitor for visitor, (_, rounds) in idle.items() if rounds >= self._rounds]
         gone += self._too_many(holder, [visitor for visitor in idle if visitor not in gone])
         for visitor in gone:
@@ -97,6 +116,14 @@ class Tidying:
         self._idle = idle
         return len(gone)
 
+    def _rest(self, holder: Any) -> None:
+        """What was made for what somebody looks at, and is not looked at any more, is made again when it is."""
+        for visitor, state in list(holder.session_data.items()):
+            # Gradio's copy of all that each panel shows, for a link to it that the page does not offer.
+            state.config_values.clear()
+            if visitor in self._still:
+                for session in _sessions_of(state):
+                    session.rest()
 
     def _too_many(self, holder: Any, visitors: list[str]) -> list[str]:
         """Those with a closed tab for whom there is no room; who was here last is kept first."""
@@ -115,9 +142,14 @@ class Tidying:
         return closed[kept:]
 
 
+def _sessions_of(state: Any) -> list[Session]:
+    """Those in what Gradio keeps for a visitor: one, unless nothing was asked yet."""
+    return [value for value in state.state_data.values() if hasattr(value, "runs")]
+
+
 def _runs_of(state: Any) -> list[Run]:
     """The runs in what Gradio keeps for a visitor."""
-    return [run for value in state.state_data.values() for run in getattr(value, "runs", ())]
+    return [run for session in _sessions_of(state) for run in session.runs]
 
 
 def end_in_order() -> None:
