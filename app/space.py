@@ -15,10 +15,13 @@ MODEL = "smollm2-135m"
 
 def main() -> None:
     """Serves the page to everyone, with one model and bounded runs."""
-    from app.cli.threads import use_threads
-    from app.page.layout import launch
+    from app.serving.freed import imports_that_stay
 
-    use_threads(None)
+    with imports_that_stay():
+        from app.cli.threads import use_threads
+        from app.page.layout import launch
+
+        use_threads(None)
     port = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
     host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")  # Spaces sets it to all interfaces
     launch(host=host, port=port, model=MODEL, allowed_models=frozenset({MODEL}))

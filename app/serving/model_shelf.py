@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -16,6 +17,7 @@ from decoding.models.load import LanguageModel
 
 from . import limits
 from .decoder import load_model
+from .freed import free
 
 __all__ = ["ModelShelf", "ModelState"]
 
@@ -78,7 +80,9 @@ class ModelShelf:
     def state(self, name: str) -> ModelState:
         """Where the model of this name stands."""
         with self._lock:
-            return self._states.get(name, ModelState(name=name))
+            found = self._states.get(name, ModelState(name=name))
+        # Whoever raises an error hangs what it stands in on it: each gets one of their own.
+        return found if found.error is None else replace(found, error=copy(found.error))
 
     def start(self, name: str) -> None:
         """Begins to load a model, unless it is there or on its way; one that failed is tried again.
@@ -130,7 +134,7 @@ class ModelShelf:
             try:
                 lm = load_model(name, progress=progress, **self._load_options)
             except DecodingError as error:
-                self._put(name, phase="failed", error=error)
+                self._put(name, phase="failed", error=copy(error))  # without the half-loaded model that hangs on it
             except Exception as error:
                 log.exception("loading %r failed", name)
                 self._put(name, phase="failed", error=ModelError(
@@ -139,6 +143,8 @@ class ModelShelf:
                 ))
             else:
                 self._take_in(name, lm)
+                return
+        free()
 
     def _put(self, name: str, **changes: object) -> None:
         with self._lock:
@@ -148,12 +154,17 @@ class ModelShelf:
         self._put(name, phase="ready", lm=lm, fraction=1.0)
         with self._lock:
             self._in_use[name] = lm
-            self._make_room(name)
+            made_room = self._make_room(name)
+        if made_room:
+            free()
 
-    def _make_room(self, newest: str) -> None:
+    def _make_room(self, newest: str) -> bool:
+        """Whether there was a model that had to go."""
         if newest == self.default:
-            return
+            return False
         asked_for = [name for name, state in self._states.items() if state.phase == "ready" and name != self.default]
         n_too_many = len(asked_for) - (self._n_kept - 1)
-        for name in [name for name in asked_for if name != newest][: max(0, n_too_many)]:
+        gone = [name for name in asked_for if name != newest][: max(0, n_too_many)]
+        for name in gone:
             del self._states[name]
+        return bool(gone)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -13,7 +12,7 @@ import threading
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from .freed import give_back
+from .freed import free
 from .run_memory import run_memory
 
 if TYPE_CHECKING:
@@ -80,12 +79,10 @@ class Tidying:
         self._files.sweep()
         holder = getattr(self._page, "state_holder", None)
         if holder is not None:
-            n_gone = self._forget(holder)
+            self._forget(holder)
             self._rest(holder)
-            if n_gone:
-                gc.collect()  # a session and what it shows know each other; the files of large traces go with them
         run_memory().make_room()
-        give_back()
+        free()  # a session and what it shows know each other; the files of large traces go with them
 
     def _go_on(self) -> None:
         while not self._stop.wait(self._every):
@@ -94,8 +91,8 @@ class Tidying:
             except Exception:  # the next round may go better, and the page does not depend on it
                 log.exception("tidying up failed")
 
-    def _forget(self, holder: Any) -> int:
-        """Forgets visitors who have gone, and says how many."""
+    def _forget(self, holder: Any) -> None:
+        """Forgets visitors who have gone."""
         idle = {}
         self._still = set()
         for visitor, state in list(holder.session_data.items()):
@@ -114,7 +111,6 @@ class Tidying:
                 holder.time_last_used.pop(visitor, None)
             del idle[visitor]
         self._idle = idle
-        return len(gone)
 
     def _rest(self, holder: Any) -> None:
         """What was made for what somebody looks at, and is not looked at any more, is made again when it is."""
