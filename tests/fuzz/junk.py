@@ -32,13 +32,15 @@ PATHS = (
 NUMBERS = (0, 1, -1, 2**31, 2**63, -(2**63), 10**300, 1.5, -0.0, 1e308, float("nan"), float("inf"), float("-inf"))
 WORDS = (
     "", " ", "\0", "\ud800", "\u202e", "\u200d" * 50, "<script>alert(1)</script>", "../../etc/passwd", "{{7*7}}",
-    "%s%n", "null", "[]", "{}", "[" * 3000, '{"row": 1e999}', '{"run": 0, "row": 0, "step": 1}', "x" * LONG, "🧑‍🚀" * 500,
+    "%s%n", "null", "[]", "{}", "[" * 3000, '{"row": 1e999}', '{"run": 0, "row": 0, "step": 1}', "x" * LONG,
+    "🧑‍🚀" * 500,
     '{"mode": "sample", "given": {"top_p": "a"}}', '{"mode": "beam_search", "given": {"num_beams": 1e9}}', SHORT_RUN,
     '{"mode": "contrastive_search", "given": {"top_k": -1, "penalty_alpha": NaN}}', "---\n---\n---",
 )  # fmt: skip
 KNOBS = ("temperature", "top_p", "top_k", "min_p", "num_beams", "seed", "stop_strings", "bad_words_ids")
 NAMES = (
-    "run", "row", "step", "rank", "prompt", "about", "form", "turn", "have", "token_id", "number", "name", "tab", "place",
+    "run", "row", "step", "rank", "prompt", "about", "form", "turn", "have", "token_id", "number", "name", "tab",
+    "place",
     "wanted", "id", "lang", "kind", "text", "word", "query", "key", "value", "path", "url", "meta", "_type", "__type__",
     "orig_name", "size", "is_file", "data", "format", "what", "tid", "offset", "upto", "from", "row_from",
 )  # fmt: skip
@@ -98,7 +100,8 @@ def requests(events: list[Event], names: list[str], visitors: list[str]) -> st.S
     visitor = st.sampled_from(visitors) | texts | st.none() | numbers
     return st.one_of(
         _to_events(events, visitor, visitors), _to_events(events, visitor, visitors),
-        _to_events(events, visitor, visitors), _to_endpoints(names), _to_endpoints(names), _elsewhere(), _raw(), _links(),
+        _to_events(events, visitor, visitors), _to_endpoints(names), _to_endpoints(names),
+        _elsewhere(), _raw(), _links(),
     )  # fmt: skip
 
 
@@ -141,8 +144,8 @@ def _elsewhere() -> st.SearchStrategy[Request]:
 
 def _raw() -> st.SearchStrategy[Request]:
     """What is no JSON, or says that it is something else."""
-    doors = (f"{API}/queue/join", f"{API}/run/predict", f"{API}/call/record", f"{API}/upload", f"{API}/component_server",
-             f"{API}/cancel", f"{API}/reset")  # fmt: skip
+    doors = (f"{API}/queue/join", f"{API}/run/predict", f"{API}/call/record", f"{API}/upload",
+             f"{API}/component_server", f"{API}/cancel", f"{API}/reset")  # fmt: skip
     kinds = ("application/json", "multipart/form-data; boundary=x", "multipart/form-data", "text/plain", "",
              "application/x-www-form-urlencoded", "x" * 3000)  # fmt: skip
     bodies = st.binary(max_size=200) | st.sampled_from((
