@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import weakref
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from decoding.trace import Trace
 
 __all__ = ["RunMemory", "run_memory"]
+
+log = logging.getLogger(__name__)
 
 IN_MEMORY = 256 * 2**20  # bytes: of scores, and of what models remember
 ON_DISK = 8 * 2**30
@@ -65,7 +68,10 @@ class RunMemory:
             self._stores.add(store)
             if kept is not None:
                 self._caches[store] = weakref.ref(kept)
-        self.make_room()
+        try:
+            self.make_room()
+        except Exception:  # a bug here must not cost the run that has just come
+            log.exception("no room could be made")
 
     def taken(self) -> dict[str, int]:
         """What there is now: `runs` with scores, bytes `in_memory`, `on_disk`, and in `caches` of models."""

@@ -10,9 +10,10 @@ from typing import Any
 
 import httpx
 
-__all__ = ["Event", "Gone", "Refused", "ServerFault", "Site"]
+__all__ = ["Event", "Gone", "Refused", "ServerFault", "Site", "ask", "follow", "properties"]
 
 API = "/gradio_api"
+UPDATE = ("props", "__type__")  # what an update has besides what it changes
 PARTS = {
     "run": "dx-run", "stop": "dx-stop", "token_row": "dx-tokens", "candidate": "dx-candidate", "whatif": "dx-whatif",
     "answer": "dx-answer", "runs": "dx-runs", "status": "dx-status", "prompt": "dx-prompt", "model": "dx-model",
@@ -164,8 +165,15 @@ class Parts:
             for place, changes in enumerate(data):
                 if self._names[place]:  # the others are not looked at
                     self._values[place] = changed(self._values[place], changes)
-        pairs = zip(self._names, self._values, strict=False)
-        return {name: value for name, value in pairs if name and isinstance(value, dict) and len(value) > 1}
+        pairs = zip(self._names, map(properties, self._values), strict=False)
+        return {name: found for name, found in pairs if name and found}
+
+
+def properties(value: Any) -> dict[str, Any]:
+    """What an update of a part changes, by property; nothing where it is none."""
+    if not isinstance(value, dict):
+        return {}
+    return {name: new for name, new in {**value, **(value.get("props") or {})}.items() if name not in UPDATE}
 
 
 def changed(value: Any, changes: list[Any]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from .record import Record, RunSeen
-from .site import API, Refused, ServerFault, Site, ask, follow
+from .site import API, Refused, ServerFault, Site, ask, follow, properties
 
 __all__ = ["Visitor"]
 
@@ -125,7 +125,7 @@ class Visitor:
             where = {"run": run.number, "row": 0, "step": step, "measure": "probability"}
             event = self._site.event("token_row.step", queued=False)
             answer = await self._timed("step", event, [None, json.dumps(where)])
-            self._noted("step", run, any(isinstance(part, dict) and len(part) > 1 for part in answer or ()))
+            self._noted("step", run, any(map(properties, answer or ())))
 
     async def _slide(self) -> None:
         run, event = self._runs[-1], self._site.event("whatif.ask", queued=False)
@@ -136,7 +136,7 @@ class Visitor:
         about = {"run": run.number, "row": 0, "step": 0}
         payload = {"form": json.dumps(form), "about": about, "turn": self._turn, "have": None}
         answer = await self._timed("what-if", event, [None], payload)
-        self._noted("what-if", run, any(isinstance(part, dict) and "answer" in part for part in answer or ()))
+        self._noted("what-if", run, any("answer" in properties(part) for part in answer or ()))
 
     # -- how
 
