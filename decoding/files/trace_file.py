@@ -29,7 +29,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from decoding.errors import DecodingError, NotRecordedError, TraceFileError, shown
+from decoding.errors import DamagedStepError, DecodingError, NotRecordedError, TraceFileError, shown
 from decoding.files.bounded_zip import bytes_in_memory, move_to_disk, open_zip, read_entry
 from decoding.files.compact_store import FILLED_LIMIT, CompactStore
 from decoding.files.head_and_tail import check_packed
@@ -185,7 +185,7 @@ class ZipStore:
                     raise let_go_error(index, self._first_step)
                 blob = read_entry(self._archive, info.filename, info.file_size)
         except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as err:
-            raise TraceFileError(
+            raise DamagedStepError(
                 "step {step} cannot be read: {err}; the file is damaged",
                 step=number, err=_why(err),
             ) from err
@@ -193,8 +193,8 @@ class ZipStore:
         if self._compact:
             try:
                 check_packed(arrays, *self._shape)
-            except TraceFileError as err:
-                raise TraceFileError("step {step}: {err}", step=number, err=err) from err
+            except DamagedStepError as err:
+                raise DamagedStepError("step {step}: {err}", step=number, err=err) from err
         return arrays
 
     def _check(self, info: zipfile.ZipInfo) -> None:
@@ -243,6 +243,8 @@ def _write(trace: RecordedRun, file: Any) -> None:
         for step in trace.steps:
             try:
                 arrays = steps.load(step.index)
+            except DamagedStepError:  # it would be missing, and nobody told
+                raise
             except NotRecordedError:
                 continue
             _put(archive, _step_name(step.index), safetensors.torch.save(arrays), compression)

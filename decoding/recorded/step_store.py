@@ -24,7 +24,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from decoding.errors import NotRecordedError, TraceFileError
+from decoding.errors import DamagedStepError, NotRecordedError
 from decoding.recorded.step_number import step_number
 from decoding.recorded.tail import Tail
 
@@ -55,7 +55,7 @@ class KeptSteps(Protocol):
 
         Raises:
             NotRecordedError: the step was lost (the disk was full).
-            TraceFileError: the file behind it is damaged.
+            DamagedStepError: the file behind it is damaged.
         """
 
 
@@ -368,9 +368,9 @@ def arrays_from_bytes(blob: bytes, what: str) -> dict[str, Tensor]:
     """The arrays of a safetensors blob.
 
     Raises:
-        TraceFileError: it is not one.
+        DamagedStepError: it is not one.
     """
     try:
         return safetensors.torch.load(blob)
     except (SafetensorError, ValueError, KeyError, TypeError) as err:
-        raise TraceFileError("{what} cannot be read: {err}; the file is damaged", what=what, err=err) from err
+        raise DamagedStepError("{what} cannot be read: {err}; the file is damaged", what=what, err=err) from err
