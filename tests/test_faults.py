@@ -219,8 +219,14 @@ def test_a_disk_that_is_full_while_runs_move_there_loses_none(here, monkeypatch)
 
     memory = module.run_memory()
     monkeypatch.setattr(memory, "in_memory", 0)
-    disks = iter([SmallDisk(10_000, short=True) for _ in range(20)])
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **how: next(disks))
+    real = tempfile.TemporaryFile
+
+    def small(**how: Any) -> SmallDisk:
+        disk = SmallDisk.__new__(SmallDisk)
+        disk.file, disk.room, disk.short = real(buffering=0), 10_000, True
+        return disk
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", small)
 
     async def visit(visitor: Visitor) -> list[Any]:
         for _ in range(3):

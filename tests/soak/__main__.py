@@ -30,7 +30,6 @@ from .visitor import Visitor
 MB = 10**6
 MOST_MEMORY = 1.1  # times what the server took after the first minute
 MOST_WAIT, MOST_LOOK = 10.0, 0.3  # seconds
-SAMPLE = 12  # runs that are recorded again, alone
 COMING = 10.0  # seconds in which the visitors come
 READY = 300.0  # seconds for the model to be there
 
@@ -47,7 +46,7 @@ def main(arguments: list[str]) -> int:
         if asked.log:
             asked.log.write_bytes(server.log.read_bytes())
         resident = server.resident
-    rows += compared(record, asked.seed)
+    rows += compared(record, asked.seed, asked.sample)
     if asked.json:
         asked.json.parent.mkdir(parents=True, exist_ok=True)
         found = {
@@ -76,6 +75,9 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
         help="the part of the runs that are among the last hundred asked for (%(default)s)",
     )  # fmt: skip
     parser.add_argument("--tokens", type=int, default=24, metavar="N", help="of each run (%(default)s)")
+    parser.add_argument(
+        "--sample", type=int, default=12, metavar="N", help="how many runs are recorded again, alone (%(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of all that is done at random (%(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where rows and memory are written as well")
     parser.add_argument("--log", type=Path, metavar="FILE", help="where the server's log is copied to")
@@ -179,10 +181,10 @@ def measured(server: Server, record: Record, began: float, ended: float, after_l
     return rows
 
 
-def compared(record: Record, seed: int) -> list[Row]:
+def compared(record: Record, seed: int, n: int) -> list[Row]:
     """Some of the runs, recorded again alone."""
     whole = [run for run in record.runs if run.how == "run" and run.lines]
-    sample = random.Random(seed).sample(whole, min(SAMPLE, len(whole)))
+    sample = random.Random(seed).sample(whole, min(n, len(whole)))
     wrong, n_same = differences(sample)
     for line in wrong:
         print(f"another run alone: {line}")
