@@ -219,6 +219,44 @@ def test_for_real_the_kernel_refuses_and_the_run_is_whole():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other allocators give back when they like")
+def test_resident_memory_stays_flat_while_visitors_come_and_stay():
+    """Sixty visitors with a run of 12 MB each, all of whom keep their tabs open: 730 MB in a budget of 64."""
+    done = _python("""
+        import json, psutil, torch
+        from app.serving import run_memory
+        from app.serving.freed import few_arenas
+        from app.serving.tidying import Tidying
+        few_arenas()
+        from app.gallery.first_page import example_trace
+        from app.session import session as sessions
+        from decoding import Recorder
+        from tests.benchmarks.memory import fake_model
+        torch.set_num_threads(1)
+        memory = run_memory.RunMemory(in_memory=64 * 2**20)
+        sessions.run_memory = lambda: memory
+        model, first, tabs, taken = fake_model(), example_trace(), [], []
+        for number in range(60):
+            recorder = Recorder(seed=number)
+            model.generate(torch.tensor([[5, 6, 7]]), max_new_tokens=20, pad_token_id=0, do_sample=True, top_k=50,
+                           custom_generate=recorder)
+            tab = sessions.Session(first)
+            tab.take(recorder.trace, "fake")
+            tab.look.scores
+            tab.rest()  # as the round does of whoever looks at nothing
+            tabs.append((tab, recorder.trace.scores(step=7)))
+            taken.append(psutil.Process().memory_info().rss)
+        whole = all(scores.equal(tab.runs.active.trace.scores(step=7)) for tab, scores in tabs)
+        print(json.dumps([whole, taken[9], taken[-1], memory.taken()["in_memory"], memory.taken()["on_disk"]]))
+    """)
+    whole, after_ten, after_sixty, in_memory, on_disk = json.loads(done.stdout.splitlines()[-1])
+    assert whole
+    assert in_memory <= 64 * 2**20 and on_disk > 600e6
+    kept_here = 50 * 152_000 * 4  # the scores that this test keeps to compare
+    assert after_sixty - kept_here <= 1.1 * after_ten
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="a file without a name")
 def test_a_process_that_is_killed_leaves_no_run_behind(tmp_path):
     """Not for the next process to find, either: the system takes a file without a name back."""

@@ -22,8 +22,15 @@ __all__ = ["Server"]
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 180.0  # seconds until it answers
-# What a log says of a fault: Python's own, or a record of that level.
-FAULT = re.compile(r"^(Traceback \(most recent call last\)|.*\b(ERROR|CRITICAL)\b)", re.MULTILINE)
+# What a log says of a fault: Python's own, or a record of that level, also as a line of JSON.
+FAULT = re.compile(
+    r'^(?:Traceback \(most recent call last\)|.*\b(?:ERROR|CRITICAL)\b|.*"level": ?"(?:error|critical)")', re.MULTILINE
+)
+OURS = re.compile(r"\b(?:app/(?:handlers|api|session|sheets|views|lab|figures|export|standalone)|decoding)/\w")
+# A soak's visitors all come from one address, and ask as often as a hundred do.
+NO_RATES = {f"DECODING_EXPLORER_{name}": "none" for name in (
+    "TAB_RUNS", "ADDRESS_RUNS", "TAB_REQUESTS", "ADDRESS_REQUESTS", "ADDRESS_UPLOADS", "ADDRESS_OPEN", "OPEN_REQUESTS",
+)}  # fmt: skip
 
 
 class Server:
@@ -46,7 +53,7 @@ class Server:
         self.url = f"http://127.0.0.1:{port}"
         environment = {
             **os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port),
-            "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", **self._variables,
+            "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", **NO_RATES, **self._variables,
         }  # fmt: skip
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
@@ -73,14 +80,16 @@ class Server:
         """Whether the process is there."""
         return self.process.poll() is None
 
-    def faults(self) -> list[str]:
-        """Of each fault in the log its last line."""
+    def faults(self, *, ours: bool = False) -> list[str]:
+        """Of each fault in the log its last line; only of those that passed through our own handlers, if asked."""
         text = self.log.read_text(encoding="utf-8", errors="replace")
-        found = []
-        for match in FAULT.finditer(text):
-            lines = text[match.start() : match.start() + 20_000].splitlines()
-            end = next((line for line in lines[1:] if line and not line.startswith((" ", "\t"))), lines[0])
-            found.append((end if lines[0].startswith("Traceback") else lines[0])[:300])
+        found, starts = [], [match.start() for match in FAULT.finditer(text)]
+        for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+            part = text[start:end]
+            lines = part.splitlines()
+            last = next((line for line in lines[1:] if line and not line.startswith((" ", "\t"))), lines[0])
+            if not ours or OURS.search(part):
+                found.append((last if lines[0].startswith("Traceback") else lines[0])[:300])
         return found
 
     def resident_around(self, second: float, width: float = 10.0) -> int:

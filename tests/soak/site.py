@@ -43,6 +43,7 @@ class Event:
         n_inputs: values that it takes.
         outputs: names of the parts that it may change; "" for others.
         queued: it waits its turn.
+        asks: it asks the server, and not the page's scripts alone.
     """
 
     index: int
@@ -50,6 +51,7 @@ class Event:
     n_inputs: int
     outputs: tuple[str, ...]
     queued: bool
+    asks: bool
 
 
 class Site:
@@ -75,13 +77,15 @@ class Site:
         where = [f"{names.get(number, '')}.{what}" for number, what in dependency["targets"]]
         return Event(
             index=dependency["id"], name=" ".join(where) or str(dependency.get("api_name") or ""),
-            n_inputs=len(dependency["inputs"]), queued=dependency.get("queue") is not False,
+            n_inputs=len(dependency["inputs"]), asks=bool(dependency.get("backend_fn")),
+            queued=dependency.get("queue") is not False,
             outputs=tuple(names.get(number, "") for number in dependency["outputs"]),
         )  # fmt: skip
 
     def event(self, name: str, *, queued: bool) -> Event | None:
         """The listener of `part.what`; None where this server has none."""
-        return next((e for e in self.events if name in e.name.split() and e.queued is queued and e.outputs), None)
+        mine = (e for e in self.events if name in e.name.split() and e.asks)
+        return next((e for e in mine if e.queued is queued), None)
 
     @classmethod
     async def read(cls, http: httpx.AsyncClient) -> Site:
