@@ -115,9 +115,9 @@ class Tidying:
     def _rest(self, holder: Any) -> None:
         """What was made for what somebody looks at, and is not looked at any more, is made again when it is."""
         for visitor, state in list(holder.session_data.items()):
-            # Gradio's copy of all that each panel shows, for a link to it that the page does not offer.
-            state.config_values.clear()
             if visitor in self._still:
+                # Gradio's copy of all that each panel shows, for a link to it that the page does not offer.
+                getattr(state, "config_values", {}).clear()
                 for session in _sessions_of(state):
                     session.rest()
 

@@ -86,7 +86,8 @@ def main(arguments: list[str]) -> int:
         found = {"rows": [asdict(row) for row in rows], "failed": harm.failed, "samples": harm.samples,
                  "faults": faults, "ours": ours, "stacks": harm.stacks, "broken": harm.broken}  # fmt: skip
         asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    for title, what in (("failed", harm.failed), ("in the log", faults), ("in our handlers", ours), ("broken", harm.broken)):
+    kinds = {"failed": harm.failed, "in the log": faults, "in our handlers": ours, "broken": harm.broken}
+    for title, what in kinds.items():
         for line, n in what.most_common(20):
             print(f"{title}, {n} ×: {line} {harm.samples.get(line, '')}"[:400])
     print(table(rows))
