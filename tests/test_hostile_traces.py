@@ -108,10 +108,9 @@ def _arrays_changed(data: bytes, draw: Any) -> bytes:
         flat, kind = array.reshape(-1).clone(), array.dtype
         numbers = (math.nan, math.inf, -math.inf, 0.0, 1e30)
         value = draw(st.sampled_from(numbers if kind.is_floating_point else (-1, 0, 1, 2, 5, 127, 255, 2**31 - 1)))
-        if kind == torch.uint8:
-            value = value % 256
-        if kind == torch.bool:
-            value = bool(value)
+        if not kind.is_floating_point:
+            most = 1 if kind == torch.bool else torch.iinfo(kind).max
+            value = min(max(value, 0 if kind in (torch.bool, torch.uint8) else -1), most)
         places = slice(None) if what == "values" else draw(st.integers(0, flat.numel() - 1))
         flat[places] = value
         arrays[name] = flat.reshape(array.shape)

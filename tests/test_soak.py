@@ -96,3 +96,9 @@ def test_faults_in_a_log_are_found(tmp_path):
     assert server.faults(ours=True) == ["KeyError: 1"]
     server.log.write_text('{"level": "info", "event": "run"}\n{"level": "error", "event": "a run failed"}\n')
     assert server.faults() == ['{"level": "error", "event": "a run failed"}']
+
+
+def test_a_log_without_a_fault_has_none(tmp_path):
+    server = Server(tmp_path)
+    server.log.write_text("")
+    assert server.faults() == server.faults(ours=True) == []

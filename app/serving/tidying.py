@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import threading
+from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ EVERY = 60.0  # seconds
 STATE_LIVES = 3600.0  # seconds that a closed tab's runs are kept, for whoever comes back: a reload closes a tab, too
 MOST_GONE = 64  # visitors with a closed tab whose runs are kept
 MOST_BYTES = 4 * 2**30  # of their runs together, those left out that an open tab has, too
-MOST_VISITORS = 1000  # what Gradio keeps of more than these, it forgets by itself
+MOST_VISITORS = 500  # what Gradio keeps of more than these, it forgets by itself
 
 
 class Tidying:
@@ -64,6 +65,7 @@ class Tidying:
         self._every, self._rounds = every, max(1, round(lives / every))
         self._idle: dict[str, tuple[datetime | None, int]] = {}  # last event, and rounds since, with the tab closed
         self._still: set[str] = set()  # who has done nothing since the round before
+        self._at_rest: set[str] = set()  # of them, those of the round before
         self._stop = threading.Event()
 
     def start(self) -> None:
@@ -113,13 +115,24 @@ class Tidying:
         self._idle = idle
 
     def _rest(self, holder: Any) -> None:
-        """What was made for what somebody looks at, and is not looked at any more, is made again when it is."""
-        for visitor, state in list(holder.session_data.items()):
-            if visitor in self._still:
-                # Gradio's copy of all that each panel shows, for a link to it that the page does not offer.
-                getattr(state, "config_values", {}).clear()
+        """What was made for what somebody looked at, and does not look at any more, is made again when it is."""
+        for visitor in self._still - self._at_rest:
+            state = holder.session_data.get(visitor)
+            if state is not None:
+                self._without_what_was_sent(state)
                 for session in _sessions_of(state):
                     session.rest()
+        self._at_rest = self._still
+
+    def _without_what_was_sent(self, state: Any) -> None:
+        """Gradio keeps all that each panel was sent last: to add to it, and for a link that the page does not offer.
+
+        Ours are sent whole, and a megabyte for each visitor is a gigabyte for a thousand.
+        """
+        getattr(state, "config_values", {}).clear()
+        as_built = getattr(self._page, "default_config", None)
+        if as_built is not None:
+            state.blocks_config = copy(as_built)
 
     def _too_many(self, holder: Any, visitors: list[str]) -> list[str]:
         """Those with a closed tab for whom there is no room; who was here last is kept first."""

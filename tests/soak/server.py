@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
@@ -84,7 +85,7 @@ class Server:
         """Of each fault in the log its last line; only of those that passed through our own handlers, if asked."""
         text = self.log.read_text(encoding="utf-8", errors="replace")
         found, starts = [], [match.start() for match in FAULT.finditer(text)]
-        for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        for start, end in pairwise([*starts, len(text)]):
             part = text[start:end]
             lines = part.splitlines()
             last = next((line for line in lines[1:] if line and not line.startswith((" ", "\t"))), lines[0])
