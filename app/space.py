@@ -15,12 +15,15 @@ MODEL = "smollm2-135m"
 
 def main() -> None:
     """Serves the page to everyone, with one model and bounded runs."""
-    from app.cli.threads import use_threads
-    from app.page.layout import launch
-    from app.serving.stored_runs import stored_runs
-    from decoding.errors import DecodingError
+    from app.serving.freed import imports_that_stay
 
-    use_threads(None)
+    with imports_that_stay():
+        from app.cli.threads import use_threads
+        from app.page.layout import launch
+        from app.serving.stored_runs import stored_runs
+        from decoding.errors import DecodingError
+
+        use_threads(None)
     port = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
     host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")  # Spaces sets it to all interfaces
     try:

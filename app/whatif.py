@@ -83,6 +83,14 @@ class WhatIfForm:
         """The run under the settings tried, or else its own."""
         return self.whatif or self.recorded
 
+    def rest(self) -> None:
+        """Lets go of scores that were computed: they can be again."""
+        for made in (self.whatif, self.__dict__.get("recorded")):
+            if made is not None:
+                made.rest()
+        if self.first is not None:
+            self.first.rest()
+
     def under(self, form: Any, tokenizer: Any = None) -> WhatIfForm:
         """The same with the panel's value, which may be anything, as the settings to try.
 

@@ -7,6 +7,7 @@
 """
 
 from decoding.errors import (
+    DamagedStepError,
     DecodingError,
     ModelError,
     NotRecordedError,
@@ -28,6 +29,7 @@ from decoding.verify import Verification, verify
 __all__ = [
     "KNOBS",
     "Candidate",
+    "DamagedStepError",
     "DecodingError",
     "Hypothesis",
     "Knob",

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from decoding.words import Words, words
 
 __all__ = [
+    "DamagedStepError",
     "DecodingError",
     "ModelError",
     "NotRecordedError",
@@ -107,6 +108,10 @@ class NotRecordedError(DecodingError):
 
 class TraceFileError(DecodingError):
     """A trace file is damaged, hostile, or newer than this program."""
+
+
+class DamagedStepError(TraceFileError, NotRecordedError):
+    """A step of a trace file cannot be read; the others can. Whoever shows the run passes it over, as a lost one."""
 
 
 class VerifyError(DecodingError):

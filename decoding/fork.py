@@ -225,14 +225,17 @@ def _reusable(kept: KeptCache | None, prefix: Tensor, n_rows: int) -> DynamicCac
 
     The last token of the prefix is left for the model to read: it gives the first logits.
     """
-    if kept is None or type(kept.cache) is not DynamicCache or not kept.cache.is_croppable:
+    if kept is None:
+        return None
+    remembered = kept.cache  # another thread may have it forgotten meanwhile
+    if remembered is None or type(remembered) is not DynamicCache or not remembered.is_croppable:
         return None
     n = min(kept.ids.shape[1], len(prefix) - 1)
     same = (kept.ids[:, :n] == prefix[:n]).cumprod(1).sum(1)  # [rows], tokens shared with the prefix
     best = int(same.argmax())
     if int(same[best]) < 1:
         return None
-    cache = copy.deepcopy(kept.cache)
+    cache = copy.deepcopy(remembered)
     cache.batch_select_indices(torch.tensor([best], device=cache.layers[0].keys.device))
     try:
         cache.crop(int(same[best]) - kept.ids.shape[1])  # a negative number: how many tokens to drop

@@ -216,6 +216,28 @@ def test_a_damaged_copy_is_made_again(empty_cache: Path) -> None:
     assert load_model(device="cpu").source == "package"
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "generation_config.json", "SOURCE.json"])
+@pytest.mark.parametrize("harm", ["one bit", "half", "empty", "gone"])
+def test_a_copy_with_one_bit_amiss_is_noticed_made_anew_and_the_log_says_so(
+    empty_cache: Path, caplog: pytest.LogCaptureFixture, name: str, harm: str
+) -> None:
+    sound = {key: weight.clone() for key, weight in load_model(device="cpu").model.state_dict().items()}
+    (path,) = empty_cache.glob(f"*/{name}")
+    blob = bytearray(path.read_bytes())
+    blob[len(blob) // 2] ^= 1  # in a weight: a number like any other
+    path.unlink()  # a model that was loaded goes on reading the file that it has opened
+    if harm != "gone":
+        path.write_bytes(blob[: {"one bit": len(blob), "half": len(blob) // 2, "empty": 0}[harm]])
+    caplog.clear()
+    again = load_model(device="cpu")
+    (warning,) = [record.getMessage() for record in caplog.records if "made anew" in record.getMessage()]
+    assert "smollm2-135m" in warning
+    assert all(torch.equal(sound[key], weight) for key, weight in again.model.state_dict().items())
+    caplog.clear()
+    load_model(device="cpu")
+    assert not [record for record in caplog.records if "made anew" in record.getMessage()]
+
+
 # --- directories ------------------------------------------------------------------------------------------
 
 

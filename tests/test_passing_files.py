@@ -35,18 +35,46 @@ def test_a_file_lies_in_a_folder_of_its_own_that_others_cannot_read(tmp_path):
 
 
 def test_what_has_lain_for_long_enough_goes_with_its_folder_and_the_rest_stays(tmp_path, monkeypatch):
-    files, now = PassingFiles(tmp_path), time.time()
+    files, now = PassingFiles(tmp_path), time.monotonic()
     old = files.new("run.json")
     old.write_bytes(SECRET)
     os.utime(old, (1, 1))  # as of a copy, which keeps the time of its original
     files.sweep()
     assert old.exists()
-    monkeypatch.setattr(passing_files.time, "time", lambda: now + LIVES - 5)
+    monkeypatch.setattr(passing_files.time, "monotonic", lambda: now + LIVES - 5)
     files.sweep()
     assert old.exists()
-    monkeypatch.setattr(passing_files.time, "time", lambda: now + LIVES + 5)
+    monkeypatch.setattr(passing_files.time, "monotonic", lambda: now + LIVES + 5)
     files.sweep()
     assert within(files.folder) == []
+
+
+def test_a_file_that_is_written_again_lives_from_then_on(tmp_path, monkeypatch):
+    files, now = PassingFiles(tmp_path), time.monotonic()
+    path = files.new("run.json")
+    path.write_bytes(SECRET)
+    files.sweep()
+    monkeypatch.setattr(passing_files.time, "monotonic", lambda: now + LIVES - 5)
+    path.write_bytes(SECRET * 2)
+    files.sweep()
+    monkeypatch.setattr(passing_files.time, "monotonic", lambda: now + LIVES + 5)
+    files.sweep()
+    assert path.exists()
+
+
+def test_a_clock_that_is_set_by_a_day_takes_nothing_away_and_keeps_nothing(tmp_path, monkeypatch):
+    files, now = PassingFiles(tmp_path), time.monotonic()
+    for jump in (86_400, -86_400):
+        path = files.new("run.json")
+        path.write_bytes(SECRET)
+        os.utime(path, (time.time() - jump,) * 2)
+        monkeypatch.setattr(passing_files.time, "time", lambda jump=jump: 1.8e9 + jump)
+        files.sweep()
+        assert path.exists()
+        monkeypatch.setattr(passing_files.time, "monotonic", lambda: now + 3 * LIVES)
+        files.sweep()
+        assert not path.exists()
+        monkeypatch.undo()
 
 
 def test_the_folder_goes_with_the_process_and_not_with_one_forked_from_it(tmp_path):

@@ -21,7 +21,7 @@ from decoding.recorded.step_store import REMEDY
 from decoding.words import Words, words
 from tests.test_text import fields
 
-TREE = {"DecodingError", *(kind.__name__ for kind in DecodingError.__subclasses__())}
+TREE = {"DecodingError", "DamagedStepError", *(kind.__name__ for kind in DecodingError.__subclasses__())}
 # Not on the page: commands, sweeps, endpoints and the gallery's own making speak English; figures make no errors, and
 # their `words` are Plotly's.
 ENGLISH_ONLY = {"cli", "api", "gallery", "figures", "sweeps"}

@@ -172,6 +172,12 @@ def test_the_page_shows_the_workers_errors_and_keeps_the_run_before(borrowed, he
     assert text == record(here, PROMPT, Settings(**RUNS["greedy"])).text()
 
 
+def test_a_worker_that_is_killed_leaves_the_steps_before_and_the_next_run_is_right(borrowed, here):
+    n_seen, said, reasons, whole, following = borrowed[1]["killed"]
+    assert n_seen >= 3 and said == "RecordingError" and reasons == ["error"] and whole
+    assert following == record(here, PROMPT, Settings(**RUNS["greedy"])).text()
+
+
 def test_a_gpu_that_is_taken_back_leaves_the_steps_before(tiny, monkeypatch):
     """With the steps of a worker that dies after the second; ZeroGPU says so in a gr.Error, with a link in it."""
     from app.serving import zero_gpu as zero
@@ -197,8 +203,9 @@ def test_a_gpu_that_is_taken_back_leaves_the_steps_before(tiny, monkeypatch):
 
 def test_the_gpu_is_asked_for_as_long_as_the_run_may_take(borrowed):
     asked = borrowed[2].seconds
-    # Runs and their verification; the page's two and theirs; a fork; a run stopped and its; two errors.
-    assert len(asked) == 2 * len(RUNS) + 4 + 1 + 2 + 2
+    # Runs and their verification; the page's two and theirs; a fork; a run stopped and its; one killed and the one
+    # after it; two errors.
+    assert len(asked) == 2 * len(RUNS) + 4 + 1 + 2 + 2 + 2
     assert min(asked) >= 12  # what it takes to begin
     assert max(asked) == int(12 + 100 * (0.06 + 0.01))  # the run of a hundred tokens
 

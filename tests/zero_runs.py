@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
+
+import psutil
+import torch
 
 from app.handlers.handlers import Handlers
 from app.serving.bounds import Bounds
@@ -64,6 +69,26 @@ def on_the_page(lm, first: Trace, mode: str, **given) -> list:
     return [session.look.trace.text(), session.look.trace.stop_reasons, message, json.loads(verdict)["kind"]]
 
 
+def killed(decoder: Decoder, lm) -> list:
+    """What is left of a run whose worker dies after its third step, and what the next run says."""
+    recorder, seen, said = decoder.recorder(2**24), [], ""
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    try:
+        for step in decoder.stream(lm, PROMPT, Settings(max_new_tokens=100), recorder):
+            seen.append(recorder.trace.scores(step=step.index))
+            if len(seen) == 3:
+                workers = {child.pid for child in psutil.Process().children(recursive=True)}
+                for pid in (workers - before) or workers:
+                    os.kill(pid, signal.SIGKILL)
+    except DecodingError as error:
+        said = type(error).__name__
+    trace = recorder.trace
+    whole = all(map(torch.equal, seen, (trace.scores(step=n) for n in range(len(trace.steps)))))
+    following = decoder.recorder(2**24)
+    steps = decoder.stream(lm, PROMPT, Settings(**RUNS["greedy"]), following)
+    return [len(seen), said, list(trace.stop_reasons), whole, recorded(decoder, steps, following).text()]
+
+
 def main(model: str, folder: Path) -> None:
     """Saves a trace per run, and in notes.json what else was seen."""
     decoder = Decoder()
@@ -86,6 +111,7 @@ def main(model: str, folder: Path) -> None:
     recorder = decoder.recorder(2**24)
     steps = decoder.stream(lm, PROMPT, Settings(max_new_tokens=100), recorder)
     stopped = recorded(decoder, steps, recorder, stop_after=3)
+    notes["killed"] = killed(decoder, lm)
     notes["stopped"] = [len(stopped.steps), list(stopped.stop_reasons), decoder.verify(stopped, lm).equal]
     for name, prompt, settings in (
         ("prompt", "ab " * 5000, Settings(max_new_tokens=2)),

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from decoding.errors import NotRecordedError, shown
 
+from ..serving.run_memory import run_memory
+
 if TYPE_CHECKING:
     from decoding.trace import Trace
 
@@ -54,6 +56,7 @@ class KeptRuns:
 
     def add(self, trace: Trace, model_name: str) -> KeptRun:
         """Takes a run in, under a new id; where there is no room, those used longest ago go."""
+        run_memory().admit(trace)
         run = KeptRun(id=secrets.token_urlsafe(16), trace=trace, model_name=model_name, used_at=time.monotonic())
         with self._lock:
             self._runs[run.id] = run

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import socket
 import sys
 from typing import Any
 
 from ..serving.bounds import TABLE
+from ..serving.freed import imports_that_stay
 from .model_options import DEFAULT_MODEL, add_device_options, load_options
 from .threads import add_thread_option, use_threads
 
@@ -64,14 +64,11 @@ def _serve(arguments: argparse.Namespace) -> int:
     if arguments.mcp:
         check_installed("mcp", "--mcp", "mcp")
     _check_port(arguments.host, arguments.port)
-    # A million objects come to stay with these imports; looking through them for garbage takes a second.
-    gc.disable()
-    from ..page.layout import launch
-    from ..serving.stored_runs import stored_runs
+    with imports_that_stay():
+        from ..page.layout import launch
+        from ..serving.stored_runs import stored_runs
 
-    use_threads(arguments.threads)
-    gc.freeze()
-    gc.enable()
+        use_threads(arguments.threads)
     launch(
         host=arguments.host,
         port=arguments.port,

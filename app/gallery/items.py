@@ -173,8 +173,9 @@ def gallery_item(name: str) -> GalleryItem:
     return {item.id: item for item in GALLERY}[name]
 
 
+@cache
 def gallery_trace(name: str) -> Trace:
-    """The recorded run of the item with this id.
+    """The recorded run of the item with this id; one for all visitors.
 
     Raises:
         KeyError: there is no such item.

@@ -23,7 +23,7 @@ from ..session.session import Session
 from ..sheets.share import KINDS
 from .decoding import Decoding
 from .events import counts, field, is_about_the_run_in_view
-from .shown import Changes, Shown, message
+from .shown import Changes, Shown, message, run_in_view
 
 if TYPE_CHECKING:
     from decoding.trace import Trace
@@ -152,6 +152,12 @@ class Sharing:
             trace = load_trace(path)
         except (DecodingError, OSError) as error:
             return message(text.said(error), text)
+        try:
+            run_in_view(Session(trace, "file", text.lang).look)
+        except Exception as error:  # whatever it is that drawing a stranger's run raises, the file is the reason
+            why = error.words if isinstance(error, DecodingError) else type(error).__name__
+            damaged = TraceFileError("{name} is no trace file, or is damaged: {err}", name=name, err=why)
+            return message(text.said(damaged), text)
         session.drafts.keep(Asked.read(model, kind, prompt, system, form), session.runs)
         session.take(trace, trace.model.name, origin="file")
         note = text("share.opened", name=name, steps=len(trace.steps), model=trace.model.name)

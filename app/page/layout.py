@@ -53,6 +53,7 @@ from ..serving.bounds import bounds_here, use_bounds
 from ..serving.decoder import new_line
 from ..serving.environment import Environment
 from ..serving.failures import GuardedBlocks, exception_handlers
+from ..serving.freed import few_arenas
 from ..serving.guard import Guard, guarded
 from ..serving.line import Line
 from ..serving.log_lines import begin_logging
@@ -61,7 +62,7 @@ from ..serving.operation import Operation, operation
 from ..serving.passing_files import passing_files
 from ..serving.refusal import Refusals
 from ..serving.stored_runs import StoredRuns
-from ..serving.tidying import Tidying, end_in_order
+from ..serving.tidying import MOST_VISITORS, Tidying, end_in_order
 from ..serving.watching import look_at_page, watch_routes
 from ..session.session import Session
 from ..sheets import beam_step, beam_tree, heat_map, run, step, whatif
@@ -126,6 +127,7 @@ def launch(
         TraceFileError: the trace cannot be opened.
         DecodingError: it has no such row, or the environment sets what it cannot.
     """
+    few_arenas()  # before there are threads
     public = allowed_models is not None
     bounds, environment = use_bounds(public=public), Environment.read(public=public)
     begin_logging(environment.log)
@@ -159,6 +161,7 @@ def launch(
         max_file_size=bounds.upload_bytes,
         max_threads=THREADS,
         enable_monitoring=False,
+        state_session_capacity=MOST_VISITORS,
         mcp_server=mcp or None,  # then GRADIO_MCP_SERVER decides
         app_kwargs={
             "routes": [*static_routes(), *study_routes(), *watch_routes(shelf, watched, environment.metrics)],

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -16,6 +17,7 @@ from decoding.models.load import LanguageModel
 from .bounds import Bounds
 from .decoder import load_model
 from .failures import noted
+from .freed import free
 from .limits import limits_of
 
 __all__ = ["ModelShelf", "ModelState"]
@@ -77,7 +79,9 @@ class ModelShelf:
     def state(self, name: str) -> ModelState:
         """Where the model of this name stands."""
         with self._lock:
-            return self._states.get(name, ModelState(name=name))
+            found = self._states.get(name, ModelState(name=name))
+        # Whoever raises an error hangs what it stands in on it: each gets one of their own.
+        return found if found.error is None else replace(found, error=copy(found.error))
 
     def start(self, name: str) -> None:
         """Begins to load a model, unless it is there or on its way; one that failed is tried again.
@@ -132,11 +136,13 @@ class ModelShelf:
                 self._put(name, phase="failed", error=self._said(name, error))
             else:
                 self._take_in(name, lm)
+                return
+        free()
 
     def _said(self, name: str, error: Exception) -> DecodingError:
         """What a visitor is told: of a stranger's machine not where it has its files."""
         if self._allowed is None and isinstance(error, DecodingError):
-            return error
+            return copy(error)  # without the half-loaded model that hangs on it
         number = noted("a model could not be loaded", error)
         if self._allowed is None:
             return ModelError("{name} could not be loaded: {error}", name=name, error=error)
@@ -154,12 +160,17 @@ class ModelShelf:
         self._put(name, phase="ready", lm=lm, fraction=1.0)
         with self._lock:
             self._in_use[name] = lm
-            self._make_room(name)
+            made_room = self._make_room(name)
+        if made_room:
+            free()
 
-    def _make_room(self, newest: str) -> None:
+    def _make_room(self, newest: str) -> bool:
+        """Whether there was a model that had to go."""
         if newest == self.default:
-            return
+            return False
         asked_for = [name for name, state in self._states.items() if state.phase == "ready" and name != self.default]
         n_too_many = len(asked_for) - (self._n_kept - 1)
-        for name in [name for name in asked_for if name != newest][: max(0, n_too_many)]:
+        gone = [name for name in asked_for if name != newest][: max(0, n_too_many)]
+        for name in gone:
             del self._states[name]
+        return bool(gone)

@@ -11,10 +11,12 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from decoding.errors import DecodingError
 
@@ -45,6 +47,7 @@ class PassingFiles:
         _remove_forgotten(root)
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root)).resolve()
         self._owner = os.getpid()
+        self._seen: dict[tuple[Path, Any], float] = {}  # what is here and as it is, by when it was first found so
         atexit.register(self.close)
 
     def new(self, name: str) -> Path:
@@ -65,15 +68,24 @@ class PassingFiles:
         return folder / name
 
     def sweep(self, lives: float = LIVES) -> None:
-        """Removes what has lain here for longer than `lives` seconds."""
+        """Removes what has lain here for longer than `lives` seconds, as it was.
+
+        They are counted from the first sweep that finds it so, on the clock that only goes forward: the times in a
+        folder are those of a clock that may be set, and a copy keeps the time of its original.
+        """
+        now, seen = time.monotonic(), {}
         for path in sorted(self.folder.rglob("*"), reverse=True):  # what is in a folder before the folder
             try:
                 found = path.lstat()
-                # A copy keeps the time of its original, and a file that is moved keeps its own.
-                if time.time() - max(found.st_mtime, found.st_ctime) >= lives:
-                    path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+                is_folder = stat.S_ISDIR(found.st_mode)
+                # What is taken out of a folder changes that, too.
+                here = (path, None if is_folder else (found.st_mtime_ns, found.st_ctime_ns))
+                seen[here] = since = self._seen.get(here, now)
+                if now - since >= lives:
+                    path.rmdir() if is_folder else path.unlink()
             except OSError:  # gone meanwhile, not empty, or open on a system that does not remove what is open
                 continue
+        self._seen = seen
         self._make()
         os.utime(self.folder)  # a sign of life, see `_remove_forgotten`
 

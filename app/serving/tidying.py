@@ -1,15 +1,21 @@
-"""What visitors leave behind, and its end: their files after minutes, their runs after an hour at most."""
+"""What visitors leave behind, and its end: their files after minutes, their runs after an hour at most.
+
+`app.serving.run_memory` says what all runs may take meanwhile.
+"""
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
 import threading
 from collections.abc import Callable
+from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from .freed import free
+from .run_memory import run_memory
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -17,7 +23,7 @@ if TYPE_CHECKING:
     from ..runs import Run
     from .passing_files import PassingFiles
 
-__all__ = ["Tidying", "end_in_order"]
+__all__ = ["MOST_VISITORS", "Tidying", "end_in_order"]
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +31,7 @@ EVERY = 60.0  # seconds
 STATE_LIVES = 3600.0  # seconds that a closed tab's runs are kept, for whoever comes back: a reload closes a tab, too
 MOST_GONE = 64  # visitors with a closed tab whose runs are kept
 MOST_BYTES = 4 * 2**30  # of their runs together, those left out that an open tab has, too
+MOST_VISITORS = 500  # what Gradio keeps of more than these, it forgets by itself
 
 
 class Tidying:
@@ -56,7 +63,9 @@ class Tidying:
         self._page, self._files = page, files
         self._most, self._most_bytes = most, most_bytes
         self._every, self._rounds = every, max(1, round(lives / every))
-        self._idle: dict[str, tuple[datetime | None, int]] = {}  # last event, and rounds since
+        self._idle: dict[str, tuple[datetime | None, int]] = {}  # last event, and rounds since, with the tab closed
+        self._still: set[str] = set()  # who has done nothing since the round before
+        self._at_rest: set[str] = set()  # of them, those of the round before
         self._stop = threading.Event()
 
     def start(self) -> None:
@@ -71,8 +80,11 @@ class Tidying:
         """Takes away what has been left for long enough."""
         self._files.sweep()
         holder = getattr(self._page, "state_holder", None)
-        if holder is not None and self._forget(holder):
-            gc.collect()  # a session and what it shows know each other; the files of large traces go with them
+        if holder is not None:
+            self._forget(holder)
+            self._rest(holder)
+        run_memory().make_room()
+        free()  # a session and what it shows know each other; the files of large traces go with them
 
     def _go_on(self) -> None:
         while not self._stop.wait(self._every):
@@ -81,13 +93,18 @@ class Tidying:
             except Exception:  # the next round may go better, and the page does not depend on it
                 log.exception("tidying up failed")
 
-    def _forget(self, holder: Any) -> int:
-        """Forgets visitors who have gone, and says how many."""
+    def _forget(self, holder: Any) -> None:
+        """Forgets visitors who have gone."""
         idle = {}
-        for visitor, session in list(holder.session_data.items()):
+        self._still = set()
+        for visitor, state in list(holder.session_data.items()):
             last = holder.time_last_used.get(visitor)
             before, rounds = self._idle.get(visitor, (None, 0))
-            idle[visitor] = (last, rounds + 1 if last == before and session.is_closed else 0)
+            if last == before:
+                self._still.add(visitor)
+            # Of a program, which has no tab to close, nothing is kept here that it could come back to.
+            has_left = state.is_closed or not state.state_data
+            idle[visitor] = (last, rounds + 1 if last == before and has_left else 0)
         gone = [visitor for visitor, (_, rounds) in idle.items() if rounds >= self._rounds]
         gone += self._too_many(holder, [visitor for visitor in idle if visitor not in gone])
         for visitor in gone:
@@ -96,8 +113,26 @@ class Tidying:
                 holder.time_last_used.pop(visitor, None)
             del idle[visitor]
         self._idle = idle
-        return len(gone)
 
+    def _rest(self, holder: Any) -> None:
+        """What was made for what somebody looked at, and does not look at any more, is made again when it is."""
+        for visitor in self._still - self._at_rest:
+            state = holder.session_data.get(visitor)
+            if state is not None:
+                self._without_what_was_sent(state)
+                for session in _sessions_of(state):
+                    session.rest()
+        self._at_rest = self._still
+
+    def _without_what_was_sent(self, state: Any) -> None:
+        """Gradio keeps all that each panel was sent last: to add to it, and for a link that the page does not offer.
+
+        Ours are sent whole, and a megabyte for each visitor is a gigabyte for a thousand.
+        """
+        getattr(state, "config_values", {}).clear()
+        as_built = getattr(self._page, "default_config", None)
+        if as_built is not None:
+            state.blocks_config = copy(as_built)
 
     def _too_many(self, holder: Any, visitors: list[str]) -> list[str]:
         """Those with a closed tab for whom there is no room; who was here last is kept first."""
@@ -116,9 +151,14 @@ class Tidying:
         return closed[kept:]
 
 
+def _sessions_of(state: Any) -> list[Any]:
+    """Those in what Gradio keeps for a visitor: one, unless nothing was asked yet."""
+    return [value for value in state.state_data.values() if hasattr(value, "runs")]
+
+
 def _runs_of(state: Any) -> list[Run]:
     """The runs in what Gradio keeps for a visitor."""
-    return [run for value in state.state_data.values() for run in getattr(value, "runs", ())]
+    return [run for session in _sessions_of(state) for run in session.runs]
 
 
 def end_in_order(before: Callable[[], None] = lambda: None) -> None:

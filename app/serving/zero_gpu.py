@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import pickle
 import re
-import tempfile
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -34,6 +32,8 @@ from decoding.tokens.token_table import TokenTable
 from decoding.trace import Trace, load_trace
 from decoding.verify import verify as verify_here
 from decoding.words import words
+
+from .passing_files import passing_files
 
 if TYPE_CHECKING:
     from decoding.models.load import LanguageModel
@@ -301,16 +301,17 @@ def verify(trace: Trace, lm: LanguageModel, on_step: Any = None) -> Verification
     Raises:
         As there; RecordingError: no GPU was to be had, or it was taken back.
     """
-    with tempfile.TemporaryDirectory(prefix="decoding-") as folder:
-        path = Path(folder) / "run.trace"
+    path = passing_files().new("run.trace")  # of a process that is killed the next one removes it
+    try:
         trace.save(path)
         order = Order(
             model=_remember(lm), memory_budget=0, n_steps=len(trace.steps), n_rows=trace.n_rows, path=str(path)
         )
-        try:
-            answer = pickle.loads(_verify(order))
-        except gr.Error as error:
-            raise RecordingError(_words(error)) from error
+        answer = pickle.loads(_verify(order))
+    except gr.Error as error:
+        raise RecordingError(_words(error)) from error
+    finally:
+        path.unlink(missing_ok=True)
     if isinstance(answer, DecodingError):
         raise answer
     return answer

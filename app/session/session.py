@@ -14,6 +14,7 @@ from decoding.trace import Trace
 
 from ..lab.tabs import chosen
 from ..runs import Run, Runs
+from ..serving.run_memory import run_memory
 from ..text import Text
 from ..views.candidate import Card
 from ..views.look import Look
@@ -143,6 +144,12 @@ class Session:
         """The settings panel's value, which may be anything, as the settings to try on the run in view."""
         self.look = self.look.under(self.look.form.under(form, tokenizer))
 
+    @_one_at_a_time
+    def rest(self) -> None:
+        """Lets go of the scores that were read and computed for what is in view: the next look makes them again."""
+        if not self.look.growing:
+            self.look = self.look.rested()
+
     # -- runs
 
     def _opened(self, run: Run, text: Text, **more: Any) -> Look:
@@ -172,6 +179,8 @@ class Session:
         recorded_at: datetime | None = None,
     ) -> None:
         """Puts a run beside the others, as a fork of one of them or on its own, and brings it into view."""
+        if not example:  # those are everybody's
+            run_memory().admit(trace, kept)
         run = self.runs.add(trace, model_name, kept, forked_from, origin, example, form, recorded_at)
         self._asked[run.number] = asked_of(run)
         for number in list(self._asked)[:-MOST_ASKED]:

@@ -34,7 +34,9 @@ def known_of(runs: Iterable[Run], model_name: str, vocab: int | None = None, byt
         vocab, bytes_each: of a model that is loaded.
     """
     mine = [run for run in runs if run.model_name == model_name and run.trace.steps]
-    whole = next((run.trace for run in reversed(mine) if run.trace.compact is None), None)
+    # Nor does one whose scores made room tell what they took.
+    scored = (run.trace for run in reversed(mine) if not getattr(run.trace.store, "gone", False))
+    whole = next((trace for trace in scored if trace.compact is None), None)
     # A run of another machine tells nothing of this one's pace, and a fork begins with what was computed before.
     own = next((run.trace for run in reversed(mine) if not run.origin and run.trace.prefill != "reused"), None)
     if vocab is None and not mine:

@@ -113,6 +113,8 @@ def notes_sections(trace: Trace, text: Text) -> list[dict[str, Any]]:
         )
     acted = [{"name": f"{row.name} = {row.value}", "text": text(f"origin.{row.origin}")} for row in acting_rows(trace)]
     warnings = [{"name": "", "text": text.said_before(warning)} for warning in trace.warnings]
+    if getattr(trace.store, "gone", False):
+        warnings.append({"name": "", "text": text("notes.gone")})
     return [
         _section("stages", stages, text),
         _section("origins", acted, text),

@@ -163,6 +163,12 @@ class Look:
         """Under the settings of a panel."""
         return replace(self, form=form, whatif=form.whatif)
 
+    def rested(self) -> Look:
+        """The same, with nothing read and nothing computed yet."""
+        if self.form is not None:
+            self.form.rest()
+        return replace(self, at=None, readings=None)
+
     # -- what is in view
 
     def n_steps(self, row: int | None = None) -> int:

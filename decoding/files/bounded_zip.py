@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import stat
+import tempfile
+import weakref
 import zipfile
 from pathlib import Path
 from typing import Any, cast
 
 from decoding.errors import TraceFileError
 
-__all__ = ["open_zip", "read_entry"]
+__all__ = ["bytes_in_memory", "move_to_disk", "open_zip", "read_entry"]
 
 IN_MEMORY_LIMIT = 256 * 2**20  # files up to this size are read at once, and the file is let go
 DIRECTORY_LIMIT = 16 * 2**20  # bytes of the list of entries, which takes ten times that in memory: 200,000 steps
@@ -69,16 +72,48 @@ def read_entry(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     return blob
 
 
+def bytes_in_memory(archive: zipfile.ZipFile) -> int:
+    """What of an archive of `open_zip` is in memory: all of it, or nothing."""
+    file = cast(_Opening, archive.fp).file
+    return file.getbuffer().nbytes if isinstance(file, io.BytesIO) else 0
+
+
+def move_to_disk(archive: zipfile.ZipFile) -> None:
+    """Has an archive of `open_zip` read from a temporary file without a name, if it was in memory.
+
+    Nobody may read it meanwhile.
+
+    Raises:
+        OSError: the file cannot be written; the archive stays where it is.
+    """
+    opened = cast(_Opening, archive.fp)
+    if bytes_in_memory(archive):
+        place = opened.file.seek(0, os.SEEK_CUR)
+        file = tempfile.TemporaryFile(prefix="decoding-explorer-")
+        try:
+            opened.file.seek(0)
+            shutil.copyfileobj(opened.file, file)
+            file.flush()
+        except OSError:
+            file.close()
+            raise
+        finally:
+            opened.file.seek(place)
+        file.seek(place)
+        weakref.finalize(opened, file.close)
+        opened.file = file
+
+
 class _Opening:
     """A file that refuses to hand out the whole of a very long list of entries, which zipfile reads at once."""
 
     def __init__(self, file: Any) -> None:
-        self._file, self.limit = file, cast(int | None, DIRECTORY_LIMIT)
+        self.file, self.limit = file, cast(int | None, DIRECTORY_LIMIT)
 
     def read(self, size: int = -1) -> bytes:
         if self.limit is not None and size > self.limit:
             raise TraceFileError("the file lists its entries in {size} bytes, more than a trace can need", size=size)
-        return self._file.read(size)
+        return self.file.read(size)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+        return getattr(self.file, name)

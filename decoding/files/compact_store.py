@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from functools import cached_property
 from typing import cast
@@ -14,7 +15,7 @@ from torch import Tensor
 from decoding.errors import NotRecordedError
 from decoding.files.head_and_tail import fill_up, head_of, tail_of
 from decoding.recorded.step_number import step_number
-from decoding.recorded.step_store import KeptSteps
+from decoding.recorded.step_store import MovableSteps, let_go_error
 from decoding.recorded.tail import Tail
 from decoding.tokens.token_table import TokenTable
 
@@ -25,22 +26,45 @@ FILLED_LIMIT = 2**26  # scores of one step filled up: rows × (stages + 1) × vo
 
 
 class PackedSteps:
-    """Packed steps in memory; `None` for one that was lost when the run was recorded."""
+    """Packed steps in memory; `None` for one that was lost when the run was recorded.
+
+    They are a hundredth of what they were made from: they stay where they are until they are let go.
+    """
+
+    on_disk = 0
 
     def __init__(self, steps: list[dict[str, Tensor] | None], first_step: int = 0) -> None:
         self._steps, self._first_step = steps, first_step
-        self.nbytes = sum(a.numel() * a.element_size() for step in steps for a in (step or {}).values())
+        self.read_at, self.gone = time.monotonic(), False
+
+    @property
+    def nbytes(self) -> int:
+        """See `KeptSteps`."""
+        return sum(a.numel() * a.element_size() for step in self._steps for a in (step or {}).values())
+
+    in_memory = nbytes
 
     def __len__(self) -> int:
         return len(self._steps)
 
     def load(self, index: int) -> dict[str, Tensor]:
         """See `StepStore.load`."""
+        self.read_at = time.monotonic()
         step = self._steps[index]
+        if self.gone:
+            raise let_go_error(index, self._first_step)
         if step is None:
             number = step_number(index, self._first_step)
             raise NotRecordedError("the scores of step {step} were not kept when the run was recorded", step=number)
         return step
+
+    def spill(self) -> bool:
+        """See `MovableSteps`."""
+        return False
+
+    def let_go(self) -> None:
+        """See `MovableSteps`."""
+        self.gone, self._steps = True, [None] * len(self._steps)
 
 
 class CompactStore:
@@ -55,9 +79,8 @@ class CompactStore:
 
     exact = False
 
-    def __init__(self, packed: KeptSteps, vocab: int, tokens: TokenTable | None) -> None:
+    def __init__(self, packed: MovableSteps, vocab: int, tokens: TokenTable | None) -> None:
         self.packed = packed
-        self.nbytes = packed.nbytes
         named = np.zeros(vocab, dtype=bool)
         if tokens is not None:
             flags = tokens.flags[:vocab]
@@ -68,6 +91,44 @@ class CompactStore:
 
     def __len__(self) -> int:
         return len(self.packed)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the heads and tails."""
+        return self.packed.nbytes
+
+    @property
+    def read_at(self) -> float:
+        """See `MovableSteps`."""
+        return self.packed.read_at
+
+    @property
+    def gone(self) -> bool:
+        """See `MovableSteps`."""
+        return self.packed.gone
+
+    @property
+    def in_memory(self) -> int:
+        """See `MovableSteps`: the steps that were filled up are the larger part."""
+        filled = sum(a.numel() * a.element_size() for step in list(self._filled.values()) for a in step.values())
+        return self.packed.in_memory + filled
+
+    @property
+    def on_disk(self) -> int:
+        """See `MovableSteps`."""
+        return self.packed.on_disk
+
+    def spill(self) -> bool:
+        """See `MovableSteps`."""
+        with self._lock:
+            self._filled.clear()
+        return self.packed.spill()
+
+    def let_go(self) -> None:
+        """See `MovableSteps`."""
+        with self._lock:
+            self._filled.clear()
+        self.packed.let_go()
 
     def load(self, index: int) -> dict[str, Tensor]:
         """The arrays of a step as a lossless one has them, and `facts.*`; see `StepStore.load`."""

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from decoding.errors import TraceFileError
+from decoding.errors import DamagedStepError
 from decoding.recorded.stages import DENSE, SAME, decode_stage
 from decoding.recorded.tail import Tail
 from decoding.words import words
@@ -54,13 +54,13 @@ def fill_up(packed: dict[str, Tensor], vocab: int, order: np.ndarray) -> dict[st
         order: all ids; a row's tail gets its scores in this order, the highest first.
 
     Raises:
-        TraceFileError: the arrays do not fit each other (a damaged or hostile file).
+        DamagedStepError: the arrays do not fit each other (a damaged or hostile file).
     """
     try:
         with np.errstate(all="ignore"):
             return _fill_up(packed, vocab, order)
     except (IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as err:
-        raise TraceFileError("heads and tails do not fit each other: {err}; the trace is damaged", err=err) from err
+        raise DamagedStepError("heads and tails do not fit each other: {err}; the trace is damaged", err=err) from err
 
 
 def _fill_up(packed: dict[str, Tensor], vocab: int, order: np.ndarray) -> dict[str, Tensor]:
@@ -118,7 +118,7 @@ def _fill_row(packed: dict[str, Tensor], row: int, vocab: int, order: np.ndarray
     for stage, filled in enumerate(out):
         alive, said = int(np.count_nonzero(filled > -np.inf)), int(packed["facts.n_alive"][stage, row])
         if alive != said:
-            raise TraceFileError(
+            raise DamagedStepError(
                 "row {row} has {alive} tokens after stage {stage}, facts.n_alive says {said}; the trace is damaged",
                 row=row + 1, alive=alive, stage=stage, said=said,
             )  # fmt: skip
@@ -151,7 +151,7 @@ def check_packed(packed: dict[str, Tensor], n_rows: int, vocab: int, n_stages: i
     """Refuses the arrays of a packed step that cannot be one.
 
     Raises:
-        TraceFileError: says which array, and why.
+        DamagedStepError: says which array, and why.
     """
     sizes = {"s": n_stages, "t": n_stages + 1, "r": n_rows, "2": 2}
     for name, (letters, dtypes) in SHAPES.items():
@@ -160,13 +160,13 @@ def check_packed(packed: dict[str, Tensor], n_rows: int, vocab: int, n_stages: i
         _check_array(packed, name, list_dtypes, None)
     _check_starts(packed, "head.starts", n_rows, len(packed["head.ids"]))
     if len(packed["head.logits"]) != len(packed["head.ids"]):
-        raise TraceFileError("head.logits and head.ids differ in length; the file is damaged")
+        raise DamagedStepError("head.logits and head.ids differ in length; the file is damaged")
     _check_range("head.ids", packed["head.ids"], 0, vocab - 1)
     which = packed["tail.which"]
     n_tails = len(packed["tail.starts"]) - 1
     _check_range("tail.which", which, -1, n_tails - 1)
     if bool((which[0] < 0).any()) or bool((which[1:][packed["tail.kinds"] == ANEW] < 0).any()):
-        raise TraceFileError("tail.which names no bins where there must be some; the file is damaged")
+        raise DamagedStepError("tail.which names no bins where there must be some; the file is damaged")
     _check_range("tail.kinds", packed["tail.kinds"], 0, ANEW)
     _check_tails(packed, n_tails)
     for name in ("facts.n_alive", "facts.n_removed"):
@@ -180,20 +180,20 @@ def _check_tails(packed: dict[str, Tensor], n_tails: int) -> None:
     for name in ("high", "low", "mass"):
         array = packed[f"tail.{name}"]
         if len(array) != n_bins or not bool(torch.isfinite(array).all()):
-            raise TraceFileError(
+            raise DamagedStepError(
                 "tail.{name} is not one finite number for each of {n_bins} bins; the file is damaged",
                 name=name, n_bins=n_bins,
             )
     _check_range("tail.count", packed["tail.count"], 1, 2**31 - 1)
     count, mass = packed["tail.count"].double(), packed["tail.mass"].double()
     if bool((packed["tail.low"] > packed["tail.high"]).any()):
-        raise TraceFileError("a bin of the tail ends above its beginning; the file is damaged")
+        raise DamagedStepError("a bin of the tail ends above its beginning; the file is damaged")
     least = torch.exp(packed["tail.low"].double() - packed["tail.high"].double())
     least = 1 + (count - 1) * least  # one of them is the highest
     if bool((mass > count * (1 + 1e-5)).any()) or bool((mass < least * (1 - 1e-5)).any()):
-        raise TraceFileError("tail.mass is not what so many tokens of a bin can add up to; the file is damaged")
+        raise DamagedStepError("tail.mass is not what so many tokens of a bin can add up to; the file is damaged")
     if bool(torch.isnan(packed["tail.lse"]).any()) or bool((packed["tail.lse"] == math.inf).any()):
-        raise TraceFileError("tail.lse is no number; the file is damaged")
+        raise DamagedStepError("tail.lse is no number; the file is damaged")
 
 
 def _check_rows(packed: dict[str, Tensor], n_rows: int, vocab: int, n_stages: int) -> None:
@@ -204,13 +204,13 @@ def _check_rows(packed: dict[str, Tensor], n_rows: int, vocab: int, n_stages: in
     for row in range(n_rows):
         ids = packed["head.ids"][starts[row] : starts[row + 1]]
         if len(torch.unique(ids)) != len(ids):
-            raise TraceFileError("head.ids of row {row} has an id twice; the file is damaged", row=row)
+            raise DamagedStepError("head.ids of row {row} has an id twice; the file is damaged", row=row)
         room = vocab - len(ids)
         for stage in range(n_stages + 1):
             which = int(packed["tail.which"][stage, row])
             n = sums[bins[which + 1]] - sums[bins[which]] if which >= 0 else 0
             if n > room:
-                raise TraceFileError(
+                raise DamagedStepError(
                     "the tail of row {row} has {n} tokens, room is for {room}; the file is damaged",
                     row=row, n=n, room=room,
                 )
@@ -223,7 +223,7 @@ def _check_array(
     fits_shape = array is not None and (array.ndim == 1 if shape is None else tuple(array.shape) == shape)
     if array is None or array.dtype not in dtypes or not fits_shape:
         found = words("missing") if array is None else f"{array.dtype} {tuple(array.shape)}"
-        raise TraceFileError(
+        raise DamagedStepError(
             "{name} is {found}; a compact step has {shape} of {dtypes}",
             name=name, found=found, shape=shape or "one row", dtypes=dtypes[0],
         )
@@ -232,7 +232,7 @@ def _check_array(
 def _check_starts(packed: dict[str, Tensor], name: str, n: int, end: int) -> None:
     starts = packed[name].long()
     if len(starts) != n + 1 or int(starts[0]) != 0 or int(starts[-1]) != end or bool((starts.diff() < 0).any()):
-        raise TraceFileError(
+        raise DamagedStepError(
             "{name} must rise from 0 to {end} in {n} parts; the file is damaged",
             name=name, end=end, n=n,
         )
@@ -240,7 +240,7 @@ def _check_starts(packed: dict[str, Tensor], name: str, n: int, end: int) -> Non
 
 def _check_range(name: str, array: Tensor, least: int, most: int) -> None:
     if array.numel() and (int(array.min()) < least or int(array.max()) > most):
-        raise TraceFileError(
+        raise DamagedStepError(
             "{name} is outside [{least}, {most}]; the file is damaged",
             name=name, least=least, most=most,
         )

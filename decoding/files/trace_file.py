@@ -16,6 +16,7 @@ import json
 import os
 import tempfile
 import threading
+import time
 import zipfile
 import zlib
 from collections.abc import Collection, Sequence
@@ -28,8 +29,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from decoding.errors import DecodingError, NotRecordedError, TraceFileError, shown
-from decoding.files.bounded_zip import open_zip, read_entry
+from decoding.errors import DamagedStepError, DecodingError, NotRecordedError, TraceFileError, shown
+from decoding.files.bounded_zip import bytes_in_memory, move_to_disk, open_zip, read_entry
 from decoding.files.compact_store import FILLED_LIMIT, CompactStore
 from decoding.files.head_and_tail import check_packed
 from decoding.parameters.knobs import ALSO_KEPT, KNOBS, MODES, SEED_LIMIT
@@ -39,7 +40,7 @@ from decoding.recorded.run import PREFILLS, SHORTCUTS, Compact, Fork, ModelInfo,
 from decoding.recorded.silent import REASONS, SilentKnob
 from decoding.recorded.stages import Stage
 from decoding.recorded.step_number import step_number
-from decoding.recorded.step_store import FilledUpSteps, StepStore, arrays_from_bytes
+from decoding.recorded.step_store import FilledUpSteps, StepStore, arrays_from_bytes, let_go_error
 from decoding.tokens.token_table import TokenTable
 
 __all__ = ["read_run", "save_run"]
@@ -120,7 +121,7 @@ def _why(err: Exception) -> str:
 
 
 class ZipStore:
-    """The steps of a trace file, read on demand; those of a compact trace as heads and tails.
+    """The steps of a trace file, read on demand; those of a compact trace as heads and tails; see `MovableSteps`.
 
     Args:
         n_rows: of each step, the rows that were computed.
@@ -136,6 +137,7 @@ class ZipStore:
         self._lock = threading.Lock()
         self._entries = {info.filename: info for info in archive.infolist()}
         self._n_steps = n_steps
+        self.read_at, self.gone = time.monotonic(), False
         self.nbytes = 0
         for index in range(n_steps):
             info = self._entries.get(_step_name(index))
@@ -151,16 +153,45 @@ class ZipStore:
     def __len__(self) -> int:
         return self._n_steps
 
+    @property
+    def in_memory(self) -> int:
+        """See `MovableSteps`: the file, where that was read at once."""
+        return 0 if self.gone else bytes_in_memory(self._archive)
+
+    @property
+    def on_disk(self) -> int:
+        """See `MovableSteps`: the file has no name any more, and may be there for this run alone."""
+        return 0 if self.in_memory else self.nbytes
+
+    def spill(self) -> bool:
+        """See `MovableSteps`."""
+        with self._lock:
+            try:
+                if not self.gone:
+                    move_to_disk(self._archive)
+            except OSError:
+                return False
+        return True
+
+    def let_go(self) -> None:
+        """See `MovableSteps`."""
+        with self._lock:
+            self.gone, self.nbytes = True, 0
+            self._archive.close()
+
     def load(self, index: int) -> dict[str, Tensor]:
         """See `StepStore.load`."""
+        self.read_at = time.monotonic()
         info, number = self._entries.get(_step_name(index)), step_number(index, self._first_step)
         if info is None:
             raise NotRecordedError("the scores of step {step} were not kept when the run was recorded", step=number)
         try:
             with self._lock:
+                if self.gone:
+                    raise let_go_error(index, self._first_step)
                 blob = read_entry(self._archive, info.filename, info.file_size)
         except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as err:
-            raise TraceFileError(
+            raise DamagedStepError(
                 "step {step} cannot be read: {err}; the file is damaged",
                 step=number, err=_why(err),
             ) from err
@@ -168,8 +199,8 @@ class ZipStore:
         if self._compact:
             try:
                 check_packed(arrays, self._n_rows[index], *self._shape)
-            except TraceFileError as err:
-                raise TraceFileError("step {step}: {err}", step=number, err=err) from err
+            except DamagedStepError as err:
+                raise DamagedStepError("step {step}: {err}", step=number, err=err) from err
         return arrays
 
     def _check(self, info: zipfile.ZipInfo, n_rows: int) -> None:
@@ -218,6 +249,8 @@ def _write(trace: RecordedRun, file: Any) -> None:
         for step in trace.steps:
             try:
                 arrays = steps.load(step.index)
+            except DamagedStepError:  # it would be missing, and nobody told
+                raise
             except NotRecordedError:
                 continue
             _put(archive, _step_name(step.index), safetensors.torch.save(arrays), compression)

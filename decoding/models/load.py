@@ -6,8 +6,10 @@ torch and transformers are imported when a model is loaded, not before: they tak
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +21,7 @@ from decoding.models.dtypes import FASTEST, choose_dtype, fastest
 from decoding.models.offline_model import quiet
 from decoding.models.placement import DeviceMap, Placement, TensorParallelPlan, choose_placement, places_of
 from decoding.models.static_cache import use_static_cache
-from decoding.models.weights import first_line, read_weights, weight_bytes
+from decoding.models.weights import first_line, read_weights
 from decoding.words import words
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = ["DEFAULT_MODEL", "LanguageModel", "load_model"]
+
+log = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "smollm2-135m"
 HUB_ID_OF_DEFAULT = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -171,13 +175,24 @@ def load_model(
     placement = choose_placement(device, device_map, max_memory, offload_folder, tp_plan)
     files = _find(name, revision, report)
     how = _How(placement=placement, dtype=dtype, rows=rows, static_cache=static_cache)
-    try:
+    if files.source != "package":
         return _load(name, files, how, report)
-    except ModelError:
-        # Our own copy can be made again, once: a damaged disk or a cleaned cache is not the user's doing.
-        if files.source != "package" or _is_sound(files.folder):
-            raise
-        shutil.rmtree(files.folder, ignore_errors=True)
+    return _load_our_copy(name, files, how, report, revision)
+
+
+def _load_our_copy(name: str, files: _Files, how: _How, report: Progress, revision: str | None) -> LanguageModel:
+    """The model that we have converted; that can be done again, once: a damaged disk is not the user's doing."""
+    with ThreadPoolExecutor(1) as beside:  # both take about as long
+        whole = beside.submit(offline_model.is_as_written, files.folder)
+        try:
+            lm = _load(name, files, how, report)
+            if whole.result():
+                return lm
+        except ModelError:
+            if whole.result():
+                raise
+    log.warning("the copy of the model %s in %s is not what was written there; it is made anew", name, files.folder)
+    shutil.rmtree(files.folder, ignore_errors=True)
     return _load(name, _find(name, revision, report), how, report)
 
 
@@ -239,19 +254,6 @@ def _fingerprint(folder: Path) -> str | None:
     except OSError:
         return None
     return f"sha256:{digest.hexdigest()[:16]}"
-
-
-def _is_sound(folder: Path) -> bool:
-    """Whether the converted model can be opened: its weights whole and its tokenizer readable."""
-    from transformers import AutoConfig, AutoTokenizer
-
-    try:
-        weight_bytes(folder, None)
-        AutoConfig.from_pretrained(folder, local_files_only=True)
-        AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception:
-        return False
-    return True
 
 
 # --- loading ----------------------------------------------------------------------------------------------

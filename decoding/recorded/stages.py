@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from transformers.generation import LogitsProcessorList, logits_process, stopping_criteria
 
-from decoding.errors import RecordingError, TraceFileError
+from decoding.errors import DamagedStepError, RecordingError
 
 __all__ = ["LOG_SOFTMAX", "Stage", "decode_stage", "encode_stages", "name_of", "run_processors", "stages_of"]
 
@@ -142,7 +142,7 @@ def decode_stage(arrays: dict[str, Tensor], stage: int, row: int, before: Tensor
         stage: counted from 1.
 
     Raises:
-        TraceFileError: the arrays do not fit each other (a damaged or hostile file).
+        DamagedStepError: the arrays do not fit each other (a damaged or hostile file).
     """
     try:
         kind = int(arrays["kinds"][stage - 1, row])
@@ -154,7 +154,7 @@ def decode_stage(arrays: dict[str, Tensor], stage: int, row: int, before: Tensor
         with np.errstate(all="ignore"):
             return torch.from_numpy(_decode(kind, pair, parts, before.numpy()))
     except (IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as err:
-        raise TraceFileError(
+        raise DamagedStepError(
             "stage {stage} of row {row} does not decode: {err}; the trace is damaged",
             stage=stage, row=row, err=err,
         ) from err

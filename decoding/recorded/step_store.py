@@ -10,8 +10,10 @@ import errno
 import os
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import IO, Protocol, cast
@@ -22,11 +24,14 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from decoding.errors import NotRecordedError, TraceFileError
+from decoding.errors import DamagedStepError, NotRecordedError
 from decoding.recorded.step_number import step_number
 from decoding.recorded.tail import Tail
 
-__all__ = ["DEFAULT_MEMORY_BUDGET", "FilledUpSteps", "KeptSteps", "MemoryStore", "StepStore"]
+__all__ = [
+    "DEFAULT_MEMORY_BUDGET", "FilledUpSteps", "KeptSteps", "MemoryStore", "MovableSteps", "StepStore",
+    "let_go_error",
+]  # fmt: skip
 
 DEFAULT_MEMORY_BUDGET = 2**30  # bytes; 4,000 steps at 49k vocabulary in float32
 FOR_STEPS = 0.75  # of the budget; the rest is for work: scores between processors, encoding, what malloc loses
@@ -50,8 +55,34 @@ class KeptSteps(Protocol):
 
         Raises:
             NotRecordedError: the step was lost (the disk was full).
-            TraceFileError: the file behind it is damaged.
+            DamagedStepError: the file behind it is damaged.
         """
+
+
+class MovableSteps(KeptSteps, Protocol):
+    """Steps that can make room for others, at any time and from any thread."""
+
+    @property
+    def read_at(self) -> float:
+        """When a step was last kept or asked for, on the monotonic clock."""
+
+    @property
+    def gone(self) -> bool:
+        """The scores were let go."""
+
+    @property
+    def in_memory(self) -> int:
+        """Bytes that `spill` frees."""
+
+    @property
+    def on_disk(self) -> int:
+        """Bytes that only `let_go` frees."""
+
+    def spill(self) -> bool:
+        """Moves what is in memory to the disk; False where it cannot be written there, and all is where it was."""
+
+    def let_go(self) -> None:
+        """Gives up the scores of all steps, for good."""
 
 
 class StepStore(KeptSteps, Protocol):
@@ -119,9 +150,16 @@ class MemoryStore:
 
     The last step may still have to be made (`append_later`): whoever asks for anything, on any thread, makes it first.
 
+    A server with many runs can make room at any time: `spill` moves what is in memory to the file, from where it is
+    read as before, and `let_go` gives up the scores.
+
     Args:
         memory_budget: in bytes.
         first_step: steps that came before the first one here, as `RecordedRun.first_step`; messages count them in.
+
+    Attributes:
+        read_at: when a step was last kept or asked for, on the monotonic clock.
+        gone: its scores were let go.
     """
 
     exact = True
@@ -129,16 +167,20 @@ class MemoryStore:
     def __init__(self, memory_budget: int = DEFAULT_MEMORY_BUDGET, first_step: int = 0) -> None:
         self.memory_budget = memory_budget
         self.first_step = first_step
+        self.read_at = time.monotonic()
+        self.gone = False
         self.n_spilled = 0
         self.lost_from: int | None = None
         self.lost_because = ""
         self._nbytes = 0
         self._in_memory = 0
+        self._file_size = 0
+        self._closing: Callable[[], object] | None = None  # closes the file, once
         self._block = torch.empty(0, dtype=torch.uint8)
         self._block_used = 0
         self._steps: list[_InBlock | _InFile | None] = []
         self._file: IO[bytes] | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # of the steps and the file: what is read, kept and spilled at a time
         self._later: tuple[int, Callable[[], dict[str, Tensor]]] | None = None  # of which step, and what makes it
         self._settling = threading.RLock()
 
@@ -151,6 +193,16 @@ class MemoryStore:
         """See `KeptSteps.nbytes`."""
         self.settle()
         return self._nbytes
+
+    @property
+    def in_memory(self) -> int:
+        """Bytes of the arrays that are in memory."""
+        return self._in_memory
+
+    @property
+    def on_disk(self) -> int:
+        """Bytes of the temporary file."""
+        return self._file_size
 
     def append(self, arrays: dict[str, Tensor]) -> None:
         """Takes a copy of the arrays of the next step."""
@@ -188,32 +240,68 @@ class MemoryStore:
 
     def _append(self, arrays: dict[str, Tensor]) -> None:
         size = sum(a.numel() * a.element_size() for a in arrays.values())
-        if self._in_memory + size <= FOR_STEPS * self.memory_budget:
-            self._in_memory += size
-            self._steps.append(self._keep(arrays))
-        else:
-            self._steps.append(self._spill(arrays))
-        if self._steps[-1] is not LOST:
-            self._nbytes += size
+        with self._lock:
+            self.read_at = time.monotonic()
+            if self.gone:
+                self._steps.append(LOST)
+            elif self._in_memory + size <= FOR_STEPS * self.memory_budget:
+                self._in_memory += size
+                self._steps.append(self._keep(arrays))
+            else:
+                self._steps.append(self._spill(arrays))
+            if self._steps[-1] is not LOST:
+                self._nbytes += size
 
     def load(self, index: int) -> dict[str, Tensor]:
         """See `StepStore.load`."""
         self.settle()
-        step = self._steps[index]
-        if step is LOST:
-            raise NotRecordedError(
-                "the scores of step {step} were not kept: the temporary file could not be written from step "
-                "{lost_from} on ({lost_because}); {remedy}",
-                step=step_number(index, self.first_step), lost_because=self.lost_because, remedy=REMEDY,
-                lost_from=step_number(self.lost_from or 0, self.first_step),
-            )
+        self.read_at = time.monotonic()
+        with self._lock:
+            step = self._steps[index]
+            if isinstance(step, _InFile):
+                file = cast(IO[bytes], self._file)  # it was opened for the first step that was spilled
+                file.seek(step.offset)
+                blob = file.read(step.length)
         if isinstance(step, _InBlock):
             return step.arrays()
+        if isinstance(step, _InFile):
+            return arrays_from_bytes(blob, f"step {step_number(index, self.first_step)}")
+        if self.gone:
+            raise let_go_error(index, self.first_step)
+        raise NotRecordedError(
+            "the scores of step {step} were not kept: the temporary file could not be written from step "
+            "{lost_from} on ({lost_because}); {remedy}",
+            step=step_number(index, self.first_step), lost_because=self.lost_because, remedy=REMEDY,
+            lost_from=step_number(self.lost_from or 0, self.first_step),
+        )
+
+    def spill(self) -> bool:
+        """See `MovableSteps.spill`."""
         with self._lock:
-            file = cast(IO[bytes], self._file)  # it was opened for the first step that was spilled
-            file.seek(step.offset)
-            blob = file.read(step.length)
-        return arrays_from_bytes(blob, f"step {step_number(index, self.first_step)}")
+            moved: dict[int, _InFile] = {}
+            before = self._file_size
+            try:
+                for index, step in enumerate(self._steps):
+                    if isinstance(step, _InBlock):
+                        moved[index] = self._write(step.arrays())
+            except OSError:
+                self._forget_after(before)
+                return False
+            for index, place in moved.items():
+                self._steps[index] = place
+            self.n_spilled += len(moved)
+            self._in_memory, self._block, self._block_used = 0, torch.empty(0, dtype=torch.uint8), 0
+        return True
+
+    def let_go(self) -> None:
+        """See `MovableSteps.let_go`."""
+        with self._lock:
+            self.gone = True
+            self._steps = [LOST] * len(self._steps)
+            self._nbytes = self._in_memory = self._file_size = 0
+            self._block, self._block_used = torch.empty(0, dtype=torch.uint8), 0
+            if self._closing is not None:
+                self._closing()
 
     def _keep(self, arrays: dict[str, Tensor]) -> _InBlock:
         sizes = [a.numel() * a.element_size() for a in arrays.values()]
@@ -234,30 +322,55 @@ class MemoryStore:
     def _spill(self, arrays: dict[str, Tensor]) -> _InFile | None:
         if self.lost_from is not None:
             return LOST
-        blob = safetensors.torch.save(arrays)
         try:
-            with self._lock:
-                if self._file is None:
-                    self._file = tempfile.TemporaryFile(prefix="decoding-explorer-", buffering=0)
-                    weakref.finalize(self, self._file.close)
-                offset = self._file.seek(0, os.SEEK_END)
-                written = self._file.write(blob)
-            if written != len(blob):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            place = self._write(arrays)
         except OSError as err:
             self.lost_from, self.lost_because = len(self._steps), err.strerror or type(err).__name__
             return LOST
         self.n_spilled += 1
+        return place
+
+    def _write(self, arrays: dict[str, Tensor]) -> _InFile:
+        """A step's arrays at the end of the file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        blob = safetensors.torch.save(arrays)
+        with self._lock:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="decoding-explorer-", buffering=0)
+                self._closing = weakref.finalize(self, self._file.close)
+            offset = self._file.seek(0, os.SEEK_END)
+            if self._file.write(blob) != len(blob):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._file_size = offset + len(blob)
         return _InFile(offset=offset, length=len(blob))
+
+    def _forget_after(self, size: int) -> None:
+        """Gives the disk back what was written beyond so many bytes, where it takes it."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.truncate(size)
+        self._file_size = size
+
+
+def let_go_error(index: int, first_step: int) -> NotRecordedError:
+    """What to say of a step whose scores were let go."""
+    return NotRecordedError(
+        "the scores of step {step} made room for others: nobody had looked at the run for a while; run it again to see "
+        "them",
+        step=step_number(index, first_step),
+    )
 
 
 def arrays_from_bytes(blob: bytes, what: str) -> dict[str, Tensor]:
     """The arrays of a safetensors blob.
 
     Raises:
-        TraceFileError: it is not one.
+        DamagedStepError: it is not one.
     """
     try:
         return safetensors.torch.load(blob)
     except (SafetensorError, ValueError, KeyError, TypeError) as err:
-        raise TraceFileError("{what} cannot be read: {err}; the file is damaged", what=what, err=err) from err
+        raise DamagedStepError("{what} cannot be read: {err}; the file is damaged", what=what, err=err) from err

@@ -128,6 +128,13 @@ class WhatIf:
         """
         return [self.scores(step=step, row=row, stage=stage) for stage in range(len(self.stages) + 1)]
 
+    def rest(self) -> None:
+        """Lets go of the scores that were kept for the next question: they are computed again where they are asked for.
+
+        Steps of a large vocabulary take megabytes each.
+        """
+        self._steps = OrderedDict()
+
     @property
     def processors(self) -> tuple[Any, ...]:
         """transformers' processors of these settings, in order; those that run the model are not among them."""
@@ -239,12 +246,13 @@ class WhatIf:
 
     def _outputs(self, step: int) -> list[Tensor]:
         """The scores of all rows before the first stage and after each, [rows, vocab]; the last few are kept."""
-        if step not in self._steps:
-            self._steps[step] = self._run(step)
-            if len(self._steps) > KEPT_STEPS:
-                self._steps.popitem(last=False)
-        self._steps.move_to_end(step)
-        return self._steps[step]
+        kept = self._steps  # `rest` may put another in its place
+        if step not in kept:
+            kept[step] = self._run(step)
+            if len(kept) > KEPT_STEPS:
+                kept.popitem(last=False)
+        kept.move_to_end(step)
+        return kept[step]
 
     def _run(self, step: int) -> list[Tensor]:
         before = self._before(step)

@@ -273,6 +273,8 @@ EN: dict[str, str] = {
     "notes.silent": "[[silent|Silent settings]]: given, without effect",
     "notes.silent.none": "Every setting that was given had an effect.",
     "notes.warnings": "Worth knowing",
+    "notes.gone": "Its scores made room for the runs of other visitors: nobody had looked at it for a while. The text "
+    "is still here; run it again to see the scores.",
     "notes.warnings.none": "Nothing else to note about this run.",
     "notes.stages": "Stages that ran, in order",
     "notes.stages.none": "No processor ran.",

@@ -356,6 +356,8 @@ _RUNS: dict[str, str] = {
     "({lost_because}); {remedy}":
         "第 {step} 步的分数没有保留：从第 {lost_from} 步起临时文件无法写入（{lost_because}）；{remedy}",
     "the scores of step {step} were not kept when the run was recorded": "记录时没有保留第 {step} 步的分数",
+    "the scores of step {step} made room for others: nobody had looked at the run for a while; run it again to see "
+    "them": "第 {step} 步的分数已为其他运行让出空间：这次运行有一段时间没有人看；要看分数，请再运行一次",
     "nothing has been recorded yet; pass this Recorder to generate(custom_generate=…)":
         "还没有记录任何内容；请把这个 Recorder 传给 generate(custom_generate=…)",
     "{name} returned {scores_type} instead of scores; return a tensor":

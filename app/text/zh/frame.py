@@ -252,6 +252,7 @@ ZH: dict[str, str] = {
     "notes.silent": "[[silent|无效设置]]：给出了，但没有作用",
     "notes.silent.none": "给出的每个设置都起了作用。",
     "notes.warnings": "值得知道",
+    "notes.gone": "有一段时间没有人看这次运行，它的分数已为其他访客的运行让出空间。文本还在；要看分数，请再运行一次。",
     "notes.warnings.none": "这次运行没有别的要说明。",
     "notes.stages": "依次运行的阶段",
     "notes.stages.none": "没有处理器运行。",
