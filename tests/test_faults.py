@@ -120,7 +120,7 @@ def no_room(*_: Any) -> None:
     raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: 20 GB")
 
 
-@pytest.mark.parametrize("harm", ["nothing there", "damaged", "out of memory", "no room", "a bug"])
+@pytest.mark.parametrize("harm", ["nothing there", "damaged", "refused", "out of memory", "no room", "a bug"])
 def test_a_model_that_cannot_be_loaded_leaves_the_one_that_serves(here, tmp_path, monkeypatch, harm):
     other = tmp_path / "other"
     if harm != "nothing there":
@@ -128,12 +128,14 @@ def test_a_model_that_cannot_be_loaded_leaves_the_one_that_serves(here, tmp_path
             other.mkdir(exist_ok=True)
             (other / file.name).write_bytes(file.read_bytes()[: 1000 if harm == "damaged" else None])
     partly: list[weakref.ref] = []
-    if harm in ("out of memory", "no room", "a bug"):
+    if harm in ("refused", "out of memory", "no room", "a bug"):
         real = model_shelf.load_model
 
         def half_way(name: str, **how: Any) -> Any:
             lm = real(name, **how)
             partly.append(weakref.ref(lm.model))
+            if harm == "refused":
+                raise ModelError("the model {name!r} is too large", name=name)
             if harm == "a bug":
                 raise KeyError("layers.3")
             (out_of_memory if harm == "out of memory" else no_room)()

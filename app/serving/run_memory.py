@@ -20,7 +20,7 @@ __all__ = ["RunMemory", "run_memory"]
 
 log = logging.getLogger(__name__)
 
-IN_MEMORY = 256 * 2**20  # bytes: of scores, and of what models remember
+IN_MEMORY = 96 * 2**20  # bytes: of scores, and of what models remember; the disk's own cache has the rest at hand
 ON_DISK = 8 * 2**30
 MOST_RUNS = 400  # each has a file open once it is on the disk
 IDLE = 60.0  # seconds since somebody looked at a run

@@ -27,7 +27,7 @@ __all__ = ["MOST_VISITORS", "Tidying", "end_in_order"]
 
 log = logging.getLogger(__name__)
 
-EVERY = 60.0  # seconds
+EVERY = 30.0  # seconds
 STATE_LIVES = 3600.0  # seconds that a closed tab's runs are kept, for whoever comes back: a reload closes a tab, too
 MOST_GONE = 64  # visitors with a closed tab whose runs are kept
 MOST_BYTES = 4 * 2**30  # of their runs together, those left out that an open tab has, too
@@ -64,8 +64,8 @@ class Tidying:
         self._most, self._most_bytes = most, most_bytes
         self._every, self._rounds = every, max(1, round(lives / every))
         self._idle: dict[str, tuple[datetime | None, int]] = {}  # last event, and rounds since, with the tab closed
-        self._still: set[str] = set()  # who has done nothing since the round before
-        self._at_rest: set[str] = set()  # of them, those of the round before
+        self._at_rest: dict[str, datetime | None] = {}  # the last event of whoever has done nothing since then
+        self._seen: dict[str, datetime] = {}  # everybody's last event, at the round before
         self._stop = threading.Event()
 
     def start(self) -> None:
@@ -96,12 +96,9 @@ class Tidying:
     def _forget(self, holder: Any) -> None:
         """Forgets visitors who have gone."""
         idle = {}
-        self._still = set()
         for visitor, state in list(holder.session_data.items()):
             last = holder.time_last_used.get(visitor)
             before, rounds = self._idle.get(visitor, (None, 0))
-            if last == before:
-                self._still.add(visitor)
             # Of a program, which has no tab to close, nothing is kept here that it could come back to.
             has_left = state.is_closed or not state.state_data
             idle[visitor] = (last, rounds + 1 if last == before and has_left else 0)
@@ -116,13 +113,20 @@ class Tidying:
 
     def _rest(self, holder: Any) -> None:
         """What was made for what somebody looked at, and does not look at any more, is made again when it is."""
-        for visitor in self._still - self._at_rest:
-            state = holder.session_data.get(visitor)
-            if state is not None:
-                self._without_what_was_sent(state)
-                for session in _sessions_of(state):
-                    session.rest()
-        self._at_rest = self._still
+        at_rest = {}
+        for visitor, state in list(holder.session_data.items()):
+            last = holder.time_last_used.get(visitor)
+            if any(getattr(session, "running", False) for session in _sessions_of(state)):
+                continue
+            # Of a closed tab at once: a reload makes it all again in any case.
+            if state.is_closed or self._seen.get(visitor) == last:
+                at_rest[visitor] = last
+                if self._at_rest.get(visitor, "") != last:
+                    self._without_what_was_sent(state)
+                    for session in _sessions_of(state):
+                        session.rest()
+        self._at_rest = at_rest
+        self._seen = dict(holder.time_last_used)
 
     def _without_what_was_sent(self, state: Any) -> None:
         """Gradio keeps all that each panel was sent last: to add to it, and for a link that the page does not offer.
