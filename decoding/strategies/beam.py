@@ -149,7 +149,8 @@ def beam(
             pool_done=pool_done.bool(), searching=searching, n_top=n_beams,
         )  # fmt: skip
         recording.keep_cache(model_kwargs.get(CACHE_NAME), read.of(running[:, :, :length].flatten(0, 1)))
-        yield recording.choose_beams(_but_left(beam_step, left, padding), improvable[:, 0])
+        beam_step = _but_left(beam_step, left, padding) if read.left else beam_step
+        yield recording.choose_beams(beam_step, improvable[:, 0])
         if not go_on:
             break
         if leaves:

@@ -13,7 +13,7 @@ from tests.benchmarks.cost import paired_ratios
 
 N_PAIRS, N_PROMPT, N_TOKENS, N_BEAMS = 4, 400, 48, 4
 SHARED_BAR, PLAIN_BAR = 0.70, 1.10
-EARLY, N_ENDS, LEFT_BAR = 8, 2, 0.80
+EARLY, LEFT_BAR = range(6, 9), 0.80  # steps at which two of the prompts find ends
 FOUR = (
     "The capital of France is", "Two plus three equals", "Once upon a time there was a lighthouse keeper who",
     "def fibonacci(n):",
@@ -101,8 +101,5 @@ def _early_ends(lm: LanguageModel, inputs: dict[str, Any]) -> list[int]:
     lm.model.generate(**inputs, num_beams=N_BEAMS, max_new_tokens=N_TOKENS, eos_token_id=None, custom_generate=free)
     ledger = free.trace.ledger
     said = {c.token_id for t in range(N_TOKENS) for p in (2, 3) for c in ledger.candidates(t, p)}
-    ends: list[int] = []
-    for prompt in range(2):
-        kept = [c.token_id for t in range(EARLY) for c in ledger.candidates(t, prompt) if c.fate == "kept"]
-        ends += [token for token in dict.fromkeys(reversed(kept)) if token not in said][:N_ENDS]
-    return ends
+    kept = [c.token_id for t in EARLY for p in (0, 1) for c in ledger.candidates(t, p) if c.fate == "kept"]
+    return [token for token in dict.fromkeys(kept) if token not in said]
