@@ -10,7 +10,7 @@ import pytest
 
 from app.handlers.handlers import Handlers
 from app.page.layout import build
-from app.page.wiring import RUNS, runs_of
+from app.page.wiring import FOLLOWS, RUNS, is_run
 from app.serving import limits
 from app.serving.line import Line
 from app.serving.model_shelf import ModelShelf, ModelState
@@ -280,9 +280,11 @@ def test_what_a_bound_refused_is_told_in_the_pages_language_and_the_full_queue_o
 def test_all_that_uses_the_model_is_known_to_the_guard(tiny):
     """By its name; and nothing else has one of these names."""
     page = build(ModelShelf("tiny"), Session(record(tiny, "ab", Settings(max_new_tokens=1))))
-    found = {page.fns[index].fn.__qualname__ for index in runs_of(page)}
-    assert found == set(RUNS)
-    assert len(runs_of(page)) == len(RUNS)
+    plain, linked = (
+        [fn.fn.__qualname__ for fn in page.fns.values() if is_run(fn, query)] for query in ("lang=en&c=", "lang=en&c=x")
+    )
+    assert sorted(plain) == sorted(RUNS)
+    assert sorted(linked) == sorted([*RUNS, FOLLOWS])
 
 
 # -- bounds of a run that are found while it goes on

@@ -266,6 +266,8 @@ JUNK = [
     ("/gradio_api/run/predict", {"data": ["x"] * 3, "fn_index": 1, "session_hash": "b"}),
     ("/gradio_api/run/predict", {"data": [{"a": 1}] * 50, "fn_index": 2}),
     ("/gradio_api/run/nothing", {"data": []}),
+    ("/gradio_api/run/step", {"data": [], "fn_index": "0"}),  # another function than the one that is named
+    ("/gradio_api/run/record", {"data": ["Once", {"max_new_tokens": 1}, "", None]}),  # past the queue
     ("/gradio_api/call/nothing", {"data": []}),
     ("/gradio_api/call/v2/nothing", {"prompt": "x"}),
     ("/gradio_api/call/v2/record", {"nothing": "x"}),

@@ -75,7 +75,7 @@ from ..sheets.tour import tour_sheet
 from ..studies.recorded import study_routes
 from ..text import Text
 from ..views.look import Look
-from .wiring import runs_of, wire
+from .wiring import is_run, wire
 
 __all__ = ["build", "launch"]
 
@@ -139,14 +139,14 @@ def launch(
     refusals, files, watched = Refusals(), passing_files(), operation()
     first = Session(trace, "example" if trace_path is None else "file", row=row)
     page = build(shelf, first, stored=stored, refusals=refusals)
-    page.queue(max_size=EVENTS)
+    page.queue(max_size=EVENTS, api_open=False)  # nobody goes past the queue
     shelf.start_later(model, PAGE_FIRST)
     Tidying(page, files).start()
     look_at_page(page, files, watched)
     end_in_order(before=lambda: _end(page, watched))
 
     def guard(app: Any) -> Guard:
-        return Guard(app, bounds, environment, page, runs_of(page), files, watched, refusals)
+        return Guard(app, bounds, environment, page, is_run, files, watched, refusals)
 
     page.launch(
         server_name=host,

@@ -10,13 +10,14 @@ import inspect
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
+from urllib.parse import parse_qs
 
 import gradio as gr
 
 from ..handlers.handlers import Handlers
 from ..handlers.shown import Changes
 
-__all__ = ["runs_of", "wire"]
+__all__ = ["is_run", "wire"]
 
 DOWNLOAD = "() => setTimeout(() => document.querySelector('#dx-download')?.click(), 50)"
 # What Gradio does to send the next question would hold up the picture of this one's answer.
@@ -51,9 +52,10 @@ EACH = {**QUIET, "trigger_mode": "multiple"}
 RUN = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 # Handlers and endpoints that use the model: how often they may be asked for is bounded.
 RUNS = (
-    "Decoding.run", "Decoding.fork", "Decoding.again", "Decoding.onward", "Verifying.verify", "Sharing.run_link",
-    "Api.record", "Api.verify",
+    "Decoding.run", "Decoding.fork", "Decoding.again", "Decoding.onward", "Verifying.verify", "Api.record",
+    "Api.verify",
 )  # fmt: skip
+FOLLOWS = "Sharing.follow"  # with a link it is what has that run; without, every page that is opened calls it
 FORM = ("model", "kind", "prompt", "system", "knobs")
 ASKED = ("session", *FORM)
 # What shows the run in view, what of it shows the step, what a run changes, and what a run with its form does.
@@ -121,9 +123,10 @@ class Wiring:
         return answers if inspect.isgeneratorfunction(handler) else answer
 
 
-def runs_of(page: gr.Blocks) -> frozenset[int]:
-    """The indexes of those of the page's functions that use the model."""
-    return frozenset(fn._id for fn in page.fns.values() if getattr(fn.fn, "__qualname__", "") in RUNS)
+def is_run(fn: gr.blocks.BlockFunction, query: str) -> bool:
+    """Whether the model is used by one of the page's functions, called at an address with this query."""
+    name = getattr(fn.fn, "__qualname__", "")
+    return name in RUNS or name == FOLLOWS and "c" in parse_qs(query)
 
 
 def wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Component]) -> None:

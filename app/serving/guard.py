@@ -47,18 +47,18 @@ class Guard:
         bounds: that hold here.
         environment: how the server is run.
         page: Gradio's; says what a request is for.
-        runs: indexes of its functions that use the model.
+        is_run: whether one of its functions uses the model, asked with an address that ends in this query.
         files: the only ones that are served from a folder.
         operation: counts what is refused; begins nothing once it stops.
         refusals: where the page finds why something was not begun.
     """
 
     def __init__(
-        self, app: ASGIApp, bounds: Bounds, environment: Environment, page: gr.Blocks, runs: frozenset[int],
-        files: PassingFiles, operation: Operation, refusals: Refusals,
+        self, app: ASGIApp, bounds: Bounds, environment: Environment, page: gr.Blocks,
+        is_run: Callable[[Any, str], bool], files: PassingFiles, operation: Operation, refusals: Refusals,
     ) -> None:  # fmt: skip
         self._app, self._bounds, self._environment = app, bounds, environment
-        self._page, self._runs = page, runs
+        self._page, self._is_run = page, is_run
         self._files, self._operation, self._refusals = files, operation, refusals
         self._rates = Rates(bounds)
         self._open: Counter[str] = Counter()
@@ -110,7 +110,7 @@ class Guard:
             elif scope["method"] in ("GET", "HEAD"):
                 yield body.receive
             else:
-                yield self._read(await body.whole(), path, address, body.receive)
+                yield self._read(await body.whole(), path, scope["query_string"].decode("latin-1"), address, body)
 
     @contextmanager
     def _counted(self, address: str) -> Iterator[None]:
@@ -133,24 +133,25 @@ class Guard:
         if most is not None and (n := self._files.nbytes()) + self._bounds.upload_bytes > most:
             raise Refusal(status=503, why="room", bound="uploaded_bytes", asked=n, allowed=most, seconds=60)
 
-    def _read(self, body: bytes, path: str, address: str, receive: Receive) -> Receive:
-        """Looks into a body; gives what reads it again.
+    def _read(self, content: bytes, path: str, query: str, address: str, body: BoundedBody) -> Receive:
+        """Looks into what a body says; gives what reads it again.
 
         Raises:
             Refusal: it is not let in.
         """
-        if body and is_api(path):
-            said = checked_json(body, self._bounds)
+        if content and is_api(path):
+            said = checked_json(content, self._bounds)
             tab = _tab_of(said)
             self._rates.count("tab_requests", tab)
-            if self._is_run(path, said):
+            asked_for = self._asked_for(path, said)
+            if asked_for is not None and self._is_run(asked_for, query):
                 self._count_run(address, tab)
-        left = [body]
+        left = [content]
 
         async def again() -> Message:
             if left:
                 return {"type": "http.request", "body": left.pop(), "more_body": False}
-            return await receive()
+            return await body.receive()
 
         return again
 
@@ -160,18 +161,24 @@ class Guard:
         self._rates.count("address_runs", address)
         self._rates.count("tab_runs", tab)
 
-    def _is_run(self, path: str, said: Any) -> bool:
-        """Whether it asks for what uses the model."""
+    def _asked_for(self, path: str, said: Any) -> Any:
+        """The page's function that is called, or None where none is.
+
+        Raises:
+            Refusal: there is no such function.
+        """
         named = NAMED.fullmatch(path)
         index = said.get("fn_index") if isinstance(said, dict) else None
-        if isinstance(index, int):
+        if index is not None and type(index) is not int:  # "3" is 3 to those who read it next
+            raise Refusal(status=400, why="shape", asked="fn_index")
+        if index is not None:
             asked_for = self._page.fns.get(index)
         else:
             name = named[1] if named else None
             asked_for = next((fn for fn in self._page.fns.values() if name and fn.api_name == name), None)
         if asked_for is None and (named or path.startswith("/gradio_api/queue/join")):
             raise Refusal(status=404, why="shape", asked="fn_index")
-        return asked_for is not None and asked_for._id in self._runs
+        return asked_for
 
     async def _refuse(self, body: BoundedBody, scope: Scope, receive: Receive, answer: Answer) -> None:
         refusal = body.refusal

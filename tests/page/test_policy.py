@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -82,15 +86,34 @@ def test_what_is_not_the_pages_own_is_stopped(watched, app_url):
     page.wait_for_function("window.stopped.length === 2")
 
 
+@contextmanager
+def elsewhere(body: str) -> Iterator[str]:
+    """The address of a page of somebody else's."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *of: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
 def test_a_page_of_others_cannot_show_it_in_a_frame(watched, app_url):
-    """Beside it a page at the same address that has no policy: that one is shown."""
+    """Beside it one of a third that has no policy: that one is shown."""
     page, _ = watched
-    stranger = app_url.replace("127.0.0.1", "localhost") + "/stranger"  # another name is another origin
-    frames = f"<iframe name=ours src='{app_url}/health'></iframe><iframe name=plain src='{app_url}/plain'></iframe>"
-    page.route(stranger, lambda route: route.fulfill(content_type="text/html", body=frames))
-    page.route(f"{app_url}/plain", lambda route: route.fulfill(content_type="text/html", body="shown"))
-    page.goto(stranger)
-    page.wait_for_load_state("networkidle")
-    assert page.frame("plain").text_content("body") == "shown"
-    ours = next(frame for frame in page.frames if frame not in (page.main_frame, page.frame("plain")))
-    assert ours.url == "chrome-error://chromewebdata/"
+    with elsewhere("shown") as third:
+        frames = f"<iframe name=ours src='{app_url}/health'></iframe><iframe name=third src='{third}'></iframe>"
+        with elsewhere(frames) as stranger:
+            page.goto(stranger)
+            page.wait_for_load_state("networkidle")
+            assert page.frame("third").text_content("body") == "shown"
+            ours = next(frame for frame in page.frames if frame not in (page.main_frame, page.frame("third")))
+            assert ours.url == "chrome-error://chromewebdata/"
