@@ -12,7 +12,7 @@ import pytest
 
 from app.serving.line import CalledOff, Line
 from app.serving.pace import Pace, size_of
-from app.serving.turns import Share, Turns
+from app.serving.step_order import Share, StepOrder
 from decoding.errors import DecodingError
 
 
@@ -46,7 +46,7 @@ class Held:
 def clock(monkeypatch) -> list[float]:
     """What the clock shows; a step that is tried here moves it."""
     now = [0.0]
-    for module in ("turns", "line"):
+    for module in ("step_order", "line"):
         monkeypatch.setattr(f"app.serving.{module}.monotonic", lambda: now[0])
     return now
 
@@ -54,7 +54,7 @@ def clock(monkeypatch) -> list[float]:
 class Chain:
     """A run that asks for its next step as soon as it has one: its steps, on a clock that they move."""
 
-    def __init__(self, turns: Turns, clock: list[float], log: list[str], name: str, n: int, seconds: float) -> None:
+    def __init__(self, turns: StepOrder, clock: list[float], log: list[str], name: str, n: int, seconds: float) -> None:
         self.turns, self.clock, self.log, self.name, self.left, self.seconds = turns, clock, log, name, n, seconds
         self.share, self.over, self.meanwhile = Share(), threading.Event(), lambda: None
 
@@ -76,7 +76,7 @@ class Chain:
 
 
 def test_a_short_run_that_comes_later_ends_first(clock):
-    turns, log = Turns(behind=False), []
+    turns, log = StepOrder(behind=False), []
     long = Chain(turns, clock, log, "long", 200, 0.02)
     short = Chain(turns, clock, log, "short", 5, 0.02)
     long.meanwhile = lambda: short.start() if log.count("long") == 20 else None
@@ -87,7 +87,7 @@ def test_a_short_run_that_comes_later_ends_first(clock):
 
 
 def test_runs_of_equal_steps_take_them_by_turns(clock):
-    turns, log = Turns(behind=False), []
+    turns, log = StepOrder(behind=False), []
     chains = [Chain(turns, clock, log, name, 20, 0.02) for name in "abc"]
     chains[0].meanwhile = lambda: [chain.start() for chain in chains[1:]] if len(log) == 1 else None
     chains[0].start()
@@ -96,7 +96,7 @@ def test_runs_of_equal_steps_take_them_by_turns(clock):
 
 
 def test_a_run_of_costly_steps_has_the_same_share_of_time_as_one_of_cheap_ones(clock):
-    turns, log = Turns(behind=False), []
+    turns, log = StepOrder(behind=False), []
     cheap = Chain(turns, clock, log, "cheap", 100, 0.01)
     costly = Chain(turns, clock, log, "costly", 100, 0.16)
     costly.meanwhile = lambda: cheap.start() if log.count("costly") == 1 else None
@@ -108,7 +108,7 @@ def test_a_run_of_costly_steps_has_the_same_share_of_time_as_one_of_cheap_ones(c
 
 
 def test_who_has_asked_for_nothing_for_a_while_saves_up_little():
-    turns = Turns(behind=False)
+    turns = StepOrder(behind=False)
     turns.do(Share(owed=100.0, n_steps=9), lambda: None).result()
     idle = Share(owed=1.0, n_steps=9)
     turns.do(idle, lambda: None).result()
@@ -116,7 +116,7 @@ def test_who_has_asked_for_nothing_for_a_while_saves_up_little():
 
 
 def test_nobody_is_left_behind_while_new_ones_keep_coming(clock):
-    turns, log, n_new = Turns(behind=False), [], 0
+    turns, log, n_new = StepOrder(behind=False), [], 0
     old = Chain(turns, clock, log, "old", 30, 0.02)
 
     def another(done: object = None) -> None:
@@ -133,7 +133,7 @@ def test_nobody_is_left_behind_while_new_ones_keep_coming(clock):
 
 @pytest.mark.parametrize("seats", [1, 3])
 def test_no_more_than_the_seats_are_in_a_step_at_once(seats):
-    turns, now, most = Turns(seats, behind=False), [], []
+    turns, now, most = StepOrder(seats, behind=False), [], []
 
     def step() -> None:
         now.append(1)
@@ -147,7 +147,7 @@ def test_no_more_than_the_seats_are_in_a_step_at_once(seats):
 
 
 def test_what_a_step_raises_is_the_callers_and_the_next_one_goes_on():
-    turns = Turns(behind=False)
+    turns = StepOrder(behind=False)
     with pytest.raises(ZeroDivisionError):
         turns.do(Share(), lambda: 1 // 0).result()
     assert turns.do(Share(), lambda: 7).result() == 7
@@ -297,7 +297,7 @@ def test_what_is_called_off_ends_at_its_next_step(line, begun):
             time.sleep(0.001)
 
     if not begun:
-        line.turns.do(Share(), held)
+        line.step_order.do(Share(), held)
     place = line.join(1, "model")
     made = place.whole(whole)
     while begun and not n:

@@ -10,6 +10,7 @@ from decoding.models.prompts import encode_prompt
 from decoding.parameters.acting import model_defaults
 
 from . import limits
+from . import line as lines
 from .line import Line
 
 if TYPE_CHECKING:
@@ -42,9 +43,15 @@ else:
     from decoding.verify import verify
 
 
-def new_line() -> Line:
-    """The line of those who use this process's models; where a GPU is borrowed for each run, one has it at a time."""
-    return Line(at_once=1, behind=False) if on_zero_gpu() else Line()
+def new_line(together: int = 1) -> Line:
+    """The line of those who use this process's models; where a GPU is borrowed for each run, one has it at a time.
+
+    Args:
+        together: runs that may be in a step at the same time, because something computes their steps together.
+    """
+    if on_zero_gpu():
+        return Line(at_once=1, behind=False)
+    return Line(at_once=max(lines.AT_ONCE, together), seats=together)
 
 
 class Decoder:

@@ -15,7 +15,7 @@ from decoding.words import words
 if TYPE_CHECKING:
     from decoding.trace import Trace
 
-    from .turns import Share
+    from .step_order import Share
 
 __all__ = ["NONE", "PUBLIC", "Limits"]
 

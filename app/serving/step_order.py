@@ -1,4 +1,4 @@
-"""`Turns`: who may take a step now, of all runs that go on at the same time."""
+"""`StepOrder`: who may take a step now, of all runs that go on at the same time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-__all__ = ["Share", "Turns", "let_others_first"]
+__all__ = ["Share", "StepOrder", "let_others_first"]
 
 BEHIND = 10  # of Linux's nice levels: whoever looks at a run comes before whoever makes one
 SAVED = 0.2  # seconds that a run may save up while it asks for nothing
@@ -60,7 +60,7 @@ def let_others_first() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)
 
 
-class Turns:
+class StepOrder:
     """Gives the model to one step at a time: the next is that of the run whose steps have taken the least time.
 
     So a short run is not stuck behind a long one, a search of sixteen beams has not sixteen times the share of one
