@@ -153,6 +153,15 @@ def test_what_a_step_raises_is_the_callers_and_the_next_one_goes_on():
     assert turns.do(Share(), lambda: 7).result() == 7
 
 
+def test_a_thread_that_has_nothing_to_do_ends_and_the_next_step_starts_another(monkeypatch):
+    monkeypatch.setattr("app.serving.step_order.IDLE", 0.01)
+    turns = StepOrder(behind=False)
+    first = turns.do(Share(), threading.current_thread).result(10)
+    first.join(10)
+    assert not first.is_alive()
+    assert turns.do(Share(), threading.current_thread).result(10) is not first
+
+
 # -- the line
 
 

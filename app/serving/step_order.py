@@ -19,6 +19,7 @@ SAVED = 0.2  # seconds that a run may save up while it asks for nothing
 # Seconds that the model waits for a run whose step has just ended, and which has had less than any that wants it now:
 # else two runs would have step for step, however much longer the steps of one are.
 PATIENCE = 0.002
+IDLE = 30.0  # seconds after which a thread that has nothing to do ends; the next step starts another
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -119,7 +120,11 @@ class StepOrder:
             let_others_first()
         while True:
             with self._changed:
-                wish = self._begin(self._wait_until(lambda first: first.work is not None))
+                found = self._wait_until(lambda first: first.work is not None, IDLE)
+                if found is None:
+                    self._n_threads -= 1
+                    return
+                wish = self._begin(found)
             try:
                 found, error = wish.work(), None
             except BaseException as raised:  # it is the caller's, whatever it is
@@ -139,12 +144,20 @@ class StepOrder:
         self._wishes.append(wish)
         self._changed.notify_all()
 
-    def _wait_until(self, is_mine: Callable[[_Wish], bool]) -> _Wish:
-        """The step whose turn it is, once it is one for the calling thread."""
+    def _wait_until(self, is_mine: Callable[[_Wish], bool], idle: float | None = None) -> _Wish | None:
+        """The step whose turn it is, once it is one for the calling thread.
+
+        Args:
+            idle: seconds after which it waits no longer, and gets None, where there is nothing for it; None for ever.
+        """
         while (first := self._first()) is None or not is_mine(first):
             patient = self._back_soon is not None and bool(self._wishes) and self._n_busy < self.seats
-            if not self._changed.wait(PATIENCE if patient else None):
+            if self._changed.wait(PATIENCE if patient else idle):
+                continue
+            if patient:
                 self._back_soon = None
+            elif not any(map(is_mine, self._wishes)):
+                return None
         return first
 
     def _first(self) -> _Wish | None:
