@@ -205,6 +205,21 @@ def test_one_visitors_runs_do_not_keep_others_out_of_what_is_free(line):
     assert line.join("other", "model").is_let_in
 
 
+def test_a_short_run_does_not_wait_for_long_ones_though_all_places_are_taken():
+    line = Line(at_once=2)
+    places = [line.join(i, "model", 1, 400) for i in range(2)]
+    half = line.join("half", "model", 1, 200)
+    first, second = (line.join(name, "model", 1, 5) for name in ("short", "other"))
+    assert [place.is_let_in for place in (*places, half, first, second)] == [True, True, False, True, False]
+    first.leave()
+    assert second.is_let_in  # one at a time
+    places[0].leave(), second.leave()
+    assert half.is_let_in
+    alone = Line(at_once=1)
+    alone.join(1, "model", 1, 400)
+    assert not alone.join(2, "model", 1, 5).is_let_in  # where only one may go on, only one does
+
+
 def test_who_waits_is_told_about_how_long():
     line = Line(at_once=2)
     line.pace.note("model", 1, 1000, 100.0)  # 0.1 s a step

@@ -17,6 +17,7 @@ __all__ = ["AT_ONCE", "MOST_WAITING", "CalledOff", "Line", "Place"]
 
 AT_ONCE = 4  # runs that go on at the same time: each holds its cache and its recording
 MOST_WAITING = 32  # visitors
+SHORT = 0.25  # of what the runs that go on have left, at least: a run no longer than that is let in beside them
 
 T = TypeVar("T")
 
@@ -31,6 +32,7 @@ class Line:
     Next is the run that would have ended first had each been alone: who came first, unless another is shorter by more
     than it came later. So a short run passes a long one, and nobody waits for ever: whoever comes later than a run's
     own length after it stays behind it. Of one visitor's runs one goes on at a time, and none passes others' first.
+    Where all that go on are long, one more that is short does not wait for them.
 
     Args:
         at_once: runs that go on at the same time; None for `AT_ONCE`.
@@ -112,14 +114,19 @@ class Line:
             return seconds
 
     def _let_in(self) -> None:
-        while len(self._running) < self.at_once:
+        while len(self._running) < self.at_once + (self.at_once > 1):
             busy = {place.who for place in self._running}
             place = next((place for place in self._order() if place.who not in busy), None)
-            if place is None:
+            if place is None or len(self._running) >= self.at_once and not self._is_short(place):
                 return
             self._waiting.remove(place)
             self._running.append(place)
             place.woken.set()
+
+    def _is_short(self, place: Place) -> bool:
+        """Whether a run is over long before any of those that go on."""
+        left = min(other.expected - other.share.seconds for other in self._running)
+        return place.expected <= SHORT * left
 
     def _order(self) -> list[Place]:
         """Those who wait, the next one first."""
