@@ -77,10 +77,6 @@ def ends_soon(served: Served) -> None:
     assert served.steps.n <= now + 1
 
 
-def threads_of(served: Served) -> int:
-    return sum(thread.name.startswith("decoding") for thread in threading.enumerate())
-
-
 def test_a_page_that_is_left_ends_its_run(served):
     with Visitor(served.url).run(**LONG) as answer:
         served.goes_on()
@@ -108,7 +104,7 @@ def test_a_caller_who_hangs_up_ends_the_run(served, what):
     with Visitor(served.url).call(what, *arguments):
         served.goes_on()
     ends_soon(served)
-    assert threads_of(served) <= 1
+    until(lambda: not any(thread.name == "decoding as a whole" for thread in threading.enumerate()), 3.0)
 
 
 def test_a_caller_who_hangs_up_while_waiting_is_out_of_the_line(served):

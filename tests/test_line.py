@@ -12,7 +12,7 @@ import pytest
 
 from app.serving.line import CalledOff, Line
 from app.serving.pace import Pace, size_of
-from app.serving.turns import Share, Turns
+from app.serving.step_order import Share, StepOrder
 from decoding.errors import DecodingError
 
 
@@ -46,7 +46,7 @@ class Held:
 def clock(monkeypatch) -> list[float]:
     """What the clock shows; a step that is tried here moves it."""
     now = [0.0]
-    for module in ("turns", "line"):
+    for module in ("step_order", "line"):
         monkeypatch.setattr(f"app.serving.{module}.monotonic", lambda: now[0])
     return now
 
@@ -54,7 +54,7 @@ def clock(monkeypatch) -> list[float]:
 class Chain:
     """A run that asks for its next step as soon as it has one: its steps, on a clock that they move."""
 
-    def __init__(self, turns: Turns, clock: list[float], log: list[str], name: str, n: int, seconds: float) -> None:
+    def __init__(self, turns: StepOrder, clock: list[float], log: list[str], name: str, n: int, seconds: float) -> None:
         self.turns, self.clock, self.log, self.name, self.left, self.seconds = turns, clock, log, name, n, seconds
         self.share, self.over, self.meanwhile = Share(), threading.Event(), lambda: None
 
@@ -76,7 +76,7 @@ class Chain:
 
 
 def test_a_short_run_that_comes_later_ends_first(clock):
-    turns, log = Turns(behind=False), []
+    turns, log = StepOrder(behind=False), []
     long = Chain(turns, clock, log, "long", 200, 0.02)
     short = Chain(turns, clock, log, "short", 5, 0.02)
     long.meanwhile = lambda: short.start() if log.count("long") == 20 else None
@@ -87,7 +87,7 @@ def test_a_short_run_that_comes_later_ends_first(clock):
 
 
 def test_runs_of_equal_steps_take_them_by_turns(clock):
-    turns, log = Turns(behind=False), []
+    turns, log = StepOrder(behind=False), []
     chains = [Chain(turns, clock, log, name, 20, 0.02) for name in "abc"]
     chains[0].meanwhile = lambda: [chain.start() for chain in chains[1:]] if len(log) == 1 else None
     chains[0].start()
@@ -96,7 +96,7 @@ def test_runs_of_equal_steps_take_them_by_turns(clock):
 
 
 def test_a_run_of_costly_steps_has_the_same_share_of_time_as_one_of_cheap_ones(clock):
-    turns, log = Turns(behind=False), []
+    turns, log = StepOrder(behind=False), []
     cheap = Chain(turns, clock, log, "cheap", 100, 0.01)
     costly = Chain(turns, clock, log, "costly", 100, 0.16)
     costly.meanwhile = lambda: cheap.start() if log.count("costly") == 1 else None
@@ -108,7 +108,7 @@ def test_a_run_of_costly_steps_has_the_same_share_of_time_as_one_of_cheap_ones(c
 
 
 def test_who_has_asked_for_nothing_for_a_while_saves_up_little():
-    turns = Turns(behind=False)
+    turns = StepOrder(behind=False)
     turns.do(Share(owed=100.0, n_steps=9), lambda: None).result()
     idle = Share(owed=1.0, n_steps=9)
     turns.do(idle, lambda: None).result()
@@ -116,7 +116,7 @@ def test_who_has_asked_for_nothing_for_a_while_saves_up_little():
 
 
 def test_nobody_is_left_behind_while_new_ones_keep_coming(clock):
-    turns, log, n_new = Turns(behind=False), [], 0
+    turns, log, n_new = StepOrder(behind=False), [], 0
     old = Chain(turns, clock, log, "old", 30, 0.02)
 
     def another(done: object = None) -> None:
@@ -133,7 +133,7 @@ def test_nobody_is_left_behind_while_new_ones_keep_coming(clock):
 
 @pytest.mark.parametrize("seats", [1, 3])
 def test_no_more_than_the_seats_are_in_a_step_at_once(seats):
-    turns, now, most = Turns(seats, behind=False), [], []
+    turns, now, most = StepOrder(seats, behind=False), [], []
 
     def step() -> None:
         now.append(1)
@@ -147,10 +147,19 @@ def test_no_more_than_the_seats_are_in_a_step_at_once(seats):
 
 
 def test_what_a_step_raises_is_the_callers_and_the_next_one_goes_on():
-    turns = Turns(behind=False)
+    turns = StepOrder(behind=False)
     with pytest.raises(ZeroDivisionError):
         turns.do(Share(), lambda: 1 // 0).result()
     assert turns.do(Share(), lambda: 7).result() == 7
+
+
+def test_a_thread_that_has_nothing_to_do_ends_and_the_next_step_starts_another(monkeypatch):
+    monkeypatch.setattr("app.serving.step_order.IDLE", 0.01)
+    turns = StepOrder(behind=False)
+    first = turns.do(Share(), threading.current_thread).result(10)
+    first.join(10)
+    assert not first.is_alive()
+    assert turns.do(Share(), threading.current_thread).result(10) is not first
 
 
 # -- the line
@@ -194,6 +203,21 @@ def test_a_visitors_second_run_passes_no_others_first_and_waits_for_the_own_one(
 def test_one_visitors_runs_do_not_keep_others_out_of_what_is_free(line):
     line.join("me", "model"), line.join("me", "model"), line.join("me", "model")
     assert line.join("other", "model").is_let_in
+
+
+def test_a_short_run_does_not_wait_for_long_ones_though_all_places_are_taken():
+    line = Line(at_once=2)
+    places = [line.join(i, "model", 1, 400) for i in range(2)]
+    half = line.join("half", "model", 1, 200)
+    first, second = (line.join(name, "model", 1, 5) for name in ("short", "other"))
+    assert [place.is_let_in for place in (*places, half, first, second)] == [True, True, False, True, False]
+    first.leave()
+    assert second.is_let_in  # one at a time
+    places[0].leave(), second.leave()
+    assert half.is_let_in
+    alone = Line(at_once=1)
+    alone.join(1, "model", 1, 400)
+    assert not alone.join(2, "model", 1, 5).is_let_in  # where only one may go on, only one does
 
 
 def test_who_waits_is_told_about_how_long():
@@ -297,7 +321,7 @@ def test_what_is_called_off_ends_at_its_next_step(line, begun):
             time.sleep(0.001)
 
     if not begun:
-        line.turns.do(Share(), held)
+        line.step_order.do(Share(), held)
     place = line.join(1, "model")
     made = place.whole(whole)
     while begun and not n:

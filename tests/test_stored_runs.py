@@ -161,6 +161,14 @@ def test_a_run_that_answers_something_else_is_not_stored(store, tiny):
     assert files(store) == []
 
 
+def test_a_run_whose_last_bits_may_be_others_is_not_stored(store, tiny):
+    """Of a fork from a kept cache, of beams whose prompt was computed once: the same tokens, but not the same bits."""
+    question, trace = Question.of(tiny, "ab", SEEDED), record(tiny, "ab", SEEDED)
+    assert question.is_answered_by(trace)
+    for prefill in ("shared", "reused"):
+        assert store.keep(question, replace(trace, prefill=prefill)) is None
+
+
 def test_a_run_that_is_too_large_is_not_stored(tiny, tmp_path):
     small = StoredRuns(tmp_path, most_bytes=10_000)
     assert small.keep(Question.of(tiny, "ab", SEEDED), record(tiny, "ab", SEEDED)) is None

@@ -184,8 +184,9 @@ class Decoding:
         lm = None
         for state in self._shelf.loading(name):
             session.model_name = name
-            yield {"status": Status(data=model_status(state, session.text))}
             lm = loaded(state)
+            if lm is None:
+                yield {"status": Status(data=model_status(state, session.text))}
             if session.stop.is_set():  # it goes on loading, for whoever asks next
                 session.model_name = session.runs.active.model_name
                 yield self._shown.status(session)

@@ -10,6 +10,7 @@ from decoding.models.prompts import encode_prompt
 from decoding.parameters.acting import model_defaults
 
 from . import limits
+from . import line as lines
 from .bounds import bounds_here
 from .line import Line
 from .operation import operation
@@ -44,10 +45,16 @@ else:
     from decoding.verify import verify
 
 
-def new_line() -> Line:
-    """The line of those who use this process's models; where a GPU is borrowed for each run, one has it at a time."""
+def new_line(together: int = 1) -> Line:
+    """The line of those who use this process's models; where a GPU is borrowed for each run, one has it at a time.
+
+    Args:
+        together: runs that may be in a step at the same time, because something computes their steps together.
+    """
     most = bounds_here().queue_length
-    return Line(at_once=1, behind=False, most_waiting=most) if on_zero_gpu() else Line(most_waiting=most)
+    if on_zero_gpu():
+        return Line(at_once=1, behind=False, most_waiting=most)
+    return Line(at_once=max(lines.AT_ONCE, together), seats=together, most_waiting=most)
 
 
 class Decoder:

@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 from decoding.errors import DecodingError
 
 from .pace import Pace
-from .turns import Share, Turns, let_others_first
+from .step_order import Share, StepOrder, let_others_first
 
 __all__ = ["AT_ONCE", "MOST_WAITING", "CalledOff", "Line", "Place"]
 
 AT_ONCE = 4  # runs that go on at the same time: each holds its cache and its recording
 MOST_WAITING = 32  # visitors
+SHORT = 0.25  # of what the runs that go on have left, at least: a run no longer than that is let in beside them
 
 T = TypeVar("T")
 
@@ -26,17 +27,18 @@ class CalledOff(Exception):
 
 
 class Line:
-    """Lets runs in, a few at a time; what goes on takes its steps in turn (`Turns`), what waits is let in by and by.
+    """Lets runs in, a few at a time; what goes on takes its steps in turn (`StepOrder`), what waits comes by and by.
 
     Next is the run that would have ended first had each been alone: who came first, unless another is shorter by more
     than it came later. So a short run passes a long one, and nobody waits for ever: whoever comes later than a run's
     own length after it stays behind it. Of one visitor's runs one goes on at a time, and none passes others' first.
+    Where all that go on are long, one more that is short does not wait for them.
 
     Args:
         at_once: runs that go on at the same time; None for `AT_ONCE`.
-        seats: how many of them may be in a step at the same time, see `Turns`.
+        seats: how many of them may be in a step at the same time, see `StepOrder`.
         most_waiting: runs that may wait for a place; None for `MOST_WAITING`.
-        behind: see `Turns`.
+        behind: see `StepOrder`.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Line:
         most_waiting: int | None = None,
         behind: bool = True,
     ) -> None:
-        self.turns, self.pace = Turns(seats, behind=behind), Pace()
+        self.step_order, self.pace = StepOrder(seats, behind=behind), Pace()
         self.at_once = AT_ONCE if at_once is None else at_once
         self.most_waiting = MOST_WAITING if most_waiting is None else most_waiting
         self._lock = threading.RLock()
@@ -103,7 +105,7 @@ class Line:
             for other in self._order():
                 if len(left) >= self.at_once:  # the one with the least left is the next to go
                     least, n = min(left), len(left)
-                    seconds += least * max(1.0, n / self.turns.seats)
+                    seconds += least * max(1.0, n / self.step_order.seats)
                     left.remove(least)
                     left = [more - least for more in left]
                 if other is place:
@@ -112,14 +114,19 @@ class Line:
             return seconds
 
     def _let_in(self) -> None:
-        while len(self._running) < self.at_once:
+        while len(self._running) < self.at_once + (self.at_once > 1):
             busy = {place.who for place in self._running}
             place = next((place for place in self._order() if place.who not in busy), None)
-            if place is None:
+            if place is None or len(self._running) >= self.at_once and not self._is_short(place):
                 return
             self._waiting.remove(place)
             self._running.append(place)
             place.woken.set()
+
+    def _is_short(self, place: Place) -> bool:
+        """Whether a run is over long before any of those that go on."""
+        left = min(other.expected - other.share.seconds for other in self._running)
+        return place.expected <= SHORT * left
 
     def _order(self) -> list[Place]:
         """Those who wait, the next one first."""
@@ -194,13 +201,13 @@ class Place:
 
     def prepare(self, make: Callable[[], T]) -> T:
         """What `make` gives, which touches the model: in a turn, but it need not have been let in."""
-        return self._line.turns.do(Share(), make).result()
+        return self._line.step_order.do(Share(), make).result()
 
     def steps(self, coming: Generator[T, None, Any]) -> Iterator[T]:
         """The steps of a run, each computed in its turn; closing it ends the run."""
         end, line, share = object(), self._line, self.share
         try:
-            while (step := line.turns.do(share, lambda: next(coming, end)).result()) is not end:
+            while (step := line.step_order.do(share, lambda: next(coming, end)).result()) is not end:
                 yield step
         finally:
             coming.close()
@@ -218,7 +225,7 @@ class Place:
         return done
 
     def _whole(self, make: Callable[[Callable[[], None]], T], done: Future[T]) -> None:
-        turns, share = self._line.turns, self.share
+        turns, share = self._line.step_order, self.share
 
         def others_first() -> None:
             turns.give_back(share)

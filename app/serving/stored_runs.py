@@ -25,7 +25,7 @@ from decoding.errors import DecodingError
 from decoding.trace import load_trace
 
 from .passing_files import PassingFiles
-from .turns import let_others_first
+from .step_order import let_others_first
 
 if TYPE_CHECKING:
     from decoding.trace import Trace

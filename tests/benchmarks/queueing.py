@@ -45,6 +45,8 @@ def run(*, quick: bool = False) -> Iterator[Row]:
             time.sleep(3)
             looking = _clicks(visitor, len(first.steps), n)
             yield _row(f"the same while {N_RUNS} runs are decoded", looking, LOOKING_BAR)
+            short = [_short(Visitor(url), i) for i in range(2 if quick else 5)]
+            yield _row("a run of 5 tokens, recorded meanwhile", short, None)
 
 
 def _clicks(visitor: Any, n_steps: int, n: int) -> list[float]:
@@ -64,6 +66,15 @@ def _stored(visitor: Any) -> float:
     with visitor.run(mode="sample", prompt=PROMPT, seed=1, max_new_tokens=24) as answer:
         said = _until_over(answer)
     assert "Recorded before" in said, "it was decoded"
+    return 1000 * (time.perf_counter() - began)
+
+
+def _short(visitor: Any, i: int) -> float:
+    """Milliseconds from pressing Run until a short run is over."""
+    began = time.perf_counter()
+    with visitor.run(prompt=f"Short {i}", max_new_tokens=5) as answer:
+        said = _until_over(answer)
+    assert "Recorded before" not in said
     return 1000 * (time.perf_counter() - began)
 
 

@@ -337,4 +337,4 @@ EN: dict[str, str] = {
 }
 # Parameters are described once, in KNOBS.
 EN |= {f"help.{name}": knob.help for name, knob in KNOBS.items()}
-EN["help.log_softmax"] = "Turns logits into log-probabilities; beam search adds these up."
+EN["help.log_softmax"] = "StepOrder logits into log-probabilities; beam search adds these up."

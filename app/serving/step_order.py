@@ -1,4 +1,4 @@
-"""`Turns`: who may take a step now, of all runs that go on at the same time."""
+"""`StepOrder`: who may take a step now, of all runs that go on at the same time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-__all__ = ["Share", "Turns", "let_others_first"]
+__all__ = ["Share", "StepOrder", "let_others_first"]
 
 BEHIND = 10  # of Linux's nice levels: whoever looks at a run comes before whoever makes one
 SAVED = 0.2  # seconds that a run may save up while it asks for nothing
 # Seconds that the model waits for a run whose step has just ended, and which has had less than any that wants it now:
 # else two runs would have step for step, however much longer the steps of one are.
 PATIENCE = 0.002
+IDLE = 30.0  # seconds after which a thread that has nothing to do ends; the next step starts another
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ def let_others_first() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)
 
 
-class Turns:
+class StepOrder:
     """Gives the model to one step at a time: the next is that of the run whose steps have taken the least time.
 
     So a short run is not stuck behind a long one, a search of sixteen beams has not sixteen times the share of one
@@ -119,7 +120,11 @@ class Turns:
             let_others_first()
         while True:
             with self._changed:
-                wish = self._begin(self._wait_until(lambda first: first.work is not None))
+                found = self._wait_until(lambda first: first.work is not None, IDLE)
+                if found is None:
+                    self._n_threads -= 1
+                    return
+                wish = self._begin(found)
             try:
                 found, error = wish.work(), None
             except BaseException as raised:  # it is the caller's, whatever it is
@@ -139,12 +144,20 @@ class Turns:
         self._wishes.append(wish)
         self._changed.notify_all()
 
-    def _wait_until(self, is_mine: Callable[[_Wish], bool]) -> _Wish:
-        """The step whose turn it is, once it is one for the calling thread."""
+    def _wait_until(self, is_mine: Callable[[_Wish], bool], idle: float | None = None) -> _Wish | None:
+        """The step whose turn it is, once it is one for the calling thread.
+
+        Args:
+            idle: seconds after which it waits no longer, and gets None, where there is nothing for it; None for ever.
+        """
         while (first := self._first()) is None or not is_mine(first):
             patient = self._back_soon is not None and bool(self._wishes) and self._n_busy < self.seats
-            if not self._changed.wait(PATIENCE if patient else None):
+            if self._changed.wait(PATIENCE if patient else idle):
+                continue
+            if patient:
                 self._back_soon = None
+            elif not any(map(is_mine, self._wishes)):
+                return None
         return first
 
     def _first(self) -> _Wish | None:
