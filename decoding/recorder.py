@@ -26,7 +26,7 @@ from decoding.tokens.token_table import TokenTable
 from decoding.tokens.tokenizer import as_tokenizer
 from decoding.trace import Trace
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "is_out_of_memory"]
 
 LESS_MEMORY = "Use a shorter prompt, fewer beams or return sequences, a smaller model, or a smaller dtype"
 
@@ -138,7 +138,7 @@ class Recorder(CustomLoop):
         try:
             return model.generate(**generate_kwargs, custom_generate=_Streamed(self))
         except (MemoryError, RuntimeError) as err:  # while it prepares the run
-            if _is_out_of_memory(err):
+            if is_out_of_memory(err):
                 raise RecordingError(
                     "out of memory before the first step. {less_memory}",
                     less_memory=LESS_MEMORY,
@@ -256,7 +256,7 @@ def encoder_facts(
 def _explained(err: BaseException, recording: Recording) -> BaseException:
     """The error to raise: a clear one where we know better, the original otherwise; both carry the trace."""
     n = len(recording.steps)
-    if _is_out_of_memory(err):
+    if is_out_of_memory(err):
         err = RecordingError(
             "out of memory on {device} at step {step}; the {n} steps before are kept. {less_memory}",
             device=recording.device, step=recording.step_number, n=n, less_memory=LESS_MEMORY,
@@ -268,6 +268,7 @@ def _explained(err: BaseException, recording: Recording) -> BaseException:
     return err
 
 
-def _is_out_of_memory(err: BaseException) -> bool:
+def is_out_of_memory(err: BaseException) -> bool:
+    """Whether memory ran out, of the device or of the machine."""
     cpu = isinstance(err, RuntimeError) and "DefaultCPUAllocator" in str(err)
     return cpu or isinstance(err, (MemoryError, torch.OutOfMemoryError))

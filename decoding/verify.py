@@ -44,6 +44,7 @@ HOW_PREFILLED = {
     "shared": "was computed once for all beams (share_prefill)",
     "reused": "was not computed again but taken from the run this one was forked from",
 }
+TOGETHER = "its steps were computed together with other runs'"
 RETIRED = ("group_beam_search", "contrastive_search")  # modes that transformers' own generate() no longer has
 OUR_LOOP = "a second run of our own loop"
 REASONS = {
@@ -78,7 +79,7 @@ class Reason:
 
     Attributes:
         why: a key for translations: `processor`, `processor_unknown`, `device`, `dtype`, `transformers`, `torch`,
-            `revision`, `prefill_shared`, `prefill_reused`.
+            `revision`, `prefill_shared`, `prefill_reused`, `forward_shared`.
         then, now: what it was when the run was recorded, and what it is now.
         text: the same in English.
     """
@@ -524,6 +525,8 @@ def _because(trace: Trace, lm: LanguageModel) -> tuple[Reason, ...]:
 
     if trace.prefill != "plain":
         differs(f"prefill_{trace.prefill}", trace.prefill, "plain", f"the prompt {HOW_PREFILLED[trace.prefill]}")
+    if trace.forward != "alone":
+        differs(f"forward_{trace.forward}", trace.forward, "alone", TOGETHER)
     device = then.device.split(":")[0], lm.device.split(":")[0]
     if device[0] != device[1]:
         differs("device", *device, "recorded on {then}, verified on {now}")
@@ -559,7 +562,12 @@ def _notes(trace: Trace, lm: LanguageModel) -> tuple[str, ...]:
             f"the prompt {HOW_PREFILLED[trace.prefill]}, so the scores shown are that path's; the "
             f"tokens are generate()'s, its scores are the same within {CLOSE.get(trace.model.dtype, 1e-3)}"
         )
+    if trace.forward != "alone":
+        notes.append(
+            f"{TOGETHER}, which sums in another order: the scores shown are that path's, and generate()'s are the same "
+            f"within {CLOSE.get(trace.model.dtype, 1e-3)}"
+        )
     for reason in _because(trace, lm):
-        if reason.why not in ("processor_unknown", "prefill_shared", "prefill_reused"):
+        if reason.why not in ("processor_unknown", "prefill_shared", "prefill_reused", "forward_shared"):
             notes.append(f"{reason.text}: the last bits may differ" if reason.why == "device" else reason.text)
     return tuple(notes)

@@ -79,6 +79,7 @@ def run_json(trace: Trace, n_head: int = HEAD) -> Json:
         "stop_reasons": list(trace.stop_reasons),
         "seconds": trace.seconds,
         "prefill": trace.prefill,
+        "forward": trace.forward,
         "from_caller": list(trace.from_caller),
         "fork": None if trace.fork is None else asdict(trace.fork),
         "first_step": trace.first_step,

@@ -10,6 +10,7 @@ from decoding.models.prompts import encode_prompt
 from decoding.parameters.acting import model_defaults
 
 from . import limits
+from .batching import to_its_end
 
 if TYPE_CHECKING:
     from decoding.models.load import LanguageModel
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from decoding.trace import Trace
     from decoding.verify import Verification
 
+    from .batching import Batchers
     from .limits import Limits
 
 __all__ = ["Decoder", "load_model", "on_zero_gpu"]
@@ -46,10 +48,16 @@ class Decoder:
 
     Args:
         limits: what a run may take.
+        batchers: computes the steps of runs that are under way at the same time together. One object for all that
+            decode on this server; None computes each alone. A GPU that is borrowed for each run is never shared.
     """
 
-    def __init__(self, limits: Limits = limits.NONE) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits = limits.NONE, batchers: Batchers | None = None) -> None:
+        self._limits, self._batchers = limits, None if on_zero_gpu() else batchers
+
+    def _one_of_many(self, lm: LanguageModel, *, share: bool = True) -> LanguageModel:
+        """The model for one run: where runs are computed together, a view of it (see `Batcher.view`)."""
+        return lm if self._batchers is None else self._batchers.view(lm, share=share)
 
     def recorder(self, memory_budget: int) -> Recorder:
         """One for the next run."""
@@ -68,7 +76,8 @@ class Decoder:
             self._limits.check(given, defaults)  # before a batch of a thousand prompts is read
             n_prompts, length = encode_prompt(lm, prompt).input_ids.shape
             self._limits.check(given, defaults, n_prompts=n_prompts, length=length)
-        return stream(lm, prompt, settings, recorder)
+        lm = self._one_of_many(lm)
+        return to_its_end(stream(lm, prompt, settings, recorder), lm)
 
     def stream_fork(
         self, trace: Trace, lm: LanguageModel, recorder: Recorder, *, settings: Settings | None = None, **where: Any
@@ -83,7 +92,8 @@ class Decoder:
         if settings is not None:
             given = {"max_new_tokens": trace.most_new_tokens, **settings.given()}
             self._limits.check(given, defaults, length=trace.prompt_ids.shape[1] + len(trace.steps))
-        return stream_fork(trace, lm, recorder, settings=settings, **where)
+        lm = self._one_of_many(lm)
+        return to_its_end(stream_fork(trace, lm, recorder, settings=settings, **where), lm)
 
     def verify(self, trace: Trace, lm: LanguageModel) -> Verification:
         """See `decoding.verify.verify`.
@@ -92,4 +102,4 @@ class Decoder:
             As there; SettingError, PromptError: it is more than a run may take.
         """
         self._limits.check_trace(trace, model_defaults(lm.model))
-        return verify(trace, lm)
+        return verify(trace, self._one_of_many(lm, share=False))

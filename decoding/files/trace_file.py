@@ -35,7 +35,7 @@ from decoding.files.head_and_tail import check_packed
 from decoding.parameters.knobs import ALSO_KEPT, KNOBS, MODES, SEED_LIMIT
 from decoding.parameters.settings import Settings
 from decoding.recorded.ledger import Ledger
-from decoding.recorded.run import PREFILLS, Compact, Fork, ModelInfo, RecordedRun, Step
+from decoding.recorded.run import FORWARDS, PREFILLS, Compact, Fork, ModelInfo, RecordedRun, Step
 from decoding.recorded.silent import REASONS, SilentKnob
 from decoding.recorded.stages import Stage
 from decoding.recorded.step_number import step_number
@@ -245,6 +245,7 @@ def _as_json(trace: RecordedRun) -> dict[str, Any]:
         "seed": trace.seed,
         "seconds": trace.seconds,
         "prefill": trace.prefill,
+        **({} if trace.forward == "alone" else {"forward": trace.forward}),
         "from_caller": trace.from_caller,
         "fork": asdict(trace.fork) if trace.fork else None,
         **({"first_step": trace.first_step} if trace.first_step else {}),
@@ -343,6 +344,7 @@ def _run(archive: zipfile.ZipFile, header: dict[str, Any]) -> RecordedRun:
         rng_state=run.get("rng_state"),
         seconds=_seconds(header["seconds"]),
         prefill=_one_of(header.get("prefill", "plain"), PREFILLS),
+        forward=_one_of(header.get("forward", "alone"), FORWARDS),
         fork=fork,
         first_step=first,
         from_caller=_texts(header.get("from_caller", [])),

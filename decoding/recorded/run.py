@@ -22,6 +22,7 @@ from decoding.tokens.token_table import TokenTable
 __all__ = ["PREFILLS", "Compact", "Fork", "ModelInfo", "RecordedRun", "StageFacts", "Step"]
 
 PREFILLS = ("plain", "shared", "reused")  # see `RecordedRun.prefill`
+FORWARDS = ("alone", "shared")  # see `RecordedRun.forward`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +271,8 @@ class RecordedRun:
         seconds: wall time of the loop.
         prefill: how the prompt was computed: `plain`, as `generate` does; `shared`, once for all beams; `reused`,
             from the cache of the run it was forked from. With the last two the last bits may differ.
+        forward: how the steps after it were computed: `alone`, as `generate` does; `shared`, some of them together with
+            steps of other runs, where the last bits may differ.
         fork: where this run leaves another one, or None.
         first_step: steps that came before its own first one: 0, or those that a fork took over from the runs before it.
         from_caller: what shaped the run and is not in the trace: names of `generate()`'s arguments that the caller
@@ -300,6 +303,7 @@ class RecordedRun:
     rng_state: Tensor | None = None
     seconds: float = 0.0
     prefill: str = "plain"
+    forward: str = "alone"
     fork: Fork | None = None
     first_step: int = 0
     from_caller: tuple[str, ...] = ()

@@ -92,6 +92,7 @@ class Recording:
         self.steps: list[Step] = []
         self.sequences: Tensor | None = None
         self._model, self._facts, self._identity, self._given = model, facts, identity, given
+        self._n_shared_before = n_shared_forwards(model)
         self._prompt_ids = input_ids.detach().to("cpu", torch.long, copy=True)
         mask = None if model.config.is_encoder_decoder else model_kwargs.get("attention_mask")
         mask = torch.ones_like(self._prompt_ids) if mask is None else mask.to("cpu", torch.long, copy=True)
@@ -378,6 +379,7 @@ class Recording:
             stop_reasons=tuple(r or "running" for r in self._reasons),
             seconds=self._seconds,
             prefill="shared" if self.share_prefill else self._facts.get("prefill", "plain"),
+            forward="shared" if n_shared_forwards(self._model) > self._n_shared_before else "alone",
             store=self.store,
             ledger=self.ledger,
             from_caller=self._from_caller(),
@@ -420,6 +422,11 @@ class Recording:
             torch_version=torch.__version__,
             arithmetic=arithmetic_of(self.device),
         )
+
+
+def n_shared_forwards(model: Any) -> int:
+    """How many of a model's passes were computed with rows of other runs: a server's view of a model counts them."""
+    return int(getattr(getattr(model, "sharing", None), "n_shared_forwards", 0))
 
 
 def _of_a_later_release() -> list[str]:

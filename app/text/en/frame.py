@@ -224,6 +224,11 @@ EN: dict[str, str] = {
     "fact.beam_steps": "steps",
     "fact.memory": "At each step the scores of all {vocab} tokens are kept, before and after every stage, without "
     "loss: {size} in all.",
+    "fact.forward": "computed",
+    "fact.forward.shared": "with other runs",
+    "fact.forward.tip": "Steps of it were computed together with those of other visitors' runs, which takes hardly longer "
+    "than one alone. The last digits of its numbers may be others than alone, and the choice where two tokens were that "
+    "close. Verify tells how far they are apart.",
     "fact.stop": "ended by",
     "fact.state": "state",
     "fact.source": "encoder read",
@@ -284,6 +289,7 @@ EN: dict[str, str] = {
     "verify.reason.revision": "the model's files are others now ({then}, then {now})",
     "verify.reason.prefill_shared": "this run computed its prompt once for all beams",
     "verify.reason.prefill_reused": "this run did not compute its prefix again",
+    "verify.reason.forward_shared": "its steps were computed together with other visitors' runs",
     "verify.equal.own_loop": "Equal: a second run gives the same, bit for bit. transformers 5 no longer ships this "
     "mode, so it is our own loop that ran twice; it is tested against transformers 4.46.",
     "verify.unequal.tokens": "Not equal: generate() gives the same tokens, but other scores, by up to {within}; the "
