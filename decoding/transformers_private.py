@@ -15,10 +15,10 @@ from torch import Tensor
 from transformers.generation import GenerationConfig, GenerationMixin, LogitsProcessorList
 
 __all__ = [
-    "BEAM_SEARCH_METHODS", "LAST_SEEN", "SAMPLE_METHODS", "SORTS_THE_ARGUMENTS", "attention_of", "can_compile", "default_parameters",
-    "eos_token_tensor", "expand_inputs", "has_own_reorder", "has_static_cache", "is_stateful", "logits_processors",
-    "optimized_for_decoding", "pad_token_tensor", "prefill", "reorder_cache_of", "set_special_tokens",
-    "update_model_kwargs",
+    "BEAM_SEARCH_METHODS", "LAST_SEEN", "SAMPLE_METHODS", "SORTS_THE_ARGUMENTS", "attention_of", "can_compile",
+    "default_parameters", "eos_token_tensor", "expand_inputs", "has_own_reorder", "has_static_cache", "is_stateful",
+    "logits_processors", "optimized_for_decoding", "pad_token_tensor", "prefill", "reorder_cache_of",
+    "set_special_tokens", "update_model_kwargs",
 ]  # fmt: skip
 
 # The last release whose loops were read beside ours. A run of a later one says so: verify tells whether it is the same.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["NotBatchableError", "shared_forward_of"]
 
 N_STEPS = 3  # of the trial
-# Of the trial's runs, the tokens of each row, by how many there are; rows of a run are padded to the longest on the left.
+# Of each of the trial's runs how many tokens its rows have; they are padded on the left to the longest.
 LENGTHS = ((6,), (4, 2), (1,))
 
 

@@ -1,14 +1,17 @@
 """`Batcher`: the steps of runs that are under way at the same time, computed together. `Batchers`: one for each model.
 
-Decoding reads all of a model's weights for every step, and the weights are what takes the time: a step for eight runs
-costs little more than one for a single run. Each run gets a view of the model, which any loop, `generate()`'s too, calls
-as it would the model itself. What it is called with waits a moment for the steps of the other runs, and is computed
-with them (`shared_forward`); what cannot be shared is computed alone, in turn (`turns`).
+Decoding reads all of a model's weights for every step, and reading them is what takes the time: a step for eight runs
+costs little more than one for a single run. Each run gets a view of the model, which any loop, `generate()`'s too,
+calls as it would the model itself. What it is called with waits a moment for the steps of the other runs and is
+computed with them (`shared_forward`); what cannot be shared is computed alone, in turn (`turns`).
 
 The tokens are those of a run alone, unless two are as close as the last bits, which may differ: a product of matrices
 is summed in another order when it has more rows. So the trace of such a run says that its steps were shared
 (`RecordedRun.forward`), and `verify` what that comes to. A run that happens to be alone all the time has the very bits
 that it has without a batcher.
+
+Whoever decodes in several threads must give each run that draws a seed: torch's global random state is one for all
+threads, here as without a batcher.
 """
 
 from __future__ import annotations

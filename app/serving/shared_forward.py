@@ -1,12 +1,13 @@
 """`SharedForward`: one step of several runs, computed in one pass through the model's weights.
 
-A step of decoding reads all weights to compute a handful of rows, and reading them is what takes the time: rows of other
-runs cost little more. What is the same for all rows (embeddings, projections, feed-forward layers, the head) is computed
-for all at once. Attention is not: there every row looks at its own past. It is computed run by run, over the run's own
-cache, which stays the ordinary `DynamicCache` that it was; nothing is padded and nothing copied.
+A step of decoding reads all weights to compute a handful of rows, and reading them is what takes the time: rows of
+other runs cost little more. What is the same for all rows (embeddings, projections, feed-forward layers, the head) is
+computed for all at once. Attention is not: there every row looks at its own past. It is computed run by run, over the
+run's own cache, which stays the ordinary `DynamicCache` that it was; nothing is padded, and nothing copied that is not
+copied for a run alone.
 
-The model is left as it is. A twin of it, modules of its own around the same weights, has another attention function: one
-that hands each run its rows.
+The model is left as it is. A twin of it, modules of its own around the same weights, has another attention function:
+one that hands each run its rows.
 """
 
 from __future__ import annotations

@@ -56,10 +56,10 @@ class Call:
 class Turns:
     """Lets one thread at a time carry out calls: its own, or its own and those of others that fit.
 
-    The thread of the first call that waits carries it out. Where others are known to be on their way, it waits for them,
-    as long as one comes every few milliseconds; who was waited for in vain is left out at once in the rounds after, and
-    comes along whenever it is there in time. Nobody waits for one that is over, and no wait has another end than time or
-    an answer, so that a thread that dies or dawdles holds nobody up.
+    The thread of the first call that waits carries it out. Where others are known to be on their way, as they got an
+    answer last time, it waits for them as long as one comes every few milliseconds. Who was waited for in vain is not
+    waited for in the rounds after, and comes along whenever it is there in time. Nobody waits for one that is over. So
+    a thread that dies or dawdles holds nobody up for longer than that.
 
     Args:
         carry_out: is given the calls of a round, in the order in which they came; outside every lock.
@@ -156,7 +156,8 @@ class Turns:
                 self._news = time.monotonic()
                 for call in together:
                     call.done = True
-                    self._expect(call.member)
+                    if call.error is None:  # whom an error ends does not come again
+                        self._expect(call.member)
                     if call.turn is not None:
                         call.turn.notify()
                 self._nudge()

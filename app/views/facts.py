@@ -37,9 +37,8 @@ def facts_rows(trace: Trace, text: Text, *, origin: str = "") -> list[dict[str, 
         facts.insert(4, ("source", *_source(trace, text)))
     rows = [{"label": text(f"fact.{key}"), "value": value, "tip": tip} for key, value, tip in facts]
     if trace.forward != "alone":
-        rows.append({
-            "label": text("fact.forward"), "value": text(f"fact.forward.{trace.forward}"), "tip": text("fact.forward.tip")
-        })  # fmt: skip
+        value = text(f"fact.forward.{trace.forward}")
+        rows.append({"label": text("fact.forward"), "value": value, "tip": text("fact.forward.tip")})
     if trace.compact is not None:
         value = text("fact.compact.value", head=f"{trace.compact.head:,}", vocab=f"{trace.model.vocab_size:,}")
         tip = text("fact.compact.tip", head=f"{trace.compact.head:,}")
