@@ -1,9 +1,9 @@
 """Tokens a second of many recorded runs that are under way at the same time, with and without a `Batcher`.
 
-The runs differ: greedy, drawn with several processors, prompts of a few and of a hundred words, as many tokens each. Three
-ways take turns, and every second round goes the other way round: one after the other, as a page does that lets one run at
-a time use the model; all at once in threads, each with the model itself; all at once through a batcher. What counts is
-the time until the last one is done, prompts included. The bar is against the better of the first two.
+The runs differ: greedy, drawn with several processors, prompts of twenty and of a hundred words. Three ways take turns,
+and every second round goes the other way round: one after the other, as a page does that lets one run at a time use the
+model; all at once in threads, each with the model itself; all at once through a batcher. What counts is the time until
+the last one is done, prompts included. The bar is against the better of the first two.
 """
 
 from __future__ import annotations
