@@ -22,7 +22,7 @@ from decoding.strategies.generate_call import GIVEN_NOTHING, CustomLoop, GivenTo
 from decoding.strategies.hamming_diversity import with_hamming_diversity
 from decoding.strategies.kept_cache import KeptCache
 from decoding.strategies.recording import Recording
-from decoding.tokens.token_table import TokenTable
+from decoding.tokens.known_tables import table_of
 from decoding.tokens.tokenizer import as_tokenizer
 from decoding.trace import Trace
 
@@ -212,7 +212,7 @@ class Recorder(CustomLoop):
         facts = dict(self.facts)
         if tokenizer is not None and facts.get("tokens") is None:
             vocab_size = model.config.get_text_config().vocab_size
-            facts["tokens"] = TokenTable.from_tokenizer(tokenizer, vocab_size)
+            facts["tokens"] = table_of(tokenizer, vocab_size)
         facts["rng_state"] = random_state(device) if self.seed is None else None
         facts["seed"] = self.seed
         return facts

@@ -116,7 +116,7 @@ def test_one_that_dawdles_is_waited_for_ever_more_rarely():
         waited.append(time.monotonic() - began > WAIT / 2)
         if i % 2:
             rounds.ask(slow, "again")  # between two of the quick one's, never in time for them
-    assert waited[0] and sum(waited) <= 5, waited
+    assert waited[0] and sum(waited) <= 6, waited
 
 
 def test_one_that_was_late_is_waited_for_again_once_it_comes_in_time():
@@ -125,6 +125,8 @@ def test_one_that_was_late_is_waited_for_again_once_it_comes_in_time():
         member.was_late()
     assert member.pause == LONGEST_PAUSE
     member.was_in_time()
+    member.was_late()
+    assert member.pause == 0  # that may happen once
     member.was_late()
     assert member.pause == 1
 

@@ -69,7 +69,7 @@ class Batcher:
     Args:
         lm: the model; neither it nor its model is changed.
         most_rows: of a shared pass; a run with more goes alone.
-        wait: seconds that a step waits for the next run that is known to be on its way, at most.
+        wait: seconds that a step waits for the next run that is known to be on its way; see `Turns`.
 
     Raises:
         NotBatchableError: the model is of a kind for which this is not made, or a trial gave other numbers.

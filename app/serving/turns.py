@@ -10,6 +10,8 @@ from typing import Any
 __all__ = ["Call", "Member", "Turns"]
 
 LONGEST_PAUSE = 16  # rounds in which one that kept the others waiting in vain is not waited for, at most
+# Of the time that a round takes, how much is waited for the next one to come: two rounds of half as many take longer.
+WORTH = 0.25
 
 
 class Member:
@@ -23,15 +25,15 @@ class Member:
     def __init__(self) -> None:
         self.over = False
         self.pause = 0
-        self._last_pause = 0
+        self._next_pause = 0
 
     def was_late(self) -> None:
-        """It was waited for in vain: next time that is done after twice as many rounds."""
-        self._last_pause = self.pause = min(max(1, 2 * self._last_pause), LONGEST_PAUSE)
+        """It was waited for in vain: that may happen once, and then next time it is done after twice as many rounds."""
+        self.pause, self._next_pause = self._next_pause, min(max(1, 2 * self._next_pause), LONGEST_PAUSE)
 
     def was_in_time(self) -> None:
         """It came while it was waited for."""
-        self._last_pause = 0
+        self._next_pause = 0
 
 
 class Call:
@@ -57,14 +59,14 @@ class Turns:
     """Lets one thread at a time carry out calls: its own, or its own and those of others that fit.
 
     The thread of the first call that waits carries it out. Where others are known to be on their way, as they got an
-    answer last time, it waits for them as long as one comes every few milliseconds. Who was waited for in vain is not
+    answer last time, it waits for them as long as one comes every now and then. Who was waited for in vain is not
     waited for in the rounds after, and comes along whenever it is there in time. Nobody waits for one that is over. So
     a thread that dies or dawdles holds nobody up for longer than that.
 
     Args:
         carry_out: is given the calls of a round, in the order in which they came; outside every lock.
         most: how much the calls of a round may come to; one that is larger is carried out alone.
-        wait: seconds that a round waits for the next call, at most.
+        wait: seconds that a round waits for the next call, or a quarter of what the last round took if that is more.
     """
 
     def __init__(self, carry_out: Callable[[list[Call]], None], *, most: int, wait: float) -> None:
@@ -74,6 +76,7 @@ class Turns:
         self._on_their_way: set[Member] = set()
         self._busy = False
         self._news = 0.0  # when somebody came, or got an answer, last
+        self._took = 0.0  # seconds, the last round that could be shared
 
     def take(self, call: Call) -> None:
         """Returns when the call has been carried out, by this thread or by another one."""
@@ -113,7 +116,7 @@ class Turns:
                 call.turn.wait()
                 continue
             together = self._round()
-            left = self._news + self._wait - time.monotonic()
+            left = self._news + max(self._wait, WORTH * self._took) - time.monotonic()
             if self._is_full(together) or left <= 0:
                 self._begin(together)
                 return together
@@ -144,6 +147,7 @@ class Turns:
         self._queue = [call for call in self._queue if call not in together]
 
     def _carry(self, together: list[Call]) -> None:
+        began = time.monotonic()
         try:
             self._carry_out(together)
         except BaseException as error:
@@ -154,6 +158,8 @@ class Turns:
             with self._lock:
                 self._busy = False
                 self._news = time.monotonic()
+                if together[0].fits:
+                    self._took = self._news - began
                 for call in together:
                     call.done = True
                     if call.error is None:  # whom an error ends does not come again
