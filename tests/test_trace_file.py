@@ -52,7 +52,7 @@ def assert_same_trace(got: Trace, wanted: Trace) -> None:
         assert (a is None) == (b is None) and (a is None or same_bits(a, b)), name
     for name in (
         "stages", "mode", "settings", "generation_config", "model", "silent", "warnings", "stop_reasons", "tokens",
-        "prompts", "seed", "seconds", "n_rows", "n_prompts", "prefill",
+        "prompts", "seed", "seconds", "n_rows", "n_prompts", "prefill", "forward",
     ):  # fmt: skip
         assert getattr(got, name) == getattr(wanted, name), name
     assert json.dumps(got.messages) == json.dumps(wanted.messages)
@@ -421,6 +421,7 @@ LIES: dict[str, list] = {
     "seconds": ["x", None, 10**400, -1, True, [1]],
     "mode": ["no such", None, []],
     "prefill": [3, "by magic"],
+    "forward": [3, "by magic", None, True],
     "fork": [
         {"step": "x"}, [1], {"step": 1, "row": 0, "token_id": 1.5, "prompt_length": 2},
         {"step": 1, "row": 0, "token_id": 1, "prompt_length": 99},

@@ -35,16 +35,15 @@ def shared_forward_of(model: Any) -> SharedForward:
     Raises:
         NotBatchableError: it does not, or the model is of a kind for which it is not made.
     """
-    because = _why_not(model)
+    try:
+        because = _why_not(model)
+        if not because:
+            shared = SharedForward(model)
+            because = _trial(model, shared)
+    except Exception as error:  # whatever a model's own code raises when it is looked at or called in another way
+        raise NotBatchableError(f"the trial failed: {type(error).__name__}: {error}") from error
     if because:
         raise NotBatchableError(because)
-    try:
-        shared = SharedForward(model)
-        trial = _trial(model, shared)
-    except Exception as error:  # whatever a model's own code raises when it is called in another way
-        raise NotBatchableError(f"the trial failed: {type(error).__name__}: {error}") from error
-    if trial:
-        raise NotBatchableError(trial)
     return shared
 
 

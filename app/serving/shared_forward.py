@@ -28,6 +28,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from decoding.strategies.cache import CACHE_NAME
 from decoding.strategies.prompt_once import PromptOnceLayer
+from decoding.transformers_private import attention_of
 
 __all__ = ["ATTENTION", "LAYERS", "Part", "SharedForward", "part_of"]
 
@@ -115,6 +116,8 @@ class SharedForward:
         weights = chain(model.parameters(), model.buffers())
         self._twin = copy.deepcopy(model, {id(tensor): tensor for tensor in weights})
         self._twin.set_attn_implementation(OF_EACH)
+        if attention_of(self._twin) != OF_EACH:  # transformers warns, and leaves it as it was
+            raise ValueError("its attention cannot be exchanged")
 
     @torch.no_grad()
     def __call__(self, parts: Sequence[Part]) -> list[Any]:

@@ -33,8 +33,8 @@ def table_of(tokenizer: Any, vocab_size: int | None = None) -> TokenTable:
 
 def _made_of(tokenizer: Any, vocab_size: int | None) -> Hashable | None:
     """All that a table is made of and that may change under way; None of a tokenizer whose vocabulary is in Python."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None or not isinstance(tokenizer, Hashable):
+    backend, can_be_a_key = getattr(tokenizer, "backend_tokenizer", None), isinstance(tokenizer, Hashable)
+    if backend is None or not can_be_a_key:
         return None
     parts = (backend.normalizer, backend.pre_tokenizer, backend.decoder)
     states = tuple(None if part is None else part.__getstate__() for part in parts)
