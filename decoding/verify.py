@@ -44,7 +44,7 @@ HOW_PREFILLED = {
     "shared": "was computed once for all beams (share_prefill)",
     "reused": "was not computed again but taken from the run this one was forked from",
 }
-TOGETHER = "its steps were computed together with other runs'"
+TOGETHER = "its steps were computed together with those of other runs"
 RETIRED = ("group_beam_search", "contrastive_search")  # modes that transformers' own generate() no longer has
 OUR_LOOP = "a second run of our own loop"
 REASONS = {

