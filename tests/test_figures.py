@@ -77,7 +77,7 @@ def test_a_removed_token_has_no_bar_and_says_who_removed_it(view):
     assert bars.x[line_of_c * 3 + 2] == pytest.approx(STAGE * FILL)  # to hover over
     assert "removed by top_p" in bars.hovertext[line_of_c * 3 + 2]
     assert labels.textfont.color[line_of_c] == LIGHT["faint"]
-    missed = cells.text.index("✕ missed by 15.0% prob.")
+    missed = cells.text.index("✕ missed by 15.0%")
     assert cells.textfont.color[missed] == LIGHT["top_p"]
 
 

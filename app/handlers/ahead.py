@@ -20,6 +20,7 @@ from .shown import Changes
 __all__ = ["GoingAhead"]
 
 MOST = 4  # steps of one question
+PATIENCE = 0.2  # seconds that a question waits for the one before it
 
 
 class GoingAhead:
@@ -36,7 +37,7 @@ class GoingAhead:
     def need(self, session: Session, event: gr.EventData) -> Changes:
         """The panels of the steps that the page names, as far as there are such and there is leisure for them."""
         turn, look, steps = field(event, "turn"), session.look, []
-        if is_about_the_run_in_view(session, event) and self._free.acquire(blocking=False):
+        if is_about_the_run_in_view(session, event) and self._free.acquire(timeout=PATIENCE):
             try:
                 wanted = field(event, "wanted")
                 for place in wanted[:MOST] if isinstance(wanted, list) else ():

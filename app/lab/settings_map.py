@@ -19,7 +19,8 @@ __all__ = ["sheet"]
 SCOPES = ("step", "run")
 MEASURES = ("left", "entropy", "survives")
 SECONDS = 0.3  # a question takes so long; the page asks again until the map is whole
-LABELS = ("scope", "measure", "grid", "now", "near", "progress")
+LABELS = ("scope", "measure", "grid", "progress")
+MARKS = ("now", "near")
 TIPS = ("tip.at", "tip.left", "tip.mean_left", "tip.entropy", "tip.mean_entropy", "tip.survives", "tip.gone", "tip.all",
         "tip.some")  # fmt: skip
 FILLED = ("t", "p", "n", "h", "of", "step", "done")
@@ -34,7 +35,8 @@ def sheet(look: Look, wish: Mapping[str, Any]) -> dict[str, Any]:
         "scopes": _buttons("scope", SCOPES, scope, look),
         "measures": _buttons("measure", MEASURES, measure, look),
         "wish": {"scope": scope, "measure": measure},
-        "labels": {name: text(f"settings_map.{name}") for name in LABELS},
+        "labels": {name: text(f"settings_map.{name}") for name in LABELS}
+        | {name: text(f"settings_map.{_which(look)}.{name}") for name in MARKS},
     }
     try:
         reason = why_not(look.trace, acting, whole=scope == "run")
@@ -60,6 +62,11 @@ def sheet(look: Look, wish: Mapping[str, Any]) -> dict[str, Any]:
 def _of(wished: Any, known: tuple[str, ...]) -> str:
     """One of the known ones; the first where the wish, which may be anything, is none."""
     return wished if isinstance(wished, str) and wished in known else known[0]
+
+
+def _which(look: Look) -> str:
+    """Whose setting is marked: a page without a server keeps its map while settings are tried."""
+    return "recorded" if look.form.whatif is None else "tried"
 
 
 def _buttons(kind: str, names: tuple[str, ...], chosen: str, look: Look) -> list[dict[str, Any]]:
@@ -99,9 +106,9 @@ def _reading(found: MapReading, scope: str, now: Now | None, look: Look) -> Sent
         return out + text.pieces("settings_map.read.greedy")
     left, entropy = found.n_left[now.line, now.column], found.entropy[now.line, now.column]
     out += text.pieces(
-        f"settings_map.read.{scope}.{'now' if now.exact else 'near'}", t=setting(now.temperature),
-        p=setting(now.top_p), near_t=setting(TEMPERATURES[now.line]), near_p=setting(TOP_PS[now.column]),
-        left=f"{left:,.0f}" if scope == "step" else decimal(left), h=nats(entropy),
+        f"settings_map.read.{scope}.{'now' if now.exact else 'near'}", which=text(f"settings_map.{_which(look)}"),
+        t=setting(now.temperature), p=setting(now.top_p), near_t=setting(TEMPERATURES[now.line]),
+        near_p=setting(TOP_PS[now.column]), left=f"{left:,.0f}" if scope == "step" else decimal(left), h=nats(entropy),
     )  # fmt: skip
     parts = int(found.parts_at[now.line, now.column])
     if scope == "run" and parts >= 0:

@@ -7,6 +7,7 @@
   const PATIENCE = 3000; // ms until a question counts as lost
   const REACH = 8; // steps to either side that are fetched when there is time
   const AT_ONCE = 4; // steps of one question, as the server takes them
+  const ON_THEIR_WAY = 2; // questions
   const MOST = 64; // steps that are kept
 
   /** @param {number} most steps that are kept; the one looked at longest ago makes room */
@@ -112,7 +113,7 @@
     /** @type {any} */
     let at = null; // the place in view
     let timer = 0;
-    let asked = 0; // the turn of the question that is on its way
+    const asked = new Map(); // questions on their way: their turns, and the places that each asks for
     let hopeless = new Set(); // places that Python had nothing for
     /** @type {any} */
     let hint = null; // what the pointer or the focus is at
@@ -120,7 +121,6 @@
 
     /** @type {string[]} */
     let parts = []; // of a step, as Python last sent one
-    let pending = []; // places asked for
 
     const whole = (kept) => Boolean(kept) && parts.length > 0 && parts.every((part) => part in kept);
     const has = (place) => whole(known.at(place)) || hopeless.has(`${known.terms}|${place}`);
@@ -144,22 +144,28 @@
       timer = setTimeout(() => (window.requestIdleCallback ?? setTimeout)(ask), after);
     };
     const ask = () => {
-      if (!at || at.streaming || asked || document.hidden) return;
+      if (!at || at.streaming || document.hidden) return;
       if (!dx.touched && parts.length) return; // who only came by needs no more than the first
-      const wanted = around(at, has);
-      if (hint && !has(placeOf(hint))) wanted.unshift(hint);
+      const coming = new Set([...asked.values()].flat());
+      const missing = (place) => !has(placeOf(place)) && !coming.has(placeOf(place));
+      const hinted = hint && missing(hint) ? [hint] : [];
+      // What the hand is about to take does not wait for the answer about the steps around.
+      if (asked.size) return void (asked.size < ON_THEIR_WAY && hinted.length && send(hinted));
+      const wanted = [...hinted, ...around(at, has)];
       if (known.terms && !wanted.length) return;
-      asked = dx.nextTurn();
-      setTimeout(lost, PATIENCE, asked);
-      wanted.length = Math.min(wanted.length, AT_ONCE);
-      pending = wanted.map(placeOf);
-      emit({ wanted, about: { run: at.run, row: at.row, step: at.step }, turn: asked });
+      send(wanted.slice(0, AT_ONCE));
     };
-    const lost = (turn) => turn === asked && (asked = 0);
+    const send = (wanted) => {
+      const turn = dx.nextTurn();
+      setTimeout(() => asked.delete(turn), PATIENCE);
+      asked.set(turn, wanted.map(placeOf));
+      emit({ wanted, about: { run: at.run, row: at.row, step: at.step }, turn });
+    };
     const answered = () => {
       const data = dx.parse(props.data, null);
-      if (!data || data.turn !== asked) return;
-      asked = 0;
+      const pending = data && asked.get(data.turn);
+      if (!pending) return;
+      asked.delete(data.turn);
       if (!known.terms) known.trust(data.terms);
       for (const { place, panels } of data.steps) {
         known.put(data.terms, place, panels);

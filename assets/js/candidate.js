@@ -51,7 +51,7 @@
         document.dispatchEvent(new CustomEvent("dx-go", { detail: { row, step } }));
       else if (Number.isInteger(rank) && (rank !== now.rank || step !== now.step))
         document.dispatchEvent(new CustomEvent("dx-beam-pick", { detail: { step, rank } }));
-      pick(token_id);
+      requestAnimationFrame(() => setTimeout(pick, 0, token_id)); // the step is painted first
     });
 
     const stages = (table) =>

@@ -141,15 +141,18 @@
       player.start(PLAY);
     });
 
+    /** Focus follows when the charts are painted: to be focused, a button has the page laid out. */
+    const focusSoon = () => requestAnimationFrame(() => setTimeout(() => {
+      if (tokens.contains(document.activeElement)) buttons[chosen.step]?.focus({ preventScroll: true });
+    }));
     const choose = (step, focus) => {
       const last = cells.length - 1;
       if (last < 0) return;
       chosen.step = Math.min(last, Math.max(0, step));
       follow = false;
-      // To be focused, a button has the page laid out: before anything on it has changed, that costs nothing.
-      if (focus) buttons[chosen.step]?.focus({ preventScroll: true });
       press();
       send();
+      if (focus) focusSoon();
       emit("step", { row: chosen.row, step: chosen.step });
     };
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.benchmarks import Row
-from tests.benchmarks.reaction import floor, near_and_far, reaction_row, timed
+from tests.benchmarks.reaction import near_and_far, reaction_row, timed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -30,26 +30,26 @@ def run() -> list[Row]:
     trace = record(load_model(device="cpu"), PROMPT, Settings(do_sample=True, **SETTINGS))
     rows = []
     for page, where in near_and_far(trace, ".dx-token"):
-        keys, clicks, lowest = _keys(page)[1:], _clicks(page)[1:], floor(page)
-        rows.append(reaction_row(f"step change by key, painted{where}", keys, lowest, BAR, RATIO))
-        rows.append(reaction_row(f"step change by click, painted{where}", clicks, lowest, BAR, RATIO))
+        keys, clicks = _keys(page)[1:], _clicks(page)[1:]
+        rows.append(reaction_row(f"step change by key, painted{where}", keys, BAR, RATIO))
+        rows.append(reaction_row(f"step change by click, painted{where}", clicks, BAR, RATIO))
     return rows
 
 
-def _keys(page: Page) -> list[float]:
+def _keys(page: Page) -> list[tuple[float, float]]:
     page.locator(".dx-token").first.click()
     page.wait_for_timeout(1500)
     return [timed(page, "keydown", CHARTS, lambda: page.keyboard.press("ArrowRight")) for _ in range(N)]
 
 
-def _clicks(page: Page) -> list[float]:
-    times, tokens = [], page.locator(".dx-token")
+def _clicks(page: Page) -> list[tuple[float, float]]:
+    movements, tokens = [], page.locator(".dx-token")
     for i in range(N):
         box = tokens.nth((7 * i + 3) % tokens.count()).bounding_box()
         page.mouse.move(*_middle(box), steps=4)
         page.wait_for_timeout(REST)
-        times.append(timed(page, "click", CHARTS, partial(page.mouse.click, *_middle(box))))
-    return times
+        movements.append(timed(page, "click", CHARTS, partial(page.mouse.click, *_middle(box))))
+    return movements
 
 
 def _middle(box: dict[str, float]) -> tuple[float, float]:

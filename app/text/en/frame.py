@@ -143,7 +143,7 @@ EN: dict[str, str] = {
     "waterfall.alive": "alive",
     "waterfall.mass": "mass cut",
     "waterfall.entropy": "entropy",
-    "waterfall.missed.probability": "✕ missed by {margin} prob.",
+    "waterfall.missed.probability": "✕ missed by {margin}",
     "waterfall.missed.logit": "✕ missed by {margin} logits",
     "waterfall.missed.nats": "✕ missed by {margin} nats",
     "waterfall.same": "changed nothing at this step",

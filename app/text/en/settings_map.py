@@ -18,8 +18,12 @@ SETTINGS_MAP_EN: dict[str, str] = {
     "settings_map.grid": "Map of settings: a line for each temperature, a column for each top_p. The arrow keys walk "
     "through it, Enter tries a setting.",
     "settings_map.try": "A click tries the setting.",
-    "settings_map.now": "in force",
-    "settings_map.near": "nearest to what is in force",
+    "settings_map.recorded": "As recorded",
+    "settings_map.tried": "As tried",
+    "settings_map.recorded.now": "as recorded",
+    "settings_map.recorded.near": "nearest to the recorded setting",
+    "settings_map.tried.now": "as tried",
+    "settings_map.tried.near": "nearest to the setting tried",
     "settings_map.progress": "Reading the run",
     "settings_map.tip.at": "temperature {t}, top_p {p}",
     "settings_map.tip.left": "{n} tokens left",
@@ -32,16 +36,16 @@ SETTINGS_MAP_EN: dict[str, str] = {
     "settings_map.tip.some": "{n} of {of} recorded tokens survive; the run would first part at step {step}",
     "settings_map.read.step": "“{token}”, which came at step {step}, survives in {k} of {of} settings. ",
     "settings_map.read.run": "All {n} recorded tokens survive in {k} of {of} settings. ",
-    "settings_map.read.step.now": "In force: temperature {t}, top_p {p}, which leave {left} tokens and an "
+    "settings_map.read.step.now": "{which}: temperature {t}, top_p {p}, which leave {left} tokens and an "
     "[[entropy|entropy]] of {h} nats.",
-    "settings_map.read.step.near": "In force: temperature {t}, top_p {p}. The nearest cell ({near_t}, {near_p}) leaves "
+    "settings_map.read.step.near": "{which}: temperature {t}, top_p {p}. The nearest cell ({near_t}, {near_p}) leaves "
     "{left} tokens and an [[entropy|entropy]] of {h} nats.",
-    "settings_map.read.run.now": "In force: temperature {t}, top_p {p}, which on average leave {left} tokens and an "
+    "settings_map.read.run.now": "{which}: temperature {t}, top_p {p}, which on average leave {left} tokens and an "
     "[[entropy|entropy]] of {h} nats.",
-    "settings_map.read.run.near": "In force: temperature {t}, top_p {p}. The nearest cell ({near_t}, {near_p}) on "
+    "settings_map.read.run.near": "{which}: temperature {t}, top_p {p}. The nearest cell ({near_t}, {near_p}) on "
     "average leaves {left} tokens and an [[entropy|entropy]] of {h} nats.",
     "settings_map.read.parts": " There the run would first part at step {step}.",
-    "settings_map.read.greedy": "The settings in force take the likeliest token, whatever temperature and top_p are; "
+    "settings_map.read.greedy": "These settings take the likeliest token, whatever temperature and top_p are; "
     "the map tells what sampling would have left.",
     "settings_map.read.lost": "The scores were not kept, so nothing can be told.",
     "settings_map.read.some_lost": " The scores of {n} steps were not kept.",

@@ -131,7 +131,7 @@ ZH: dict[str, str] = {
     "waterfall.alive": "存活",
     "waterfall.mass": "切去概率",
     "waterfall.entropy": "熵",
-    "waterfall.missed.probability": "✕ 差 {margin} 概率",
+    "waterfall.missed.probability": "✕ 差 {margin}",
     "waterfall.missed.logit": "✕ 差 {margin} logits",
     "waterfall.missed.nats": "✕ 差 {margin} nats",
     "waterfall.same": "这一步没有改变任何东西",

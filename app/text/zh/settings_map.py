@@ -16,8 +16,12 @@ SETTINGS_MAP_ZH: dict[str, str] = {
     "settings_map.space": "",
     "settings_map.grid": "设置地图：每行一个温度，每列一个 top_p。方向键在其中移动，回车键试用一种设置。",
     "settings_map.try": "点击即可试用该设置。",
-    "settings_map.now": "当前设置",
-    "settings_map.near": "最接近当前设置",
+    "settings_map.recorded": "记录的设置",
+    "settings_map.tried": "试用的设置",
+    "settings_map.recorded.now": "记录的设置",
+    "settings_map.recorded.near": "最接近记录的设置",
+    "settings_map.tried.now": "试用的设置",
+    "settings_map.tried.near": "最接近试用的设置",
     "settings_map.progress": "正在读取运行",
     "settings_map.tip.at": "温度 {t}，top_p {p}",
     "settings_map.tip.left": "剩下 {n} 个词元",
@@ -30,16 +34,16 @@ SETTINGS_MAP_ZH: dict[str, str] = {
     "settings_map.tip.some": "记录的 {of} 个词元中保留 {n} 个；运行最先在第 {step} 步分开",
     "settings_map.read.step": "第 {step} 步出现的“{token}”在 {of} 种设置中的 {k} 种里保留。",
     "settings_map.read.run": "记录的 {n} 个词元在 {of} 种设置中的 {k} 种里全部保留。",
-    "settings_map.read.step.now": "当前设置：温度 {t}，top_p {p}，剩下 {left} 个词元，"
+    "settings_map.read.step.now": "{which}：温度 {t}，top_p {p}，剩下 {left} 个词元，"
     "[[entropy|熵]]为 {h} nats。",
-    "settings_map.read.step.near": "当前设置：温度 {t}，top_p {p}。最接近的一格（{near_t}，{near_p}）"
+    "settings_map.read.step.near": "{which}：温度 {t}，top_p {p}。最接近的一格（{near_t}，{near_p}）"
     "剩下 {left} 个词元，[[entropy|熵]]为 {h} nats。",
-    "settings_map.read.run.now": "当前设置：温度 {t}，top_p {p}，平均剩下 {left} 个词元，"
+    "settings_map.read.run.now": "{which}：温度 {t}，top_p {p}，平均剩下 {left} 个词元，"
     "平均[[entropy|熵]]为 {h} nats。",
-    "settings_map.read.run.near": "当前设置：温度 {t}，top_p {p}。最接近的一格（{near_t}，{near_p}）"
+    "settings_map.read.run.near": "{which}：温度 {t}，top_p {p}。最接近的一格（{near_t}，{near_p}）"
     "平均剩下 {left} 个词元，平均[[entropy|熵]]为 {h} nats。",
     "settings_map.read.parts": "在那里，运行最先在第 {step} 步分开。",
-    "settings_map.read.greedy": "当前设置总取最可能的词元，与温度和 top_p 无关；地图显示的是，如果采样会留下什么。",
+    "settings_map.read.greedy": "这些设置总取最可能的词元，与温度和 top_p 无关；地图显示的是，如果采样会留下什么。",
     "settings_map.read.lost": "分数没有保留，因此无从得知。",
     "settings_map.read.some_lost": "有 {n} 步的分数没有保留。",
     "settings_map.holds.step": "由记录的 logits 按 transformers 的规则算出，前文以到这一步为止的记录为准。",
