@@ -14,7 +14,7 @@ from decoding.parameters.settings import Settings
 from decoding.recorded.run import Step
 from decoding.recorded.step_store import DEFAULT_MEMORY_BUDGET
 from decoding.recorder import Recorder
-from decoding.tokens.token_table import TokenTable
+from decoding.tokens.known_tables import table_of
 from decoding.trace import Trace
 
 __all__ = ["record", "stream"]
@@ -105,5 +105,5 @@ def _facts(lm: LanguageModel, encoded: EncodedPrompt, settings: Settings) -> dic
         "messages": encoded.messages,
         "encoder_ids": encoded.input_ids if reads_with_encoder else None,
         "encoder_mask": encoded.attention_mask if reads_with_encoder else None,
-        "tokens": TokenTable.from_tokenizer(lm.tokenizer, lm.model.config.get_text_config().vocab_size),
+        "tokens": table_of(lm.tokenizer, lm.model.config.get_text_config().vocab_size),
     }

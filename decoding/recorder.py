@@ -22,11 +22,11 @@ from decoding.strategies.generate_call import GIVEN_NOTHING, CustomLoop, GivenTo
 from decoding.strategies.hamming_diversity import with_hamming_diversity
 from decoding.strategies.kept_cache import KeptCache
 from decoding.strategies.recording import Recording
-from decoding.tokens.token_table import TokenTable
+from decoding.tokens.known_tables import table_of
 from decoding.tokens.tokenizer import as_tokenizer
 from decoding.trace import Trace
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "is_out_of_memory"]
 
 LESS_MEMORY = "Use a shorter prompt, fewer beams or return sequences, a smaller model, or a smaller dtype"
 
@@ -154,7 +154,7 @@ class Recorder(CustomLoop):
         try:
             return model.generate(**generate_kwargs, custom_generate=_Streamed(self))
         except (MemoryError, RuntimeError) as err:  # while it prepares the run
-            if _is_out_of_memory(err):
+            if is_out_of_memory(err):
                 raise RecordingError(
                     "out of memory before the first step. {less_memory}",
                     less_memory=LESS_MEMORY,
@@ -240,7 +240,7 @@ class Recorder(CustomLoop):
         facts = dict(self.facts)
         if tokenizer is not None and facts.get("tokens") is None:
             vocab_size = model.config.get_text_config().vocab_size
-            facts["tokens"] = TokenTable.from_tokenizer(tokenizer, vocab_size)
+            facts["tokens"] = table_of(tokenizer, vocab_size)
         facts["rng_state"] = state if self.seed is None else None
         facts["seed"] = self.seed
         return facts
@@ -286,7 +286,7 @@ def encoder_facts(
 def _explained(err: BaseException, recording: Recording) -> BaseException:
     """The error to raise: a clear one where we know better, the original otherwise; both carry the trace."""
     n = len(recording.steps)
-    if _is_out_of_memory(err):
+    if is_out_of_memory(err):
         err = RecordingError(
             "out of memory on {device} at step {step}; the {n} steps before are kept. {less_memory}",
             device=recording.device, step=recording.step_number, n=n, less_memory=LESS_MEMORY,
@@ -298,6 +298,7 @@ def _explained(err: BaseException, recording: Recording) -> BaseException:
     return err
 
 
-def _is_out_of_memory(err: BaseException) -> bool:
+def is_out_of_memory(err: BaseException) -> bool:
+    """Whether memory ran out, of the device or of the machine."""
     cpu = isinstance(err, RuntimeError) and "DefaultCPUAllocator" in str(err)
     return cpu or isinstance(err, (MemoryError, torch.OutOfMemoryError))

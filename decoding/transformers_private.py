@@ -15,10 +15,10 @@ from torch import Tensor
 from transformers.generation import GenerationConfig, GenerationMixin, LogitsProcessorList
 
 __all__ = [
-    "BEAM_SEARCH_METHODS", "LAST_SEEN", "SAMPLE_METHODS", "SORTS_THE_ARGUMENTS", "can_compile", "default_parameters",
-    "eos_token_tensor", "expand_inputs", "has_own_reorder", "has_static_cache", "is_stateful", "logits_processors",
-    "optimized_for_decoding", "pad_token_tensor", "prefill", "reorder_cache_of", "set_special_tokens",
-    "update_model_kwargs",
+    "BEAM_SEARCH_METHODS", "LAST_SEEN", "SAMPLE_METHODS", "SORTS_THE_ARGUMENTS", "attention_of", "can_compile",
+    "default_parameters", "eos_token_tensor", "expand_inputs", "has_own_reorder", "has_static_cache", "is_stateful",
+    "logits_processors", "optimized_for_decoding", "pad_token_tensor", "prefill", "reorder_cache_of",
+    "set_special_tokens", "update_model_kwargs",
 ]  # fmt: skip
 
 # The last release whose loops were read beside ours. A run of a later one says so: verify tells whether it is the same.
@@ -110,3 +110,8 @@ def has_own_reorder(model: Any) -> bool:
 def reorder_cache_of(model: Any, cache: Any, parents: Tensor) -> Any:
     """The cache of such a model with each row at the row that continues it; `parents` is [rows]. 5.17, 5.23, 5.24."""
     return model._reorder_cache(cache, parents)
+
+
+def attention_of(model: Any) -> str:
+    """By which of transformers' functions a model computes attention: `sdpa`, `eager`, …. 5.17, 5.23, 5.24."""
+    return str(model.config.get_text_config()._attn_implementation)

@@ -48,6 +48,7 @@ HOW_PREFILLED = {
 HOW_COMPUTED = {
     "drop_finished": "rows that had finished left the batch (drop_finished)",
     "compile_beams": "the steps of the search were compiled (compile_beams)",
+    "shared_forward": "its steps were computed together with those of other runs",
 }
 SAID_IN_A_NOTE = ("processor_unknown", "prefill_shared", "prefill_reused", *HOW_COMPUTED)
 RETIRED = ("group_beam_search", "contrastive_search")  # modes that transformers' own generate() no longer has

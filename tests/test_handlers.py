@@ -40,6 +40,7 @@ class Shelf:
     """One model, loaded already."""
 
     limits = limits.NONE
+    batchers = None
 
     def __init__(self, lm) -> None:
         self.default, self._ready = lm.name, ModelState(name=lm.name, phase="ready", lm=lm)

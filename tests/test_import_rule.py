@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from transformers import GenerationConfig, GenerationMixin, PreTrainedModel
+from transformers import GenerationConfig, GenerationMixin, PreTrainedConfig, PreTrainedModel
 
 ROOT = Path(__file__).parent.parent
 PAGE_ONLY = ("gradio", "gradio_client", "plotly", "spaces", "gguf", "platformdirs", "accelerate", "app")
@@ -55,7 +55,7 @@ MAY_LACK = {"_reorder_cache"}  # of models with a cache of their own
 
 def private_names() -> set[str]:
     """What transformers' classes have that begins with one underscore."""
-    things = (GenerationMixin, PreTrainedModel, GenerationConfig, GenerationConfig())
+    things = (GenerationMixin, PreTrainedModel, GenerationConfig, GenerationConfig(), PreTrainedConfig)
     prepared = {"_eos_token_tensor", "_pad_token_tensor", "_bos_token_tensor", "_decoder_start_token_tensor"}
     return {n for thing in things for n in dir(thing) if n.startswith("_") and not n.startswith("__")} | prepared
 

@@ -47,6 +47,7 @@ class Shelf:
     """One model, loaded already."""
 
     limits = limits_of(Bounds.read(public=True))
+    batchers = None
 
     def __init__(self, lm) -> None:
         self.default, self._ready = lm.name, ModelState(name=lm.name, phase="ready", lm=lm)

@@ -115,7 +115,7 @@ class Api:
         stored: StoredRuns | None = None,
     ) -> None:
         self._stored, self._line = stored, line or new_line()
-        self._shelf, self._decoder = shelf, Decoder(limits_of(Bounds.read(public=True)))
+        self._shelf, self._decoder = shelf, Decoder(limits_of(Bounds.read(public=True)), shelf.batchers)
         self._runs = KeptRuns() if runs is None else runs
 
     @_answering

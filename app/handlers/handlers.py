@@ -45,7 +45,7 @@ class Handlers:
         stored: StoredRuns | None = None,
         refusals: Refusals | None = None,
     ) -> None:
-        shown, decoder, line = Shown(shelf, space), Decoder(shelf.limits), line or new_line()
+        shown, decoder, line = Shown(shelf, space), Decoder(shelf.limits, shelf.batchers), line or new_line()
         self.reloading = Reloading(shown)
         self.opening = Opening(shown, self.reloading)
         self.looking = Looking()

@@ -49,6 +49,7 @@ from ..handlers.sharing import space_address
 from ..handlers.shown import estimate
 from ..lab.tabs import lab
 from ..palette import palette_css, palette_script, theme
+from ..serving.batching import Batchers, batching_wanted
 from ..serving.bounds import bounds_here, use_bounds
 from ..serving.decoder import new_line
 from ..serving.environment import Environment
@@ -96,6 +97,7 @@ OPENING = (
 EVENTS = 64  # that may wait for a thread; who may wait for the model `app.serving.line` says
 # Of Gradio: whoever waits for the model has one, and looking needs some beside those.
 THREADS = 160
+TOGETHER = 8  # runs whose steps are computed together, where they are
 
 
 def launch(
@@ -135,7 +137,8 @@ def launch(
     n_rows = trace.n_rows if trace.ledger is None else len(trace.hypotheses)
     if not 0 <= row < max(1, n_rows):
         raise DecodingError("--row must be in [1, {n}], got {row}; the trace has that many rows", n=n_rows, row=row + 1)
-    shelf = ModelShelf(model, allowed=allowed_models, load_options=load_options)
+    batchers = Batchers() if batching_wanted(public=public) else None
+    shelf = ModelShelf(model, allowed=allowed_models, load_options=load_options, batchers=batchers)
     refusals, files, watched = Refusals(), passing_files(), operation()
     first = Session(trace, "example" if trace_path is None else "file", row=row)
     page = build(shelf, first, stored=stored, refusals=refusals)
@@ -192,7 +195,7 @@ def build(
         stored: runs that were recorded before.
         refusals: of what stands before the page.
     """
-    line = line or new_line()
+    line = line or new_line(TOGETHER if shelf.batchers else 1)
     text = Text("en")
     files = passing_files()  # before any component: each of them asks where Gradio's folder is
     handlers = Handlers(shelf, space_address(), files, line, stored, refusals)

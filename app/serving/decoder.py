@@ -11,6 +11,7 @@ from decoding.parameters.acting import model_defaults
 
 from . import limits
 from . import line as lines
+from .batching import to_its_end
 from .bounds import bounds_here
 from .line import Line
 from .operation import operation
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from decoding.trace import Trace
     from decoding.verify import Verification
 
+    from .batching import Batchers
     from .limits import Limits
 
 __all__ = ["Decoder", "load_model", "new_line", "on_zero_gpu"]
@@ -62,10 +64,16 @@ class Decoder:
 
     Args:
         limits: what a run may take.
+        batchers: computes the steps of runs that are under way at the same time together. One object for all that
+            decode on this server; None computes each alone. A GPU that is borrowed for each run is never shared.
     """
 
-    def __init__(self, limits: Limits = limits.NONE) -> None:
-        self.limits = limits
+    def __init__(self, limits: Limits = limits.NONE, batchers: Batchers | None = None) -> None:
+        self.limits, self._batchers = limits, None if on_zero_gpu() else batchers
+
+    def _one_of_many(self, lm: LanguageModel, *, share: bool = True) -> LanguageModel:
+        """The model for one run: where runs are computed together, a view of it (see `Batcher.view`)."""
+        return lm if self._batchers is None else self._batchers.view(lm, share=share)
 
     def recorder(self, memory_budget: int) -> Recorder:
         """One for the next run, whose draws are its own: others take their steps between its steps."""
@@ -84,7 +92,8 @@ class Decoder:
             self.limits.check(given, defaults)  # before a batch of a thousand prompts is read
             n_prompts, length = encode_prompt(lm, prompt).input_ids.shape
             self.limits.check(given, defaults, n_prompts=n_prompts, length=length)
-        steps = stream(lm, prompt, settings, recorder)
+        lm = self._one_of_many(lm)
+        steps = to_its_end(stream(lm, prompt, settings, recorder), lm)
         return operation().run("run", lm, steps, recorder, self.limits.seconds)
 
     def stream_fork(
@@ -100,7 +109,8 @@ class Decoder:
         if settings is not None:
             given = {"max_new_tokens": trace.most_new_tokens, **settings.given()}
             self.limits.check(given, defaults, length=trace.prompt_ids.shape[1] + len(trace.steps))
-        steps = stream_fork(trace, lm, recorder, settings=settings, **where)
+        lm = self._one_of_many(lm)
+        steps = to_its_end(stream_fork(trace, lm, recorder, settings=settings, **where), lm)
         return operation().run("fork", lm, steps, recorder, self.limits.seconds)
 
     def verify(self, trace: Trace, lm: LanguageModel, on_step: Callable[[], None] | None = None) -> Verification:
@@ -111,4 +121,4 @@ class Decoder:
         """
         self.limits.check_trace(trace, model_defaults(lm.model))
         with operation().verification(lm):
-            return verify(trace, lm, on_step=on_step)
+            return verify(trace, self._one_of_many(lm, share=False), on_step=on_step)

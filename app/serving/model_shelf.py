@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 from decoding.errors import DecodingError, ModelError
 from decoding.models.load import LanguageModel
 
+from .batching import Batchers
 from .bounds import Bounds
 from .decoder import load_model
 from .failures import noted
@@ -56,6 +57,7 @@ class ModelShelf:
         n_kept: how many models stay in memory, the default one among them; the one that came last stays in any case.
         allowed: the only names that may be loaded, for a public server, whose runs are bounded; None for any.
         load_options: what every one is loaded on and in, as `load_model` takes it.
+        batchers: computes the steps of runs that are under way at the same time together; None computes each alone.
     """
 
     def __init__(
@@ -65,8 +67,9 @@ class ModelShelf:
         n_kept: int = 2,
         allowed: frozenset[str] | None = None,
         load_options: Mapping[str, Any] | None = None,
+        batchers: Batchers | None = None,
     ) -> None:
-        self.default = default
+        self.default, self.batchers = default, batchers
         self.limits = limits_of(Bounds.read(public=allowed is not None))
         self._allowed = allowed
         self._n_kept = n_kept

@@ -22,7 +22,7 @@ from decoding.tokens.token_table import TokenTable
 __all__ = ["PREFILLS", "SHORTCUTS", "Compact", "Fork", "ModelInfo", "RecordedRun", "StageFacts", "Step"]
 
 PREFILLS = ("plain", "shared", "reused")  # see `RecordedRun.prefill`
-SHORTCUTS = ("drop_finished", "compile_beams")  # see `RecordedRun.shortcuts`
+SHORTCUTS = ("drop_finished", "compile_beams", "shared_forward")  # see `RecordedRun.shortcuts`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,7 +316,7 @@ class RecordedRun:
             from the cache of the run it was forked from. With the last two the last bits may differ.
         shortcuts: in which other ways it was computed with less work than `generate()` has, so that the last bits may
             differ: `drop_finished`, rows that had finished left the batch; `compile_beams`, the steps of a search
-            were compiled.
+            were compiled; `shared_forward`, steps were computed together with those of other runs.
         fork: where this run leaves another one, or None.
         first_step: steps that came before its own first one: 0, or those that a fork took over from the runs before it.
         from_caller: what shaped the run and is not in the trace: names of `generate()`'s arguments that the caller

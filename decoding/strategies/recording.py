@@ -99,6 +99,7 @@ class Recording:
         self.steps: list[Step] = []
         self.sequences: Tensor | None = None
         self._model, self._facts, self._identity, self._given = model, facts, identity, given
+        self._n_shared_before = n_shared_forwards(model)
         self._prompt_ids = input_ids.detach().to("cpu", torch.long, copy=True)
         mask = None if model.config.is_encoder_decoder else model_kwargs.get("attention_mask")
         mask = torch.ones_like(self._prompt_ids) if mask is None else mask.to("cpu", torch.long, copy=True)
@@ -432,12 +433,16 @@ class Recording:
             stop_reasons=tuple(r or "running" for r in self._reasons),
             seconds=self._seconds,
             prefill="shared" if self.share_prefill else self._facts.get("prefill", "plain"),
-            shortcuts=tuple(self._shortcuts),
+            shortcuts=(*self._shortcuts, *self._shared()),
             store=self.store,
             ledger=self.ledger,
             from_caller=self._from_caller(),
             **{name: fact for name, fact in self._facts.items() if name != "prefill"},
         )
+
+    def _shared(self) -> tuple[str, ...]:
+        """What to say of passes that were computed with rows of other runs."""
+        return ("shared_forward",) if n_shared_forwards(self._model) > self._n_shared_before else ()
 
     def _from_caller(self) -> tuple[str, ...]:
         """What of the caller's own shaped the run: a processor that never changed a score did not."""
@@ -477,6 +482,11 @@ class Recording:
             layers=layers_by_place(model),
             n_processes=getattr(model, "tp_size", None) or 1,
         )
+
+
+def n_shared_forwards(model: Any) -> int:
+    """How many of a model's passes were computed with rows of other runs: a server's view of a model counts them."""
+    return int(getattr(getattr(model, "sharing", None), "n_shared_forwards", 0))
 
 
 def _of_a_later_release() -> list[str]:

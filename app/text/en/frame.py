@@ -240,6 +240,10 @@ EN: dict[str, str] = {
     "fact.beam_steps": "steps",
     "fact.memory": "At each step the scores of all {vocab} tokens are kept, before and after every stage, without "
     "loss: {size} in all.",
+    "fact.shortcut.shared_forward": "with other runs",
+    "fact.shortcut.shared_forward.tip": "Steps of it were computed together with those of other visitors' runs, which "
+    "takes hardly longer than one alone. The last digits of its numbers may be others than alone, and so may the choice where two "
+    "tokens were that close. Verify tells how far they are apart.",
     "fact.stop": "ended by",
     "fact.state": "state",
     "fact.source": "encoder read",
@@ -308,6 +312,7 @@ EN: dict[str, str] = {
     "verify.reason.prefill_reused": "this run did not compute its prefix again",
     "verify.reason.drop_finished": "rows that had finished left the batch",
     "verify.reason.compile_beams": "the steps of the search were compiled",
+    "verify.reason.shared_forward": "its steps were computed together with other visitors' runs",
     "verify.equal.own_loop": "Equal: a second run gives the same, bit for bit. transformers 5 no longer ships this "
     "mode, so it is our own loop that ran twice; it is tested against transformers 4.46.",
     "verify.unequal.tokens": "Not equal: generate() gives the same tokens, but other scores, by up to {within}; the "

@@ -628,6 +628,8 @@ _VERIFY: dict[str, str] = {
     "the second run broke off with {error_type}: {error}; if your own {own} remembers what it saw, give a fresh one":
         "第二次运行因 {error_type} 中断：{error}；如果你自己的 {own} 会记住看过的内容，请给一个新的",
     "no message": "没有说明",
+    "the variable {variable} must be 0 or 1, got {said!r}; unset it to have it on for the public page alone":
+        "变量 {variable} 须为 0 或 1，现为 {said}；不设置时仅在公共页面上开启",
     "one of {names}": "{names} 之一",
     "see decoding-explorer study --list": "见 decoding-explorer study --list",
     "a text to follow must have {n} tokens, got {text!r}; give a longer one":

@@ -220,6 +220,9 @@ ZH: dict[str, str] = {
     "fact.rows": "{n}（{rows} 行）",
     "fact.beam_steps": "步数",
     "fact.memory": "每一步都无损地保存全部 {vocab} 个词元在每个阶段前后的分数：共 {size}。",
+    "fact.shortcut.shared_forward": "与其他运行一起",
+    "fact.shortcut.shared_forward.tip": "它的一些步是与其他访客的运行一起计算的，这样几乎不比单独计算一次更慢。"
+    "数值的最后几位可能与单独运行时不同，当两个词元如此接近时，选择也可能不同。核对会说明相差多少。",
     "fact.stop": "结束于",
     "fact.state": "状态",
     "fact.source": "编码器读入",
@@ -285,6 +288,7 @@ ZH: dict[str, str] = {
     "verify.reason.prefill_reused": "这次运行没有重新计算前缀",
     "verify.reason.drop_finished": "已结束的行离开了批次",
     "verify.reason.compile_beams": "搜索的各步经过编译",
+    "verify.reason.shared_forward": "它的各步是与其他访客的运行一起计算的",
     "verify.equal.own_loop": "一致：再运行一次，结果逐位相同。transformers 5 已不再提供这种模式，"
     "所以两次用的都是我们自己的循环；它已对照 transformers 4.46 测试过。",
     "verify.unequal.tokens": "不一致：generate() 给出相同的词元，但分数不同，最多相差 {within}；表格说明在哪里。",
