@@ -184,7 +184,9 @@ def holder(*visitors: tuple[str, bool, int, list[SimpleNamespace]]) -> SimpleNam
     now = datetime.now()
     return SimpleNamespace(
         session_data={
-            name: SimpleNamespace(is_closed=closed, state_data={1: SimpleNamespace(runs=runs, rest=lambda: None), 2: "else"})
+            name: SimpleNamespace(
+                is_closed=closed, state_data={1: SimpleNamespace(runs=runs, rest=lambda: None), 2: "else"}
+            )
             for name, closed, _, runs in visitors
         },
         time_last_used={name: now + timedelta(seconds=when) for name, _, when, _ in visitors},
