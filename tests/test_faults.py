@@ -350,6 +350,8 @@ def test_programs_without_a_tab_are_forgotten_and_open_tabs_are_not(here):
             tidying.round()
         assert visitor._key in held and "a program" not in held
         assert json.dumps(held[visitor._key].config_values) == "{}"
+        (session,) = [value for value in held[visitor._key].state_data.values() if isinstance(value, Session)]
+        assert "scores" not in session.look.at.__dict__
         run, _ = await ask(visitor)
         assert is_right(run, here)
 
