@@ -6,13 +6,15 @@ import gc
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 from transformers.cache_utils import DynamicCache
+from transformers.generation import StoppingCriteriaList
 
 from app.serving import batching
 from app.serving.batchable import NotBatchableError, shared_forward_of
@@ -164,11 +166,22 @@ def test_beams_that_have_their_prompt_once_share_steps_too(tiny):
 
 
 def test_plain_generate_can_share_as_well(tiny):
-    batcher = Batcher(tiny, wait=0.05)
+    batcher = Batcher(tiny, wait=1.0)
     ids = [torch.tensor([[5, 6, 7, 8]]), torch.tensor([[9, 10]])]
     wanted = [tiny.model.generate(i, max_new_tokens=8) for i in ids]
     views = [batcher.view().model for _ in ids]
-    got = in_threads([lambda v=v, i=i: v.generate(i, max_new_tokens=8) for v, i in zip(views, ids, strict=True)])
+    both_began = threading.Barrier(2)
+
+    def generated(view: Any, ids: Tensor) -> Tensor:
+        def begun(ids: Tensor, scores: Any, **more: Any) -> Tensor:
+            if ids.shape[1] == n_prompt + 1:
+                both_began.wait(LONG)
+            return torch.zeros(len(ids), dtype=torch.bool)
+
+        n_prompt = ids.shape[1]
+        return view.generate(ids, max_new_tokens=8, stopping_criteria=StoppingCriteriaList([begun]))
+
+    got = in_threads([lambda v=v, i=i: generated(v, i) for v, i in zip(views, ids, strict=True)])
     assert [out.tolist() for out in got] == [out.tolist() for out in wanted]
     assert all(view.sharing.n_shared_forwards for view in views)
 
@@ -594,12 +607,17 @@ def test_another_value_of_the_variable_is_refused(monkeypatch, said):
 
 def test_the_decoder_shares_runs_and_forks_and_verifies_alone(tiny):
     batchers = Batchers()
-    decoder = Decoder(batchers=batchers)
+    batchers.prepare(tiny)._turns._wait = 1.0  # also where this machine has much else to do
+    decoder, all_began = Decoder(batchers=batchers), threading.Barrier(3)
+
+    def to_the_end(steps: Iterator[Any]) -> None:
+        for i, _ in enumerate(steps):
+            if i == 0:
+                all_began.wait(LONG)
 
     def run(prompt: str) -> tuple[Trace, Any]:
         recorder = decoder.recorder(10**9)
-        for _ in decoder.stream(tiny, prompt, Settings(max_new_tokens=10), recorder):
-            pass
+        to_the_end(decoder.stream(tiny, prompt, Settings(max_new_tokens=10), recorder))
         return recorder.trace, recorder.kept_cache()
 
     runs = in_threads([lambda: run("the cat sat"), lambda: run("the dog"), lambda: run("on the mat")])
@@ -607,8 +625,7 @@ def test_the_decoder_shares_runs_and_forks_and_verifies_alone(tiny):
 
     def forked(trace: Trace, kept: Any) -> Trace:
         recorder = decoder.recorder(10**9)
-        for _ in decoder.stream_fork(trace, tiny, recorder, step=2, token_id=50, kept=kept):
-            pass
+        to_the_end(decoder.stream_fork(trace, tiny, recorder, step=2, token_id=50, kept=kept))
         return recorder.trace
 
     forks = in_threads([lambda r=r: forked(*r) for r in runs])

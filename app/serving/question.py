@@ -72,7 +72,6 @@ class Question:
         lost = getattr(trace.store, "lost_from", None) is not None  # steps: the disk was full
         whole = set(trace.stop_reasons) <= ENDS and not lost and not trace.from_caller
         plain = trace.prefill == "plain" and trace.fork is None and trace.compact is None
-        plain &= getattr(trace, "forward", "alone") == "alone"  # shared with other runs, it may have other last bits
         return whole and plain and _canonical(asked) == _canonical(self.asked)
 
 
