@@ -454,3 +454,14 @@ def test_one_step_of_49152_tokens_has_no_loop_over_them():
     told(trace)
     for step in range(4):
         assert lines_of(partial(told, trace, step=step)) < 10_000  # `make bench` has the milliseconds
+
+
+def test_of_a_step_that_is_no_distribution_the_rules_say_that_they_ran(tiny, tmp_path):
+    """Logits that are not numbers: a broken model's, or those of a file that somebody changed."""
+    trace = record(tiny, "ab", Settings(do_sample=True, seed=1, top_k=9, top_p=0.9, max_new_tokens=2))
+    for junk in (math.nan, math.inf, -math.inf):
+        trace.store._steps[1].arrays()["logits"][:] = junk
+        for lang in ("en", "zh"):
+            look = Look(trace=trace, row=0, step=1, token_id=5, runs=Runs(trace, "m"), text=Text(lang))
+            items = in_words.sheet(look, {})["items"]
+            assert len(items) >= 3

@@ -96,7 +96,7 @@ def _stage(stage: StageReading, text: Text) -> dict[str, Any]:
     fields = _fields(stage, text)
     sentences = [text.pieces(_key(stage, text), **fields)]
     if stage.name in RULES:
-        if stage.cut.last is not None and stage.n_alive > 1:
+        if stage.cut is not None and stage.cut.last is not None and stage.n_alive > 1:
             sentences.append(text.pieces("words.last", **fields))
     elif stage.name not in BANS | SAY_NO_MORE and (stage.n_changed or not stage.removed):
         sentences.append(_shift(stage, text))
@@ -111,7 +111,7 @@ def _stage(stage: StageReading, text: Text) -> dict[str, Any]:
 
 def _key(stage: StageReading, text: Text) -> str:
     """The sentence for what this stage did."""
-    if stage.name in RULES:
+    if stage.cut is not None:
         if stage.cut.minimum:
             return "words.cut.minimum"
         if stage.n_alive == 1:

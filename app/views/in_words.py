@@ -315,7 +315,11 @@ def _stage(
         n_raised=int(np.count_nonzero(raised)) if counted else None,
         shift=_shift(trace, before, after, differs if few and differs.any() else both),
         removed=_removed(trace, before, gone) if stage.name not in RULES and gone.any() else (),
-        cut=_cut(trace, stage, before, after, scores) if stage.name in RULES else None,
+        # Of what was no distribution, or is none now, there is nothing that a rule could have cut off.
+        cut=(
+            _cut(trace, stage, before, after, scores)
+            if stage.name in RULES and before.is_distribution and after.alive.any() else None
+        ),
         new_leader=(
             (token_text(trace, leaders[1][0]), token_text(trace, leaders[0][0]))
             if all(leaders) and leaders[0] != leaders[1] else None
