@@ -196,7 +196,8 @@ def test_what_a_run_does_not_have_is_refused_in_words(client, sampled):
 @pytest.fixture
 def api(tiny) -> Api:
     ready = ModelState(name="tiny", phase="ready", lm=tiny)
-    return Api(SimpleNamespace(default="tiny", batchers=None, state=lambda name: ready, loading=lambda name: iter([ready])))
+    look = {"state": lambda name: ready, "loading": lambda name: iter([ready])}
+    return Api(SimpleNamespace(default="tiny", batchers=None, **look))
 
 
 def test_a_call_that_takes_too_long_is_broken_off_and_says_so(api, monkeypatch):

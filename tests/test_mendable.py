@@ -198,7 +198,8 @@ def told(request):
 
 def shelf_of(lm):
     ready = ModelState(name=lm.name, phase="ready", lm=lm)
-    return SimpleNamespace(default=lm.name, state=lambda _: ready, loading=lambda _: iter([ready]), limits=limits.NONE)
+    look = {"state": lambda _: ready, "loading": lambda _: iter([ready])}
+    return SimpleNamespace(default=lm.name, batchers=None, limits=limits.NONE, **look)
 
 
 def test_the_api_tells_it(told):

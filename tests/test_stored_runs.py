@@ -415,7 +415,9 @@ def test_who_waited_for_the_same_run_gets_it_when_it_is_there(handlers, store, t
 
 def test_the_api_says_when_it_was_recorded(store, tiny):
     ready = ModelState(name="tiny", phase="ready", lm=tiny)
-    shelf = SimpleNamespace(default="tiny", state=lambda name: ready, loading=lambda name: iter([ready]))
+    shelf = SimpleNamespace(
+        default="tiny", batchers=None, state=lambda name: ready, loading=lambda name: iter([ready])
+    )
     api = Api(shelf, stored=store)
     asked = {"do_sample": True, "seed": 5, "max_new_tokens": 3}
     first = api.record("ab", asked)
