@@ -160,6 +160,8 @@ class ModelShelf:
             self._states[name] = replace(self._states.get(name, ModelState(name=name)), **changes)
 
     def _take_in(self, name: str, lm: LanguageModel) -> None:
+        if self.batchers is not None:
+            self.batchers.prepare(lm)  # now: the first visitor would wait for the trial
         self._put(name, phase="ready", lm=lm, fraction=1.0)
         with self._lock:
             self._in_use[name] = lm

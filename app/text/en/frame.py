@@ -242,8 +242,8 @@ EN: dict[str, str] = {
     "loss: {size} in all.",
     "fact.shortcut.shared_forward": "with other runs",
     "fact.shortcut.shared_forward.tip": "Steps of it were computed together with those of other visitors' runs, which "
-    "takes hardly longer than one alone. The last digits of its numbers may be others than alone, and so may the choice "
-    "where two tokens were that close. Verify tells how far they are apart.",
+    "takes hardly longer than one alone. The last digits of its numbers may be others than alone, and so may the "
+    "choice where two tokens were that close. Verify tells how far they are apart.",
     "fact.stop": "ended by",
     "fact.state": "state",
     "fact.source": "encoder read",
