@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Decoding", "loaded", "meant", "model_name_of"]
 
+# Of all runs that go on together: what is shown of one takes the processor from the steps of the others.
 UPDATES_A_SECOND = 30  # Gradio has no back-pressure
 CHARTS_A_SECOND = 3
 
@@ -246,12 +247,12 @@ class Decoding:
                 if live is None:
                     live = (LiveBeams if step.parents else LiveRow)(session, lambda: recorder.trace)
                 live.take(step)
-                now = time.monotonic()
+                now, n_runs = time.monotonic(), max(1, self._line.n_running)
                 if now >= due:
-                    due = now + 1 / UPDATES_A_SECOND
+                    due = now + n_runs / UPDATES_A_SECOND
                     charts = now >= charts_due
                     if charts:
-                        charts_due = now + 1 / CHARTS_A_SECOND
+                        charts_due = now + n_runs / CHARTS_A_SECOND
                     yield self._live(session, lm, live, n_most, charts)
                 if session.stop.is_set():
                     note = session.text("note.stopped", n=live.n_steps)

@@ -141,11 +141,12 @@ def launch(
     shelf = ModelShelf(model, allowed=allowed_models, load_options=load_options, batchers=batchers)
     refusals, files, watched = Refusals(), passing_files(), operation()
     first = Session(trace, "example" if trace_path is None else "file", row=row)
-    page = build(shelf, first, stored=stored, refusals=refusals)
+    line = new_line(TOGETHER if shelf.batchers else 1)
+    page = build(shelf, first, line, stored, refusals)
     page.queue(max_size=EVENTS, api_open=False)  # nobody goes past the queue
     shelf.start_later(model, PAGE_FIRST)
     Tidying(page, files).start()
-    look_at_page(page, files, watched)
+    look_at_page(page, line, files, watched)
     end_in_order(before=lambda: _end(page, watched))
 
     def guard(app: Any) -> Guard:
@@ -195,7 +196,7 @@ def build(
         stored: runs that were recorded before.
         refusals: of what stands before the page.
     """
-    line = line or new_line(TOGETHER if shelf.batchers else 1)
+    line = line or new_line()
     text = Text("en")
     files = passing_files()  # before any component: each of them asks where Gradio's folder is
     handlers = Handlers(shelf, space_address(), files, line, stored, refusals)

@@ -62,6 +62,16 @@ class Line:
         """Whether nobody uses the model."""
         return not self._running
 
+    @property
+    def n_running(self) -> int:
+        """How many runs go on."""
+        return len(self._running)
+
+    @property
+    def n_waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._waiting)
+
     def join(self, who: Hashable, model: str, n_rows: int = 1, n_steps: int = 1) -> Place:
         """A place for a run, at the end of the line or further to the front; `with` gives it back.
 

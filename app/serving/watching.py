@@ -14,6 +14,7 @@ from .metrics import CONTENT_TYPE
 if TYPE_CHECKING:
     import gradio as gr
 
+    from .line import Line
     from .model_shelf import ModelShelf
     from .operation import Operation
     from .passing_files import PassingFiles
@@ -48,10 +49,11 @@ def watch_routes(shelf: ModelShelf, operation: Operation, key: str) -> list[Rout
     return [Route(HEALTH, health), Route(METRICS, metrics)]
 
 
-def look_at_page(page: gr.Blocks, files: PassingFiles, operation: Operation) -> None:
-    """Lets the metrics have what stands in the page's queue and what is kept of its visitors."""
+def look_at_page(page: gr.Blocks, line: Line, files: PassingFiles, operation: Operation) -> None:
+    """Lets the metrics have who uses the model, who waits for it, and what is kept of the page's visitors."""
     look_at = operation.metrics.look_at
-    look_at("queue_length", "Visitors who wait.", lambda: len(page._queue))
+    look_at("running", "Runs that go on.", lambda: line.n_running)
+    look_at("queue_length", "Visitors who wait for the model.", lambda: line.n_waiting)
     look_at("sessions", "Visitors whose runs are kept.", lambda: len(_sessions(page)))
     look_at("kept_bytes", "Bytes of the runs that are kept, each counted once.", lambda: _kept_bytes(page))
     look_at("passing_bytes", "Bytes of files that lie in passing.", files.nbytes)

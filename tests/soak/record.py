@@ -48,6 +48,7 @@ class RunSeen:
         lines: of the token row.
         repeated: it had been asked for before.
         how: "run", "fork", "cancelled" or "left".
+        told: what the page said went wrong.
     """
 
     asked: Asked
@@ -58,6 +59,7 @@ class RunSeen:
     lines: list[dict[str, Any]] = field(default_factory=list)
     repeated: bool = False
     how: str = "run"
+    told: str = ""
 
 
 class Record:

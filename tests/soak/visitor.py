@@ -167,6 +167,11 @@ class Visitor:
             self._record.lost.append(f"{name} ({run.asked.prompt}): no whole answer in {PATIENCE:g} s")
             return
         run.seconds = time.monotonic() - began
+        if "queue is full" in run.told:
+            raise Refused(run.told)
+        if run.told:
+            self._record.lost.append(f"{run.how} ({run.asked.prompt}): {run.told}")
+            return
         if run.how in ("run", "fork", "cancelled"):
             self._judge(run)
 
@@ -196,6 +201,9 @@ class Visitor:
             run.number = shown["run"]
             run.prompt = "".join(part["text"] for part in shown["prompts"][0]["parts"])
             run.text = shown["answers"][0]["text"] if shown["answers"] else ""
+        told = json.loads(parts.get("message", {}).get("data") or "null")
+        if told and told["kind"] == "error":
+            run.told = told["text"]
         lines = parts.get("token_row", {}).get("lines")
         if lines is not None:
             run.lines = [json.loads(line) for line in lines.splitlines()]
