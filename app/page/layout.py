@@ -53,7 +53,7 @@ from ..serving.batching import Batchers, batching_wanted
 from ..serving.bounds import bounds_here, use_bounds
 from ..serving.decoder import new_line
 from ..serving.environment import Environment
-from ..serving.failures import GuardedBlocks, exception_handlers
+from ..serving.failures import exception_handlers
 from ..serving.freed import few_arenas
 from ..serving.guard import Guard, guarded
 from ..serving.line import Line
@@ -76,6 +76,7 @@ from ..sheets.tour import tour_sheet
 from ..studies.recorded import study_routes
 from ..text import Text
 from ..views.look import Look
+from .blocks import Page
 from .wiring import is_run, wire
 
 __all__ = ["build", "launch"]
@@ -200,7 +201,7 @@ def build(
     text = Text("en")
     files = passing_files()  # before any component: each of them asks where Gradio's folder is
     handlers = Handlers(shelf, space_address(), files, line, stored, refusals)
-    with GuardedBlocks(title=text("name"), analytics_enabled=False, fill_width=True) as page:
+    with Page(title=text("name"), analytics_enabled=False, fill_width=True) as page:
         session = gr.State(first)  # `app.serving.tidying` ends it
         message_at_top, parts = _lay_out(shelf, first, text)
         parts = {"session": session, "message": message_at_top, **parts}
