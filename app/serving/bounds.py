@@ -107,7 +107,7 @@ TABLE: tuple[Bound, ...] = (
     Bound(name="address_uploads", public=30, own=None, unit="uploads a minute", of="uploads of one address",
           answer=TOO_OFTEN),
     # -- how many at once
-    Bound(name="queue_length", public=64, own=32, unit="visitors", of="those who wait for the model", answer=TOO_MANY,
+    Bound(name="queue_length", public=64, own=32, unit="visitors", of="those who wait for the model", answer=IN_WORDS,
           always=True),
     Bound(name="open_requests", public=1024, own=None, unit="requests", of="requests open at once; a tab has two or "
           "three", answer=TOO_MANY),
