@@ -388,7 +388,8 @@ def test_a_click_while_a_run_streams_is_about_that_run(app_url, open_page):
 @pytest.fixture(scope="module")
 def one_at_a_time(example, tmp_path_factory):
     """A server on which one run goes on at a time, and one may wait."""
-    first = "import app.serving.line as line; line.AT_ONCE = line.MOST_WAITING = 1"
+    first = "import os; os.environ['DECODING_EXPLORER_QUEUE_LENGTH'] = '1'; "
+    first += "import app.serving.line as line; line.AT_ONCE = 1"
     with served(example, tmp_path_factory.mktemp("one"), first=first) as url:
         yield url
 
