@@ -18,7 +18,7 @@ import httpx
 import pytest
 import torch
 
-from app.page.layout import QUEUE, build
+from app.page.layout import EVENTS, build
 from app.serving import model_shelf
 from app.serving.model_shelf import ModelShelf
 from app.serving.tidying import Tidying
@@ -49,7 +49,7 @@ def here(tiny, tmp_path_factory) -> Iterator[Here]:
     tiny.tokenizer.save_pretrained(folder)
     shelf = ModelShelf(str(folder))
     page = build(shelf, Session(record(tiny, "ab", Settings(max_new_tokens=3))))
-    page.queue(max_size=QUEUE)
+    page.queue(max_size=EVENTS)
     port = _free_port()
     page.launch(server_name="127.0.0.1", server_port=port, ssr_mode=False, quiet=True, prevent_thread_lock=True)
     *_, ready = shelf.loading(str(folder))
