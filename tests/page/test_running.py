@@ -177,7 +177,7 @@ def test_made_up_events_do_no_harm(app_url, open_page):
 
 def run_long(page: Page) -> None:
     for name in ("max_new_tokens", "min_new_tokens"):
-        page.locator(f"#dx-knob-{name}").fill("400")
+        page.locator(f"#dx-knob-{name}").fill("3000")  # it goes on until it is stopped, however slow the page is
     page.locator("#dx-run").click()
 
 
