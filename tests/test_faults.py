@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from app.page.layout import EVENTS, build
-from app.serving import model_shelf
+from app.serving import failures, model_shelf
 from app.serving.model_shelf import ModelShelf
 from app.serving.tidying import Tidying
 from app.session.session import Session
@@ -141,7 +141,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_one_that_serves(here, tmp_path
             (out_of_memory if harm == "out of memory" else no_room)()
 
         monkeypatch.setattr(model_shelf, "load_model", half_way)
-        monkeypatch.setattr(model_shelf.log, "disabled", True)  # pytest keeps what is logged, and all that hangs on it
+        monkeypatch.setattr(failures.log, "disabled", True)  # pytest keeps what is logged, and all that hangs on it
 
     async def both(visitor: Visitor) -> tuple[Any, ...]:
         first, _ = await ask(visitor)
