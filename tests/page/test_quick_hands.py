@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.serving.event_stream import LINGERS
 from tests.page.conftest import quiet
 from tests.page.test_whatif import MOVE, confirmed, facts
 
@@ -43,23 +42,6 @@ def test_a_held_arrow_key_ends_at_the_last_step_in_charts_and_lab(app_url, open_
     page.wait_for_selector(f".dx-lab [data-drawn='words.0.{last}']", state="attached")
     assert is_quiet(page, calls)
     assert page.locator(f"#dx-waterfall [data-drawn='0.{last}']").count() == 1
-
-
-def test_what_is_asked_for_as_an_answer_ends_is_answered_on_the_same_stream(app_url, open_page):
-    """Gradio ends the stream with the last answer: a click in that moment was never heard of again."""
-    page = open_page(app_url)
-    page.wait_for_timeout(1000 * LINGERS + 3000)  # what the page asked for when it opened is over, and so is its stream
-    streams: list[str] = []
-    page.on("request", lambda request: streams.append(request.url) if "queue/data" in request.url else None)
-    for n in range(4):
-        page.locator("#dx-run").click()
-        page.wait_for_function("n => dx.about.run === n && !dx.about.streaming", arg=n + 1)
-        expect(page.locator("#dx-run")).to_be_enabled()
-    assert len(streams) == 1
-    page.wait_for_timeout(1000 * LINGERS + 3000)
-    page.locator("#dx-run").click()
-    page.wait_for_function("dx.about.run === 5 && !dx.about.streaming")
-    assert len(streams) == 2  # it had ended: a tab holds no connection that it does not need
 
 
 def test_the_last_of_three_tabs_is_the_one_that_opens(app_url, open_page):
