@@ -53,6 +53,7 @@ from ..serving.batching import Batchers, batching_wanted
 from ..serving.bounds import bounds_here, use_bounds
 from ..serving.decoder import new_line
 from ..serving.environment import Environment
+from ..serving.event_stream import keep_streams_open
 from ..serving.failures import exception_handlers
 from ..serving.freed import few_arenas
 from ..serving.guard import Guard, guarded
@@ -145,6 +146,7 @@ def launch(
     line = new_line(TOGETHER if shelf.batchers else 1)
     page = build(shelf, first, line, stored, refusals)
     page.queue(max_size=EVENTS, api_open=False)  # nobody goes past the queue
+    keep_streams_open(page)
     shelf.start_later(model, PAGE_FIRST)
     Tidying(page, files).start()
     look_at_page(page, line, files, watched)
