@@ -26,13 +26,13 @@ from app.views.facts import facts_rows
 from decoding import DecodingError, LanguageModel, Recorder, Settings, Trace, load_trace, record, verify
 from decoding.fork import fork
 from decoding.strategies.cache import CACHE_NAME
+from tests.in_threads import LONG, in_threads
 from tests.laws import same_bits
 from tests.tiny_architectures import ARCHITECTURES, NotBuiltError, tiny_architecture
 from tests.tiny_models import BUILDERS, tiny_lm
 
 CLOSE = 1e-4  # what the order of sums may change a logit by, in float32
 SHARED = ("shared_forward",)
-LONG = 30.0  # seconds after which a thread is taken to hang, and a wait that is to end by an answer, not by time
 ELIGIBLE = ("llama", "qwen2", "gpt_neox", "opt", "gpt2")
 
 
@@ -62,27 +62,6 @@ JOBS = {
         prompt="a language", settings=Settings(max_new_tokens=8, penalty_alpha=0.6, top_k=4), is_shared=False
     ),
 }
-
-
-def in_threads(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
-    """What the jobs give or raise, each in a thread of its own, begun together; fails where one hangs."""
-    results: list[Any] = [None] * len(jobs)
-    start = threading.Barrier(len(jobs))
-
-    def do(i: int) -> None:
-        start.wait()
-        try:
-            results[i] = jobs[i]()
-        except Exception as error:
-            results[i] = error
-
-    threads = [threading.Thread(target=do, args=(i,), daemon=True) for i in range(len(jobs))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(LONG)
-    assert not any(thread.is_alive() for thread in threads), "a thread hangs"
-    return results
 
 
 def through(batcher: Batcher, job: Job, **how: Any) -> Trace:

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.soak.record import Asked, Record, RunSeen
 from tests.soak.server import Server
-from tests.soak.site import changed
+from tests.soak.site import Refused, changed
 from tests.soak.visitor import Visitor
 
 # What fills a machine lets the tests of the page go first that run beside it: those wait for what is to be seen.
@@ -86,6 +86,23 @@ def test_changes_are_applied_as_the_page_does():
                ["delete", ["props", "data", 1], None]]  # fmt: skip
     assert changed(value, changes) == {"props": {"lines": "abc", "data": [5], "x": 1}}
     assert changed("ab", [["append", [], "c"]]) == "abc"
+
+
+@pytest.mark.parametrize("told", ["The model's queue is full: 64 runs wait already", "top_p must be in (0, 1]"])
+def test_what_the_page_says_went_wrong_is_no_answer(told):
+    record, run = Record(0, 0.0), RunSeen(asked=GREEDY)
+    visitor = Visitor(None, None, record, 0, 0.0)
+    visitor._take(run, {"message": {"data": json.dumps({"kind": "note", "text": "Stopped"})}})
+    assert run.told == ""
+    visitor._take(run, {"message": {"data": json.dumps({"kind": "error", "text": told})}})
+    if "queue" in told:  # it may be asked again
+        with pytest.raises(Refused):
+            visitor._ended(run)
+        assert record.lost == []
+    else:
+        visitor._ended(run)
+        assert told in record.lost[0]
+    assert record.runs == [] and record.mixed == []
 
 
 def test_faults_in_a_log_are_found(tmp_path):

@@ -5,15 +5,14 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from app.serving.turns import LONGEST_PAUSE, Call, Member, Turns
+from tests.in_threads import LONG, in_threads
 
 WAIT = 0.05
-LONG = 10.0  # seconds after which a thread is taken to hang
 
 
 class Rounds:
@@ -44,25 +43,6 @@ class Rounds:
         return call.result
 
 
-def together(*jobs: Callable[[], Any]) -> list[Any]:
-    """What the jobs give, each in a thread of its own; fails where one hangs."""
-    results: list[Any] = [None] * len(jobs)
-
-    def do(i: int) -> None:
-        try:
-            results[i] = jobs[i]()
-        except Exception as error:
-            results[i] = error
-
-    threads = [threading.Thread(target=do, args=(i,), daemon=True) for i in range(len(jobs))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(LONG)
-    assert not any(thread.is_alive() for thread in threads), "a thread hangs"
-    return results
-
-
 def one_after_another(rounds: Rounds, member: Member, n: int, pause: float = 0.0, size: int = 1) -> list[Any]:
     got = []
     for i in range(n):
@@ -81,7 +61,7 @@ def test_one_alone_waits_for_nobody():
 
 def test_those_that_go_side_by_side_are_carried_out_together_and_each_gets_its_own():
     rounds, members = Rounds(takes=0.005), [Member() for _ in range(4)]
-    got = together(*(lambda m=m: one_after_another(rounds, m, 20) for m in members))
+    got = in_threads([lambda m=m: one_after_another(rounds, m, 20) for m in members])
     for member, answers in zip(members, got, strict=True):
         assert answers == [f"{(id(member), i)}, done" for i in range(20)]
     assert rounds.most_at_once == 1
@@ -91,7 +71,7 @@ def test_those_that_go_side_by_side_are_carried_out_together_and_each_gets_its_o
 
 def test_one_that_is_over_is_not_waited_for():
     rounds, first, second = Rounds(wait=LONG), Member(), Member()
-    together(lambda: one_after_another(rounds, first, 3), lambda: one_after_another(rounds, second, 3))
+    in_threads([lambda: one_after_another(rounds, first, 3), lambda: one_after_another(rounds, second, 3)])
     began = time.monotonic()
     rounds.ask(first, "on alone")
     rounds.ask(first, "and on")
@@ -102,7 +82,7 @@ def test_leaving_wakes_those_that_wait():
     rounds, stays, goes = Rounds(wait=LONG), Member(), Member()
     rounds.ask(goes, "once")  # now it is on its way
     began = time.monotonic()
-    together(lambda: rounds.ask(stays, "waits"), lambda: (time.sleep(0.1), rounds.turns.leave(goes)))
+    in_threads([lambda: rounds.ask(stays, "waits"), lambda: (time.sleep(0.1), rounds.turns.leave(goes))])
     assert 0.05 < time.monotonic() - began < LONG / 2
 
 
@@ -135,7 +115,7 @@ def test_no_round_is_larger_than_it_may_be_and_the_largest_goes_alone():
     rounds = Rounds(most=5, takes=0.005)
     sizes = {Member(): size for size in (1, 2, 3, 4, 9)}
     by = {id(member): size for member, size in sizes.items()}
-    together(*(lambda m=m, s=s: one_after_another(rounds, m, 10, size=s) for m, s in sizes.items()))
+    in_threads([lambda m=m, s=s: one_after_another(rounds, m, 10, size=s) for m, s in sizes.items()])
     for calls in rounds.rounds:
         assert len(calls) == 1 or sum(by[who] for who, _ in calls) <= 5
     assert any(len(calls) > 1 for calls in rounds.rounds)
@@ -159,7 +139,7 @@ def test_what_does_not_fit_is_carried_out_alone_in_its_own_thread_and_in_the_ord
 
     jobs = [(f"alone {i}", False) for i in range(4)] + [(f"together {i}", True) for i in range(4)]
     random.Random(0).shuffle(jobs)
-    for (what, fits), (thread, n) in zip(jobs, together(*(lambda j=j: ask(*j) for j in jobs)), strict=True):
+    for (what, fits), (thread, n) in zip(jobs, in_threads([lambda j=j: ask(*j) for j in jobs]), strict=True):
         assert fits or (n == 1 and where[what] == thread), what
 
 
@@ -191,7 +171,7 @@ def test_one_that_is_interrupted_while_it_waits_is_taken_out_of_the_queue(monkey
 def test_many_that_come_and_go_as_they_please_are_all_answered():
     rounds, dice = Rounds(most=6, wait=0.002, takes=0.0005), random.Random(1)
     plans = [(dice.randint(1, 25), dice.choice([0, 0, 0.001, 0.01]), dice.randint(1, 7)) for _ in range(24)]
-    got = together(*(lambda p=p: one_after_another(rounds, Member(), p[0], p[1], p[2]) for p in plans))
+    got = in_threads([lambda p=p: one_after_another(rounds, Member(), p[0], p[1], p[2]) for p in plans])
     assert [len(answers) for answers in got] == [n for n, *_ in plans]
     assert all(str(a).endswith(", done") for answers in got for a in answers)
     assert rounds.most_at_once == 1

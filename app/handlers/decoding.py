@@ -47,8 +47,6 @@ __all__ = ["Decoding", "loaded", "meant", "model_name_of"]
 # Of all runs that go on together: what is shown of one takes the processor from the steps of the others.
 UPDATES_A_SECOND = 30  # Gradio has no back-pressure
 CHARTS_A_SECOND = 3
-# Seconds before the first answer: Gradio's page loses one that overtakes what tells it the run's number.
-KNOWN = 0.08
 
 
 class Decoding:
@@ -145,7 +143,6 @@ class Decoding:
 
     def _guarded(self, session: Session, body: Iterator[Changes]) -> Iterator[Changes]:
         """Runs what decodes, with Stop in reach, and turns failures into a message."""
-        time.sleep(KNOWN)
         if not (yield from one_after_another(session)):
             yield message(session.text("error.busy"), session.text)
             return

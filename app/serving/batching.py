@@ -7,11 +7,11 @@ computed with them (`shared_forward`); what cannot be shared is computed alone, 
 
 The tokens are those of a run alone, unless two are as close as the last bits, which may differ: a product of matrices
 is summed in another order when it has more rows. So the trace of such a run says that its steps were shared
-(`RecordedRun.forward`), and `verify` what that comes to. A run that happens to be alone all the time has the very bits
-that it has without a batcher.
+(`RecordedRun.shortcuts`), and `verify` what that comes to. A run that happens to be alone all the time has the very
+bits that it has without a batcher.
 
-Whoever decodes in several threads must give each run that draws a seed: torch's global random state is one for all
-threads, here as without a batcher.
+Whoever decodes in several threads must have each run draw from a generator of its own, by a seed or `own_draws`:
+torch's global random state is one for all threads, here as without a batcher.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class SharedForward:
     """The model's pass for the rows of several runs.
 
     Args:
-        model: one that `why_alone` has no objection to; stays as it is, and its weights are used where they are.
+        model: of a kind that can be shared, see `batchable`; stays as it is, and its weights are used where they are.
 
     Raises:
         Exception: it cannot be built a second time around its weights.

@@ -98,14 +98,10 @@ async def ask(http: httpx.AsyncClient, event: Event, visitor: str, data: list[An
     """What a listener that does not wait its turn answers.
 
     Raises:
+        Refused: it is asked too often.
         ServerFault: it failed.
     """
-    answer = await http.post(f"{API}/run/predict", json=_body(event, visitor, data, about))
-    if answer.status_code in (429, 503):
-        raise Refused(answer.text[:200])
-    if answer.status_code != 200:
-        raise ServerFault(f"{event.name}: {answer.status_code} {answer.text[:200]}")
-    return answer.json()["data"]
+    return (await _post(http, "/run/predict", event, visitor, data, about))["data"]
 
 
 async def follow(
@@ -117,12 +113,8 @@ async def follow(
         Refused: there is no room to wait.
         ServerFault: it failed.
     """
-    joined = await http.post(f"{API}/queue/join", json=_body(event, visitor, data, about))
-    if joined.status_code in (429, 503):
-        raise Refused(joined.text[:200])
-    if joined.status_code != 200:
-        raise ServerFault(f"{event.name}: {joined.status_code} {joined.text[:200]}")
-    mine, parts = joined.json()["event_id"], Parts(event)
+    joined = await _post(http, "/queue/join", event, visitor, data, about)
+    mine, parts = joined["event_id"], Parts(event)
     async with aclosing(_messages(http, visitor)) as messages:
         async for message in messages:
             if message.get("event_id") not in (None, mine):
@@ -136,6 +128,17 @@ async def follow(
                     yield parts.take(message["output"]["data"])
                 return
     raise ServerFault(f"{event.name}: the stream ended before the answer was whole")
+
+
+async def _post(
+    http: httpx.AsyncClient, path: str, event: Event, visitor: str, data: list[Any], about: Any
+) -> dict[str, Any]:
+    answer = await http.post(f"{API}{path}", json=_body(event, visitor, data, about))
+    if answer.status_code in (429, 503):
+        raise Refused(answer.text[:200])
+    if answer.status_code != 200:
+        raise ServerFault(f"{event.name}: {answer.status_code} {answer.text[:200]}")
+    return answer.json()
 
 
 async def _messages(http: httpx.AsyncClient, visitor: str) -> AsyncIterator[dict[str, Any]]:

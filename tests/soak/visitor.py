@@ -167,13 +167,7 @@ class Visitor:
             self._record.lost.append(f"{name} ({run.asked.prompt}): no whole answer in {PATIENCE:g} s")
             return
         run.seconds = time.monotonic() - began
-        if "queue is full" in run.told:
-            raise Refused(run.told)
-        if run.told:
-            self._record.lost.append(f"{run.how} ({run.asked.prompt}): {run.told}")
-            return
-        if run.how in ("run", "fork", "cancelled"):
-            self._judge(run)
+        self._ended(run)
 
     async def _watch(self, event: Any, run: RunSeen, data: list[Any], about: Any) -> None:
         """Takes the answer in; presses Stop, or goes, once some tokens are there."""
@@ -207,6 +201,19 @@ class Visitor:
         lines = parts.get("token_row", {}).get("lines")
         if lines is not None:
             run.lines = [json.loads(line) for line in lines.splitlines()]
+
+    def _ended(self, run: RunSeen) -> None:
+        """Takes a run that is over into the record.
+
+        Raises:
+            Refused: there was no room for it.
+        """
+        if "queue is full" in run.told:
+            raise Refused(run.told)
+        if run.told:
+            self._record.lost.append(f"{run.how} ({run.asked.prompt}): {run.told}")
+        elif run.how in ("run", "fork", "cancelled"):
+            self._judge(run)
 
     def _judge(self, run: RunSeen) -> None:
         """Whether it is the answer to what was asked."""
