@@ -9,6 +9,7 @@
 from decoding.errors import (
     DamagedStepError,
     DecodingError,
+    EngineError,
     ModelError,
     NotRecordedError,
     PromptError,
@@ -31,6 +32,7 @@ __all__ = [
     "Candidate",
     "DamagedStepError",
     "DecodingError",
+    "EngineError",
     "Hypothesis",
     "Knob",
     "LanguageModel",

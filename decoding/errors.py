@@ -16,6 +16,7 @@ from decoding.words import Words, words
 __all__ = [
     "DamagedStepError",
     "DecodingError",
+    "EngineError",
     "ModelError",
     "NotRecordedError",
     "PromptError",
@@ -96,6 +97,10 @@ class PromptError(DecodingError):
 
 class ModelError(DecodingError):
     """A model could not be found, opened, or is not one that generates text."""
+
+
+class EngineError(DecodingError):
+    """Another engine is not here, is of a version that was not tried, or cannot do what was asked of it."""
 
 
 class RecordingError(DecodingError):
