@@ -44,14 +44,14 @@ class ModelParams(ctypes.Structure):
     ]
 
 
-_FLOATS_AND_MIN_KEEP = [c_float, c_size_t]
+_FLOAT_AND_MIN_KEEP: list[object] = [c_float, c_size_t]
 _FUNCTIONS: dict[str, tuple[object, list[object]]] = {  # name: what it returns, what it takes
     "llama_version": (c_char_p, []),
     "llama_sampler_init_dist": (c_void_p, [c_uint32]),
     "llama_sampler_init_top_k": (c_void_p, [c_int32]),
-    "llama_sampler_init_top_p": (c_void_p, _FLOATS_AND_MIN_KEEP),
-    "llama_sampler_init_min_p": (c_void_p, _FLOATS_AND_MIN_KEEP),
-    "llama_sampler_init_typical": (c_void_p, _FLOATS_AND_MIN_KEEP),
+    "llama_sampler_init_top_p": (c_void_p, _FLOAT_AND_MIN_KEEP),
+    "llama_sampler_init_min_p": (c_void_p, _FLOAT_AND_MIN_KEEP),
+    "llama_sampler_init_typical": (c_void_p, _FLOAT_AND_MIN_KEEP),
     "llama_sampler_init_temp": (c_void_p, [c_float]),
     "llama_sampler_init_temp_ext": (c_void_p, [c_float, c_float, c_float]),
     "llama_sampler_init_xtc": (c_void_p, [c_float, c_float, c_size_t, c_uint32]),
