@@ -117,7 +117,7 @@ def test_an_order_says_how_many_tokens_and_how_much_mass_it_keeps():
 
 def test_a_difference_names_the_stage_that_removed_the_token_and_the_margin():
     found = compare(run_orders(HALVES, HOT, ALL))
-    assert found.n_differing == 1 and found.patterns == {(None, None, 0): 1}
+    assert found.n_differing == 1 and found.patterns == {((None, None, 0), None): 1}
     (difference,) = found.differences
     assert difference.token_id == 2 and difference.probability == pytest.approx(1 / 8, abs=1e-4)
     kept, _, removed = difference.fates

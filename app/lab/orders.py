@@ -24,10 +24,12 @@ from ..views.look import Look
 from ..views.numbers import margin_text, percent
 from ..views.orders import Chip, FateCell, FateGroup, Lane, OrdersView, Reason, orders_view
 from ..views.stage_names import stage_label
+from .engine_run import EngineRun, engine_run, how, note, section
 
 __all__ = ["sheet"]
 
-OWN = 3  # the lane arranged by hand
+LLAMA = 2  # llama.cpp's lane
+OWN = 3  # the one arranged by hand
 RANKS_ONLY = {"TemperatureLogitsWarper", "TopKLogitsWarper"}
 EXAMPLE = (
     Stage(name="TemperatureLogitsWarper", params={"temperature": 1.5}),
@@ -46,17 +48,22 @@ def sheet(look: Look, wish: Mapping[str, Any]) -> dict[str, Any]:
     samplers, before, known = _with_example(look, ran) if example else _as_ran(look)
     mine = EngineOrder(name=text("orders.own"), samplers=_wished(wish.get("order"), samplers))
     as_ran = EngineOrder(name=TRANSFORMERS.name, samplers=tuple(s.name for s in samplers))
-    found = compare(run_orders(before, samplers, (as_ran, VLLM, LLAMA_CPP, mine), known))
-    view = orders_view(look.trace, found, look.token_id)
+    engine = engine_run(look, before, samplers)
+    results = list(run_orders(before, samplers, (as_ran, VLLM, LLAMA_CPP, mine), known))
+    if engine.result is not None:
+        results[LLAMA] = engine.result
+    view = orders_view(look.trace, compare(results), look.token_id)
+    how_each = _how(engine, text)
     return {
         "key": f"{look.row}.{look.step}",
         "reading": [*text.pieces("orders.intro"), text("orders.space"), *_result(view, samplers, text)],
         "example": _example_note(look, ran, samplers) if example else "",
         "caution": _caution(look),
-        "lanes": [_lane(lane, i, look, example) for i, lane in enumerate(view.lanes)],
+        "lanes": [_lane(lane, i, look, example) | how_each[i] for i, lane in enumerate(view.lanes)],
         "own": {key: text(f"orders.own.{key}") for key in ("hint", "reset")},
         "table": _table(view, text) if view.groups else None,
-        "notes": {"summary": text("orders.notes"), "items": _notes(look, example)},
+        "engine": section(engine, look),
+        "notes": {"summary": text("orders.notes"), "items": _notes(look, example, engine)},
     }
 
 
@@ -138,9 +145,16 @@ def _listed(names: Sequence[str], text: Text) -> str:
     return text("orders.and").join([text("orders.comma").join(first), last] if first else [last])
 
 
-def _notes(look: Look, example: bool) -> list[str]:
+def _how(engine: EngineRun, text: Text) -> list[dict[str, str]]:
+    """Who computed each lane, and how."""
+    ours, computed = (text("orders.how.ours"), ""), (text("orders.how.computed"), "")
+    return [{"how": words, "how_tip": tip} for words, tip in (ours, computed, how(engine, text), computed)]
+
+
+def _notes(look: Look, example: bool, engine: EngineRun) -> list[str]:
     text = look.text
     notes = [text(f"orders.note.{key}") for key in ("order", "before", "vllm", "llama")]
+    notes += [words] if (words := note(engine, text)) else []
     places = sampler_places(look.stages)
     later = [s for i, s in enumerate(look.stages) if places and i > places[0] and i not in places]
     if later and not example:

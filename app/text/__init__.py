@@ -18,6 +18,7 @@ from .en.beam import BEAM_EN
 from .en.candidate import CANDIDATE_EN
 from .en.compare import COMPARE_EN
 from .en.draw import DRAW_EN
+from .en.engine_run import ENGINE_RUN_EN
 from .en.estimate import ESTIMATE_EN
 from .en.fork import FORK_EN
 from .en.frame import EN
@@ -42,6 +43,7 @@ from .zh.beam import BEAM_ZH
 from .zh.candidate import CANDIDATE_ZH
 from .zh.compare import COMPARE_ZH
 from .zh.draw import DRAW_ZH
+from .zh.engine_run import ENGINE_RUN_ZH
 from .zh.errors import ERRORS_ZH, WARNINGS_ZH
 from .zh.estimate import ESTIMATE_ZH
 from .zh.fork import FORK_ZH
@@ -68,10 +70,12 @@ LANGUAGES = {"en": "EN", "zh": "中文"}
 _TABLES = {
     "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | IN_WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN
     | SETTINGS_MAP_EN | GALLERY_EN | HEAT_MAP_EN | LINK_EN | SHARE_EN | STANDALONE_EN | ANSWER_EN | ESTIMATE_EN
-    | TOUR_EN | CANDIDATE_EN | LECTURE_EN | SWEEP_REPORT_EN | REFUSED_EN,
+    | TOUR_EN | CANDIDATE_EN | LECTURE_EN | SWEEP_REPORT_EN | REFUSED_EN
+    | ENGINE_RUN_EN,
     "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | IN_WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH
     | SETTINGS_MAP_ZH | GALLERY_ZH | HEAT_MAP_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH | ANSWER_ZH | ESTIMATE_ZH
-    | TOUR_ZH | CANDIDATE_ZH | LECTURE_ZH | SWEEP_REPORT_ZH | REFUSED_ZH,
+    | TOUR_ZH | CANDIDATE_ZH | LECTURE_ZH | SWEEP_REPORT_ZH | REFUSED_ZH
+    | ENGINE_RUN_ZH,
 }
 _SAID = {"zh": ERRORS_ZH}  # English is the library's own
 _RECALLED = {"zh": Recalled(WARNINGS_ZH)}

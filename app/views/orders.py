@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,11 +11,24 @@ from .stage_names import stage_label
 from .token_text import token_text
 
 if TYPE_CHECKING:
-    from decoding.reading.engine_orders import Comparison, Fate, OrderResult
+    from decoding.reading.engine_orders import Comparison, Fate, OrderResult, Pattern
+    from decoding.reading.llama_cpp_order import Parting
     from decoding.recorded.stages import Stage
     from decoding.trace import Trace
 
-__all__ = ["Chip", "FateCell", "FateGroup", "FateRow", "Lane", "OrdersView", "Reason", "orders_view"]
+__all__ = [
+    "Chip",
+    "FateCell",
+    "FateGroup",
+    "FateRow",
+    "Lane",
+    "OrdersView",
+    "PartingRow",
+    "PartingView",
+    "Reason",
+    "orders_view",
+    "parting_view",
+]
 
 TEMPERATURE = "TemperatureLogitsWarper"
 ADD_UP = ("TopPLogitsWarper", "TypicalLogitsWarper", "TopHLogitsWarper")
@@ -50,6 +64,7 @@ class Lane:
         n_survivors: after the last.
         mass_kept: probability of the survivors before the first sampler.
         n_more, n_fewer: survivors that the first lane does not have, and the other way round.
+        ran: the engine's version, where the engine itself ran; "" where transformers' classes did.
     """
 
     name: str
@@ -60,6 +75,7 @@ class Lane:
     mass_kept: float
     n_more: int
     n_fewer: int
+    ran: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +87,8 @@ class Reason:
             `moved`, which the keeper runs first. `after`: it comes after `also`, which the keeper runs later. `both`.
             `extra`: it comes after `also`, which the keeper does not have. `fewer`: in the keeper it comes after
             `moved`, which the cutter does not have. `order`: it comes after the same ones, in another order.
+            `arithmetic`: not the order: the engine, which both are, decides otherwise than transformers' classes do in
+            its order.
         keeper, cutter: names of lanes.
         sampler: the one that removes the tokens, as `top_p 0.9`.
         moved, also: other samplers, in the same form.
@@ -125,6 +143,35 @@ class FateGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartingRow:
+    """A token that only one of llama.cpp and transformers' class keeps, and whether float64 does."""
+
+    token_id: int
+    text: str
+    in_view: bool
+    probability: float
+    by_engine: bool
+    in_float64: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartingView:
+    """A sampler of which llama.cpp and transformers' class make two different things.
+
+    Attributes:
+        sampler: as `top_p 0.9`.
+        found: the numbers.
+        n_before: tokens alive before it.
+        rows: the likeliest tokens between them.
+    """
+
+    sampler: str
+    found: Parting
+    n_before: int
+    rows: tuple[PartingRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrdersView:
     """The orders of a step, and the tokens that differ, in groups; the likeliest token's group first."""
 
@@ -146,7 +193,7 @@ def orders_view(trace: Trace, found: Comparison, token_id: int | None = None) ->
         token_id: the token in view.
     """
     first = found.results[0]
-    rows: dict[tuple[int | None, ...], list[FateRow]] = defaultdict(list)
+    rows: dict[Pattern, list[FateRow]] = defaultdict(list)
     for difference in found.differences:
         cells = tuple(
             _cell(fate, result) for fate, result in zip(difference.fates, found.results, strict=True)
@@ -160,11 +207,29 @@ def orders_view(trace: Trace, found: Comparison, token_id: int | None = None) ->
         )
         rows[difference.pattern].append(row)
     groups = tuple(
-        FateGroup(reason=_reason(pattern, found.results), n_tokens=found.patterns[pattern], rows=tuple(of_pattern))
+        FateGroup(
+            reason=_reason(pattern, found.results, of_pattern[0].token_id), n_tokens=found.patterns[pattern],
+            rows=tuple(of_pattern),
+        )
         for pattern, of_pattern in rows.items()
-    )
+    )  # fmt: skip
     lanes = tuple(_lane(result, first) for result in found.results)
     return OrdersView(lanes=lanes, n_differing=found.n_differing, groups=groups)
+
+
+def parting_view(
+    trace: Trace, found: Parting, result: OrderResult, token_id: int | None = None, limit: int = 20
+) -> PartingView:
+    """The view of a parting of the engine's result; `limit` is how many tokens to give."""
+    given = zip(found.token_ids, found.shares, found.kept_by_engine, found.kept_in_float64, strict=True)
+    rows = tuple(
+        PartingRow(
+            token_id=each, text=token_text(trace, each), in_view=each == token_id, probability=share,
+            by_engine=by_engine, in_float64=in_float64,
+        )
+        for each, share, by_engine, in_float64 in list(given)[:limit]
+    )  # fmt: skip
+    return PartingView(sampler=_words(found.stage), found=found, n_before=result.n_alive[found.place], rows=rows)
 
 
 def _lane(result: OrderResult, first: OrderResult) -> Lane:
@@ -179,6 +244,7 @@ def _lane(result: OrderResult, first: OrderResult) -> Lane:
         mass_kept=result.mass_kept,
         n_more=int((mine & ~theirs).sum()),
         n_fewer=int((theirs & ~mine).sum()),
+        ran=str(result.ran or ""),
     )
 
 
@@ -199,11 +265,14 @@ def _cell(fate: Fate, result: OrderResult) -> FateCell:
     )
 
 
-def _reason(pattern: tuple[int | None, ...], results: tuple[OrderResult, ...]) -> Reason:
-    """Why the first lane that decides otherwise than the first of all does so."""
-    other = next(i for i, by in enumerate(pattern) if (by is None) != (pattern[0] is None))
-    keep, cut = (0, other) if pattern[0] is None else (other, 0)
-    keeper, cutter, place = results[keep], results[cut], pattern[cut]
+def _reason(pattern: Pattern, results: tuple[OrderResult, ...], token_id: int) -> Reason:
+    """Why the first lane that decides otherwise than the first of all does so; `token_id` is one of the tokens."""
+    by_stage, engine = pattern
+    if engine is not None:
+        return _rounding(results[engine], token_id)
+    other = next(i for i, by in enumerate(by_stage) if (by is None) != (by_stage[0] is None))
+    keep, cut = (0, other) if by_stage[0] is None else (other, 0)
+    keeper, cutter, place = results[keep], results[cut], by_stage[cut]
     sampler = cutter.stages[place]
     words = {"keeper": keeper.order.name, "cutter": cutter.order.name, "sampler": _words(sampler)}
     if sampler not in keeper.stages:
@@ -218,6 +287,20 @@ def _reason(pattern: tuple[int | None, ...], results: tuple[OrderResult, ...]) -
         because=_because(sampler, moved, also),
         temperature=next((stage_label(s)[1] for s in (*moved, *also) if s.name == TEMPERATURE), ""),
         **words,
+    )
+
+
+def _rounding(result: OrderResult, token_id: int) -> Reason:
+    """Why an engine that ran decides otherwise about a token than its order computed does."""
+    one_that_cuts = result.computed if result.survivors[token_id] else result
+    place = next(i for i, after in enumerate(one_that_cuts.scores[1:]) if after[token_id] == -math.inf)
+    return Reason(
+        kind="arithmetic",
+        keeper=result.order.name,
+        cutter=result.order.name,
+        sampler=_words(result.stages[place]),
+        n_kept=result.computed.n_alive[place + 1],
+        n_cut=result.n_alive[place + 1],
     )
 
 

@@ -36,7 +36,9 @@
         dx.el("h3", {}, data.name),
         data.mark_text ? dx.el("span", { class: "dx-mark" }, data.mark_text) : null,
         dx.el("span", { class: "dx-lane-sum" }, dx.el("b", {}, data.survivors), " · ",
-              dx.el("span", { class: "dx-term", tabindex: "0", "data-tip": data.mass_tip }, data.mass))
+              dx.el("span", { class: "dx-term", tabindex: "0", "data-tip": data.mass_tip }, data.mass)),
+        dx.el("span", { class: data.how_tip ? "dx-lane-how dx-term" : "dx-lane-how", tabindex: data.how_tip ? "0" : null,
+                        "data-tip": data.how_tip || null }, data.how)
       ),
       dx.el(
         "ol",
@@ -77,6 +79,38 @@
         )
       )
     );
+
+  /** Where the engine that ran decides otherwise than transformers' arithmetic: in words, and the tokens between them. */
+  const parting = (data) =>
+    dx.el(
+      "div",
+      { class: "dx-parting" },
+      dx.el("p", {}, data.words),
+      dx.el(
+        "div",
+        { class: "dx-table-box", tabindex: "0", role: "group", "aria-label": data.caption },
+        dx.el(
+          "table",
+          { class: "dx-table dx-fates" },
+          dx.el("caption", {}, dx.el("span", {}, data.caption)),
+          dx.el("thead", {}, dx.el("tr", {}, ...data.head.map((text) => dx.el("th", { scope: "col" }, text)))),
+          dx.el(
+            "tbody",
+            {},
+            ...data.rows.map((row) =>
+              dx.el("tr", { class: row.in_view ? "dx-marked" : null },
+                    dx.el("th", { scope: "row" }, ...dx.token(row.token)), dx.el("td", {}, row.before), ...row.cells.map(cell)))
+          )
+        )
+      ),
+      data.more ? dx.el("p", { class: "dx-hint" }, data.more) : null
+    );
+
+  const engine = (data) => [
+    dx.el("h3", {}, data.title),
+    data.same ? dx.el("p", {}, data.same) : null,
+    ...data.partings.map(parting),
+  ].filter(Boolean);
 
   /** The hand-arranged lane can be reordered: by dragging, by ‹ ›, by Alt and an arrow. */
   const arrange = (lanes, send) => {
@@ -141,12 +175,14 @@
       lanes: dx.el("div", { class: "dx-lanes" }),
       table: dx.el("div", { class: "dx-table-box", tabindex: "0", role: "group" }),
       more: dx.el("p", { class: "dx-hint" }),
+      engine: dx.el("section", { class: "dx-engine" }),
       summary: dx.el("summary", {}),
       notes: dx.el("ul", {}),
     };
     const notes = dx.el("details", { class: "dx-orders-notes" }, parts.summary, parts.notes);
     body.replaceChildren(
-      dx.el("div", { class: "dx-orders" }, parts.example, parts.reading, parts.caution, parts.lanes, parts.table, parts.more, notes));
+      dx.el("div", { class: "dx-orders" }, parts.example, parts.reading, parts.caution, parts.lanes, parts.table, parts.more,
+            parts.engine, notes));
     arrange(parts.lanes, (order) => ask({ order }));
     return parts;
   };
@@ -178,6 +214,7 @@
     parts.table.setAttribute("aria-label", sheet.table?.caption ?? "");
     parts.table.scrollTop = top;
     fill(parts.more, sheet.table?.more ?? "");
+    fill(parts.engine, ...(sheet.engine ? engine(sheet.engine) : []));
     parts.summary.textContent = sheet.notes.summary;
     parts.notes.replaceChildren(...sheet.notes.items.map((text) => dx.el("li", {}, text)));
     const own = [...parts.lanes.querySelectorAll('[data-own="true"] .dx-sampler')];

@@ -28,7 +28,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from decoding.engines.llama_library import TokenDataArray, Version, library, library_version, why_not
+from decoding.engines.llama_library import TokenDataArray, library
 from decoding.errors import EngineError, shown
 
 __all__ = [
@@ -36,11 +36,8 @@ __all__ = [
     "Outcome",
     "Sampler",
     "SamplerChain",
-    "Version",
     "Vocabulary",
-    "library_version",
     "sampler",
-    "why_not",
 ]
 
 MOST_REMEMBERED = 1 << 20
@@ -117,12 +114,17 @@ class Outcome:
         survivors: tokens that can still be drawn, bool [vocab].
         logits: as the engine left them, −inf for those that are out, float32 [vocab].
         probabilities: that the engine draws each token with, as it computed them itself, float32 [vocab].
+        order: the tokens in the order in which they stand in the engine's array, int64 [n].
+        shares: what the samplers themselves last computed of each of these, float32 [n]: `top_p` the probability
+            before its cut, and so on; 0 where none computed any.
         selected: the token that a sampler chose which chooses itself (dist, mirostat_v2, adaptive_p), or None.
     """
 
     survivors: Tensor
     logits: Tensor
     probabilities: Tensor
+    order: Tensor
+    shares: Tensor
     selected: int | None = None
 
 
@@ -315,17 +317,17 @@ class SamplerChain:
     def _outcome(self, array: TokenDataArray) -> Outcome:
         """What stands in the array, which is left as it is."""
         left = self._left(array)
-        ids, logits = torch.from_numpy(left["id"].astype(np.int64)), torch.from_numpy(left["logit"].copy())
-        alive = logits > -math.inf
+        ids = torch.from_numpy(left["id"].astype(np.int64))
+        shares = torch.from_numpy(left["p"].copy())
+        logits = torch.full((self.n_vocab,), -math.inf)
+        logits[ids] = torch.from_numpy(left["logit"].copy())
         selected = int(ids[array.selected]) if 0 <= array.selected < len(left) else None
-        p = left["p"].copy() if selected is not None else self._drawn_with(left)
-        everywhere = torch.full((self.n_vocab,), -math.inf)
-        everywhere[ids] = logits
-        survivors = torch.zeros(self.n_vocab, dtype=torch.bool)
-        survivors[ids[alive]] = True
         probabilities = torch.zeros(self.n_vocab)
-        probabilities[ids] = torch.from_numpy(p)
-        return Outcome(survivors=survivors, logits=everywhere, probabilities=probabilities, selected=selected)
+        probabilities[ids] = self._drawn_with(left) if selected is None else shares
+        return Outcome(
+            survivors=logits > -math.inf, logits=logits, probabilities=probabilities, order=ids, shares=shares,
+            selected=selected,
+        )  # fmt: skip
 
     def _left(self, array: TokenDataArray) -> NDArray[Any]:
         """The part of our entries that the engine's array points to."""
@@ -335,12 +337,12 @@ class SamplerChain:
             raise EngineError("llama.cpp answered outside of what it was given; its version cannot be used")
         return self._entries[first : first + size]
 
-    def _drawn_with(self, left: NDArray[Any]) -> NDArray[np.float32]:
+    def _drawn_with(self, left: NDArray[Any]) -> Tensor:
         """The probabilities with which the engine's own draw takes these tokens, float32 [len(left)]."""
         entries = left.copy()
         array = TokenDataArray(data=entries.ctypes.data, size=len(entries), selected=-1, sorted=False)
         self._library.llama_sampler_apply(self._dist, ctypes.byref(array))
-        return np.ascontiguousarray(entries["p"])
+        return torch.from_numpy(entries["p"].copy())
 
 
 class Vocabulary:

@@ -18,7 +18,17 @@ from pathlib import Path
 
 from decoding.errors import EngineError
 
-__all__ = ["PACKAGE", "TRIED", "ModelParams", "TokenDataArray", "Version", "library", "library_version", "why_not"]
+__all__ = [
+    "PACKAGE",
+    "TRIED",
+    "ModelParams",
+    "TokenDataArray",
+    "Version",
+    "is_installed",
+    "library",
+    "library_version",
+    "why_not",
+]
 
 PACKAGE = "xllamacpp"
 TRIED = ("2026.10.11549",)
@@ -138,6 +148,14 @@ def library_version() -> Version:
         EngineError: as `library`.
     """
     return Version(package=_installed(), library=library().llama_version().decode())
+
+
+def is_installed() -> bool:
+    """Whether the wheel is here, in whichever version."""
+    try:
+        return bool(_installed())
+    except EngineError:
+        return False
 
 
 def why_not() -> EngineError | None:

@@ -1,8 +1,8 @@
 """The same scores through the same samplers in another order: the engines', or one arranged by hand.
 
 Every engine runs its samplers one after another, and each sampler sees only what the one before it left. So with the
-same settings another order may keep other tokens. What is compared here is the order alone: each sampler is
-transformers' own class, whichever engine's order it is run in.
+same settings another order may keep other tokens. `run_orders` compares the order alone: each sampler is transformers'
+own class, whichever engine's order it is run in. `llama_cpp_order` has llama.cpp's order run by llama.cpp itself.
 
 The orders are those of the engines' sources: transformers, `GenerationMixin._get_logits_processor`; vLLM,
 `vllm/v1/sample/sampler.py` (temperature, then min-p among the processors that keep the argmax, then top-k and top-p as
@@ -24,6 +24,7 @@ from torch import Tensor
 from transformers.generation import logits_process
 from transformers.generation.logits_process import LogitsProcessor, TemperatureLogitsWarper, TopHLogitsWarper
 
+from decoding.engines.llama_library import Version
 from decoding.errors import NotRecordedError
 from decoding.parameters.knobs import KNOBS, PROCESSOR_OF, Processor
 from decoding.reading import stats
@@ -40,10 +41,16 @@ __all__ = [
     "EngineOrder",
     "Fate",
     "OrderResult",
+    "apply_stage",
     "compare",
+    "order_path",
+    "order_result",
     "run_orders",
     "sampler_places",
 ]
+
+Pattern = tuple[tuple[int | None, ...], int | None]
+
 
 def _sampler(processor: Processor, params: dict[str, Any]) -> LogitsProcessor:
     kind, value = getattr(logits_process, processor.name), params[processor.attribute]
@@ -100,6 +107,8 @@ class OrderResult:
         n_alive: tokens above −inf, for each of `scores`.
         mass_kept: probability that the surviving tokens had before the first sampler, in [0, 1]; NaN where the
             scores make no distribution.
+        ran: the version of the engine, where the engine itself ran; None where transformers' classes did.
+        computed: where the engine itself ran, what transformers' classes make of the same order.
     """
 
     order: EngineOrder
@@ -108,6 +117,8 @@ class OrderResult:
     scores: tuple[Tensor, ...]
     n_alive: tuple[int, ...]
     mass_kept: float
+    ran: Version | None = None
+    computed: OrderResult | None = None
 
     @property
     def survivors(self) -> Tensor:
@@ -143,16 +154,19 @@ class Difference:
         token_id: the token.
         probability: before the first sampler.
         fates: one for each of `Comparison.results`.
+        arithmetic: index of the result whose engine decided otherwise than transformers' classes do in its order;
+            None where it is the order alone that decides.
     """
 
     token_id: int
     probability: float
     fates: tuple[Fate, ...]
+    arithmetic: int | None = None
 
     @property
-    def pattern(self) -> tuple[int | None, ...]:
-        """The stage that removed it, for each of `Comparison.results`."""
-        return tuple(fate.removed_by for fate in self.fates)
+    def pattern(self) -> Pattern:
+        """The stage that removed it, for each of `Comparison.results`, and `arithmetic`."""
+        return tuple(fate.removed_by for fate in self.fates), self.arithmetic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +182,7 @@ class Comparison:
 
     results: tuple[OrderResult, ...]
     n_differing: int
-    patterns: dict[tuple[int | None, ...], int]
+    patterns: dict[Pattern, int]
     differences: tuple[Difference, ...]
 
 
@@ -197,6 +211,36 @@ def run_orders(
     return tuple(_run(order, samplers, known, probs) for order in orders)
 
 
+def order_path(order: EngineOrder, samplers: Sequence[Stage]) -> tuple[int, ...]:
+    """Indices into `samplers` in the order in which the engine runs them, without those that it does not have."""
+    return tuple(i for name in dict.fromkeys(order.samplers) for i, s in enumerate(samplers) if s.name == name)
+
+
+def order_result(
+    order: EngineOrder,
+    samplers: Sequence[Stage],
+    path: Sequence[int],
+    scores: Sequence[Tensor],
+    probs: Tensor | None = None,
+) -> OrderResult:
+    """The result of an order whose scores are known.
+
+    Args:
+        path: of `order_path`.
+        scores: before the first sampler and after each, float32 [vocab].
+        probs: of the first of them, where they are known.
+    """
+    probs = stats.probs(scores[0]) if probs is None else probs
+    return OrderResult(
+        order=order,
+        stages=tuple(samplers[i] for i in path),
+        left_out=tuple(s for i, s in enumerate(samplers) if i not in path),
+        scores=tuple(scores),
+        n_alive=tuple(int((s > -math.inf).sum()) for s in scores),
+        mass_kept=float(probs[scores[-1] > -math.inf].sum()) if len(probs) else math.nan,
+    )
+
+
 def compare(results: Sequence[OrderResult], limit: int = 40) -> Comparison:
     """Which tokens survive in some of the orders only, and by what the others lose them.
 
@@ -210,16 +254,17 @@ def compare(results: Sequence[OrderResult], limit: int = 40) -> Comparison:
     by_probability = torch.sort(probs[differing], descending=True, stable=True).indices
     ids = differing[by_probability]
     removed_by = torch.stack([_removed_by(result, ids) for result in results], dim=1).tolist()
-    patterns = [tuple(None if i < 0 else i for i in row) for row in removed_by]
+    by_stage = [tuple(None if i < 0 else i for i in row) for row in removed_by]
+    arithmetic = _arithmetic(results, ids)
     shown = ids[:limit].tolist()
-    fates = [_fates(result, shown, [pattern[r] for pattern in patterns[:limit]]) for r, result in enumerate(results)]
+    fates = [_fates(result, shown, [row[r] for row in by_stage[:limit]]) for r, result in enumerate(results)]
     return Comparison(
         results=tuple(results),
         n_differing=len(ids),
-        patterns=dict(Counter(patterns)),
+        patterns=dict(Counter(zip(by_stage, arithmetic, strict=True))),
         differences=tuple(
-            Difference(token_id=token_id, probability=float(probs[token_id]), fates=tuple(of_token))
-            for token_id, of_token in zip(shown, zip(*fates, strict=True), strict=True)
+            Difference(token_id=token_id, probability=float(probs[token_id]), fates=tuple(of_token), arithmetic=engine)
+            for token_id, of_token, engine in zip(shown, zip(*fates, strict=True), arithmetic, strict=False)
         ),
     )
 
@@ -228,22 +273,19 @@ def _run(
     order: EngineOrder, samplers: Sequence[Stage], known: dict[tuple[int, ...], Tensor], probs: Tensor
 ) -> OrderResult:
     """One order; `known` are the scores after each beginning that some order had already, and grows."""
-    path = tuple(i for name in dict.fromkeys(order.samplers) for i, s in enumerate(samplers) if s.name == name)
+    path = order_path(order, samplers)
     for n in range(1, len(path) + 1):
         if path[:n] not in known:
-            known[path[:n]] = _apply(samplers[path[n - 1]], known[path[: n - 1]])
-    scores = tuple(known[path[:n]] for n in range(len(path) + 1))
-    return OrderResult(
-        order=order,
-        stages=tuple(samplers[i] for i in path),
-        left_out=tuple(s for i, s in enumerate(samplers) if i not in path),
-        scores=scores,
-        n_alive=tuple(int((s > -math.inf).sum()) for s in scores),
-        mass_kept=float(probs[scores[-1] > -math.inf].sum()) if len(probs) else math.nan,
-    )
+            known[path[:n]] = apply_stage(samplers[path[n - 1]], known[path[: n - 1]])
+    return order_result(order, samplers, path, [known[path[:n]] for n in range(len(path) + 1)], probs)
 
 
-def _apply(stage: Stage, scores: Tensor) -> Tensor:
+def apply_stage(stage: Stage, scores: Tensor) -> Tensor:
+    """The scores after a sampler of transformers', float32 [vocab].
+
+    Raises:
+        NotRecordedError: the stage lacks its own parameters.
+    """
     try:
         sampler = SAMPLERS[stage.name](stage.params)
         if isinstance(sampler, TopHLogitsWarper):
@@ -266,6 +308,16 @@ def _removed_by(result: OrderResult, ids: Tensor) -> Tensor:
     out = torch.full_like(ids, -1)
     for i, after in enumerate(result.scores[1:]):
         out[(out < 0) & (after[ids] == -math.inf)] = i
+    return out
+
+
+def _arithmetic(results: Sequence[OrderResult], ids: Tensor) -> list[int | None]:
+    """For each token the first result whose engine decides otherwise than its order computes, or None."""
+    out: list[int | None] = [None] * len(ids)
+    for r, result in enumerate(results):
+        if result.computed is not None:
+            for n in (result.survivors[ids] != result.computed.survivors[ids]).nonzero().squeeze(1).tolist():
+                out[n] = r if out[n] is None else out[n]
     return out
 
 

@@ -74,9 +74,9 @@ ORDERS_EN: dict[str, str] = {
     "orders.because.more_reach": " What was cut before it no longer counts, so those left have larger shares, and more "
     "of them reach the line.",
     "orders.notes": "What is compared here, and what is not",
-    "orders.note.order": "It is the order that is compared. Every sampler is transformers' own, with the same "
-    "settings in each lane. The engines' own code may round otherwise, and their defaults differ (llama.cpp's: "
-    "temperature 0.8, top_k 40, top_p 0.95, min_p 0.05).",
+    "orders.note.order": "It is the order that is compared, with the same settings in each lane. Each lane says "
+    "whether the engine itself ran or its order was computed with transformers' samplers; the engines' own code may "
+    "round otherwise. Their defaults differ (llama.cpp's: temperature 0.8, top_k 40, top_p 0.95, min_p 0.05).",
     "orders.note.before": "All lanes begin after penalties, biases and bans, which the engines apply first, each in "
     "a way of its own.",
     "orders.note.vllm": "vLLM: temperature, min_p, then top_k and top_p in one operation, top_k first. It has no "

@@ -683,6 +683,49 @@ _SERVING: dict[str, str] = {
         "环境变量 {variable} 须为 1（任何人都可读取这些数字），或至少有 {shortest} 个 ASCII 字符的密钥",
 }
 
+_ENGINES: dict[str, str] = {
+    "{package} is not installed, so llama.cpp cannot be run; install it with pip install {package}=={last}":
+        "没有安装 {package}，因此不能运行 llama.cpp；请用 pip install {package}=={last} 安装",
+    "{package} must be of a version that was tried with this program ({tried}), got {version}; install it with pip "
+    "install {package}=={last}":
+        "{package} 须为本程序试过的版本（{tried}），得到的是 {version}；请用 pip install {package}=={last} 安装",
+    "{package} {version} brings no usable llama.cpp for this machine: {err}; llama.cpp's samplers are not run, "
+    "everything else works":
+        "{package} {version} 没有这台机器可用的 llama.cpp：{err}；不运行 llama.cpp 的采样器，其余一切照常",
+    "{package} {version} is installed, but its compiled library is missing; install it again with pip install "
+    "--force-reinstall {package}=={last}":
+        "已安装 {package} {version}，但缺少编译好的库；请用 pip install --force-reinstall {package}=={last} 重新安装",
+    "llama.cpp has no sampler {name} here; choose one of {names}":
+        "这里的 llama.cpp 没有采样器 {name}；请从 {names} 中选择",
+    "llama.cpp's {sampler} has no parameter {name}; it takes {names}":
+        "llama.cpp 的 {sampler} 没有参数 {name}；它接受 {names}",
+    "llama.cpp's {sampler} needs {parameter}; give it": "llama.cpp 的 {sampler} 需要 {parameter}；请给出",
+    "{parameter} of llama.cpp's {sampler} must be in [{least:g}, {most:g}], got {value}":
+        "llama.cpp 的 {sampler} 的 {parameter} 须在 [{least}, {most}] 内，得到的是 {value}",
+    "breakers must be texts that are not empty, for llama.cpp's dry alone, got {breakers}":
+        "breakers 须为非空文本，且只用于 llama.cpp 的 dry，得到的是 {breakers}",
+    "llama.cpp's {sampler} chooses a token itself; put it at the end of the chain":
+        "llama.cpp 的 {sampler} 自己选出词元；请放在链的最后",
+    "llama.cpp's dry needs a vocabulary to find its breakers in; give one":
+        "llama.cpp 的 dry 需要词表来查找 breakers；请给出词表",
+    "llama.cpp cannot read a vocabulary from {path}; give a GGUF file":
+        "llama.cpp 无法从 {path} 读出词表；请给出 GGUF 文件",
+    "this chain of llama.cpp's samplers is closed; make another": "这条 llama.cpp 采样器链已关闭；请另建一条",
+    "token_id must be in [0, {last}], got {value}": "token_id 须在 [0, {last}] 内，得到的是 {value}",
+    "n_vocab must be a whole number in [1, {most}], got {value}":
+        "n_vocab 须为 [1, {most}] 内的整数，得到的是 {value}",
+    "logits must be of shape [{n}], one for each token, got {shape}":
+        "logits 的形状须为 [{n}]，每个词元一个，得到的是 {shape}",
+    "logits must be float32, float16 or bfloat16, got {dtype}; llama.cpp computes in float32, and others would be "
+    "rounded on the way":
+        "logits 须为 float32、float16 或 bfloat16，得到的是 {dtype}；llama.cpp 用 float32 计算，其他类型会先被舍入",
+    "logits must be without NaN and +inf; llama.cpp would make NaN of every probability":
+        "logits 不得含有 NaN 或 +inf；否则 llama.cpp 会把每个概率变成 NaN",
+    "logits must leave a token to choose: all are −inf": "logits 须留下可选的词元：现在全是 −inf",
+    "llama.cpp answered outside of what it was given; its version cannot be used":
+        "llama.cpp 的回答超出了给它的范围；这个版本不能使用",
+}
+
 ERRORS_ZH: dict[str, str] = {
-    **_SETTINGS, **_PROMPTS, **_MODELS, **_RUNS, **WARNINGS_ZH, **_ASKED, **_DAMAGED, **_VERIFY, **_SERVING
+    **_SETTINGS, **_PROMPTS, **_MODELS, **_RUNS, **WARNINGS_ZH, **_ASKED, **_DAMAGED, **_VERIFY, **_SERVING, **_ENGINES
 }  # fmt: skip

@@ -70,8 +70,9 @@ ORDERS_ZH: dict[str, str] = {
     "orders.because.fewer_add_up": "在它之前去掉的不再计入，留下的份额变大，较少的词元就能达到同样的总和。",
     "orders.because.more_reach": "在它之前去掉的不再计入，留下的份额变大，有更多词元达到界线。",
     "orders.notes": "这里比较什么，不比较什么",
-    "orders.note.order": "这里只比较顺序。每个采样器都是 transformers 自己的，各行设置相同。各引擎自己的代码"
-    "舍入可能不同，默认值也不同（llama.cpp：temperature 0.8、top_k 40、top_p 0.95、min_p 0.05）。",
+    "orders.note.order": "这里比较的是顺序，各行设置相同。每一行都注明是引擎自己运行的，还是用 transformers "
+    "的采样器按它的顺序计算的；引擎自己的代码舍入可能不同。默认值也不同（llama.cpp：temperature 0.8、top_k 40、"
+    "top_p 0.95、min_p 0.05）。",
     "orders.note.before": "各行都从惩罚、偏置和禁用之后开始；各引擎都先做这些，做法各有不同。",
     "orders.note.vllm": "vLLM：先温度，再 min_p，然后 top_k 和 top_p 合为一步，top_k 在先。它没有 typical_p、"
     "epsilon_cutoff、eta_cutoff 和 top_h。",
