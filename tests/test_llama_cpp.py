@@ -231,8 +231,8 @@ def test_chains_that_nobody_holds_give_their_memory_back():
         gc.collect()
         return psutil.Process().memory_info().rss
 
-    many()
-    assert many() - many() < 50e6 and many() < psutil.Process().memory_info().rss + 50e6
+    first, second = many(), many()
+    assert second - first < 50e6  # kept, 300 of them would be 240 MB
 
 
 @needs_llama_cpp

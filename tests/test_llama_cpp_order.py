@@ -24,26 +24,11 @@ from decoding.reading import llama_cpp_order
 from decoding.reading.engine_orders import LLAMA_CPP, TRANSFORMERS, compare, run_orders
 from decoding.reading.exact_cuts import exact_cut
 from decoding.reading.llama_cpp_order import partings, run_llama_cpp
-from decoding.recorded.stages import Stage, stages_of
-from tests.engine import needs_llama_cpp
+from decoding.recorded.stages import stages_of
+from tests.engine import TEXT, needs_llama_cpp, samplers_of
 from tests.hand_made import hand_made_trace
 
 pytestmark = needs_llama_cpp
-
-TEXT = """The lighthouse keeper wrote in his book every evening: the wind, the ships, the colour of the sea. One night a
-letter came with the tide, and nobody could read it. "Who sends letters by the sea?" he asked. In 1893, the answer was
-known to three people only, two of whom had left for Buenos Aires; def f(x): return x + 1."""
-
-
-def stages(**given) -> list[Stage]:
-    """Samplers of transformers' by their parameters, in its order."""
-    made = {
-        "temperature": warpers.TemperatureLogitsWarper, "top_k": warpers.TopKLogitsWarper,
-        "top_p": warpers.TopPLogitsWarper, "min_p": warpers.MinPLogitsWarper,
-        "typical_p": warpers.TypicalLogitsWarper,
-    }  # fmt: skip
-    return stages_of([kind(given[name]) for name, kind in made.items() if name in given])
-
 
 @pytest.fixture(scope="module")
 def rows(lm) -> torch.Tensor:
@@ -66,7 +51,7 @@ CASES = [
 
 @pytest.mark.parametrize("given", CASES, ids=str)
 def test_every_disagreement_over_real_scores_is_explained(rows, given):
-    samplers = stages(**given)
+    samplers = samplers_of(**given)
     parted = 0
     for row in rows:
         result = run_llama_cpp(row, samplers)
@@ -96,7 +81,7 @@ def _probabilities_agree(result) -> bool:
 
 
 def test_a_sum_in_float32_stops_early_and_says_by_how_much(rows):
-    found = [one for row in rows for one in partings(run_llama_cpp(row, stages(top_p=0.99)))]
+    found = [one for row in rows for one in partings(run_llama_cpp(row, samplers_of(top_p=0.99)))]
     assert found and all(one.ours_right and not one.engine_right for one in found)
     for one in found:
         assert one.n_ours == one.n_exact != one.n_engine
@@ -106,13 +91,13 @@ def test_a_sum_in_float32_stops_early_and_says_by_how_much(rows):
 
 
 def test_an_engine_that_cut_otherwise_than_it_adds_up_would_be_found(rows):
-    result = run_llama_cpp(rows[5], stages(top_p=0.9))
+    result = run_llama_cpp(rows[5], samplers_of(top_p=0.9))
     dropped = result.scores[-1].clone()
     dropped[int(dropped.argmax())] = -math.inf
     (one,) = partings(replace(result, scores=(result.scores[0], dropped)))
     assert (one.cause, one.engine_right, one.ours_right) == ("unexplained", False, True)
     (one,) = partings(
-        replace(run_llama_cpp(rows[5], stages(min_p=0.05)), scores=(result.scores[0], dropped))
+        replace(run_llama_cpp(rows[5], samplers_of(min_p=0.05)), scores=(result.scores[0], dropped))
     )
     assert one.cause == "unexplained" and one.farthest > 2.9  # −ln 0.05 above the line
 
@@ -132,39 +117,51 @@ HALVES = torch.tensor([1 / 2, 1 / 4, 1 / 8, 1 / 8 - 1e-4], dtype=torch.float64).
     ids=str,
 )  # fmt: skip
 def test_the_cut_in_float64_is_the_rules_definition(given, kept):
-    exact = exact_cut(stages(**given)[0], HALVES)
+    exact = exact_cut(samplers_of(**given)[0], HALVES)
     assert exact.kept.nonzero().squeeze(1).tolist() == kept and exact.same(exact.kept)
     inside, outside = exact.margins[exact.kept], exact.margins[~exact.kept]
     assert (inside >= 0).all() and (outside <= 0).all()
 
 
 def test_a_minimum_of_tokens_is_kept_in_float64_too():
-    stage = replace(stages(top_p=0.1)[0], params={"top_p": 0.1, "min_tokens_to_keep": 3})
+    stage = replace(samplers_of(top_p=0.1)[0], params={"top_p": 0.1, "min_tokens_to_keep": 3})
     assert exact_cut(stage, HALVES).kept.tolist() == [True, True, True, False]
-    assert exact_cut(stages(temperature=2.0)[0], HALVES) is None
+    assert exact_cut(samplers_of(temperature=2.0)[0], HALVES) is None
     result = run_llama_cpp(HALVES, [stage])
     assert result.n_alive == (4, 3) and not partings(result)
 
 
 def test_tokens_that_are_tied_are_nobodys_fault():
     tied = torch.tensor([2.0, 1.0, 1.0, 1.0, 0.0])
-    (one,) = partings(run_llama_cpp(tied, stages(top_k=2)))
+    (one,) = partings(run_llama_cpp(tied, samplers_of(top_k=2)))
     assert (one.cause, one.n_engine, one.n_ours) == ("tie", 2, 4)
-    (one,) = partings(run_llama_cpp(torch.zeros(6), stages(top_p=0.5))) or [None]
+    (one,) = partings(run_llama_cpp(torch.zeros(6), samplers_of(top_p=0.5))) or [None]
     assert one is None or one.cause == "tie"
 
 
 def test_a_probability_of_zero_makes_nan_of_the_entropy_of_llama_cpp_alone():
     far = torch.cat([HALVES, torch.tensor([-200.0])])  # exp(−200) is 0 in float32
-    (one,) = partings(run_llama_cpp(far, stages(typical_p=0.2)))
+    (one,) = partings(run_llama_cpp(far, samplers_of(typical_p=0.2)))
     assert one.cause == "order" and one.ours_right and not one.engine_right
 
 
 # --- the order and the tab --------------------------------------------------------------------------------------
 
 
+def test_the_order_is_the_engines_own_default_chain():
+    import xllamacpp
+
+    named = {
+        "top_k": "TopKLogitsWarper", "typ_p": "TypicalLogitsWarper", "top_p": "TopPLogitsWarper",
+        "min_p": "MinPLogitsWarper", "temperature": "TemperatureLogitsWarper",
+    }  # fmt: skip
+    chain = xllamacpp.CommonParams().sampling.samplers.split(";")
+    assert tuple(named[name] for name in chain if name in named) == LLAMA_CPP.samplers
+    assert set(chain) - set(named) == {"penalties", "dry", "top_n_sigma", "xtc"}  # as the notes of the tab say
+
+
 def test_the_engine_runs_its_own_order(rows):
-    samplers = stages(temperature=1.5, top_k=200, top_p=0.9, min_p=0.02)
+    samplers = samplers_of(temperature=1.5, top_k=200, top_p=0.9, min_p=0.02)
     result = run_llama_cpp(rows[10], samplers)
     assert [stage.name for stage in result.stages] == [
         "TopKLogitsWarper", "TopPLogitsWarper", "MinPLogitsWarper", "TemperatureLogitsWarper",
@@ -177,7 +174,7 @@ def test_the_engine_runs_its_own_order(rows):
 
 
 def test_a_sampler_without_a_counterpart_is_left_out(rows):
-    samplers = [*stages(top_k=5), *stages_of([warpers.EpsilonLogitsWarper(0.01)])]
+    samplers = [*samplers_of(top_k=5), *stages_of([warpers.EpsilonLogitsWarper(0.01)])]
     result = run_llama_cpp(rows[0], samplers)
     assert [s.name for s in result.left_out] == ["EpsilonLogitsWarper"] and result.n_alive[-1] == 5
 
@@ -210,7 +207,7 @@ def test_the_tab_says_that_llama_cpp_ran_and_in_which_version(lang, ran):
 def test_the_tab_tells_what_the_engine_rounds_away_who_is_right_and_why(rows):
     shown = sheet(look(rows[3].tolist(), *HOT[:1], warpers.TopPLogitsWarper(0.99)), {})
     (one,) = shown["engine"]["partings"]
-    result = run_llama_cpp(rows[3], stages(temperature=2.0, top_p=0.99))
+    result = run_llama_cpp(rows[3], samplers_of(temperature=2.0, top_p=0.99))
     (found,) = partings(result)
     assert one["words"].startswith(
         f"At top_p 0.99 llama.cpp itself keeps {found.n_engine:,} tokens, transformers' class on the same scores "

