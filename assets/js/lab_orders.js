@@ -91,7 +91,7 @@
         { class: "dx-table-box", tabindex: "0", role: "group", "aria-label": data.caption },
         dx.el(
           "table",
-          { class: "dx-table dx-fates" },
+          { class: "dx-table dx-parted" },
           dx.el("caption", {}, dx.el("span", {}, data.caption)),
           dx.el("thead", {}, dx.el("tr", {}, ...data.head.map((text) => dx.el("th", { scope: "col" }, text)))),
           dx.el(

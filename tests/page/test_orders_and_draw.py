@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from transformers.generation import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
+from decoding import Settings, record
+from tests.engine import needs_llama_cpp
 from tests.hand_made import HOSTILE, hand_made_trace
 from tests.page.conftest import quiet, served_here
 from tests.page.test_accessibility import grave_findings
@@ -79,6 +81,25 @@ def test_each_token_that_differs_says_what_each_order_does_to_it(app_url, open_p
         cells = row.locator("td").all_inner_texts()[1:]
         assert len(cells) == 4 and {cell.startswith("✕") for cell in cells} == {True, False}
     assert "top_p" in page.locator(".dx-why").first.inner_text()
+
+
+@needs_llama_cpp
+def test_the_lane_of_llama_cpp_was_run_and_what_it_rounds_away_is_told(lm, tmp_path_factory, open_page):
+    given = Settings(do_sample=True, temperature=1.3, top_k=0, top_p=0.99, seed=1, max_new_tokens=4)
+    trace = record(lm, "Once upon a time", given)
+    with served_here(trace, tmp_path_factory.mktemp("lab"), lm) as url:
+        page = open_page(url)
+        open_tab(page, "orders")
+        how = page.locator(".dx-lane-how")
+        assert how.all_inner_texts()[2].startswith("ran llama.cpp b")
+        how.nth(2).focus()
+        expect(page.locator("#dx-tip")).to_contain_text("xllamacpp")
+        parted = page.locator(".dx-parting")
+        expect(parted.first).to_contain_text("transformers is right. llama.cpp adds up")
+        assert parted.first.locator("tbody tr").count() > 0
+        parted.locator(".dx-table-box").first.focus()
+        assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Tokens that only one")
+        assert grave_findings(page) == []
 
 
 def test_drawing_a_hundred_times_fills_the_outlines(app_url, open_page):
