@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -9,11 +10,14 @@ from transformers.generation import LogitsProcessorList, StoppingCriteriaList
 
 from decoding.models.feasible import check_feasible, refusals_as_settings
 from decoding.models.load import LanguageModel
+from decoding.models.processes import told_by_rank_0
 from decoding.models.prompts import EncodedPrompt, Prompt, encode_prompt
+from decoding.parameters.acting import model_defaults
 from decoding.parameters.settings import Settings
 from decoding.recorded.run import Step
 from decoding.recorded.step_store import DEFAULT_MEMORY_BUDGET
 from decoding.recorder import Recorder
+from decoding.samplers.chain import chain_of
 from decoding.tokens.known_tables import table_of
 from decoding.trace import Trace
 
@@ -82,6 +86,12 @@ def stream(
     check_feasible(lm, {**kwargs, **beside}, length=encoded.input_ids.shape[1])
     recorder.tokenizer, recorder.seed = lm.tokenizer, settings.seed
     recorder.facts = _facts(lm, encoded, settings)
+    padded = lm.tokenizer.pad_token_id if bool((encoded.attention_mask == 0).any()) else None
+    recorder.facts["chain"] = chain = chain_of(
+        {**settings.given(), **kwargs}, model_defaults(lm.model), tokenizer=lm.tokenizer, table=recorder.facts["tokens"],
+        pad_token_id=padded, seed=told_by_rank_0(lm.model, secrets.randbits(62)) if settings.seed is None else settings.seed,
+    )  # fmt: skip
+    kwargs |= chain.instead
     recorder.identity = {k: v for k, v in lm.identity().items() if k in ("name", "source", "revision")}
     if encoded.negative_ids is not None and encoded.negative_mask is not None:
         kwargs["negative_prompt_ids"] = encoded.negative_ids.to(lm.model.device)
@@ -91,7 +101,7 @@ def stream(
             lm.model,
             input_ids=encoded.input_ids.to(lm.model.device),
             attention_mask=encoded.attention_mask.to(lm.model.device),
-            logits_processor=logits_processor,
+            logits_processor=[*(logits_processor or ()), *chain.processors],
             stopping_criteria=stopping_criteria,
             **kwargs,
         )
