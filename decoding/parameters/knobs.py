@@ -3,8 +3,8 @@
 Validation, page controls, help texts, command-line options, permalinks and code snippets are all made
 from it, so a parameter is declared once; so are the processor that it becomes, and the colour of what that
 removes. Names and meanings are those of transformers' `GenerationConfig`; the two that are not part of it
-(`negative_prompt`, `seed`) say so in their help. Those of the group `engines` are llama.cpp's, which transformers lacks:
-`decoding/samplers/` has their processors.
+(`negative_prompt`, `seed`) say so in their help. Those of the group `engines` are llama.cpp's, which transformers
+lacks: `decoding/samplers/` has their processors.
 """
 
 from __future__ import annotations
@@ -451,8 +451,8 @@ _TABLE = (
     Knob(name="dry_multiplier", kind="float", group="engines", low=0, high=1000, neutral=0.0, slider=(0.0, 5.0, 0.05),
          off="use 0 to switch it off",
          becomes=(Processor("DRYLogitsProcessor", "dry_multiplier"),),
-         help="DRY: takes dry_multiplier × dry_base^(n − dry_allowed_length) from a token that would go on repeating the "
-              "last n tokens. llama.cpp's; 0.8 is usual."),
+         help="DRY: takes dry_multiplier × dry_base^(n − dry_allowed_length) from a token that would go on repeating "
+              "the last n tokens. llama.cpp's; 0.8 is usual."),
     Knob(name="dry_base", kind="float", group="engines", low=1, high=100, slider=(1.0, 4.0, 0.05),
          off="leave it out for 1.75",
          help="DRY: how much more each further token of a repetition costs. 1.75 where left out."),
@@ -467,14 +467,14 @@ _TABLE = (
     Knob(name="top_n_sigma", kind="float", group="engines", low=-1, high=100, neutral=-1.0, modes=SAMPLING_MODES,
          slider=(0.0, 5.0, 0.05), off="use -1 to switch it off",
          becomes=(Processor("TopNSigmaLogitsWarper", "top_n_sigma", ("#6b3fa0", "#c79bf2")),),
-         help="top-nσ: keeps the scores within n standard deviations of the highest one, whatever the temperature. 0 or "
-              "less is off."),
+         help="top-nσ: keeps the scores within n standard deviations of the highest one, whatever the temperature. 0 "
+              "or less is off."),
     Knob(name="xtc_probability", kind="float", group="engines", low=0, high=1, neutral=0.0, modes=PLAIN_SAMPLING,
          slider=(0.0, 1.0, 0.01), off="use 0 to switch it off",
          becomes=(Processor("XTCLogitsWarper", "xtc_probability", ("#a3362f", "#f29a93")),),
-         help="XTC: the chance, at each step, that all tokens at or above xtc_threshold are left out but the least likely "
-              "of them. Its draws have a generator of their own, from the seed. It runs after truncation, before the "
-              "temperature."),
+         help="XTC: the chance, at each step, that all tokens at or above xtc_threshold are left out but the least "
+              "likely of them. Its draws have a generator of their own, from the seed. It runs after truncation and "
+              "before the temperature."),
     Knob(name="xtc_threshold", kind="float", group="engines", low=0, high=1, modes=PLAIN_SAMPLING,
          slider=(0.0, 0.5, 0.01), off="leave it out for 0.1",
          help="XTC: how likely the tokens are that it leaves out. 0.1 where left out; above 0.5 it can never act."),
@@ -489,9 +489,9 @@ _TABLE = (
     Knob(name="mirostat_tau", kind="float", group="engines", low=0, high=100, modes=PLAIN_SAMPLING,
          slider=(0.0, 10.0, 0.1),
          becomes=(Processor("MirostatLogitsWarper", "mirostat_tau", ("#8a3b12", "#e6a07c")),),
-         help="Mirostat 2: keeps the text about this surprising, in bits a token, by cutting off what is more surprising "
-              "than a limit that follows the text. It runs last; other truncation acts only where you give it. 5 is "
-              "usual."),
+         help="Mirostat 2: keeps the text about this surprising, in bits a token, by cutting off what is more "
+              "surprising than a limit that follows the text. It runs last; other truncation acts only where you give "
+              "it. 5 is usual."),
     Knob(name="mirostat_eta", kind="float", group="engines", low=0, high=1, modes=PLAIN_SAMPLING,
          slider=(0.0, 1.0, 0.01), off="leave it out for 0.1",
          help="Mirostat 2: how fast its limit follows the text. 0.1 where left out."),

@@ -12,8 +12,8 @@ from torch import Tensor
 from decoding.errors import NotRecordedError
 from decoding.parameters.settings import Settings
 from decoding.recorded.contrastive_candidates import ContrastiveCandidate, contrastive_candidates
-from decoding.recorded.sampler_facts import sampler_facts
 from decoding.recorded.ledger import Candidate, Hypothesis, Ledger, PoolChange, returned_hypotheses
+from decoding.recorded.sampler_facts import sampler_facts
 from decoding.recorded.silent import SilentKnob
 from decoding.recorded.stages import Stage, changed_anything, decode_stage
 from decoding.recorded.step_store import FilledUpSteps, StepStore

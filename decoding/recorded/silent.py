@@ -20,7 +20,8 @@ class SilentKnob:
     Attributes:
         name: the parameter.
         value: what it was set to.
-        why: a key for translations: `needs_sampling`, `needs_plain_sampling`, `needs_sampler`, `needs_beams`, `needs_groups`, `needs_contrastive`,
+        why: a key for translations: `needs_sampling`, `needs_plain_sampling`, `needs_sampler`, `needs_beams`,
+            `needs_groups`, `needs_contrastive`,
             `neutral`, `overruled`, `needs_guidance`, `nothing_drawn`, `not_run`, `never_changed`.
         reason: the same in English.
     """
@@ -33,7 +34,7 @@ class SilentKnob:
 
 REASONS = {
     "needs_sampling": "it acts only with do_sample=True; here the scores decide, and nothing is drawn",
-    "needs_plain_sampling": "it acts only with do_sample=True and num_beams=1: it follows one text, and beams change places",
+    "needs_plain_sampling": "it acts only with do_sample=True and num_beams=1",
     "needs_sampler": "it acts only with {by}",
     "needs_beams": "it acts only with num_beams > 1",
     "needs_groups": "it acts only with num_beam_groups > 1",

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from decoding.parameters.knobs import KNOBS
+from decoding.samplers.probabilities import probabilities
 from decoding.samplers.remembering import RemembersTheDraw
 
 __all__ = ["AdaptivePLogitsWarper"]
@@ -49,7 +50,7 @@ class AdaptivePLogitsWarper(RemembersTheDraw):
         if self._state is None or self._target is None:
             return {}
         sums, weights = self._state.unbind(-1)
-        return {"sum": sums.clone(), "weight": weights.clone(), "target": self._target}
+        return {"sum": sums, "weight": weights, "target": self._target}
 
     def after(self, tokens: Tensor) -> Tensor:
         state, before = cast(Tensor, self._state), cast(Tensor, self._before)
@@ -63,7 +64,7 @@ class AdaptivePLogitsWarper(RemembersTheDraw):
         return torch.tensor([max(self.adaptive_target, 0.0) * weights, weights], device=device).repeat(n_rows, 1)
 
     def _act(self, state: Tensor, scores: Tensor) -> Tensor:
-        self._before = scores.softmax(-1)
+        self._before = probabilities(scores)
         self._target = (2 * self.adaptive_target - state[:, 0] / state[:, 1]).clamp(0.0, 1.0)
         if self.adaptive_target < 0:
             return scores

@@ -7,7 +7,8 @@ XTC, temperature, and last of all what steers by the draw). So as soon as one of
 truncation run in llama.cpp's order, too: transformers' own classes go into the caller's list, and `generate()` is told
 not to build them a second time. It stays one `generate()` call that anybody can make.
 
-Mirostat runs alone in llama.cpp, after the temperature; here other truncation acts where it was given, and no default does.
+Mirostat runs alone in llama.cpp, after the temperature; here other truncation acts where it was given, and no default
+does.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ SAMPLERS: dict[str, tuple[str, ...]] = {
 }
 # Those that run after truncation.
 LATE = ("xtc_probability", "dynatemp_range", "mirostat_tau", "adaptive_target")
-# transformers' truncation in llama.cpp's order, those that llama.cpp lacks last; and what tells `generate()` to build none.
+# transformers' truncation in llama.cpp's order, those that it lacks last; and what has `generate()` build none.
 CUTS: dict[str, tuple[type, str, Any]] = {
     "top_k": (TopKLogitsWarper, "top_k", 0),
     "typical_p": (TypicalLogitsWarper, "mass", 1.0),

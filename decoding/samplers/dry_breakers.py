@@ -64,9 +64,9 @@ def breakers_of(
             tails.setdefault(token, []).append(())
         for n in range(1, len(raw)):
             begins = np.setdiff1d(_ending(table, raw[:n]), whole)
-            if len(begins):
-                tail = _tokens_of(raw[n:], text, tokenize)
-                for token in begins.tolist() if tail is not None else ():
+            tail = _tokens_of(raw[n:], text, tokenize) if len(begins) else None
+            if tail is not None:
+                for token in begins.tolist():
                     tails.setdefault(token, []).append(tail)
     return Breakers({token: tuple(dict.fromkeys(found)) for token, found in tails.items()})
 

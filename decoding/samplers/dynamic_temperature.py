@@ -7,6 +7,7 @@ from torch import Tensor
 from transformers.generation import LogitsProcessor
 
 from decoding.parameters.knobs import KNOBS
+from decoding.samplers.probabilities import probabilities
 
 __all__ = ["DynamicTemperatureLogitsWarper"]
 
@@ -42,7 +43,7 @@ class DynamicTemperatureLogitsWarper(LogitsProcessor):
         """The scores [rows, vocab] divided; `input_ids` are not looked at."""
         low, high = max(0.0, self.temperature - self.dynatemp_range), self.temperature + self.dynatemp_range
         n = (scores > -torch.inf).sum(-1, keepdim=True)  # [rows, 1]
-        entropy = torch.special.entr(scores.softmax(-1)).sum(-1, keepdim=True)
+        entropy = torch.special.entr(probabilities(scores)).sum(-1, keepdim=True)
         share = entropy / n.clamp(min=2).log()
         found = low + (high - low) * share.pow(self.dynatemp_exponent)
         self._temperature = found.where(n > 1, 1.0).squeeze(-1).float()
@@ -50,5 +51,6 @@ class DynamicTemperatureLogitsWarper(LogitsProcessor):
         top = scores.amax(-1, keepdim=True)
         first = torch.zeros_like(scores, dtype=torch.bool).scatter(-1, scores.argmax(-1, keepdim=True), True)
         # Where dividing leaves what a float can hold, the temperature is as good as 0.
-        cold = ((self._temperature[:, None] <= 0) | ~torch.isfinite(heated.amax(-1, keepdim=True))) & torch.isfinite(top)
+        overflows = ~torch.isfinite(heated.amax(-1, keepdim=True)) & torch.isfinite(top)
+        cold = (self._temperature[:, None] <= 0) | overflows
         return torch.where(cold, scores.masked_fill(~first, -torch.inf), heated)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from decoding.parameters.knobs import KNOBS
+from decoding.samplers.probabilities import probabilities
 from decoding.samplers.remembering import RemembersTheDraw
 
 __all__ = ["MirostatLogitsWarper"]
@@ -39,7 +40,7 @@ class MirostatLogitsWarper(RemembersTheDraw):
 
     def facts(self) -> dict[str, Tensor]:
         """What acted at the last step: `mu`, in bits, float32 [rows]."""
-        return {} if self._state is None else {"mu": self._state[:, 0].clone()}
+        return {} if self._state is None else {"mu": self._state[:, 0]}
 
     def after(self, tokens: Tensor) -> Tensor:
         state, left = cast(Tensor, self._state), cast(Tensor, self._left)
@@ -51,7 +52,7 @@ class MirostatLogitsWarper(RemembersTheDraw):
         return torch.full((n_rows, 1), 2 * self.mirostat_tau, device=device)
 
     def _act(self, state: Tensor, scores: Tensor) -> Tensor:
-        probs = scores.softmax(-1)
+        probs = probabilities(scores)
         removed = -torch.log2(probs) > state  # [rows, vocab]
         removed = removed.scatter(-1, probs.argmax(-1, keepdim=True), False)
         self._left = probs.masked_fill(removed, 0.0)

@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers.generation import LogitsProcessor
 
 from decoding.parameters.knobs import KNOBS
+from decoding.samplers.probabilities import probabilities
 
 __all__ = ["XTCLogitsWarper"]
 
@@ -35,7 +36,12 @@ class XTCLogitsWarper(LogitsProcessor):
     """
 
     def __init__(
-        self, xtc_probability: float, xtc_threshold: float = 0.1, *, seed: int | None = None, min_tokens_to_keep: int = 1
+        self,
+        xtc_probability: float,
+        xtc_threshold: float = 0.1,
+        *,
+        seed: int | None = None,
+        min_tokens_to_keep: int = 1,
     ) -> None:
         self.xtc_probability = float(KNOBS["xtc_probability"].checked(xtc_probability))
         self.xtc_threshold = float(KNOBS["xtc_threshold"].checked(xtc_threshold))
@@ -52,7 +58,7 @@ class XTCLogitsWarper(LogitsProcessor):
         self._chance = self._drawn(input_ids.shape[1], len(scores))
         if self.xtc_probability == 0 or not bool((self._chance <= self.xtc_probability).any()):
             return scores
-        probs = scores.softmax(-1)
+        probs = probabilities(scores)
         likely = probs >= self.xtc_threshold  # [rows, vocab]
         least = probs.where(likely, torch.inf).argmin(-1, keepdim=True)  # [rows, 1], the one that stays
         removed = likely.scatter(-1, least, False)

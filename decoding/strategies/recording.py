@@ -360,7 +360,7 @@ class Recording:
         for stage, processor in self._saying.items():
             for name, values in processor.facts().items():
                 kept = values if not self._left else values[~torch.tensor(self._left, device=values.device)]
-                out[sampler_array(stage, name)] = kept
+                out[sampler_array(stage, name)] = kept.clone(memory_format=torch.contiguous_format)
         return out
 
     def _encoded(
