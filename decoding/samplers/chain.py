@@ -13,7 +13,7 @@ does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +39,7 @@ from decoding.samplers.top_n_sigma import TopNSigmaLogitsWarper
 from decoding.samplers.xtc import XTCLogitsWarper
 from decoding.tokens.token_table import TokenTable
 
-__all__ = ["NO_CHAIN", "SAMPLERS", "Chain", "chain_of", "in_order", "is_on"]
+__all__ = ["CLASSES", "NO_CHAIN", "SAMPLERS", "Chain", "Plan", "chain_of", "is_on", "planned"]
 
 Values = Mapping[str, Any]
 # By the parameter that switches a sampler on, in llama.cpp's order, the others that are its own.
@@ -50,6 +50,14 @@ SAMPLERS: dict[str, tuple[str, ...]] = {
     "dynatemp_range": ("dynatemp_exponent",),
     "mirostat_tau": ("mirostat_eta",),
     "adaptive_target": ("adaptive_decay",),
+}
+CLASSES: dict[str, type] = {
+    "dry_multiplier": DRYLogitsProcessor,
+    "top_n_sigma": TopNSigmaLogitsWarper,
+    "xtc_probability": XTCLogitsWarper,
+    "dynatemp_range": DynamicTemperatureLogitsWarper,
+    "mirostat_tau": MirostatLogitsWarper,
+    "adaptive_target": AdaptivePLogitsWarper,
 }
 # Those that run after truncation.
 LATE = ("xtc_probability", "dynatemp_range", "mirostat_tau", "adaptive_target")
@@ -67,17 +75,17 @@ WITHOUT_A_LEAST = ("top_h",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
+class Plan:
     """What has to be given to `generate()` for other engines' samplers.
 
     Attributes:
-        processors: for `logits_processor`, in order; none where no sampler acts.
+        calls: per processor, in order, its class and its arguments; none where no sampler acts.
         instead: parameters that `generate()` must be given otherwise than they were asked for, since their processors
             are among those.
         acts: the parameters behind the processors, with the values that act.
     """
 
-    processors: tuple[Any, ...] = ()
+    calls: tuple[tuple[type, Values], ...] = ()
     instead: Values = field(default_factory=dict)
     acts: Values = field(default_factory=dict)
 
@@ -85,6 +93,13 @@ class Chain:
         """Parameters for `generate()`, made of those asked for."""
         kept = {name: value for name, value in values.items() if name not in KNOBS or KNOBS[name].group != "engines"}
         return {**kept, **self.instead}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain(Plan):
+    """A plan with its processors made, for `logits_processor`, in order."""
+
+    processors: tuple[Any, ...] = ()
 
 
 NO_CHAIN = Chain()
@@ -95,12 +110,6 @@ def is_on(name: str, value: Any) -> bool:
     if value is None:
         return False
     return value >= 0 if name in ("mirostat_tau", "adaptive_target") else value > 0
-
-
-def in_order(values: Values) -> bool:
-    """Whether temperature and truncation run in llama.cpp's order, not in transformers'."""
-    mode = mode_of(values)
-    return any(is_on(name, values.get(name)) and mode in KNOBS[name].modes for name in LATE)
 
 
 def chain_of(
@@ -115,8 +124,7 @@ def chain_of(
     """The processors of some parameters.
 
     Args:
-        given: parameters asked for, the samplers' among them; token ids for words.
-        defaults: the model's own, see `decoding.parameters.acting.model_defaults`.
+        given, defaults: see `planned`.
         tokenizer, table: for DRY's breakers.
         pad_token_id: where prompts are padded.
         seed: of XTC's chance; None takes one at random.
@@ -124,43 +132,53 @@ def chain_of(
     Raises:
         SettingError: a value is out of range, or DRY's breakers need a tokenizer.
     """
+    plan = planned(given, defaults)
+    more: dict[type, Values] = {
+        DRYLogitsProcessor: {"tokenizer": tokenizer, "table": table, "pad_token_id": pad_token_id},
+        XTCLogitsWarper: {"seed": seed},
+    }
+    made = tuple(kind(**arguments, **more.get(kind, {})) for kind, arguments in plan.calls)
+    return Chain(calls=plan.calls, instead=plan.instead, acts=plan.acts, processors=made)
+
+
+def planned(given: Values, defaults: Values) -> Plan:
+    """Which processors some parameters become, none of them made.
+
+    Args:
+        given: parameters asked for, the samplers' among them; token ids for words.
+        defaults: the model's own, see `decoding.parameters.acting.model_defaults`.
+    """
     wanted = {name: value for name, value in given.items() if name not in SAMPLERS or is_on(name, value)}
     values = acting(defaults, wanted)
     mode = mode_of(values)
     on = [name for name in SAMPLERS if name in wanted and mode in KNOBS[name].modes]
-    if not on:
-        return NO_CHAIN
     least = _least(values, mode)
-    made: dict[str, Callable[[], Any]] = {
-        "dry_multiplier": lambda: DRYLogitsProcessor(
-            **_own(values, "dry_multiplier"), tokenizer=tokenizer, table=table, pad_token_id=pad_token_id
-        ),
-        "top_n_sigma": lambda: TopNSigmaLogitsWarper(values["top_n_sigma"], least),
-        "xtc_probability": lambda: XTCLogitsWarper(**_own(values, "xtc_probability"), seed=seed),
-        "dynatemp_range": lambda: DynamicTemperatureLogitsWarper(
-            **_own(values, "dynatemp_range"), temperature=values.get("temperature") or 1.0
-        ),
-        "mirostat_tau": lambda: MirostatLogitsWarper(**_own(values, "mirostat_tau")),
-        "adaptive_target": lambda: AdaptivePLogitsWarper(**_own(values, "adaptive_target")),
-    }
-    early = [made[name]() for name in on if name not in LATE]
+    early = [_call(name, values, least) for name in on if name not in LATE]
     acts = {name: value for sampler in on for name, value in _own(values, sampler).items()}
-    late = [name for name in on if name in LATE]
-    if not late:
-        return Chain(processors=tuple(early), acts=acts)
+    if not set(on) & set(LATE):
+        return Plan(calls=tuple(early), acts=acts)
     cut = values if "mirostat_tau" not in on else {n: v for n, v in values.items() if n not in CUTS or n in given}
     cuts, instead = _cuts(cut, values, least)
-    hot = values.get("temperature") not in (None, 1.0) and "dynatemp_range" not in on
-    steps = [
-        *early, *cuts, *(made[n]() for n in late if n == "xtc_probability"),
-        *([TemperatureLogitsWarper(float(values["temperature"]))] if hot else []),
-        *(made[n]() for n in late if n != "xtc_probability"),
-    ]  # fmt: skip
+    heat: list[tuple[type, Values]] = []
     if values.get("temperature") not in (None, 1.0):
-        instead["temperature"] = 1.0
+        instead["temperature"], acts["temperature"] = 1.0, values["temperature"]
+        heat = [(TemperatureLogitsWarper, {"temperature": float(values["temperature"])})]
+    if "dynatemp_range" in on:
+        heat = [_call("dynatemp_range", values, least)]
+    xtc = [_call(name, values, least) for name in on if name == "xtc_probability"]
+    last = [_call(name, values, least) for name in on if name in ("mirostat_tau", "adaptive_target")]
     acts |= {name: cut.get(name, off) for name, (_, _, off) in CUTS.items() if name in instead}
-    acts |= {"temperature": values["temperature"]} if "temperature" in instead else {}
-    return Chain(processors=tuple(steps), instead=instead, acts=acts)
+    return Plan(calls=(*early, *cuts, *xtc, *heat, *last), instead=instead, acts=acts)
+
+
+def _call(name: str, values: Values, least: int) -> tuple[type, Values]:
+    """A sampler's class and arguments, by the parameter that switches it on."""
+    arguments = _own(values, name)
+    if name == "dynatemp_range":
+        arguments["temperature"] = float(values.get("temperature") or 1.0)
+    if name == "top_n_sigma" and least > 1:
+        arguments["min_tokens_to_keep"] = least
+    return CLASSES[name], arguments
 
 
 def _own(values: Values, name: str) -> dict[str, Any]:
@@ -168,16 +186,17 @@ def _own(values: Values, name: str) -> dict[str, Any]:
     return {n: values[n] for n in (name, *SAMPLERS[name]) if values.get(n) is not None}
 
 
-def _cuts(cut: Values, values: Values, least: int) -> tuple[list[Any], dict[str, Any]]:
+def _cuts(cut: Values, values: Values, least: int) -> tuple[list[tuple[type, Values]], dict[str, Any]]:
     """transformers' truncation, and what keeps `generate()` from building it, too."""
-    made, instead = [], {}
+    made: list[tuple[type, Values]] = []
+    instead: dict[str, Any] = {}
     for name, (kind, argument, off) in CUTS.items():
         if _cuts_nothing(name, values.get(name)):
             continue
         instead[name] = off
         if not _cuts_nothing(name, cut.get(name)):
-            kept = {} if name in WITHOUT_A_LEAST else {"min_tokens_to_keep": least}
-            made.append(kind(**{argument: cut[name]}, **kept))
+            kept = {} if name in WITHOUT_A_LEAST or least == 1 else {"min_tokens_to_keep": least}
+            made.append((kind, {argument: cut[name], **kept}))
     return made, instead
 
 

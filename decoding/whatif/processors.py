@@ -18,7 +18,7 @@ from decoding.parameters.settings import Settings, watermarking
 from decoding.recorded.given import defaults_known
 from decoding.recorded.run import RecordedRun
 from decoding.recorded.sampler_chain import chance_seed, padding_of
-from decoding.samplers.chain import chain_of
+from decoding.samplers.chain import chain_of, planned
 from decoding.transformers_private import logits_processors, set_special_tokens
 
 __all__ = ["NEEDS_THE_MODEL", "effective_config", "processors_of"]
@@ -63,7 +63,7 @@ def effective_config(trace: RecordedRun, settings: Settings) -> GenerationConfig
     for name, value in TRANSFORMERS_DEFAULTS.items():
         if getattr(config, name, None) is None:
             setattr(config, name, value)
-    for name, value in {**samplers, **chain_of({**samplers, **given}, defaults, table=trace.tokens).acts}.items():
+    for name, value in {**samplers, **planned({**samplers, **given}, defaults).acts}.items():
         setattr(config, name, value)  # llama.cpp's parameters; a default may give way to them
     start = trace.prompt_ids.shape[1]
     if config.max_new_tokens is not None:

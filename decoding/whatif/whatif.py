@@ -26,6 +26,7 @@ from decoding.parameters.settings import Settings, mode_of
 from decoding.recorded.given import given_to, undecided_defaults
 from decoding.recorded.run import RecordedRun
 from decoding.recorded.sampler_chain import chance_seed
+from decoding.recorded.sampler_facts import SAYING
 from decoding.recorded.stages import LOG_SOFTMAX, Stage, run_processors, stages_of
 from decoding.recorded.step_number import step_number
 from decoding.samplers.xtc import XTCLogitsWarper
@@ -123,6 +124,23 @@ class WhatIf:
             )
         self.trace.steps[step].place_of(row)
         return outputs[stage][row]
+
+    def sampler_facts(self, *, step: int, row: int = 0) -> tuple[dict[str, float], ...]:
+        """Per stage of `stages` what a sampler of another engine would have said of the step, as `Step.sampler_facts`.
+
+        Raises:
+            NotRecordedError: as `scores`.
+        """
+        self.trace.steps[step].place_of(row)
+        said: list[dict[str, float]] = [{} for _ in self.stages]
+        if not any(isinstance(processor, SAYING) for processor in self._processors):
+            return tuple(said)
+        self._run(step)
+        first = len(self.stages) - len(self._processors)
+        for i, processor in enumerate(self._processors, start=first):
+            if isinstance(processor, SAYING):
+                said[i] = {name: float(values[row]) for name, values in processor.facts().items()}
+        return tuple(said)
 
     def all_scores(self, *, step: int, row: int = 0) -> list[Tensor]:
         """The scores of one row before the first of `stages` and after each, each float32 [vocab].
