@@ -58,7 +58,7 @@ NOT_DECODING = {
     "_from_model_config": "about the file",
     "_commit_hash": "about the file; until transformers 5.17",
 }
-BEYOND_GENERATION_CONFIG = {"seed", "negative_prompt"}
+BEYOND_GENERATION_CONFIG = {"seed", "negative_prompt", *(n for n, knob in KNOBS.items() if knob.group == "engines")}
 
 
 # --- the table is complete ---------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -28,7 +28,7 @@ def chain_of_run(run: RecordedRun, tokenizer: Any = None) -> Chain:
         run.generation_config, {}, tokenizer=tokenizer, table=run.tokens, pad_token_id=padding_of(run),
         seed=chance_seed(run),
     )  # fmt: skip
-    resumed(chain, run, 0)
+    resumed(chain.processors, run, 0)
     return chain
 
 
@@ -43,8 +43,8 @@ def chance_seed(run: RecordedRun) -> int | None:
     return next((seed for seed in recorded if isinstance(seed, int)), run.seed)
 
 
-def resumed(chain: Chain, run: RecordedRun, step: int, rows: list[int] | None = None) -> None:
-    """Puts those of the processors that have a state into the one that they had at a step of the run.
+def resumed(processors: Iterable[Any], run: RecordedRun, step: int, rows: list[int] | None = None) -> None:
+    """Puts those of some processors that have a state into the one that they had at a step of the run.
 
     Args:
         rows: of the run; all where left out.
@@ -54,7 +54,7 @@ def resumed(chain: Chain, run: RecordedRun, step: int, rows: list[int] | None = 
     rows = list(range(run.n_rows)) if rows is None else rows
     left = run.steps[step].left
     said = {row: run.steps[step].sampler_facts(row=row) for row in rows if not left or not left[row]}
-    for processor in chain.processors:
+    for processor in processors:
         if not isinstance(processor, RemembersTheDraw):
             continue
         where = [i for i, stage in enumerate(run.stages) if stage.name == type(processor).__name__ and not stage.own]
@@ -69,7 +69,7 @@ def go_on_after(chain: Chain, run: RecordedRun, where: Fork) -> None:
     """
     if run.compact is not None:
         return
-    resumed(chain, run, where.step, [where.row])
+    resumed(chain.processors, run, where.step, [where.row])
     if where.token_id is None:
         return
     for processor in chain.processors:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from decoding.recorded.run import RecordedRun
+from decoding.recorded.sampler_chain import resumed
 from decoding.samplers.remembering import RemembersTheDraw
 
 __all__ = ["ReplayedSamplers"]
@@ -27,6 +28,8 @@ class ReplayedSamplers:
     def __init__(self, run: RecordedRun, processors: Sequence[Any]) -> None:
         self._told = [p for p in processors if isinstance(p, RemembersTheDraw)]
         self._running = copy.deepcopy(list(processors)) if self._told else []
+        if run.fork is not None:
+            resumed(self._running, run, 0)
         self._states: list[list[Tensor]] = []
 
     def recall(self, step: int, prefix: Callable[[int], Tensor], scores: Callable[[int], Tensor]) -> None:
