@@ -292,6 +292,8 @@ def test_dry_does_not_repeat_across_a_breaker_nor_penalise_one():
     assert plain.penalties([A, B, C, A, B]) == broken.penalties([A, B, C, A, B]) == {C: 1.0}
     assert plain.penalties([STOP, B, C, STOP, B]) == {C: 1.0} and broken.penalties([STOP, B, C, STOP, B]) == {}
     assert broken.penalties([X_STOP, B, C, X_STOP, B]) == {}  # it holds the breaker
+    near = dry(allowed=1, breakers=["."], table=TABLE)  # as many tokens since the breaker as may repeat
+    assert near.penalties([STOP, B, C, STOP, B]) == {C: 1.0}
     assert plain.penalties([A, B, STOP, A, B]) == {STOP: 1.0} and broken.penalties([A, B, STOP, A, B]) == {}
 
 

@@ -84,10 +84,7 @@ class DRYLogitsProcessor(LogitsProcessor):
         context = context[start:]
         if self.dry_penalty_last_n > 0:
             context = context[-self.dry_penalty_last_n :]
-        limit = self._breakers.tokens_since(context)
-        if len(context) <= self.dry_allowed_length or limit < self.dry_allowed_length:
-            return {}
-        longest = _repetitions(context, limit)
+        longest = _repetitions(context, self._breakers.tokens_since(context))
         return {
             token: self._penalty(n)
             for token, n in longest.items()

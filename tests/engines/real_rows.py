@@ -51,10 +51,10 @@ def main(file: str, n_rows: int) -> None:
     logits = np.lib.format.open_memmap(f"{file}.npy", mode="w+", dtype=np.float32, shape=shape)
     for part, rows in real_windows(lm, n_rows):
         ids[done : done + len(part)], logits[done : done + len(part)] = part, rows
+        np.save(f"{file}.ids.npy", ids[: done + len(part)])  # a file broken off can be used as far as it goes
         done += len(part)
         print(f"{done} rows", flush=True)
     logits.flush()
-    np.save(f"{file}.ids.npy", ids)
 
 
 if __name__ == "__main__":
