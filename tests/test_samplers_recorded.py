@@ -10,9 +10,11 @@ import torch
 from app.export.snippet import generate_snippet
 from app.sheets.waterfall import waterfall_sheet
 from app.text import Text
+from app.views.settings_map import MapReading, why_not
 from app.views.waterfall import waterfall_view
 from decoding import Recorder, Settings, load_trace, record, verify
 from decoding.errors import DamagedStepError, RecordingError, SettingError
+from decoding.files.compact import compact
 from decoding.fork import fork
 from decoding.parameters.knobs import KNOBS
 from decoding.recorded.sampler_facts import sampler_facts
@@ -278,6 +280,24 @@ def test_the_code_of_a_run_gives_its_tokens(lm, tmp_path, name):
     with torch.random.fork_rng(devices=[]):
         exec(compile(generate_snippet(trace, model=str(tmp_path)), "snippet", "exec"), names)
     assert torch.equal(names["output"], trace.sequences)
+
+
+@pytest.mark.parametrize(("name", "why"), [("XTC", "order"), ("dynamic temperature", "order"), ("mirostat", "order"),
+                                            ("adaptive-p", "order"), ("DRY", ""), ("top-nσ", "")])  # fmt: skip
+def test_the_map_of_temperature_and_top_p_is_drawn_only_where_these_have_its_order(lm, name, why):
+    trace = record(lm, PROMPT, settings_of(name, max_new_tokens=2))
+    assert why_not(trace, trace.whatif(trace.settings), whole=False) == why
+    if not why:
+        reading = MapReading(trace, 0, trace.whatif(trace.settings), 1)
+        reading.read_on(60.0)
+        assert reading.is_whole
+
+
+def test_what_if_of_a_compact_trace_bounds_nothing_where_a_sampler_goes_by_all_scores(lm):
+    small = compact(record(lm, PROMPT, Settings(do_sample=True, top_k=0, seed=1, max_new_tokens=2)), head=32)
+    whatif = small.whatif(Settings(do_sample=True, top_k=0, top_n_sigma=1.0))
+    found = whatif.exactness(step=1)
+    assert not found.survivors and found.unbounded == "TopNSigmaLogitsWarper"
 
 
 def test_every_sampler_says_in_its_help_what_it_is():
