@@ -21,7 +21,9 @@ from decoding.models.prompts import encode_prompt
 from decoding.parameters.acting import acting, model_defaults
 from decoding.parameters.settings import KNOBS, Settings, mode_of, watermarking
 from decoding.recorded.run import Fork, Step
+from decoding.recorded.sampler_chain import chance_seed, go_on_after, padding_of
 from decoding.recorder import Recorder
+from decoding.samplers.chain import Chain, chain_of
 from decoding.strategies.cache import CACHE_NAME
 from decoding.strategies.kept_cache import KeptCache
 from decoding.trace import Trace
@@ -105,8 +107,25 @@ def stream_fork(
         inputs[CACHE_NAME] = reused
         recorder.facts["prefill"] = "reused"
     inputs = {name: value.to(lm.model.device) if isinstance(value, Tensor) else value for name, value in inputs.items()}
+    recorder.facts["chain"] = chain = _chain(trace, lm, where, settings, kwargs)
     with refusals_as_settings(kwargs):
-        return recorder.stream(lm.model, **inputs, **kwargs)
+        return recorder.stream(
+            lm.model, **inputs, **chain.given_to_generate(kwargs), logits_processor=list(chain.processors)
+        )
+
+
+def _chain(trace: Trace, lm: LanguageModel, where: Fork, settings: Settings | None, kwargs: dict[str, Any]) -> Chain:
+    """The new run's samplers of other engines; with the first run's settings they go on in the state of the fork."""
+    seed, padded = (settings or trace.settings or Settings()).seed, padding_of(trace)
+    given = {**kwargs, **({} if settings is None else settings.given()), **kwargs}
+    defaults = {} if settings is None else model_defaults(lm.model)
+    chain = chain_of(
+        given, defaults, tokenizer=lm.tokenizer, table=trace.tokens, pad_token_id=padded,
+        seed=chance_seed(trace) if seed is None else seed,
+    )  # fmt: skip
+    if settings is None:
+        go_on_after(chain, trace, where)
+    return chain
 
 
 def _facts(trace: Trace, where: Fork, settings: Settings | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -9,15 +10,20 @@ from transformers.generation import LogitsProcessorList, StoppingCriteriaList
 
 from decoding.models.feasible import check_feasible, refusals_as_settings
 from decoding.models.load import LanguageModel
+from decoding.models.processes import told_by_rank_0
 from decoding.models.prompts import EncodedPrompt, Prompt, encode_prompt
+from decoding.parameters.acting import model_defaults
 from decoding.parameters.settings import Settings
 from decoding.recorded.run import Step
 from decoding.recorded.step_store import DEFAULT_MEMORY_BUDGET
 from decoding.recorder import Recorder
+from decoding.samplers.chain import Chain, chain_of
 from decoding.tokens.known_tables import table_of
 from decoding.trace import Trace
 
 __all__ = ["record", "stream"]
+
+SEED_BITS = 62  # of XTC's chance, where no seed was given
 
 
 def record(
@@ -82,6 +88,8 @@ def stream(
     check_feasible(lm, {**kwargs, **beside}, length=encoded.input_ids.shape[1])
     recorder.tokenizer, recorder.seed = lm.tokenizer, settings.seed
     recorder.facts = _facts(lm, encoded, settings)
+    recorder.facts["chain"] = chain = _chain(lm, encoded, settings, kwargs)
+    kwargs |= chain.instead
     recorder.identity = {k: v for k, v in lm.identity().items() if k in ("name", "source", "revision")}
     if encoded.negative_ids is not None and encoded.negative_mask is not None:
         kwargs["negative_prompt_ids"] = encoded.negative_ids.to(lm.model.device)
@@ -91,10 +99,20 @@ def stream(
             lm.model,
             input_ids=encoded.input_ids.to(lm.model.device),
             attention_mask=encoded.attention_mask.to(lm.model.device),
-            logits_processor=logits_processor,
+            logits_processor=[*(logits_processor or ()), *chain.processors],
             stopping_criteria=stopping_criteria,
             **kwargs,
         )
+
+
+def _chain(lm: LanguageModel, encoded: EncodedPrompt, settings: Settings, kwargs: dict[str, Any]) -> Chain:
+    """The samplers of other engines that the settings ask for."""
+    seed = told_by_rank_0(lm.model, secrets.randbits(SEED_BITS)) if settings.seed is None else settings.seed
+    return chain_of(
+        {**settings.given(), **kwargs}, model_defaults(lm.model), tokenizer=lm.tokenizer,
+        table=table_of(lm.tokenizer, lm.model.config.get_text_config().vocab_size), seed=seed,
+        pad_token_id=lm.tokenizer.pad_token_id if bool((encoded.attention_mask == 0).any()) else None,
+    )  # fmt: skip
 
 
 def _facts(lm: LanguageModel, encoded: EncodedPrompt, settings: Settings) -> dict[str, Any]:

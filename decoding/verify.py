@@ -24,6 +24,7 @@ from decoding.models.processes import rank_of, told_by_rank_0
 from decoding.parameters.settings import watermarking
 from decoding.recorded.arithmetic import arithmetic_of
 from decoding.recorded.ledger import NEVER
+from decoding.recorded.sampler_chain import chain_of_run
 from decoding.recorded.stages import name_of
 from decoding.recorded.step_number import step_number
 from decoding.recorder import Recorder
@@ -227,6 +228,7 @@ def verify(
     place = lm.model.device
     given = {name: value.to(place) if isinstance(value, Tensor) else value for name, value in given.items()}
     criteria = _criteria(trace, stopping_criteria)
+    chain = chain_of_run(trace, lm.tokenizer)
     beams = trace.ledger is not None
     comparison = RunComparison(trace, [] if follows else _stages_to_compare(trace, logits_processor))
     own_loop = trace.mode in RETIRED
@@ -236,8 +238,8 @@ def verify(
     with ONE_AT_A_TIME, _recorded_random_state(trace, place), _callers_errors(logits_processor, stopping_criteria):
         out = lm.model.generate(
             **given,
-            **_parameters(trace, lm),
-            logits_processor=logits_processor,
+            **chain.given_to_generate(_parameters(trace, lm)),
+            logits_processor=LogitsProcessorList([*(logits_processor or ()), *chain.processors]),
             stopping_criteria=criteria,
             return_dict_in_generate=True,
             output_scores=beams or bool(stopping_criteria),  # criteria may read them

@@ -16,6 +16,14 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from transformers.generation import logits_process as of
 
 from decoding.recorded.stages import Stage
+from decoding.samplers import (
+    AdaptivePLogitsWarper,
+    DRYLogitsProcessor,
+    DynamicTemperatureLogitsWarper,
+    MirostatLogitsWarper,
+    TopNSigmaLogitsWarper,
+    XTCLogitsWarper,
+)
 
 NEVER = -float("inf")
 INTEGER_OF = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -201,6 +209,12 @@ def makers(vocab: int) -> dict[str, Make]:
             ngram_len=3, keys=[654, 400, 836], sampling_table_size=2**8, sampling_table_seed=0,
             context_history_size=16, device=torch.device("cpu"),
         ),
+        DRYLogitsProcessor: lambda c: c(0.8, dry_allowed_length=0, dry_sequence_breakers=[]),
+        TopNSigmaLogitsWarper: lambda c: c(1.0),
+        XTCLogitsWarper: lambda c: c(1.0, 0.05, seed=0),
+        DynamicTemperatureLogitsWarper: lambda c: c(0.5),
+        MirostatLogitsWarper: lambda c: c(1.0),
+        AdaptivePLogitsWarper: lambda c: c(0.3),
         WritesInPlace: lambda c: c(),
     }  # fmt: skip
     return {kind.__name__: (lambda kind=kind, build=build: build(kind)) for kind, build in table.items()}

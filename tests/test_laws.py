@@ -17,6 +17,7 @@ from decoding.recorded.run import Step
 from decoding.recorded.silent import PROCESSORS
 from decoding.recorded.stages import decode_stage, encode_stages, run_processors, stages_of
 from decoding.recorded.step_store import MemoryStore
+from decoding.samplers.chain import CLASSES
 from tests import laws
 from tests.laws import MAY_REMOVE_EVERYTHING, NEVER, fake_stage, makers, same_bits
 
@@ -48,7 +49,8 @@ def test_every_processor_that_a_parameter_becomes_is_among_those_judged():
     without_a_processor = {
         "do_sample", "num_return_sequences", "seed", "negative_prompt", "max_new_tokens", "max_length", "max_time",
         "stop_strings", "eos_token_id", "num_beams", "length_penalty", "early_stopping", "num_beam_groups",
-        "diversity_penalty", "penalty_alpha",
+        "diversity_penalty", "penalty_alpha", "dry_base", "dry_allowed_length", "dry_penalty_last_n",
+        "dry_sequence_breakers", "xtc_threshold", "dynatemp_exponent", "mirostat_eta", "adaptive_decay",
     }  # fmt: skip
     with_several = {"guidance_scale", "renormalize_logits", "watermarking_config"}
     assert set(KNOBS) == {*PROCESSORS, *without_a_processor, *with_several}
@@ -60,7 +62,8 @@ def test_every_processor_that_generate_builds_is_in_the_table():
     built |= {"WatermarkLogitsProcessor", "SynthIDTextWatermarkLogitsProcessor"}  # by `construct_processor`
     assert len(built) > 20
     no_parameter = {"PrefixConstrainedLogitsProcessor"}  # of generate()'s argument prefix_allowed_tokens_fn
-    assert set(PARAMETER_OF) - {"HammingDiversityLogitsProcessor"} == built - no_parameter
+    ours = {kind.__name__ for kind in CLASSES.values()}
+    assert set(PARAMETER_OF) - {"HammingDiversityLogitsProcessor"} == (built - no_parameter) | ours
     assert all(KNOBS[parameter].becomes for parameter in PARAMETER_OF.values())
 
 

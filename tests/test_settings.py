@@ -58,7 +58,7 @@ NOT_DECODING = {
     "_from_model_config": "about the file",
     "_commit_hash": "about the file; until transformers 5.17",
 }
-BEYOND_GENERATION_CONFIG = {"seed", "negative_prompt"}
+BEYOND_GENERATION_CONFIG = {"seed", "negative_prompt", *(n for n, knob in KNOBS.items() if knob.group == "engines")}
 
 
 # --- the table is complete ---------------------------------------------------------------------------------------
@@ -434,6 +434,10 @@ def everything() -> Settings:
         bad_words_ids=["a", [1, 2]], sequence_bias={"a": -math.inf, (1, 2): 2}, suppress_tokens=[1, "b"],
         begin_suppress_tokens=[3], forced_bos_token_id=4, forced_eos_token_id=[5, "c"], remove_invalid_values=True,
         renormalize_logits=False, watermarking_config={"ngram_len": 3, "keys": [1, 2]},
+        dry_multiplier=0.8, dry_base=1.75, dry_allowed_length=2, dry_penalty_last_n=-1,
+        dry_sequence_breakers=["\n", "北京"], top_n_sigma=1.5, xtc_probability=0.5, xtc_threshold=0.1,
+        dynatemp_range=0.3, dynatemp_exponent=2.0, mirostat_tau=5.0, mirostat_eta=0.1, adaptive_target=-1.0,
+        adaptive_decay=0.9,
     )  # fmt: skip
 
 

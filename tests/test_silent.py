@@ -136,5 +136,6 @@ def test_every_reason_is_reached_here():
     reached = {
         "needs_sampling", "needs_beams", "needs_groups", "needs_contrastive", "neutral", "overruled",
         "needs_guidance", "nothing_drawn", "not_run", "never_changed",
+        "needs_plain_sampling", "needs_sampler",  # in tests/test_samplers_recorded.py
     }  # fmt: skip
     assert reached == set(REASONS)

@@ -18,6 +18,7 @@ GROUPS = {
     "length": "length and stopping",
     "beams": "beams",
     "constraints": "constraints",
+    "engines": "samplers of other engines (llama.cpp's)",
     "other": "other",
 }
 
@@ -50,10 +51,14 @@ def given_knobs(arguments: argparse.Namespace, tried: Iterable[str] = ()) -> dic
     """
     given = {name: value for name in KNOBS if (value := getattr(arguments, name, None)) is not None}
     named = {*given, *tried}
-    samples = any(KNOBS[name].group == "sampling" for name in named)
+    samples = any(_samples(KNOBS[name]) for name in named)
     if samples and "do_sample" not in named and not given.get("penalty_alpha"):
         given = {"do_sample": True, **given}
     return given
+
+
+def _samples(knob: Knob) -> bool:
+    return knob.group == "sampling" or knob.group == "engines" and "greedy" not in knob.modes
 
 
 def _help(knob: Knob) -> str:

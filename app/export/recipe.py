@@ -20,7 +20,8 @@ __all__ = ["Recipe", "recipe_of"]
 
 # Reasons for which a parameter cannot have had any effect, whatever the model's own configuration says.
 WITHOUT_EFFECT = frozenset({
-    "needs_sampling", "needs_beams", "needs_groups", "needs_contrastive", "needs_guidance", "nothing_drawn",
+    "needs_sampling", "needs_plain_sampling", "needs_sampler", "needs_beams",
+    "needs_groups", "needs_contrastive", "needs_guidance", "nothing_drawn",
     "overruled",
 })  # fmt: skip
 KEPT_FROM_A_CALLER = ("eos_token_id", "use_cache", "cache_implementation", "prefill_chunk_size")
@@ -46,6 +47,9 @@ class Recipe:
         interrupted: why the run did not come to an end of its own, or None.
         n_steps: of the run, or None.
         reuses_prefix: the run's prefix was not computed again.
+        defaults: those of the model's own that are known.
+        chance_seed: of XTC's chance, where it is known.
+        padded: whether prompts were padded.
         versions: of transformers and torch, or None.
     """
 
@@ -62,6 +66,9 @@ class Recipe:
     interrupted: str | None = None
     n_steps: int | None = None
     reuses_prefix: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    chance_seed: int | None = None
+    padded: bool = False
 
     @property
     def n_prompts(self) -> int:
@@ -81,6 +88,8 @@ def recipe_of(trace: Trace) -> Recipe:
     Raises:
         NotRecordedError: what the run started from is not in the trace.
     """
+    from decoding.recorded.given import defaults_known
+    from decoding.recorded.sampler_chain import chance_seed, padding_of
     from decoding.verify import REASONS
 
     known = trace.fork is None and trace.prompts is not None
@@ -104,6 +113,9 @@ def recipe_of(trace: Trace) -> Recipe:
         interrupted=next((reason for reason in INTERRUPTIONS if reason in trace.stop_reasons), None),
         n_steps=len(trace.steps),
         reuses_prefix=trace.prefill == "reused",
+        defaults=defaults_known(trace) or {},
+        chance_seed=chance_seed(trace),
+        padded=padding_of(trace) is not None,
     )
 
 

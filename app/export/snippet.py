@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from decoding.errors import shown
 from decoding.models.load import HUB_ID_OF_DEFAULT
+from decoding.samplers.chain import CLASSES, Plan, planned
 
 from .recipe import Recipe, recipe_of
 
@@ -106,6 +107,7 @@ def _generate(recipe: Recipe, model: str | None, *, recorded: bool) -> str:
         [*_imports(recipe, own_loop), ""],
         [*_loading(recipe, model), ""],
         [*_inputs(recipe), ""],
+        _samplers(recipe),
         _seeding(recipe) if not recorded else [],
         _loop_made(recipe) if recorded else [],
         _call("output = model.generate", [*_arguments(recipe, own_loop), *_loop_argument(recipe, recorded)]),
@@ -137,8 +139,39 @@ def _imports(recipe: Recipe, own_loop: bool) -> list[str]:
         names.append(_watermark_class(recipe.parameters["watermarking_config"]))
     if own_loop and "stop_strings" in recipe.parameters:
         names.append("StopStringCriteria")
+    kinds = {kind for kind, _ in _plan(recipe).calls}
+    names += [kind.__name__ for kind in kinds if not _is_ours(kind)]
+    ours = sorted(kind.__name__ for kind in kinds if _is_ours(kind))
+    own = ["from decoding import Recorder"] if own_loop else []
+    own += [f"from decoding.samplers import {', '.join(ours)}"] if ours else []
     lines = ["import torch", f"from transformers import {', '.join(sorted(names))}"]
-    return [*lines, "", "from decoding import Recorder"] if own_loop else lines
+    return [*lines, "", *own] if own else lines
+
+
+def _plan(recipe: Recipe) -> Plan:
+    """What other engines' samplers make of the parameters."""
+    return planned(recipe.parameters, recipe.defaults)
+
+
+def _is_ours(kind: type) -> bool:
+    return kind.__module__.startswith("decoding.")
+
+
+def _samplers(recipe: Recipe) -> list[str]:
+    """The processors of other engines' samplers, and those of transformers that run among them, in order."""
+    calls = _plan(recipe).calls
+    if not calls:
+        return []
+    return ["samplers = [", *(line for kind, arguments in calls for line in _made(kind, arguments, recipe)), "]", ""]
+
+
+def _made(kind: type, arguments: Mapping[str, Any], recipe: Recipe) -> list[str]:
+    said = [f"{name}={literal(value)}" for name, value in arguments.items()]
+    if kind is CLASSES["dry_multiplier"]:
+        said += ["tokenizer=tokenizer", *(["pad_token_id=tokenizer.pad_token_id"] if recipe.padded else [])]
+    if kind is CLASSES["xtc_probability"] and recipe.chance_seed is not None:
+        said.append(f"seed={literal(recipe.chance_seed)}")
+    return [f"    {line}" for line in _call(kind.__name__, said, after=",")]
 
 
 def _loading(recipe: Recipe, model: str | None) -> list[str]:
@@ -227,7 +260,8 @@ def _loop_argument(recipe: Recipe, recorded: bool) -> list[str]:
 
 def _arguments(recipe: Recipe, own_loop: bool) -> list[str]:
     out = ["**inputs"]
-    for name, value in recipe.parameters.items():
+    plan = _plan(recipe)
+    for name, value in plan.given_to_generate(recipe.parameters).items():
         if name == "watermarking_config":
             arguments = ", ".join(f"{key}={literal(argument)}" for key, argument in value.items())
             out.append(f"{name}={_watermark_class(value)}({arguments})")
@@ -235,6 +269,7 @@ def _arguments(recipe: Recipe, own_loop: bool) -> list[str]:
             out.append(f"stopping_criteria=[StopStringCriteria(tokenizer, {literal(value)})]")
         else:
             out.append(f"{name}={literal(value)}")
+    out += ["logits_processor=samplers"] if plan.calls else []
     if "stop_strings" in recipe.parameters and not own_loop:
         out.append("tokenizer=tokenizer")
     if recipe.negative_prompt is not None:

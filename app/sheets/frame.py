@@ -19,7 +19,7 @@ __all__ = [
 
 Json = dict[str, Any]
 
-GROUPS = ("mode", "beams", "sampling", "penalties", "length", "constraints", "other")
+GROUPS = ("mode", "beams", "sampling", "engines", "penalties", "length", "constraints", "other")
 OPEN_GROUPS = ("mode", "beams", "beams", "sampling", "length")
 # Two names for one thing would only confuse; the rest of the group is behind its fold.
 CHOICES = {"early_stopping": (True, False, "never")}

@@ -6,10 +6,13 @@ from ..figures.waterfall import deciding_column, minimal_width, waterfall_figure
 from ..text import Sentence, Text
 from ..views.numbers import margin_text, nats, percent
 from ..views.table import Table
-from ..views.waterfall import Waterfall
+from ..views.waterfall import StageColumn, Waterfall
 from .sheet import Sheet, images_of, pick_words
 
 __all__ = ["waterfall_reading", "waterfall_sheet", "waterfall_tables"]
+
+# What samplers may say of a step, in the order in which it is told.
+SAID = ("mu", "target", "average", "chance", "temperature")
 
 
 def waterfall_sheet(view: Waterfall, text: Text, *, row: int = 0, whatif: bool = False) -> Sheet:
@@ -68,7 +71,16 @@ def waterfall_reading(view: Waterfall, text: Text) -> Sentence:
     joined = text("waterfall.reading.and").join(cuts)
     alive = "some" if view.columns[-1].n_alive < view.n_vocab else "all"
     cut = text("waterfall.reading.join") + joined if cuts else ""
-    return [*text.pieces(key, **fields), *text.pieces(f"waterfall.alive.{alive}", cuts=cut, **fields)]
+    said = [f" {c.label}: {words}." for c in view.columns if (words := _said(c, text))]
+    return [*text.pieces(key, **fields), *text.pieces(f"waterfall.alive.{alive}", cuts=cut, **fields), *said]
+
+
+def _said(column: StageColumn, text: Text) -> str:
+    """What a sampler says of the step: its limit, its chance, its temperature."""
+    said = dict(column.said)
+    if said.get("weight"):
+        said["average"] = said["sum"] / said["weight"]
+    return ", ".join(text(f"sampler.{name}", value=nats(said[name])) for name in SAID if name in said)
 
 
 def waterfall_tables(view: Waterfall, text: Text) -> tuple[Table, Table]:
@@ -92,17 +104,18 @@ def waterfall_tables(view: Waterfall, text: Text) -> tuple[Table, Table]:
     caption = text("waterfall.table", step=text.step(view.step))
     ids = tuple(token.token_id for token in view.tokens)
     tokens = Table(caption=caption, head=head, rows=tuple(rows), marked=marked, token_ids=ids)
-    stages = Table(
-        caption=text("waterfall.summary"),
-        head=(
-            text("fact.stages"),
-            text("waterfall.alive"),
-            text("waterfall.mass"),
-            text("waterfall.entropy"),
-        ),
-        rows=tuple(
-            (name, f"{c.n_alive:,}", percent(c.mass_removed), f"{c.entropy_nats:.3f}")
-            for name, c in zip((text("waterfall.logits"), *names), view.columns, strict=True)
-        ),
-    )
-    return tokens, stages
+    return tokens, _stages_table(view, [text("waterfall.logits"), *names], text)
+
+
+def _stages_table(view: Waterfall, names: list[str], text: Text) -> Table:
+    """A line per stage; what samplers say of the step stands in a column of its own, where one does."""
+    said = [_said(column, text) for column in view.columns]
+    head = (text("fact.stages"), text("waterfall.alive"), text("waterfall.mass"), text("waterfall.entropy"))
+    rows = [
+        (name, f"{c.n_alive:,}", percent(c.mass_removed), f"{c.entropy_nats:.3f}")
+        for name, c in zip(names, view.columns, strict=True)
+    ]
+    if any(said):
+        head = (*head, text("waterfall.said"))
+        rows = [(*row, words) for row, words in zip(rows, said, strict=True)]
+    return Table(caption=text("waterfall.summary"), head=head, rows=tuple(rows))

@@ -64,7 +64,8 @@ def others(acting: WhatIf) -> tuple[tuple[str, str], ...]:
 
 
 def why_not(trace: Trace, acting: WhatIf, *, whole: bool) -> str:
-    """Why there is no map: `beams`, `contrastive`, `prefix` (a rule looks at more than scores), `slow`; "" for none.
+    """Why there is no map: `beams`, `contrastive`, `order` (the temperature comes after top-p, or there is none),
+    `prefix` (a rule looks at more than scores), `slow`; "" for none.
 
     Args:
         whole: of the whole run; where other rules act it would take minutes.
@@ -73,7 +74,11 @@ def why_not(trace: Trace, acting: WhatIf, *, whole: bool) -> str:
         return "contrastive"
     if trace.ledger is not None or acting.mode not in ("greedy", "sample"):
         return "beams"
-    rules = _Rules.of(_probe(trace, acting))
+    probe = _probe(trace, acting)
+    kinds = [type(rule) for rule in probe.processors]
+    if TemperatureLogitsWarper not in kinds or kinds.index(TemperatureLogitsWarper) > kinds.index(TopPLogitsWarper):
+        return "order"
+    rules = _Rules.of(probe)
     if not all(stage.name in SAMPLERS for stage in stages_of((*rules.between, *rules.after))):
         return "prefix"
     return "slow" if whole and not rules.is_fast else ""

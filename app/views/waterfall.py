@@ -39,6 +39,7 @@ class StageColumn:
         mass_removed: their probability before it.
         entropy_nats: of the distribution after it.
         changed: whether it changed any score at this step.
+        said: what a sampler with a state, a chance or a temperature of its own says of the step, by name.
     """
 
     name: str
@@ -49,6 +50,7 @@ class StageColumn:
     mass_removed: float
     entropy_nats: float
     changed: bool
+    said: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,8 @@ def waterfall_view(
     facts = recorded.facts(row) if whatif is None else None
     if facts is not None:  # of a compact trace: what was true, which the scores tell only nearly
         columns = [replace(column, **asdict(fact)) for column, fact in zip(columns, facts, strict=True)]
+    said = recorded.sampler_facts(row) if whatif is None else whatif.sampler_facts(step=step, row=row)
+    columns = [columns[0], *(replace(c, said=tuple(s.items())) for c, s in zip(columns[1:], said, strict=True))]
     ids = _worth_showing(scores, chosen, n_tokens)
     margins = _margins(stages, scores, ids)
     higher = scores[0] > scores[0][ids].unsqueeze(1)  # [n_tokens, vocab]

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from decoding.parameters.knobs import KNOBS
 from decoding.reading import stats
 
 from .token_text import token_text, whole_text
@@ -32,6 +33,7 @@ PAGE_STAGES = {
 }  # fmt: skip
 OFF = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
 ALSO_CUT = ("TopHLogitsWarper", "TypicalLogitsWarper", "EpsilonLogitsWarper", "EtaLogitsWarper")
+ENGINES = tuple(name for name, knob in KNOBS.items() if knob.group == "engines")
 N_TOKENS = 24
 LONGEST_ANSWER = 400  # tokens shown of a hypothesis
 
@@ -241,7 +243,7 @@ def _words(whatif: WhatIf) -> list[Any]:
     return [
         config.bad_words_ids, config.sequence_bias, config.suppress_tokens, config.begin_suppress_tokens,
         config.forced_bos_token_id, config.forced_eos_token_id, config.exponential_decay_length_penalty,
-        config.watermarking_config,
+        config.watermarking_config, *(getattr(config, name, None) for name in ENGINES),
     ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from decoding.errors import NotRecordedError, RecordingError
 from decoding.files.compact_store import FILLED_LIMIT, CompactStore, PackedSteps
 from decoding.files.packing import pack_row, pack_step
 from decoding.recorded.run import Compact, RecordedRun, Step
+from decoding.recorded.sampler_facts import PREFIX
 from decoding.recorded.stages import decode_stage
 
 __all__ = ["HEAD", "compact"]
@@ -79,7 +80,7 @@ def _packed(trace: RecordedRun, step: Step, head: int) -> dict[str, torch.Tensor
                     name=stage.name,
                 )
         rows.append(pack_row(loaded.arrays["logits"][place], scores, step.stages, head, mentioned[row]))
-    kept = {name: array for name, array in loaded.arrays.items() if name.startswith("contrastive.")}
+    kept = {name: array for name, array in loaded.arrays.items() if name.startswith(("contrastive.", PREFIX))}
     return pack_step(rows) | kept
 
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from decoding.errors import DamagedStepError
+from decoding.recorded.sampler_facts import PREFIX
 from decoding.recorded.stages import DENSE, SAME, decode_stage
 from decoding.recorded.tail import Tail
 from decoding.words import words
@@ -45,6 +46,8 @@ LISTS = {
 
 # --- filling up -------------------------------------------------------------------------------------------
 
+KEPT = ("contrastive.", "facts.", PREFIX)  # arrays that are no scores
+
 
 def fill_up(packed: dict[str, Tensor], vocab: int, order: np.ndarray) -> dict[str, Tensor]:
     """A packed step as if it were lossless: `logits` float32 [rows, vocab], and stages as `decode_stage` reads them.
@@ -66,7 +69,7 @@ def fill_up(packed: dict[str, Tensor], vocab: int, order: np.ndarray) -> dict[st
 def _fill_up(packed: dict[str, Tensor], vocab: int, order: np.ndarray) -> dict[str, Tensor]:
     n_stages, n_rows = packed["kinds"].shape
     acts = (packed["kinds"] != SAME) | (packed["tail.kinds"] != AS_BEFORE)
-    arrays = {name: array for name, array in packed.items() if name.startswith(("contrastive.", "facts."))}
+    arrays = {name: array for name, array in packed.items() if name.startswith(KEPT)}
     logits = torch.empty(n_rows, vocab, dtype=torch.float32)
     for row in range(n_rows):
         filled = _fill_row(packed, row, vocab, order)

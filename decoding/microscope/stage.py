@@ -18,6 +18,7 @@ from decoding.microscope.processors import Context
 from decoding.microscope.slide import Slide, bits
 from decoding.parameters.knobs import PROCESSOR_OF
 from decoding.recorded.stages import LOG_SOFTMAX, Stage
+from decoding.samplers.chain import CLASSES
 
 __all__ = ["FOLLOWS", "TAKEN_APART", "compared", "stage_account"]
 
@@ -26,7 +27,14 @@ FOLLOWS = "5.23"
 
 PROCESSORS_FILE = "transformers/generation/logits_process.py"
 LOOPS_FILE = "transformers/generation/utils.py"
+
+
+def _file_of(kind: type) -> str:
+    return f"{kind.__module__.replace('.', '/')}.py"
+
+
 OWN_FILES = {
+    **{kind.__name__: (f"{kind.__name__}.__call__", _file_of(kind)) for kind in CLASSES.values()},
     LOG_SOFTMAX: ("GenerationMixin._beam_search", LOOPS_FILE),
     PROCESSOR_OF["diversity_penalty"].name: (
         f"{PROCESSOR_OF['diversity_penalty'].name}.__call__",

@@ -110,6 +110,15 @@ def _contrast_needs_a_choice(v: Values, given: Values) -> None:
         )  # fmt: skip
 
 
+def _one_steers(v: Values, given: Values) -> None:
+    target = v.get("adaptive_target")
+    if v.get("mirostat_tau") is not None and target is not None and target >= 0:
+        raise SettingError(
+            "adaptive_target", target, "left out where mirostat_tau is given",
+            "each of the two decides alone what may be drawn; choose one",
+        )  # fmt: skip
+
+
 def _one_away_from(name: str) -> Callable[[Values, Values], None]:
     def rule(v: Values, given: Values) -> None:
         n = v.get(name) or 1
@@ -150,6 +159,7 @@ RULES = (
     (("num_beam_groups", "num_beams", "do_sample"), _groups_do_not_sample),
     (("num_beam_groups", "num_beams", "diversity_penalty"), _groups_are_penalised),
     (("penalty_alpha", "top_k", "num_beams", "do_sample"), _contrast_needs_a_choice),
+    (("mirostat_tau", "adaptive_target"), _one_steers),
     (("negative_prompt", "guidance_scale", "num_beams"), _one_away_from("num_beams")),
     (("negative_prompt", "guidance_scale", "num_return_sequences"), _one_away_from("num_return_sequences")),
 )

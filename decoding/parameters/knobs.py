@@ -3,7 +3,8 @@
 Validation, page controls, help texts, command-line options, permalinks and code snippets are all made
 from it, so a parameter is declared once; so are the processor that it becomes, and the colour of what that
 removes. Names and meanings are those of transformers' `GenerationConfig`; the two that are not part of it
-(`negative_prompt`, `seed`) say so in their help.
+(`negative_prompt`, `seed`) say so in their help. Those of the group `engines` are llama.cpp's, which transformers
+lacks: `decoding/samplers/` has their processors.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from typing import Any, Literal
 from decoding.errors import SettingError, shown
 from decoding.words import words
 
-__all__ = ["BEAM_MODES", "KNOBS", "MODES", "PARAMETER_OF", "PROCESSOR_OF", "SAMPLING_MODES", "Knob", "Processor"]
+__all__ = [
+    "BEAM_MODES", "KNOBS", "MODES", "PARAMETER_OF", "PLAIN_SAMPLING", "PROCESSOR_OF", "SAMPLING_MODES", "Knob",
+    "Processor",
+]  # fmt: skip
 
 Mode = Literal[
     "greedy", "sample", "beam_search", "beam_sample", "group_beam_search", "contrastive_search"
@@ -27,6 +31,7 @@ MODES: tuple[Mode, ...] = (
 ALL = frozenset(MODES)
 SAMPLING_MODES = frozenset({"sample", "beam_sample"})
 BEAM_MODES = frozenset({"beam_search", "beam_sample", "group_beam_search"})
+PLAIN_SAMPLING = frozenset({"sample"})
 # Parameters of GenerationConfig that are no knobs, but that a second run needs, too.
 ALSO_KEPT = (
     "use_cache", "cache_implementation", "pad_token_id", "bos_token_id", "decoder_start_token_id", "prefill_chunk_size"
@@ -76,7 +81,7 @@ class Knob:
 
     name: str
     kind: Kind
-    group: Literal["mode", "sampling", "penalties", "length", "beams", "constraints", "other"]
+    group: Literal["mode", "sampling", "penalties", "length", "beams", "constraints", "other", "engines"]
     help: str
     low: float | None = None
     high: float | None = None
@@ -442,6 +447,63 @@ _TABLE = (
     Knob(name="watermarking_config", kind="watermark", group="other",
          becomes=(Processor("WatermarkLogitsProcessor", "bias"), Processor("SynthIDTextWatermarkLogitsProcessor")),
          help="Marks the text by favouring a keyed pseudo-random part of the vocabulary at each step."),
+    # -- samplers of other engines, in llama.cpp's order; source: the documentation of its server
+    Knob(name="dry_multiplier", kind="float", group="engines", low=0, high=1000, neutral=0.0, slider=(0.0, 5.0, 0.05),
+         off="use 0 to switch it off",
+         becomes=(Processor("DRYLogitsProcessor", "dry_multiplier"),),
+         help="DRY: takes dry_multiplier × dry_base^(n − dry_allowed_length) from a token that would go on repeating "
+              "the last n tokens. llama.cpp's; 0.8 is usual."),
+    Knob(name="dry_base", kind="float", group="engines", low=1, high=100, slider=(1.0, 4.0, 0.05),
+         off="leave it out for 1.75",
+         help="DRY: how much more each further token of a repetition costs. 1.75 where left out."),
+    Knob(name="dry_allowed_length", kind="int", group="engines", low=0, slider=(0, 20, 1), off="leave it out for 2",
+         help="DRY: repetitions from so many tokens on are penalised. 2 where left out."),
+    Knob(name="dry_penalty_last_n", kind="int", group="engines", low=-1, off="leave it out to look at all",
+         help="DRY: how many of the last tokens are searched for repetitions, the prompt counted in; -1 for all, 0 for "
+              "none. -1 where left out."),
+    Knob(name="dry_sequence_breakers", kind="text_list", group="engines", off="leave it out for llama.cpp's four",
+         help="DRY: texts at which a repetition ends. A line break, a colon, a double quote and an asterisk where left "
+              "out."),
+    Knob(name="top_n_sigma", kind="float", group="engines", low=-1, high=100, neutral=-1.0, modes=SAMPLING_MODES,
+         slider=(0.0, 5.0, 0.05), off="use -1 to switch it off",
+         becomes=(Processor("TopNSigmaLogitsWarper", "top_n_sigma", ("#6b3fa0", "#c79bf2")),),
+         help="top-nσ: keeps the scores within n standard deviations of the highest one, whatever the temperature. 0 "
+              "or less is off."),
+    Knob(name="xtc_probability", kind="float", group="engines", low=0, high=1, neutral=0.0, modes=PLAIN_SAMPLING,
+         slider=(0.0, 1.0, 0.01), off="use 0 to switch it off",
+         becomes=(Processor("XTCLogitsWarper", "xtc_probability", ("#a3362f", "#f29a93")),),
+         help="XTC: the chance, at each step, that all tokens at or above xtc_threshold are left out but the least "
+              "likely of them. Its draws have a generator of their own, from the seed. It runs after truncation and "
+              "before the temperature."),
+    Knob(name="xtc_threshold", kind="float", group="engines", low=0, high=1, modes=PLAIN_SAMPLING,
+         slider=(0.0, 0.5, 0.01), off="leave it out for 0.1",
+         help="XTC: how likely the tokens are that it leaves out. 0.1 where left out; above 0.5 it can never act."),
+    Knob(name="dynatemp_range", kind="float", group="engines", low=0, high=100, neutral=0.0, modes=SAMPLING_MODES,
+         slider=(0.0, 2.0, 0.05), off="use 0 to switch it off",
+         becomes=(Processor("DynamicTemperatureLogitsWarper", "dynatemp_range"),),
+         help="Dynamic temperature: the temperature lies this far above its value where the model is unsure, and below "
+              "it where it is sure, by the entropy. It runs after truncation, in the place of the temperature."),
+    Knob(name="dynatemp_exponent", kind="float", group="engines", low=0, high=100, modes=SAMPLING_MODES,
+         slider=(0.1, 3.0, 0.1), off="leave it out for 1",
+         help="Dynamic temperature: the power of the entropy that says how hot. 1 where left out."),
+    Knob(name="mirostat_tau", kind="float", group="engines", low=0, high=100, modes=PLAIN_SAMPLING,
+         slider=(0.0, 10.0, 0.1),
+         becomes=(Processor("MirostatLogitsWarper", "mirostat_tau", ("#8a3b12", "#e6a07c")),),
+         help="Mirostat 2: keeps the text about this surprising, in bits a token, by cutting off what is more "
+              "surprising than a limit that follows the text. It runs last; other truncation acts only where you give "
+              "it. 5 is usual."),
+    Knob(name="mirostat_eta", kind="float", group="engines", low=0, high=1, modes=PLAIN_SAMPLING,
+         slider=(0.0, 1.0, 0.01), off="leave it out for 0.1",
+         help="Mirostat 2: how fast its limit follows the text. 0.1 where left out."),
+    Knob(name="adaptive_target", kind="float", group="engines", low=-1, high=1, neutral=-1.0, modes=PLAIN_SAMPLING,
+         slider=(0.0, 1.0, 0.01), off="use -1 to switch it off",
+         becomes=(Processor("AdaptivePLogitsWarper", "adaptive_target"),),
+         help="adaptive-p: favours tokens whose probability is near this, and makes up for what came before. It runs "
+              "last; min_p before it keeps junk out. Below 0 it is off."),
+    Knob(name="adaptive_decay", kind="float", group="engines", low=0, high=0.99, modes=PLAIN_SAMPLING,
+         slider=(0.0, 0.99, 0.01), off="leave it out for 0.9",
+         help="adaptive-p: how slowly its average forgets; it looks back over about 1 ÷ (1 − decay) tokens. 0.9 where "
+              "left out."),
 )  # fmt: skip
 
 KNOBS: dict[str, Knob] = {knob.name: knob for knob in _TABLE}

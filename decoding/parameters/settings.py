@@ -78,6 +78,20 @@ class Settings:
     remove_invalid_values: bool | None = None
     renormalize_logits: bool | None = None
     watermarking_config: tuple[tuple[str, Any], ...] | None = None
+    dry_multiplier: float | None = None
+    dry_base: float | None = None
+    dry_allowed_length: int | None = None
+    dry_penalty_last_n: int | None = None
+    dry_sequence_breakers: tuple[str, ...] | None = None
+    top_n_sigma: float | None = None
+    xtc_probability: float | None = None
+    xtc_threshold: float | None = None
+    dynatemp_range: float | None = None
+    dynatemp_exponent: float | None = None
+    mirostat_tau: float | None = None
+    mirostat_eta: float | None = None
+    adaptive_target: float | None = None
+    adaptive_decay: float | None = None
 
     def __post_init__(self) -> None:
         for name, knob in KNOBS.items():
@@ -97,7 +111,9 @@ class Settings:
         return {name: value for name in KNOBS if (value := getattr(self, name)) is not None}
 
     def generate_kwargs(self, tokenizer: PreTrainedTokenizerBase | None = None) -> dict[str, Any]:
-        """Keyword arguments for `model.generate()`, all but `seed` and `negative_prompt`.
+        """Keyword arguments for `model.generate()`, all but `seed`, `negative_prompt` and other engines' samplers.
+
+        For the last `decoding.samplers.chain` gives the processors.
 
         Args:
             tokenizer: turns words into token ids; needed only where a parameter was given as text.
@@ -108,7 +124,7 @@ class Settings:
         """
         out: dict[str, Any] = {}
         for name, value in self.given().items():
-            if name not in ("seed", "negative_prompt"):
+            if name not in ("seed", "negative_prompt") and KNOBS[name].group != "engines":
                 out[name] = _as_generate_takes_it(KNOBS[name], value, tokenizer)
         return out
 

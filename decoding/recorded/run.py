@@ -13,6 +13,7 @@ from decoding.errors import NotRecordedError
 from decoding.parameters.settings import Settings
 from decoding.recorded.contrastive_candidates import ContrastiveCandidate, contrastive_candidates
 from decoding.recorded.ledger import Candidate, Hypothesis, Ledger, PoolChange, returned_hypotheses
+from decoding.recorded.sampler_facts import sampler_facts
 from decoding.recorded.silent import SilentKnob
 from decoding.recorded.stages import Stage, changed_anything, decode_stage
 from decoding.recorded.step_store import FilledUpSteps, StepStore
@@ -245,6 +246,17 @@ class Step:
     def contrastive(self) -> tuple[tuple[ContrastiveCandidate, ...], ...]:
         """Per row, the candidates that contrastive search weighed, likeliest first; empty in other modes."""
         return contrastive_candidates(self._store.load(self.index))
+
+    def sampler_facts(self, row: int = 0) -> tuple[dict[str, float], ...]:
+        """Per stage what a sampler of another engine said of the step, by name; {} for all other stages.
+
+        `mu` of mirostat, in bits; `sum`, `weight` and `target` of adaptive-p; `chance` of XTC; `temperature` of the
+        dynamic one.
+
+        Raises:
+            NotRecordedError: the row had left the batch, or the step was lost.
+        """
+        return sampler_facts(self._store.load(self.index), len(self.stages), self.place_of(row))
 
     def acted(self) -> tuple[bool, ...]:
         """Per stage, whether it changed a single bit of any row at this step."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from decoding.parameters.knobs import BEAM_MODES, KNOBS, PROCESSOR_OF, SAMPLING_MODES
+from decoding.parameters.knobs import BEAM_MODES, KNOBS, PLAIN_SAMPLING, PROCESSOR_OF, SAMPLING_MODES
 from decoding.recorded.stages import Stage
+from decoding.samplers.chain import SAMPLERS, is_on
 
 __all__ = ["SilentKnob", "silent_knobs"]
 
@@ -19,7 +20,8 @@ class SilentKnob:
     Attributes:
         name: the parameter.
         value: what it was set to.
-        why: a key for translations: `needs_sampling`, `needs_beams`, `needs_groups`, `needs_contrastive`,
+        why: a key for translations: `needs_sampling`, `needs_plain_sampling`, `needs_sampler`, `needs_beams`,
+            `needs_groups`, `needs_contrastive`,
             `neutral`, `overruled`, `needs_guidance`, `nothing_drawn`, `not_run`, `never_changed`.
         reason: the same in English.
     """
@@ -32,6 +34,8 @@ class SilentKnob:
 
 REASONS = {
     "needs_sampling": "it acts only with do_sample=True; here the scores decide, and nothing is drawn",
+    "needs_plain_sampling": "it acts only with do_sample=True and num_beams=1",
+    "needs_sampler": "it acts only with {by}",
     "needs_beams": "it acts only with num_beams > 1",
     "needs_groups": "it acts only with num_beam_groups > 1",
     "needs_contrastive": "it acts only in contrastive search (do_sample=False, num_beams=1, top_k > 1)",
@@ -45,6 +49,8 @@ REASONS = {
 
 # By parameter the class that it becomes; for telling that it ran and never did anything.
 PROCESSORS = {name: processor.name for name, processor in PROCESSOR_OF.items()}
+# Of a sampler's further parameters the one that switches it on.
+SAMPLER_OF = {name: sampler for sampler, names in SAMPLERS.items() for name in names}
 CHOOSE_THE_MODE = ("do_sample", "num_return_sequences", "num_beams", "num_beam_groups", "penalty_alpha")
 
 
@@ -75,7 +81,7 @@ def silent_knobs(
             continue
         why = _why_silent(name, value, mode, beside, ran, changed)
         if why:
-            other = "max_new_tokens" if name == "max_length" else "min_new_tokens"
+            other = SAMPLER_OF.get(name) or ("max_new_tokens" if name == "max_length" else "min_new_tokens")
             out.append(SilentKnob(name=name, value=value, why=why, reason=REASONS[why].format(by=other)))
     return tuple(out)
 
@@ -92,9 +98,15 @@ def _why_silent(
     knob, processor = KNOBS[name], PROCESSORS.get(name)
     if knob.neutral is not None and value == knob.neutral and (processor or mode not in knob.modes):
         return "neutral"
+    if name in SAMPLERS and not is_on(name, value):
+        return "neutral"
+    if name in SAMPLER_OF and not is_on(SAMPLER_OF[name], beside.get(SAMPLER_OF[name])):
+        return "needs_sampler"
     if mode not in knob.modes:
         if name == "seed":
             return "nothing_drawn"
+        if knob.modes == PLAIN_SAMPLING:
+            return "needs_plain_sampling" if mode in BEAM_MODES else "needs_sampling"
         if SAMPLING_MODES <= knob.modes and not BEAM_MODES <= knob.modes:
             return "needs_sampling"
         if knob.modes == BEAM_MODES:
@@ -106,6 +118,8 @@ def _why_silent(
         return "needs_guidance"
     if not processor or ran is None or name not in _acts_as_processor(mode):
         return None
+    if name == "temperature" and PROCESSORS["dynatemp_range"] in ran:
+        return None  # it is the middle of the range
     if processor not in ran:
         return "not_run"
     # generate() makes a min_length of min_new_tokens, too, and that one bans the end first.

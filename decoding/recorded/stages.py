@@ -33,6 +33,7 @@ SAME, DIVIDED, MULTIPLIED, SHIFTED, PATCHED, DENSE, ADDED = range(7)
 
 SOME = 64  # scores of a row on which an operation is tried first
 GOLDEN = 0.6180339887498949  # steps of so much of a whole never fall where others did
+DIGITS = 2  # by so many last digits a quotient of two rounded numbers may be off
 FEW = 16  # of so many tokens one, or fewer, is few
 
 
@@ -216,6 +217,18 @@ def _arithmetic(
         pair = (float(before.values[top]), -float(after.values[top]))
         if np.array_equal(_bits(_decode(SHIFTED, pair, {}, values)), wanted):
             yield SHIFTED, pair
+        for scalar in _divisors(values, wanted.view(np.float32)):
+            if np.array_equal(_bits(_decode(DIVIDED, (scalar, 0.0), {}, values)), wanted):
+                yield DIVIDED, (scalar, 0.0)
+
+
+def _divisors(before: np.ndarray, after: np.ndarray) -> list[float]:
+    """Numbers that may have divided some scores to give others: a temperature of the row's own is no parameter."""
+    largest = int(np.argmax(np.where(np.isfinite(after), np.abs(after), 0.0)))  # its quotient says most
+    quotient = before[largest : largest + 1] / after[largest : largest + 1]
+    near = quotient.view(np.int32) + np.arange(-DIGITS, DIGITS + 1, dtype=np.int32)  # and those next to it
+    scalars = near.view(np.float32)
+    return scalars[np.isfinite(scalars)].astype(float).tolist()
 
 
 @lru_cache(maxsize=64)

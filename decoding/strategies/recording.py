@@ -31,10 +31,12 @@ from decoding.recorded.arithmetic import arithmetic_of
 from decoding.recorded.given import given_in
 from decoding.recorded.ledger import ABSENT, BeamStep, Ledger
 from decoding.recorded.run import ModelInfo, Step
+from decoding.recorded.sampler_facts import SAYING, sampler_array
 from decoding.recorded.silent import silent_knobs
 from decoding.recorded.stages import LOG_SOFTMAX, Stage, encode_stages, name_of, stages_of
 from decoding.recorded.step_number import step_number
 from decoding.recorded.step_store import REMEDY, MemoryStore
+from decoding.samplers.chain import NO_CHAIN, Chain
 from decoding.strategies.cache import CACHE_NAME, is_empty, named_here, stays_in_place
 from decoding.strategies.generate_call import GIVEN_NOTHING, GivenToGenerate
 from decoding.strategies.host_copies import HostCopies
@@ -89,7 +91,9 @@ class Recording:
         self.mode = mode_of(config.to_dict())
         beams = self.mode in BEAM_MODES
         first = (Stage(name=LOG_SOFTMAX, params={}),) if beams else ()
-        callers = (*given.logits_processor, *(p for p in processors if isinstance(p, PrefixConstrainedLogitsProcessor)))
+        chain: Chain = facts.pop("chain", NO_CHAIN)
+        callers = tuple(p for p in given.logits_processor if all(p is not ours for ours in chain.processors))
+        callers = (*callers, *(p for p in processors if isinstance(p, PrefixConstrainedLogitsProcessor)))
         self.stages = (*first, *stages_of(processors, callers))
         n_prompts = input_ids.shape[0] // (config.num_beams or 1)
         self.ledger = Ledger(n_prompts=n_prompts, n_beams=config.num_beams) if beams else None
@@ -105,7 +109,8 @@ class Recording:
         mask = torch.ones_like(self._prompt_ids) if mask is None else mask.to("cpu", torch.long, copy=True)
         self._prompt_mask = mask[:, -self._prompt_ids.shape[1] :] if self._prompt_ids.shape[1] else mask[:, :0]
         self._defaults = model_defaults(model)
-        self._generation, self._config = config, config_as_json(config, self._defaults)
+        self._generation, self._config = config, {**config_as_json(config, self._defaults), **chain.acts}
+        self._saying = {n: p for n, p in enumerate(processors, start=1 + len(first)) if isinstance(p, SAYING)}
         self._inputs = inputs_beyond_trace(self._prompt_mask, model_kwargs, given.inputs - in_trace(facts))
         self._ended_by_caller = False  # some criterion of the caller's own has ended something
         n_searches = input_ids.shape[0] if self.ledger is None else n_prompts
@@ -329,6 +334,7 @@ class Recording:
     def _complete(
         self, tokens: tuple[int, ...], ended: tuple[bool, ...], extra: dict[str, Tensor], parents: tuple[int, ...] = ()
     ) -> Step:
+        extra = {**extra, **self._said()}
         beside = HostCopies(list(extra.values()))
         make = partial(self._encoded, len(self.steps), cast(HostCopies, self._pending), tuple(extra), beside)
         try:
@@ -347,6 +353,15 @@ class Recording:
         self._pending = None
         self._seconds = time.perf_counter() - self._began
         return step
+
+    def _said(self) -> dict[str, Tensor]:
+        """What samplers with a state, a chance or a temperature of their own say of the step, by `sampler_array`."""
+        out = {}
+        for stage, processor in self._saying.items():
+            for name, values in processor.facts().items():
+                kept = values if not self._left else values[~torch.tensor(self._left, device=values.device)]
+                out[sampler_array(stage, name)] = kept.clone(memory_format=torch.contiguous_format)
+        return out
 
     def _encoded(
         self, index: int, observed: HostCopies, names: tuple[str, ...], beside: HostCopies

@@ -21,6 +21,7 @@ from decoding.recorded.run import RecordedRun, Step
 from decoding.recorded.stages import LOG_SOFTMAX, Stage
 from decoding.recorded.step_store import FilledUpSteps
 from decoding.recorded.tail import Tail
+from decoding.samplers.chain import CLASSES
 
 __all__ = ["Exactness", "exactness", "how_exact", "mass_limits", "nearly_equal", "probability_limit"]
 
@@ -29,6 +30,8 @@ FLOAT32 = 5e-6  # ten times what sums of 49,152 float32 were seen to be off; a t
 SHIFTS = (LOG_SOFTMAX, PROCESSOR_OF["renormalize_logits"].name)
 ROUNDED = 1e-6  # relative; `Tail.mass` is a float32
 BY_ENTROPY = {PROCESSOR_OF[name].name: name for name in ("typical_p", "eta_cutoff")}
+# Samplers of other engines that go by all scores: their spread, their entropy, or a limit that follows the text.
+BY_ALL_SCORES = frozenset(kind.__name__ for name, kind in CLASSES.items() if name != "dry_multiplier")
 TEMPERATURE = PROCESSOR_OF["temperature"].name
 CLOSE = 5e-5  # nats; what a log-softmax of heads and tails may differ by from that of the run, in float32
 
@@ -70,6 +73,8 @@ def exactness(recorded: Step, stages: Sequence[Stage], scores: Sequence[Tensor],
     for i, stage in enumerate(stages, start=1):
         before, after = scores[i - 1].numpy(), scores[i].numpy()
         rule = RULES.get(stage.name)
+        if stage.name in BY_ALL_SCORES and not state.is_known:
+            return Exactness(survivors=False, tail="some", probability_error=None, unbounded=stage.name)
         if rule is not None and (state.is_known or _has_all(state, stage.params.get("top_n"))):
             alive = after[head] > -np.inf  # the rule saw what it would have seen in the run
             gone = np.zeros_like(state.tail_sure)

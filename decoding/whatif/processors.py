@@ -13,10 +13,12 @@ from transformers.generation import GenerationConfig, GenerationMixin, LogitsPro
 
 from decoding.parameters.acting import DERIVED, SPECIAL_TOKENS, TRANSFORMERS_DEFAULTS
 from decoding.parameters.combinations import check_acting
-from decoding.parameters.knobs import PROCESSOR_OF
+from decoding.parameters.knobs import KNOBS, PROCESSOR_OF
 from decoding.parameters.settings import Settings, watermarking
 from decoding.recorded.given import defaults_known
 from decoding.recorded.run import RecordedRun
+from decoding.recorded.sampler_chain import chance_seed, padding_of
+from decoding.samplers.chain import chain_of, planned
 from decoding.transformers_private import logits_processors, set_special_tokens
 
 __all__ = ["NEEDS_THE_MODEL", "effective_config", "processors_of"]
@@ -50,6 +52,7 @@ def effective_config(trace: RecordedRun, settings: Settings) -> GenerationConfig
     defaults = _defaults(trace)
     given = _with_known_ids(trace, settings)
     values = {**defaults, **given}
+    samplers = {n: v for n, v in settings.given().items() if KNOBS[n].group == "engines"}
     if settings.num_return_sequences is None and (values.get("num_return_sequences") or 1) > _most_returned(values):
         del values["num_return_sequences"]  # the rows are those recorded; these settings would make fewer
     beside = {} if settings.negative_prompt is None else {"negative_prompt": settings.negative_prompt}
@@ -60,6 +63,8 @@ def effective_config(trace: RecordedRun, settings: Settings) -> GenerationConfig
     for name, value in TRANSFORMERS_DEFAULTS.items():
         if getattr(config, name, None) is None:
             setattr(config, name, value)
+    for name, value in {**samplers, **planned({**samplers, **given}, defaults).acts}.items():
+        setattr(config, name, value)  # llama.cpp's parameters; a default may give way to them
     start = trace.prompt_ids.shape[1]
     if config.max_new_tokens is not None:
         config.max_length = start + config.max_new_tokens
@@ -83,17 +88,29 @@ def _defaults(trace: RecordedRun) -> dict[str, Any]:
     return {n: v for n, v in {**known, **used}.items() if v is not None and n not in LIMITS}
 
 
-def processors_of(trace: RecordedRun, config: GenerationConfig) -> LogitsProcessorList:
-    """The processors that `generate()` would have built, but for those that run the model."""
+def processors_of(trace: RecordedRun, config: GenerationConfig, seed: int | None = None) -> LogitsProcessorList:
+    """The processors that would have run, but for those that run the model.
+
+    Args:
+        config: from `effective_config`.
+        seed: of XTC's chance, where the run has none.
+    """
     config = copy.copy(config)
     config.guidance_scale = None
+    recorded = chance_seed(trace)
+    chain = chain_of(
+        config.to_dict(), {}, table=trace.tokens, pad_token_id=padding_of(trace),
+        seed=(seed or 0) if recorded is None else recorded,
+    )  # fmt: skip
+    for name, value in chain.instead.items():
+        setattr(config, name, value)
     mask = trace.prompt_mask
     return logits_processors(
         _NoModel(trace),
         generation_config=config,
         input_ids_seq_length=trace.prompt_ids.shape[1],
         encoder_input_ids=trace.encoder_ids if trace.model.is_encoder_decoder else _prompts(trace),
-        logits_processor=LogitsProcessorList(),
+        logits_processor=LogitsProcessorList(chain.processors),
         device="cpu",
         model_kwargs={"attention_mask": None if bool((mask == 1).all()) else mask},
     )

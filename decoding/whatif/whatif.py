@@ -25,12 +25,16 @@ from decoding.parameters.knobs import BEAM_MODES
 from decoding.parameters.settings import Settings, mode_of
 from decoding.recorded.given import given_to, undecided_defaults
 from decoding.recorded.run import RecordedRun
+from decoding.recorded.sampler_chain import chance_seed
+from decoding.recorded.sampler_facts import SAYING
 from decoding.recorded.stages import LOG_SOFTMAX, Stage, run_processors, stages_of
 from decoding.recorded.step_number import step_number
+from decoding.samplers.xtc import XTCLogitsWarper
 from decoding.whatif.beam_replay import Replay, replay
 from decoding.whatif.chosen_token import ChosenFact, chosen_facts, closing_rules
 from decoding.whatif.compact_bounds import Exactness, exactness, how_exact, nearly_equal
 from decoding.whatif.processors import NEEDS_THE_MODEL, effective_config, processors_of
+from decoding.whatif.replayed_samplers import ReplayedSamplers
 from decoding.words import words
 
 __all__ = ["Statement", "WhatIf"]
@@ -45,8 +49,8 @@ class Statement:
     """What a what-if cannot tell.
 
     Attributes:
-        why: a key for translations: `needs_model`, `own_processor`, `rerun`, `mode`; `default` (of a file that has not
-            kept the model's own defaults); of a compact trace `compact`,
+        why: a key for translations: `needs_model`, `own_processor`, `rerun`, `mode`; `chance` (XTC's, of a run without
+            a seed); `default` (of a file that has not kept the model's own defaults); of a compact trace `compact`,
             `compact_entropy`; of steps `nothing_left` (these settings remove every token), `not_numbers` (scores are
             NaN or infinite), `lost`.
         what: the parameter or processor, or the step; for `compact` by how much a probability may be off.
@@ -82,7 +86,7 @@ class WhatIf:
         self.trace, self.settings = trace, settings
         try:
             self.config = effective_config(trace, settings)
-            self._processors = processors_of(trace, self.config)
+            self._processors = processors_of(trace, self.config, settings.seed)
         except (TypeError, ValueError) as err:  # transformers' own checks of a combination
             wanted = "a combination that transformers accepts"
             raise SettingError("settings", settings.given(), wanted, str(err)) from err
@@ -96,6 +100,7 @@ class WhatIf:
         self._general = tuple(self._cannot_tell())
         self._memories = [p for p in self._processors if isinstance(p, SynthIDTextWatermarkLogitsProcessor)]
         self._remembered = 0  # steps that they have seen
+        self._replayed = ReplayedSamplers(trace, self._processors)
         self._steps: OrderedDict[int, list[Tensor]] = OrderedDict()
 
     def scores(self, *, step: int, row: int = 0, stage: int = -1) -> Tensor:
@@ -119,6 +124,23 @@ class WhatIf:
             )
         self.trace.steps[step].place_of(row)
         return outputs[stage][row]
+
+    def sampler_facts(self, *, step: int, row: int = 0) -> tuple[dict[str, float], ...]:
+        """Per stage of `stages` what a sampler of another engine would have said of the step, as `Step.sampler_facts`.
+
+        Raises:
+            NotRecordedError: as `scores`.
+        """
+        self.trace.steps[step].place_of(row)
+        said: list[dict[str, float]] = [{} for _ in self.stages]
+        if not any(isinstance(processor, SAYING) for processor in self._processors):
+            return tuple(said)
+        self._run(step)
+        first = len(self.stages) - len(self._processors)
+        for i, processor in enumerate(self._processors, start=first):
+            if isinstance(processor, SAYING):
+                said[i] = {name: float(values[row]) for name, values in processor.facts().items()}
+        return tuple(said)
 
     def all_scores(self, *, step: int, row: int = 0) -> list[Tensor]:
         """The scores of one row before the first of `stages` and after each, each float32 [vocab].
@@ -325,6 +347,7 @@ class WhatIf:
                 for processor in self._memories:
                     processor(self._prefix(t), torch.zeros(self.trace.n_rows, 1))
         self._remembered = step + 1
+        self._replayed.recall(step, self._prefix, self._input)
 
     @cached_property
     def _facts(self) -> tuple[tuple[ChosenFact | None, ...], ...]:
@@ -336,9 +359,9 @@ class WhatIf:
         facts: list[ChosenFact | None] = [None] * self.trace.n_rows
         try:
             scores = self._input(step)
+            self._remember(step)
         except NotRecordedError:
             return tuple(facts)
-        self._remember(step)
         going = [row for row in range(self.trace.n_rows) if not recorded.ended[row]]
         from_rows = recorded.parents or range(self.trace.n_rows)  # a beam's token was chosen from its parent's scores
         rows, token_ids = [from_rows[row] for row in going], [recorded.token_ids[row] for row in going]
@@ -391,6 +414,9 @@ class WhatIf:
         for name in undecided_defaults(self.trace, self.settings.given()):
             rest = "goes back to transformers' default; this file does not say whether the model has one of its own"
             out.append(_statement("default", name, rest))
+        if any(isinstance(p, XTCLogitsWarper) for p in self._processors) and chance_seed(self.trace) is None:
+            rest = "draws its chance anew in each run; the run has no seed, so here it is that of another one"
+            out.append(_statement("chance", "xtc_probability", rest))
         for stage in self.trace.stages:
             if stage.own:
                 out.append(_statement("own_processor", stage.name, "is your own and is not in the trace; left out"))

@@ -1,1 +1,1 @@
-"""Checks against engines that cannot be installed beside transformers 5: run by hand, their tables are committed."""
+"""Checks against other engines that take too long, or need too much, for `make test`: run by hand, tables committed."""

@@ -53,6 +53,17 @@ IN_WORDS_EN: dict[str, str] = {
     "words.stage.watermarking_config": "raised {raised} of its keyed list.",
     "words.stage.watermarking_config.synthid": "changed {changed} by its key.",
     "words.stage.diversity_penalty": "lowered {lowered} that earlier groups chose at this step.",
+    # -- samplers of other engines
+    "words.stage.dry_multiplier": "lowered {lowered} that would go on with a repetition.",
+    "words.stage.top_n_sigma": "kept {kept} of {before} tokens: those within {value} standard deviations of the "
+    "highest score.",
+    "words.stage.xtc_probability": "left out {removed}, all of the likely ones but the least likely of them: that "
+    "has a chance of {value} at each step.",
+    "words.stage.dynatemp_range": "divided by a temperature of this step's own: [[entropy|entropy]] {h0} → {h1} nats.",
+    "words.stage.mirostat_tau": "kept {kept} of {before} tokens: those that surprise no more than its limit, which "
+    "aims at {value} bits.",
+    "words.stage.adaptive_target": "scored tokens by how near their probability is to its target: [[entropy|entropy]] "
+    "{h0} → {h1} nats.",
     "words.stage.own": "(your own) changed {changed}: [[entropy|entropy]] {h0} → {h1} nats.",
     "words.stage.other": "changed {changed}: [[entropy|entropy]] {h0} → {h1} nats.",
     "words.fell": "“{token}” fell from {p} to {q}.",

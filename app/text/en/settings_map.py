@@ -61,6 +61,8 @@ SETTINGS_MAP_EN: dict[str, str] = {
     "sums over whole paths: a map of one step would not tell which of them survive. The ledger and the sum do.",
     "settings_map.not.contrastive": "Contrastive search weighs its top_k likeliest tokens against what was said; "
     "temperature and top_p take no part in it.",
+    "settings_map.not.order": "A sampler of another engine acts, and with it the temperature comes after top_p, or is "
+    "another one at each step; the map has the order of transformers alone.",
     "settings_map.not.prefix": "A processor that looks at more than the scores (a watermark) runs after top_p, so "
     "a map cannot be told. Take it out of the settings to see one.",
     "settings_map.not.slow": "Besides top_k and min_p another rule cuts off here, so each of 400 cells takes "

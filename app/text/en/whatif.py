@@ -62,6 +62,7 @@ WHATIF_EN: dict[str, str] = {
     "whatif.cannot.needs_model": "{what} runs the model a second time at each step: left out here, re-run to see it.",
     "whatif.cannot.default":
         "{what} goes back to transformers' default; this file does not say whether the model has one of its own.",
+    "whatif.cannot.chance": "{what}: the run has no seed, so whether it acts at a step is that of another run.",
     "whatif.cannot.own_processor": "{what} is the caller's own and not in the recording: left out here.",
     "whatif.cannot.rerun": "{what}: what it changes was not recorded; re-run to see it.",
     "whatif.cannot.mode":

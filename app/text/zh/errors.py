@@ -54,6 +54,25 @@ _SETTINGS: dict[str, str] = {
     "use 0 to switch it off": "设为 0 即关闭",
     "use False to switch it off": "设为 False 即关闭",
     "leave it out to switch it off": "不给出即关闭",
+    # -- samplers of other engines
+    "use -1 to switch it off": "设为 -1 即关闭",
+    "leave it out for 1.75": "不给出则为 1.75",
+    "leave it out for 2": "不给出则为 2",
+    "leave it out for 1": "不给出则为 1",
+    "leave it out for 0.1": "不给出则为 0.1",
+    "leave it out for 0.9": "不给出则为 0.9",
+    "leave it out to look at all": "不给出则看全部",
+    "leave it out for llama.cpp's four": "不给出则用 llama.cpp 的四个",
+    "left out where mirostat_tau is given": "在给出 mirostat_tau 时不给出",
+    "each of the two decides alone what may be drawn; choose one": "两者都独自决定可以抽到什么；请选其一",
+    "pass tokenizer=, or dry_sequence_breakers=[] for none":
+        "请传入 tokenizer=，或用 dry_sequence_breakers=[] 表示没有",
+    "a breaker may be several tokens, and only the tokenizer knows which; give one of a single character":
+        "断点可能是几个词元，只有分词器知道是哪些；请给出单个字符的断点",
+    "{name} cannot follow rows that change places, as beams do; use it with do_sample=True and num_beams=1":
+        "{name} 跟不上像束那样换位置的行；请与 do_sample=True 和 num_beams=1 一起用",
+    "{key} does not fit the step; the trace is damaged": "{key} 与这一步不符；记录已损坏",
+    # --
     "use 1 for a single answer": "只要一个答案请用 1",
     "use 1 for a single group": "只要一组请用 1",
     "use 1 to decode without beams": "不用束请设为 1",

@@ -48,6 +48,14 @@ IN_WORDS_ZH: dict[str, str] = {
     "words.stage.watermarking_config": "抬高了按密钥选出的 {raised}。",
     "words.stage.watermarking_config.synthid": "按密钥改变了 {changed}。",
     "words.stage.diversity_penalty": "压低了前面各组在这一步选过的 {lowered}。",
+    # -- 其他引擎的采样器
+    "words.stage.dry_multiplier": "降低了会继续某个重复的{lowered}。",
+    "words.stage.top_n_sigma": "在 {before} 个词元中保留 {kept} 个：与最高分相差不超过 {value} 个标准差的。",
+    "words.stage.xtc_probability": "去掉了{removed}：所有可能性高的，只留其中最不可能的一个；每一步这样做的概率是 "
+    "{value}。",
+    "words.stage.dynatemp_range": "除以这一步自己的温度：[[entropy|熵]] {h0} → {h1} nats。",
+    "words.stage.mirostat_tau": "在 {before} 个词元中保留 {kept} 个：惊奇度不超过上限的，上限以 {value} 比特为目标。",
+    "words.stage.adaptive_target": "按概率与目标的接近程度给词元打分：[[entropy|熵]] {h0} → {h1} nats。",
     "words.stage.own": "（你自己的）改变了 {changed}：[[entropy|熵]] {h0} → {h1} nats。",
     "words.stage.other": "改变了 {changed}：[[entropy|熵]] {h0} → {h1} nats。",
     "words.fell": "“{token}”从 {p} 降到 {q}。",

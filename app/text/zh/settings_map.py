@@ -56,6 +56,8 @@ SETTINGS_MAP_ZH: dict[str, str] = {
     "单步的地图说明不了哪些束会保留。"
     "请看账本和总和。",
     "settings_map.not.contrastive": "对比搜索在最可能的 top_k 个词元与已有内容之间权衡，温度和 top_p 不起作用。",
+    "settings_map.not.order": "有其他引擎的采样器在起作用：温度排在 top_p 之后，或每一步都不同；这张图只有 "
+    "transformers 的顺序。",
     "settings_map.not.prefix": "在 top_p 之后还有不只看分数的处理器（水印），因此无法给出地图。去掉它即可看到。",
     "settings_map.not.slow": "除 top_k 和 min_p 之外还有别的截断规则，"
     "400 格中的每一格都要花 transformers 自己的时间：整个运行需要几分钟。"

@@ -55,6 +55,7 @@ WHATIF_ZH: dict[str, str] = {
     "whatif.read.never_parts": "运行会逐词元完全相同。",
     "whatif.cannot.needs_model": "{what} 在每一步都要再运行一次模型：这里未计入，重新运行可见。",
     "whatif.cannot.default": "{what} 回到 transformers 的默认值；这个文件没有说明模型是否有自己的默认值。",
+    "whatif.cannot.chance": "{what}：这次运行没有种子，所以它在某一步是否起作用取自另一次运行。",
     "whatif.cannot.own_processor": "{what} 是调用者自己的处理器，不在记录中：这里未计入。",
     "whatif.cannot.rerun": "{what}：它所改变的内容没有被记录；重新运行可见。",
     "whatif.cannot.mode": "{what} 与记录的搜索方式不同：这一步可以回答，整次运行需要重新运行。",

@@ -1,0 +1,246 @@
+"""Our samplers beside llama.cpp's own, row by row, with float64 as the judge.
+
+    python -m tests.engines.llama_samplers FILE [NAME …]     (a file of `tests.engines.real_rows`; samplers by name)
+
+Per sampler: rows on which the same tokens are left and no probability differs by more than 1e-6; rows on which they
+differ and ours are those of the definition in float64, so that the engine's float32 sums explain it (or a token lies as
+near to the edge as float32 can tell); and rows that nothing explains, of which there must be none.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from decoding.engines.llama_cpp import Outcome, Sampler, SamplerChain, Vocabulary, sampler
+from decoding.samplers import (
+    AdaptivePLogitsWarper,
+    DRYLogitsProcessor,
+    DynamicTemperatureLogitsWarper,
+    MirostatLogitsWarper,
+    TopNSigmaLogitsWarper,
+    XTCLogitsWarper,
+)
+
+from .real_rows import Window, saved_windows
+
+__all__ = ["CASES", "Case", "Truth", "compared"]
+
+CLOSE = 1e-6  # of a probability
+ROUNDED = 5e-6  # by how much ours may be off the definition: a score of 40 in float32 is rounded by 2e-6 itself
+SUMS = 1e-2  # by how much the engine's own may be off: adaptive-p steepens the error of its sums some hundred times
+EDGE = 2e-5  # of what a rule compares, relative: float32 sums of 49,152 values are off by about that
+
+
+@dataclass(frozen=True)
+class Case:
+    """One sampler with some parameters.
+
+    Attributes:
+        name: to be told by.
+        engine: llama.cpp's sampler of the same parameters.
+        ours: makes our processor, given a tokenizer.
+        truth: makes the definition in float64; None where float32 explains nothing, since both do the same few
+            additions.
+        draws: the engine draws a token, which both are told; else both are told the text.
+    """
+
+    name: str
+    engine: Callable[[], Sampler]
+    ours: Callable[[Any], Any]
+    truth: Callable[[], Truth] | None
+    draws: bool = False
+
+
+class Truth:
+    """A definition in float64, with a state of its own."""
+
+    def of(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is left (bool), the scores of that, and how near each token is to the edge, relative; each [vocab]."""
+        raise NotImplementedError
+
+    def drawn(self, token: int) -> None:
+        """Is told what was drawn from the last scores."""
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    with np.errstate(under="ignore"):
+        p = np.exp(scores - scores.max())
+    return p / p.sum()
+
+
+class _TopNSigma(Truth):
+    def __init__(self, n: float) -> None:
+        self.n = n
+
+    def of(self, scores):
+        edge = scores.max() - self.n * scores[scores > -np.inf].std()
+        return scores >= edge, scores, np.abs(scores - edge) / max(abs(edge), 1.0)
+
+
+class _XTC(Truth):
+    def __init__(self, threshold: float) -> None:
+        self.threshold = threshold
+
+    def of(self, scores):
+        p = _softmax(scores)
+        above, left = np.flatnonzero(p >= self.threshold), scores > -np.inf
+        if len(above) > 1:
+            left[np.setdiff1d(above, above[p[above].argmin()])] = False
+        return left, scores, np.abs(p - self.threshold) / self.threshold
+
+
+class _Dynamic(Truth):
+    def __init__(self, middle: float, around: float, exponent: float) -> None:
+        self.low, self.high, self.exponent = max(0.0, middle - around), middle + around, exponent
+
+    def of(self, scores):
+        p, n = _softmax(scores), (scores > -np.inf).sum()
+        share = -(p[p > 0] * np.log(p[p > 0])).sum() / np.log(n)
+        temperature = self.low + (self.high - self.low) * share**self.exponent
+        return scores > -np.inf, scores / temperature, np.ones_like(scores)
+
+
+class _Mirostat(Truth):
+    def __init__(self, tau: float, eta: float) -> None:
+        self.tau, self.eta, self.mu = tau, eta, 2 * tau
+
+    def of(self, scores):
+        with np.errstate(divide="ignore"):
+            surprisal = -np.log2(_softmax(scores))
+        left = surprisal <= self.mu
+        left[scores.argmax()] = True
+        self.p = _softmax(np.where(left, scores, -np.inf))
+        return left, scores, np.abs(surprisal - self.mu) / max(abs(self.mu), 1.0)
+
+    def drawn(self, token):
+        self.mu -= self.eta * (-np.log2(self.p[token]) - self.tau)
+
+
+class _Adaptive(Truth):
+    def __init__(self, target: float, decay: float) -> None:
+        self.target, self.decay, self.sum, self.weight = target, decay, target / (1 - decay), 1 / (1 - decay)
+
+    def of(self, scores):
+        self.p, aim = _softmax(scores), np.clip(2 * self.target - self.sum / self.weight, 0, 1)
+        d = np.abs(self.p - aim) / 0.3
+        return scores > -np.inf, 5 - 10 * d * d / (1 + d), np.ones_like(scores)
+
+    def drawn(self, token):
+        self.sum, self.weight = self.p[token] + self.decay * self.sum, 1 + self.decay * self.weight
+
+
+def _top_n_sigma(n: float) -> Case:
+    return Case(
+        f"top-nσ {n}", lambda: sampler("top_n_sigma", n=n), lambda _: TopNSigmaLogitsWarper(n), lambda: _TopNSigma(n)
+    )
+
+
+def _xtc(threshold: float) -> Case:
+    return Case(
+        f"XTC {threshold}", lambda: sampler("xtc", p=1.0, t=threshold),
+        lambda _: XTCLogitsWarper(1.0, threshold, seed=0), lambda: _XTC(threshold),
+    )  # fmt: skip
+
+
+def _dynamic(middle: float, around: float, exponent: float) -> Case:
+    return Case(
+        f"dynamic temperature {middle} ± {around} ^{exponent}",
+        lambda: sampler("temp_ext", t=middle, delta=around, exponent=exponent),
+        lambda _: DynamicTemperatureLogitsWarper(around, exponent, middle), lambda: _Dynamic(middle, around, exponent),
+    )  # fmt: skip
+
+
+def _mirostat(tau: float, eta: float) -> Case:
+    return Case(
+        f"mirostat {tau} {eta}", lambda: sampler("mirostat_v2", tau=tau, eta=eta, seed=7),
+        lambda _: MirostatLogitsWarper(tau, eta), lambda: _Mirostat(tau, eta), draws=True,
+    )  # fmt: skip
+
+
+def _adaptive(target: float, decay: float) -> Case:
+    return Case(
+        f"adaptive-p {target} {decay}", lambda: sampler("adaptive_p", target=target, decay=decay, seed=7),
+        lambda _: AdaptivePLogitsWarper(target, decay), lambda: _Adaptive(target, decay), draws=True,
+    )  # fmt: skip
+
+
+def _dry(multiplier: float, base: float, allowed: int, last_n: int, breakers: tuple[str, ...]) -> Case:
+    n = 1 << 16 if last_n == -1 else last_n
+    return Case(
+        f"DRY {multiplier} {base} {allowed} {last_n} {breakers}",
+        lambda: sampler("dry", multiplier=multiplier, base=base, allowed_length=allowed, last_n=n, breakers=breakers),
+        lambda tokenizer: DRYLogitsProcessor(multiplier, base, allowed, last_n, list(breakers), tokenizer=tokenizer),
+        None,
+    )  # fmt: skip
+
+
+CASES = (
+    _top_n_sigma(1.0), _top_n_sigma(0.3), _top_n_sigma(2.5), _xtc(0.1), _xtc(0.02), _xtc(0.4),
+    _dynamic(0.8, 0.5, 1.0), _dynamic(1.0, 1.0, 2.0), _dynamic(0.3, 0.9, 0.5),
+    _mirostat(5.0, 0.1), _mirostat(2.0, 0.5), _adaptive(0.5, 0.9), _adaptive(0.1, 0.5),
+    _dry(0.8, 1.75, 2, -1, ()), _dry(0.8, 1.75, 2, -1, ("\n", ":", '"', "*")),
+    _dry(1.5, 1.2, 1, 64, ("the", ". A", "](")), _dry(2.0, 3.0, 0, 40, ("\n",)),
+)  # fmt: skip
+
+
+def compared(case: Case, windows: Iterable[Window], tokenizer: Any, vocabulary: Vocabulary | None) -> Counter[str]:
+    """How many rows are the `same`, `explained` and `unexplained`."""
+    counts: Counter[str] = Counter()
+    for ids, rows in windows:
+        ours, truth = case.ours(tokenizer), None if case.truth is None else case.truth()
+        with SamplerChain([case.engine()], rows.shape[1], vocabulary) as chain:
+            context: list[int] = [0] if case.draws else []
+            for token, row in zip(ids.tolist(), rows, strict=True):
+                if not case.draws:
+                    context.append(token)
+                    chain.accept(token)
+                found = chain.apply(torch.from_numpy(row.copy()))
+                made = ours(torch.tensor([context]), torch.from_numpy(row.copy())[None])[0].numpy()
+                counts[_verdict(truth, case.draws, row, made, found)] += 1
+                if case.draws and truth is not None:
+                    context.append(found.selected)
+                    chain.accept(found.selected)
+                    truth.drawn(found.selected)
+    return counts
+
+
+def _verdict(truth: Truth | None, remembers: bool, row: np.ndarray, made: np.ndarray, found: Outcome) -> str:
+    left, p = found.survivors.numpy(), found.probabilities.numpy().astype(np.float64)
+    alive, mine = made > -np.inf, _softmax(made.astype(np.float64))  # our processors give scores, not probabilities
+    same = np.array_equal(left, alive) and np.abs(p - mine).max() <= CLOSE
+    if truth is None or same and not remembers:
+        return "same" if same else "unexplained"
+    truly, scores, near = truth.of(row.astype(np.float64))  # asked in any case where its state goes on from here
+    if same:
+        return "same"
+    sure = near > EDGE
+    if not np.array_equal(alive[sure], truly[sure]) or not np.array_equal(left[sure], truly[sure]):
+        return "unexplained"
+    true_p = _softmax(np.where(alive, scores, -np.inf))
+    nearer = np.abs(mine - true_p).max() <= ROUNDED and np.abs(p - true_p).max() <= SUMS
+    return "explained" if nearer else "unexplained"
+
+
+def main(file: str, names: list[str]) -> int:
+    from decoding import load_model
+    from decoding.engines.llama_cpp import library_version
+    from tests.engines.vocabulary import offline_vocabulary
+
+    tokenizer, vocabulary, bad = load_model().tokenizer, offline_vocabulary(), 0
+    print(f"llama.cpp {library_version()}\nsampler | same | explained | unexplained")
+    for case in (case for case in CASES if not names or any(case.name.startswith(name) for name in names)):
+        counts = compared(case, saved_windows(file), tokenizer, vocabulary)
+        bad += counts["unexplained"]
+        print(f"{case.name} | {counts['same']} | {counts['explained']} | {counts['unexplained']}", flush=True)
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main(sys.argv[1], sys.argv[2:])))
