@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from decoding.errors import SettingError
 from decoding.parameters.combinations import check_given
-from decoding.parameters.knobs import KNOBS, Knob, Mode
+from decoding.parameters.knobs import BESIDE_THE_CONFIG, KNOBS, Knob, Mode
 from decoding.tokens.spellings import spellings, tokens_that_are
 from decoding.words import words
 
@@ -78,6 +78,9 @@ class Settings:
     remove_invalid_values: bool | None = None
     renormalize_logits: bool | None = None
     watermarking_config: tuple[tuple[str, Any], ...] | None = None
+    json_schema: str | None = None
+    regex: str | None = None
+    grammar: str | None = None
 
     def __post_init__(self) -> None:
         for name, knob in KNOBS.items():
@@ -96,8 +99,12 @@ class Settings:
         """Name and value of every parameter that was given, in the order of `KNOBS`."""
         return {name: value for name in KNOBS if (value := getattr(self, name)) is not None}
 
+    def beside(self) -> dict[str, Any]:
+        """What was given and is not for `generate()` itself, all but the seed."""
+        return {n: v for n, v in self.given().items() if n in BESIDE_THE_CONFIG and n != "seed"}
+
     def generate_kwargs(self, tokenizer: PreTrainedTokenizerBase | None = None) -> dict[str, Any]:
-        """Keyword arguments for `model.generate()`, all but `seed` and `negative_prompt`.
+        """Keyword arguments for `model.generate()`, all but those of `BESIDE_THE_CONFIG`.
 
         Args:
             tokenizer: turns words into token ids; needed only where a parameter was given as text.
@@ -108,7 +115,7 @@ class Settings:
         """
         out: dict[str, Any] = {}
         for name, value in self.given().items():
-            if name not in ("seed", "negative_prompt"):
+            if name not in BESIDE_THE_CONFIG:
                 out[name] = _as_generate_takes_it(KNOBS[name], value, tokenizer)
         return out
 

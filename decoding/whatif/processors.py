@@ -18,6 +18,7 @@ from decoding.parameters.settings import Settings, watermarking
 from decoding.recorded.given import defaults_known
 from decoding.recorded.run import RecordedRun
 from decoding.transformers_private import logits_processors, set_special_tokens
+from decoding.whatif.constraint import constraint_under
 
 __all__ = ["NEEDS_THE_MODEL", "effective_config", "processors_of"]
 
@@ -52,8 +53,7 @@ def effective_config(trace: RecordedRun, settings: Settings) -> GenerationConfig
     values = {**defaults, **given}
     if settings.num_return_sequences is None and (values.get("num_return_sequences") or 1) > _most_returned(values):
         del values["num_return_sequences"]  # the rows are those recorded; these settings would make fewer
-    beside = {} if settings.negative_prompt is None else {"negative_prompt": settings.negative_prompt}
-    check_acting({n: v for n, v in defaults.items() if n in values}, {**given, **beside})
+    check_acting({n: v for n, v in defaults.items() if n in values}, {**settings.beside(), **given})
     if isinstance(values.get("watermarking_config"), dict):
         values["watermarking_config"] = watermarking(values["watermarking_config"])
     config = GenerationConfig(**values)
@@ -83,8 +83,8 @@ def _defaults(trace: RecordedRun) -> dict[str, Any]:
     return {n: v for n, v in {**known, **used}.items() if v is not None and n not in LIMITS}
 
 
-def processors_of(trace: RecordedRun, config: GenerationConfig) -> LogitsProcessorList:
-    """The processors that `generate()` would have built, but for those that run the model."""
+def processors_of(trace: RecordedRun, config: GenerationConfig, settings: Settings) -> LogitsProcessorList:
+    """The processors that would have run, but for those that run the model."""
     config = copy.copy(config)
     config.guidance_scale = None
     mask = trace.prompt_mask
@@ -93,7 +93,7 @@ def processors_of(trace: RecordedRun, config: GenerationConfig) -> LogitsProcess
         generation_config=config,
         input_ids_seq_length=trace.prompt_ids.shape[1],
         encoder_input_ids=trace.encoder_ids if trace.model.is_encoder_decoder else _prompts(trace),
-        logits_processor=LogitsProcessorList(),
+        logits_processor=LogitsProcessorList(constraint_under(trace, settings, config)),
         device="cpu",
         model_kwargs={"attention_mask": None if bool((mask == 1).all()) else mask},
     )

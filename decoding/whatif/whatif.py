@@ -25,11 +25,12 @@ from decoding.parameters.knobs import BEAM_MODES
 from decoding.parameters.settings import Settings, mode_of
 from decoding.recorded.given import given_to, undecided_defaults
 from decoding.recorded.run import RecordedRun
-from decoding.recorded.stages import LOG_SOFTMAX, Stage, run_processors, stages_of
+from decoding.recorded.stages import LOG_SOFTMAX, Stage, name_of, run_processors, stages_of
 from decoding.recorded.step_number import step_number
 from decoding.whatif.beam_replay import Replay, replay
 from decoding.whatif.chosen_token import ChosenFact, chosen_facts, closing_rules
 from decoding.whatif.compact_bounds import Exactness, exactness, how_exact, nearly_equal
+from decoding.whatif.constraint import RecordedMask
 from decoding.whatif.processors import NEEDS_THE_MODEL, effective_config, processors_of
 from decoding.words import words
 
@@ -82,7 +83,7 @@ class WhatIf:
         self.trace, self.settings = trace, settings
         try:
             self.config = effective_config(trace, settings)
-            self._processors = processors_of(trace, self.config)
+            self._processors = processors_of(trace, self.config, settings)
         except (TypeError, ValueError) as err:  # transformers' own checks of a combination
             wanted = "a combination that transformers accepts"
             raise SettingError("settings", settings.given(), wanted, str(err)) from err
@@ -391,8 +392,9 @@ class WhatIf:
         for name in undecided_defaults(self.trace, self.settings.given()):
             rest = "goes back to transformers' default; this file does not say whether the model has one of its own"
             out.append(_statement("default", name, rest))
+        kept = {name_of(p) for p in self._processors if isinstance(p, RecordedMask)}
         for stage in self.trace.stages:
-            if stage.own:
+            if stage.own and stage.name not in kept:
                 out.append(_statement("own_processor", stage.name, "is your own and is not in the trace; left out"))
         config, then = self.config.to_dict(), self.trace.generation_config
         for name in NEEDS_RERUN:
