@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from decoding.constraints.of_settings import CONSTRAINT_CLASSES
 from decoding.errors import shown
 from decoding.models.load import HUB_ID_OF_DEFAULT
 
@@ -108,6 +109,7 @@ def _generate(recipe: Recipe, model: str | None, *, recorded: bool) -> str:
         [*_inputs(recipe), ""],
         _seeding(recipe) if not recorded else [],
         _loop_made(recipe) if recorded else [],
+        _constraint(recipe),
         _call("output = model.generate", [*_arguments(recipe, own_loop), *_loop_argument(recipe, recorded)]),
         ["trace = recorder.trace"] if recorded else [],
         _printing(recipe),
@@ -138,7 +140,9 @@ def _imports(recipe: Recipe, own_loop: bool) -> list[str]:
     if own_loop and "stop_strings" in recipe.parameters:
         names.append("StopStringCriteria")
     lines = ["import torch", f"from transformers import {', '.join(sorted(names))}"]
-    return [*lines, "", "from decoding import Recorder"] if own_loop else lines
+    ours = ["from decoding import Recorder"] if own_loop else []
+    ours += [f"from decoding.constraints import {kind.__name__}" for _, kind in _constraint_of(recipe)]
+    return [*lines, "", *ours] if ours else lines
 
 
 def _loading(recipe: Recipe, model: str | None) -> list[str]:
@@ -212,6 +216,23 @@ def _seeding(recipe: Recipe) -> list[str]:
     return [f"torch.manual_seed({literal(recipe.seed)})"] if recipe.draws and recipe.seed is not None else []
 
 
+def _constraint_of(recipe: Recipe) -> list[tuple[str, type]]:
+    """The parameter and the class of the run's constraint, as a list of one, or of none."""
+    return [(name, kind) for name, kind in CONSTRAINT_CLASSES.items() if name in recipe.parameters]
+
+
+def _constraint(recipe: Recipe) -> list[str]:
+    lines = []
+    for name, kind in _constraint_of(recipe):
+        given = recipe.parameters
+        ends = literal(given["eos_token_id"]) if "eos_token_id" in given else "model.generation_config.eos_token_id"
+        beams = [f"num_beams={literal(given['num_beams'])}"] if given.get("num_beams", 1) > 1 else []
+        start = [] if recipe.constraint_start is None else [f"start={literal(recipe.constraint_start)}"]
+        lines += _assigned(name, given[name])
+        lines += _call(f"constraint = {kind.__name__}", [name, "tokenizer", f"eos_token_id={ends}", *beams, *start])
+    return lines
+
+
 def _loop_made(recipe: Recipe) -> list[str]:
     seed = [f"seed={literal(recipe.seed)}"] if recipe.draws and recipe.seed is not None else []
     return [f"recorder = Recorder({', '.join(['tokenizer=tokenizer', *seed])})"]
@@ -228,7 +249,9 @@ def _loop_argument(recipe: Recipe, recorded: bool) -> list[str]:
 def _arguments(recipe: Recipe, own_loop: bool) -> list[str]:
     out = ["**inputs"]
     for name, value in recipe.parameters.items():
-        if name == "watermarking_config":
+        if name in CONSTRAINT_CLASSES:
+            out.append("logits_processor=[constraint]")
+        elif name == "watermarking_config":
             arguments = ", ".join(f"{key}={literal(argument)}" for key, argument in value.items())
             out.append(f"{name}={_watermark_class(value)}({arguments})")
         elif name == "stop_strings" and own_loop:  # generate() does not hand its tokenizer on to another loop

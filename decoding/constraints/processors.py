@@ -215,7 +215,7 @@ class Constraint(LogitsProcessor):
         elif ends:
             why = words("the text is complete, and an earlier processor has removed the end token (min_new_tokens?)")
         else:
-            why = words("an earlier processor has removed all {n} tokens that it allows; loosen that", n=n_allowed)
+            why = words("an earlier processor has removed whatever it allows ({n}); loosen that", n=n_allowed)
         return RecordingError(
             "{parameter} leaves nothing that token {n} of row {row} could be: {why}. The steps before are kept",
             n=len(ids) + 1, row=row + 1, parameter=self.parameter, why=why,

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from torch import Tensor
 
 from decoding.constraints.of_settings import CONSTRAINT_CLASSES, constraint_of
 from decoding.constraints.processors import Constraint
 from decoding.constraints.texts import CONSTRAINTS
 from decoding.errors import NotRecordedError
 from decoding.recorded.run import RecordedRun, Step
+from decoding.recorded.stages import Stage
 from decoding.tokens.token_table import TokenTable
 
 __all__ = [
     "Forbidden", "constrained_stage", "constraint_again", "constraint_in", "forbidden_at", "log_mass_left", "start_of",
 ]  # fmt: skip
 
-NAMES = frozenset(kind.__name__ for kind in CONSTRAINT_CLASSES.values())
+PARAMETERS = {kind.__name__: name for name, kind in CONSTRAINT_CLASSES.items()}  # by the stage's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +30,16 @@ class Forbidden:
     """What a constraint did to one row at one step, seen from the scores that came to it.
 
     Attributes:
+        parameter: `json_schema`, `regex` or `grammar`.
         n: tokens that it removed.
         mass: their probability, in [0, 1].
         log_mass_left: the logarithm of the probability of all others, in nats, 0 or less; −inf where none was left.
         wanted: the token that was likeliest before it, and would have come without it in greedy decoding.
-        wanted_probability: of that token.
+        wanted_probability: of that token; NaN in a compact trace.
         wanted_forbidden: whether it was among those removed.
     """
 
+    parameter: str
     n: int
     mass: float
     log_mass_left: float
@@ -44,8 +50,11 @@ class Forbidden:
 
 def constrained_stage(run: RecordedRun) -> int | None:
     """The stage of the run's constraint, counted from 1 as in `Step.scores`; None where it had none."""
-    places = (i for i, stage in enumerate(run.stages, start=1) if stage.name in NAMES)
-    return next(places, None)
+    return _place(run.stages)
+
+
+def _place(stages: Sequence[Stage]) -> int | None:
+    return next((i for i, stage in enumerate(stages, start=1) if stage.name in PARAMETERS), None)
 
 
 def start_of(run: RecordedRun) -> int | None:
@@ -74,29 +83,34 @@ def constraint_again(run: RecordedRun, table: TokenTable) -> list[Constraint]:
     )
 
 
-def forbidden_at(step: Step, row: int, stage: int) -> Forbidden:
-    """What the constraint, which is that stage, did to a row.
+def forbidden_at(step: Step, row: int = 0, scores: Sequence[Tensor] | None = None) -> Forbidden | None:
+    """What the constraint did to a row at a step; None where the run had none.
 
-    Computed in float64 from the recorded scores: sums over the vocabulary are exact to about 1e-12.
+    Args:
+        scores: the row's before the first stage and after each, where they are at hand.
 
     Raises:
         NotRecordedError: the row's scores are not kept.
     """
-    before, after = step.all_scores(row=row, upto=stage)[-2:]
-    p = before.double().softmax(-1)
+    place = _place(step.stages)
+    if place is None:
+        return None
+    if scores is None:
+        scores = step.all_scores(row=row, upto=place)
+    before, after = scores[place - 1].numpy(), scores[place].numpy()
+    # In numpy and float64, as all measures of a run: exact to about 1e-12, and without a thread to wait for.
+    weights = np.exp(before.astype(np.float64) - before.max(initial=-math.inf))
     gone = (after == -math.inf) & (before != -math.inf)
-    left = (before.double().masked_fill(gone, -math.inf)).logsumexp(-1) - before.double().logsumexp(-1)
-    wanted = int(before.argmax())
+    total, left = float(weights.sum()), float(weights[~gone].sum())
+    n, mass = int(np.count_nonzero(gone)), float(weights[gone].sum()) / total
     facts = step.facts(row)  # of a compact trace: what was true, which its scores tell only nearly
-    n, mass = (int(gone.sum()), float(p[gone].sum())) if facts is None else (
-        facts[stage].n_removed, facts[stage].mass_removed
-    )  # fmt: skip
     if facts is not None:
-        log_left = math.log1p(-mass) if mass < 1 else -math.inf
-    else:
-        log_left = min(0.0, float(left))
+        n, mass, left, total = facts[place].n_removed, facts[place].mass_removed, 1 - facts[place].mass_removed, 1.0
+    wanted = int(before.argmax())
     return Forbidden(
-        n=n, mass=min(1.0, mass), log_mass_left=log_left, wanted=wanted, wanted_probability=float(p[wanted]),
+        parameter=PARAMETERS[step.stages[place - 1].name], n=n, mass=min(1.0, mass),
+        log_mass_left=min(0.0, math.log(left / total)) if left > 0 else -math.inf,
+        wanted=wanted, wanted_probability=float(weights[wanted]) / total if facts is None else float("nan"),
         wanted_forbidden=bool(gone[wanted]),
     )  # fmt: skip
 
@@ -104,14 +118,26 @@ def forbidden_at(step: Step, row: int, stage: int) -> Forbidden:
 def log_mass_left(run: RecordedRun, row: int = 0) -> float | None:
     """Σ log of the probability that the constraint left at each step of a row, in nats: the price of the constraint.
 
-    A model that had been asked as it is would have kept to the constraint with this probability's logarithm, as far as
-    the run went: each term is the chance that a token drawn from the scores before it is allowed. None where the run
-    had no constraint, where a step's scores are not kept, and in beam methods, whose rows are several texts in turn.
+    Each term is the chance, in logarithm, that a token drawn from the scores before the constraint is one that it
+    allows; so the sum is that of a text that keeps to it unasked, as far as this one went. None where the run had no
+    constraint or a step's scores are not kept. In beam methods `row` counts `hypotheses`, and the steps are those of
+    its path.
     """
-    stage = constrained_stage(run)
-    if stage is None or run.ledger is not None:
+    if constrained_stage(run) is None:
         return None
     try:
-        return sum(forbidden_at(step, row, stage).log_mass_left for step in run.steps if not step.ended[row])
+        found = [forbidden_at(run.steps[step], at) for step, at in _path(run, row)]
     except NotRecordedError:
         return None
+    return sum(each.log_mass_left for each in found if each is not None)
+
+
+def _path(run: RecordedRun, row: int) -> list[tuple[int, int]]:
+    """The steps of a row, or of a hypothesis, each with the row that its token was taken from."""
+    if run.ledger is None:
+        return [(step.index, row) for step in run.steps if not step.ended[row]]
+    answers = run.hypotheses
+    if row >= len(answers):
+        return []
+    path = run.ledger.path(answers[row].step, answers[row].prompt, answers[row].rank)
+    return [(step, int(run.ledger.steps[step]["parent"][answers[row].prompt, rank])) for step, rank in path]
