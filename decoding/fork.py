@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 from transformers.generation import LogitsProcessorList
 
-from decoding.constraints.of_settings import constraint_of
+from decoding.constraints.of_settings import constraint_of, warnings_of
 from decoding.constraints.processors import Constraint
 from decoding.errors import PromptError, RecordingError, SettingError, shown
 from decoding.models.feasible import check_feasible, refusals_as_settings
@@ -125,7 +125,7 @@ def _facts(trace: Trace, where: Fork, settings: Settings | None) -> dict[str, An
         "prompts": None if trace.prompts is None else (trace.prompts[prompt],),
         "messages": None if trace.messages is None else (trace.messages[prompt],),
         "tokens": trace.tokens,
-        "warnings": _left_out(trace),
+        "warnings": (*_left_out(trace), *warnings_of((settings or trace.settings or Settings()).given())),
         "fork": where,
     }
 

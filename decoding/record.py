@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers.generation import LogitsProcessorList, StoppingCriteriaList
 
-from decoding.constraints.of_settings import constraint_of
+from decoding.constraints.of_settings import constraint_of, warnings_of
 from decoding.models.feasible import check_feasible, refusals_as_settings
 from decoding.models.load import LanguageModel
 from decoding.models.prompts import EncodedPrompt, Prompt, encode_prompt
@@ -112,4 +112,5 @@ def _facts(lm: LanguageModel, encoded: EncodedPrompt, settings: Settings) -> dic
         "encoder_ids": encoded.input_ids if reads_with_encoder else None,
         "encoder_mask": encoded.attention_mask if reads_with_encoder else None,
         "tokens": table_of(lm.tokenizer, lm.model.config.get_text_config().vocab_size),
+        "warnings": warnings_of(settings.given()),
     }

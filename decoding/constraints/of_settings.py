@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from decoding.constraints.processors import Constraint, GrammarConstraint, JsonSchemaConstraint, RegexConstraint
+from decoding.constraints.unenforced import unenforced
 from decoding.tokens.token_table import TokenTable
+from decoding.words import words
 
-__all__ = ["CONSTRAINT_CLASSES", "constraint_of"]
+__all__ = ["CONSTRAINT_CLASSES", "constraint_of", "warnings_of"]
 
 CONSTRAINT_CLASSES: dict[str, type[Constraint]] = {
     kind.parameter: kind for kind in (JsonSchemaConstraint, RegexConstraint, GrammarConstraint)
 }
+
+
+def warnings_of(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a reader must know of the constraint among the parameters given."""
+    if given.get("json_schema") is None:
+        return ()
+    broken = unenforced(json.loads(given["json_schema"]))
+    if not broken:
+        return ()
+    said = "xgrammar does not hold the text to all of json_schema; it may break: {broken}"
+    return (words(said, broken=", ".join(broken)),)
 
 
 def constraint_of(

@@ -60,8 +60,8 @@ _SETTINGS: dict[str, str] = {
         "换成别的需要 xgrammar，以及含有整个词表的记录；请用它重新运行",
     "token {n} of row {row} is none that {parameter} allows there; let nothing that comes after it "
     "choose among the tokens that it forbids (and with beams, give it num_beams)":
-        "第 {row} 行的第 {n} 个词元不是 {parameter} 在那里允许的；不要让它之后的处理器选取它禁止的词元（用束搜索时请给它 "
-        "num_beams）",
+        "第 {row} 行的第 {n} 个词元不是 {parameter} 在那里允许的；"
+        "不要让它之后的处理器选取它禁止的词元（用束搜索时请给它 num_beams）",
     "{parameter} leaves nothing that token {n} of row {row} could be: {why}. The steps before are kept":
         "{parameter} 没有给第 {row} 行的第 {n} 个词元留下任何可能：{why}。之前的步骤已保留",
     "no token of this model goes on from here with what it allows": "这个模型没有词元能接着写出它允许的内容",
@@ -472,6 +472,8 @@ WARNINGS_ZH: dict[str, str] = {
     "(load_model(static_cache=True)) and a device that transformers compiles for":
         "虽然给了 compile_beams，搜索的各步没有编译：这需要固定大小的缓存（load_model(static_cache=True)）"
         "和 transformers 为之编译的设备",
+    "xgrammar does not hold the text to all of json_schema; it may break: {broken}":
+        "xgrammar 并不让文字守住 json_schema 的全部；它可能违反：{broken}",
     "rows that had finished were computed to the end, although drop_finished was given: {why}":
         "虽然给了 drop_finished，已结束的行仍计算到了最后：{why}",
     "the first run used {own} of the caller's own, which is not in its trace; left out here":

@@ -223,8 +223,8 @@ ZH: dict[str, str] = {
     "fact.shortcut.drop_finished.tip": "已结束的行不再计算（drop_finished）：没有它们的分数，"
                                        "其余行的最后几位可能与 generate() 的不同。",
     "fact.constraint": "约束的代价",
-    "fact.constraint.tip": "每一步约束留下的概率取自然对数后的总和：模型不受约束时，在这段文字上自己守住它有多大可能。0 表示它没有禁止模型"
-    "可能说的任何东西。",
+    "fact.constraint.tip": "每一步约束留下的概率取自然对数后的总和：模型不受约束时，"
+    "在这段文字上自己守住它有多大可能。0 表示它没有禁止模型可能说的任何东西。",
     "fact.constraint.wanted": "{of} 步中有 {n} 步它禁止了最可能的词元。",
     "fact.seconds": "用时",
     "fact.steps": "词元",
@@ -369,9 +369,11 @@ ZH: dict[str, str] = {
     "help.begin_suppress_tokens": "第一步禁止的词元。文字代表与它相同的词元，前面带空格与不带空格的都算。",
     "help.forced_bos_token_id": "强制排在最前的词元（编码器–解码器模型；在文字只有一个词元时起作用）。",
     "help.forced_eos_token_id": "达到最大长度时强制排在最后的词元。",
-    "help.json_schema": "文字必须是符合这个模式的 JSON；模式没有提到的，JSON 里也没有。接不下去的词元在 temperature、top-k 和 "
-    "top-p 之前移除。不属于 GenerationConfig；它代表 decoding.constraints 中的一个处理器。",
-    "help.regex": "整段文字必须匹配这个正则表达式。不属于 GenerationConfig；它代表 decoding.constraints 中的一个处理器。",
+    "help.json_schema": "文字必须是符合这个模式的 JSON；模式没有提到的，JSON 里也没有。"
+    "接不下去的词元在 temperature、top-k 和 top-p 之前移除。"
+    "不属于 GenerationConfig；它代表 decoding.constraints 中的一个处理器。",
+    "help.regex": "整段文字必须匹配这个正则表达式。"
+    "不属于 GenerationConfig；它代表 decoding.constraints 中的一个处理器。",
     "help.grammar": "文字必须出自这个文法（EBNF，即 llama.cpp 的 GBNF），从规则 root 开始。不属于 GenerationConfig；"
     "它代表 decoding.constraints 中的一个处理器。",
     "help.remove_invalid_values": "替换 NaN 和无穷大的分数，使解码能继续。",
