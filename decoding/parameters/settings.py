@@ -75,12 +75,12 @@ class Settings:
     begin_suppress_tokens: tuple[int | str, ...] | None = None
     forced_bos_token_id: tuple[int | str, ...] | None = None
     forced_eos_token_id: tuple[int | str, ...] | None = None
-    remove_invalid_values: bool | None = None
-    renormalize_logits: bool | None = None
-    watermarking_config: tuple[tuple[str, Any], ...] | None = None
     json_schema: str | None = None
     regex: str | None = None
     grammar: str | None = None
+    remove_invalid_values: bool | None = None
+    renormalize_logits: bool | None = None
+    watermarking_config: tuple[tuple[str, Any], ...] | None = None
 
     def __post_init__(self) -> None:
         for name, knob in KNOBS.items():
