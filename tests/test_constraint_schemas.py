@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from typing import Any
 
 import jsonschema
@@ -46,7 +47,8 @@ def schema(chance: random.Random, depth: int = 2) -> dict[str, Any]:
         lambda: {"anyOf": inner},
     ]
     if depth == 2:  # a reference counts from the whole schema
-        deep.append(lambda: {"$defs": {"it": inner[0]}, "type": "array", "items": {"$ref": "#/$defs/it"}, "maxItems": 2})
+        of_it = {"type": "array", "items": {"$ref": "#/$defs/it"}, "maxItems": 2}
+        deep.append(lambda: {"$defs": {"it": inner[0]}, **of_it})
     return chance.choice([*simple, *deep, *deep])()
 
 
@@ -76,26 +78,33 @@ def test_the_mask_is_the_matcher_s_at_every_step(lm, own, case):
     trace = record(lm, "As JSON:\n", settings)
     stage, width = constrained_stage(trace), trace.model.vocab_size
     matcher = xgrammar.GrammarMatcher(own.compile_json_schema(json.dumps(wanted, ensure_ascii=False)))
-    # Special tokens are texts to xgrammar's own reading; here they are none, but for those that end the text.
+    # Special tokens are texts to xgrammar's own reading; here they are none, but for those that end the text. Nor are
+    # control characters, which it lets into some of JSON's strings.
     end = trace.generation_config["eos_token_id"]
-    plain = torch.tensor([not trace.tokens.is_special(i) or i == end for i in range(width)])
+    control = [bool(re.search(rb"[\0-\x09\x0b\x0c\x0e-\x1f]", trace.tokens.bytes(i))) for i in range(width)]
+    plain = torch.tensor([(not trace.tokens.is_special(i) or i == end) and not control[i] for i in range(width)])
     for step in trace.steps:
         before, after = step.scores(stage=stage - 1), step.scores(stage=stage)
         mask = allowed_by(matcher, width)
-        assert torch.equal((after > -math.inf)[plain], mask[plain]), f"step {step.index}"
+        assert torch.equal(after > -math.inf, mask & plain), f"step {step.index}"
         assert torch.equal(after[mask & plain], before[mask & plain])
         assert matcher.accept_token(step.token_ids[0])
     assert matcher.is_terminated() == (trace.steps[-1].token_ids[0] == end)
+
+
+def shortly(lm) -> dict[str, Any]:
+    """Settings with which texts end: a random model would write blanks for ever."""
+    blanks = [i for i in range(320) if not lm.tokenizer.decode([i]).strip() and i > 3]
+    one = lm.tokenizer(" ", add_special_tokens=False)["input_ids"]
+    others = [i for i in blanks if [i] != one]
+    return {"do_sample": True, "top_k": 0, "max_new_tokens": 90, "suppress_tokens": others, "bad_words_ids": [one * 2]}
 
 
 @pytest.mark.parametrize("case", random_cases(60, quick=20))
 def test_a_finished_text_fits_its_schema(tiny, case):
     wanted = schema(random.Random(1000 + case))
     assert unenforced(wanted) == ()
-    # Short texts end: a random model would write spaces and digits for ever.
-    spaces = {"suppress_tokens": [i for i in range(320) if not tiny.tokenizer.decode([i]).strip() and i > 3]}
-    settings = Settings(json_schema=wanted, do_sample=True, seed=case, top_k=0, max_new_tokens=90, **spaces)
-    trace = record(tiny, "A", settings)
+    trace = record(tiny, "A", Settings(json_schema=wanted, seed=case, **shortly(tiny)))
     if trace.stop_reason == "eos":
         jsonschema.validate(json.loads(trace.text()), wanted)
     else:
@@ -103,16 +112,19 @@ def test_a_finished_text_fits_its_schema(tiny, case):
 
 
 def test_most_of_them_finish(tiny):
-    spaces = {"suppress_tokens": [i for i in range(320) if not tiny.tokenizer.decode([i]).strip() and i > 3]}
+    given = shortly(tiny)
     reasons = [
-        record(
-            tiny, "A",
-            Settings(json_schema=schema(random.Random(1000 + case)), do_sample=True, seed=case, top_k=0,
-                     max_new_tokens=90, **spaces),
-        ).stop_reason
+        record(tiny, "A", Settings(json_schema=schema(random.Random(1000 + case)), seed=case, **given)).stop_reason
         for case in range(12)
-    ]  # fmt: skip
+    ]
     assert reasons.count("eos") > 6
+
+
+def test_no_control_character_comes_into_a_string_of_bounded_length(tiny):
+    trace = record(tiny, "A", Settings(json_schema={"type": "string", "maxLength": 9}, max_new_tokens=4))
+    after = trace.scores(step=1, stage=constrained_stage(trace))
+    said = b"".join(trace.tokens.bytes(i) for i in (after > -math.inf).nonzero().flatten().tolist())
+    assert len(said) > 200 and not re.search(rb"[\0-\x1f]", said)
 
 
 # --- what a schema says and xgrammar does not see to ------------------------------------------------------------------

@@ -101,7 +101,7 @@ def _passage(knob: Knob, text: Text) -> Json:
     """Of a text of several lines: how long it may be, an example, and which others it takes the place of."""
     return {
         "longest": LONGEST_FIELD,
-        "placeholder": text(f"format.{knob.name}"),
+        "placeholder": text.or_else(f"format.{knob.name}", ""),
         "example": {"value": EXAMPLES[knob.name], "label": text("settings.example")},
         "instead_of": [name for name in CONSTRAINTS if name != knob.name],
     }

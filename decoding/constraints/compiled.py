@@ -47,7 +47,7 @@ def compiled_grammar(name: str, text: str, table: TokenTable, ends: Sequence[int
             "nothing else may come once the text is complete; say with eos_token_id which token ends it",
         )  # fmt: skip
     xgrammar = xgrammar_of(name, text)
-    info = info_of(xgrammar, table, ends)
+    info = info_of(xgrammar, table, ends, json=name == "json_schema")
     key = (name, text, id(info))
     with _lock:
         if key in _known:

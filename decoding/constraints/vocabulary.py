@@ -3,10 +3,15 @@
 So a token that is half a character, an added token that the decoder changes, and a tokenizer of any kind are what they
 are everywhere else here. Special tokens have no bytes: `<|im_start|>` in a text would not be seen in it, and so is not
 one of its characters.
+
+For JSON, tokens with a control character have none either, line ends left out: in JSON's strings these must be
+escaped, and xgrammar 0.2.8 lets them through in strings that have a `minLength` or `maxLength`. So no tab comes between
+the parts of a JSON text, which is nothing lost.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +23,8 @@ __all__ = ["info_of", "is_installed", "xgrammar_of"]
 
 KEPT = 4  # vocabularies, of a few megabytes each
 _lock = threading.Lock()
-_known: list[tuple[TokenTable, tuple[int, ...], Any]] = []
+_known: list[tuple[TokenTable, tuple[int, ...], bool, Any]] = []
+CONTROL = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f]")
 
 
 def is_installed() -> bool:
@@ -47,22 +53,25 @@ def xgrammar_of(parameter: str, value: Any) -> Any:
     return xgrammar
 
 
-def info_of(xgrammar: Any, table: TokenTable, ends: Sequence[int]) -> Any:
+def info_of(xgrammar: Any, table: TokenTable, ends: Sequence[int], *, json: bool = False) -> Any:
     """xgrammar's `TokenizerInfo`; the one of before for the same table and end tokens.
 
     Args:
         ends: ids of the end tokens, at least one of them in the table.
+        json: for texts that are JSON.
     """
     wanted = tuple(sorted({i for i in ends if 0 <= i < len(table)}))
     with _lock:
-        for known, stops, info in _known:
-            if known is table and stops == wanted:
+        for known, stops, of_json, info in _known:
+            if known is table and stops == wanted and of_json == json:
                 return info
     pieces = [table.bytes(i) if table.exists(i) and not table.is_special(i) else b"" for i in range(len(table))]
+    if json:
+        pieces = [b"" if CONTROL.search(piece) else piece for piece in pieces]
     info = xgrammar.TokenizerInfo(
         pieces, vocab_type=xgrammar.VocabType.RAW, vocab_size=len(pieces), stop_token_ids=list(wanted)
     )
     with _lock:
-        _known.insert(0, (table, wanted, info))
+        _known.insert(0, (table, wanted, json, info))
         del _known[KEPT:]
     return info
