@@ -13,9 +13,10 @@
     };
     field.addEventListener("input", () => set(knob.name, field.value));
     const example = dx.el(
-      "button", { type: "button", class: "dx-link dx-example", on: { click: () => give(knob.example.value) } }, knob.example.label
+      "button", { type: "button", class: "dx-link dx-example", on: { click: () => give(knob.example?.value) } },
+      knob.example?.label ?? ""
     );
     return { controls: [field, example], show };
   };
-  dx.knobControls = Object.assign(dx.knobControls || {}, { passage });
+  dx.knobControls.passage = passage;
 })();

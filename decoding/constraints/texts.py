@@ -17,7 +17,7 @@ from decoding.words import words
 __all__ = ["CONSTRAINTS", "LONGEST_TEXT", "MOST_DEPTH", "checked_text", "schema_text"]
 
 CONSTRAINTS = ("json_schema", "regex", "grammar")  # the parameters, at most one of which is given
-LONGEST_TEXT = 16_000  # characters
+LONGEST_TEXT = 8_000  # characters
 MOST_DEPTH = 40  # objects and lists within each other
 LARGEST_COUNT = 100_000  # of repetitions
 COUNTS = re.compile(r"\{\s*(\d*)\s*(?:,\s*(\d*)\s*)?\}")  # in a regular expression or a grammar
