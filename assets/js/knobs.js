@@ -16,7 +16,7 @@
     fold();
     const brief = () => {
       const mode = spec.modes.find((one) => one.id === form.mode)?.label ?? form.mode;
-      const given = Object.entries(form.given).map(([name, value]) => `${name} ${value}`);
+      const given = Object.entries(form.given).map(([name, value]) => `${name} ${String(value).slice(0, 40)}`);
       part("brief").replaceChildren(dx.el("b", {}, spec.labels.title), ` ${[mode, ...given].join(" · ")}`);
     };
 
