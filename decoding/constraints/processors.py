@@ -54,15 +54,8 @@ class _Row:
 class Constraint(LogitsProcessor):
     """Lets only those tokens come with which the text can become one that is asked for; use one of the classes below.
 
-    Example:
-        >>> from decoding import load_model
-        >>> from decoding.constraints import RegexConstraint
-        >>> lm = load_model()
-        >>> inputs = lm.tokenizer("The capital of France is", return_tensors="pt")
-        >>> only = RegexConstraint(" (Rome|Paris|Oslo)", lm.tokenizer)
-        >>> out = lm.model.generate(**inputs, logits_processor=[only], max_new_tokens=5)
-        >>> lm.tokenizer.decode(out[0], skip_special_tokens=True)
-        'The capital of France is Paris'
+        only = RegexConstraint(" (Rome|Paris|Oslo)", tokenizer)
+        model.generate(**inputs, logits_processor=[only])
 
     When the text is complete, only the end tokens are left. One object may serve several calls, one after the other.
 
