@@ -190,6 +190,11 @@ def test_a_beam_without_a_way_on_is_dropped_while_others_go_on(tiny):
         record(tiny, PROMPT, Settings(regex="a|b", num_beams=3, min_new_tokens=4, max_new_tokens=8))
 
 
+def test_a_beam_without_a_way_on_ends_no_search_that_has_found_something(tiny):
+    trace = record(tiny, PROMPT, Settings(regex="a|bcde", suppress_tokens=["e"], num_beams=2, max_new_tokens=9))
+    assert trace.text(0) == "a"
+
+
 def test_a_processor_that_takes_what_is_forbidden_is_told(tiny):
     class Forces(LogitsProcessor):
         def __call__(self, input_ids, scores):
