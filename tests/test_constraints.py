@@ -191,7 +191,8 @@ def test_a_beam_without_a_way_on_is_dropped_while_others_go_on(tiny):
 
 
 def test_a_beam_without_a_way_on_ends_no_search_that_has_found_something(tiny):
-    trace = record(tiny, PROMPT, Settings(regex="a|bcde", suppress_tokens=["e"], num_beams=2, max_new_tokens=9))
+    dead_end = 'root ::= "a" | "\u4e2d" never\nnever ::= never'  # three bytes, and then nothing
+    trace = record(tiny, PROMPT, Settings(grammar=dead_end, num_beams=2, max_new_tokens=9))
     assert trace.text(0) == "a"
 
 

@@ -49,6 +49,10 @@ def run() -> list[Row]:
 
         what = f"json_schema, {way}, {N_TOKENS} tokens, recorded over generate() with the same processor"
         rows.append(time_row(what, plain, recorded, bar=TIME_BAR, n_pairs=N_PAIRS))
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # waiting for other work is no time of this process
+        rows.append(time_row(f"{what}, processor time, 1 thread", plain, recorded, time.process_time, n_pairs=5))
+        torch.set_num_threads(threads)
     return [*rows, step_row(lm, 200)]
 
 
