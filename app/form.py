@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from decoding.trace import Trace
 
 __all__ = [
-    "DEFAULT_NEW_TOKENS", "MODES_SHOWN", "MODE_NEEDS", "MODE_PINS", "ask_of", "check_stops",
+    "DEFAULT_NEW_TOKENS", "LONGEST_FIELD", "MODES_SHOWN", "MODE_NEEDS", "MODE_PINS", "ask_of", "check_stops",
     "form_as_typed", "form_of", "modes_of", "prompt_of", "read_form", "read_value", "settings_of", "with_length",
 ]  # fmt: skip
 
@@ -185,7 +185,7 @@ def form_of(settings: Settings, trace: Trace | None = None) -> str:
         if name == "do_sample" or value is None or MODE_PINS.get(mode, {}).get(name) == value:
             continue
         kind = KNOBS[name].kind
-        plain = kind in ("int", "float", "bool", "text") or isinstance(value, (str, bool))
+        plain = kind in ("int", "float", "bool", "text", "constraint") or isinstance(value, (str, bool))
         given[name] = value if plain else json.dumps(value, ensure_ascii=False)
     return json.dumps({"mode": mode, "given": given}, ensure_ascii=False)
 
@@ -207,7 +207,7 @@ def read_value(knob: Knob, value: Any) -> Any:
     if len(value) > LONGEST_FIELD:
         accepts = words("at most {most} characters long", most=LONGEST_FIELD)
         raise SettingError(knob.name, f"{value[:20]}…", accepts, knob.off)
-    if knob.kind == "text":
+    if knob.kind in ("text", "constraint"):
         return value
     if knob.kind == "early_stopping":
         return {"True": True, "False": False}.get(value, value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from decoding.errors import DecodingError, SettingError
 from decoding.parameters.knobs import KNOBS
 from decoding.parameters.settings import Settings
+from decoding.recorded.constrained import constraint_in
 from decoding.recorded.given import defaults_known, given_to
 
 from .form import form_of, settings_of
@@ -125,7 +126,7 @@ def _shaping(whatif: WhatIf) -> dict[str, Any]:
     """The parameters that acted, all defaults among them, as far as they shape scores or rank hypotheses."""
     beams = (whatif.config.num_beams or 1) > 1
     left_out = NOT_SCORES if beams else NOT_SCORES | ROWS_ONLY
-    config = whatif.config.to_dict()
+    config = {**whatif.config.to_dict(), **constraint_in(whatif.settings.given())}
     return {
         name: knob.neutral if config.get(name) is None else config[name]
         for name, knob in KNOBS.items()

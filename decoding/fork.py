@@ -13,19 +13,24 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
+from transformers.generation import LogitsProcessorList
 
-from decoding.errors import PromptError, RecordingError
+from decoding.constraints.of_settings import constraint_of, warnings_of
+from decoding.constraints.processors import Constraint
+from decoding.errors import PromptError, RecordingError, SettingError, shown
 from decoding.models.feasible import check_feasible, refusals_as_settings
 from decoding.models.load import LanguageModel
 from decoding.models.prompts import encode_prompt
 from decoding.parameters.acting import acting, model_defaults
 from decoding.parameters.settings import KNOBS, Settings, mode_of, watermarking
+from decoding.recorded.constrained import constrained_stage, constraint_in, start_of
 from decoding.recorded.run import Fork, Step
 from decoding.recorded.sampler_chain import chance_seed, go_on_after, padding_of
 from decoding.recorder import Recorder
 from decoding.samplers.chain import Chain, chain_of
 from decoding.strategies.cache import CACHE_NAME
 from decoding.strategies.kept_cache import KeptCache
+from decoding.tokens.known_tables import table_of
 from decoding.trace import Trace
 from decoding.words import words
 
@@ -108,10 +113,12 @@ def stream_fork(
         recorder.facts["prefill"] = "reused"
     inputs = {name: value.to(lm.model.device) if isinstance(value, Tensor) else value for name, value in inputs.items()}
     recorder.facts["chain"] = chain = _chain(trace, lm, where, settings, kwargs)
+    recorder.of_settings = _constraint(trace, settings, lm, values, prefix)
     with refusals_as_settings(kwargs):
         return recorder.stream(
-            lm.model, **inputs, **chain.given_to_generate(kwargs), logits_processor=list(chain.processors)
-        )
+            lm.model, **inputs, **chain.given_to_generate(kwargs),
+            logits_processor=LogitsProcessorList([*recorder.of_settings, *chain.processors]),
+        )  # fmt: skip
 
 
 def _chain(trace: Trace, lm: LanguageModel, where: Fork, settings: Settings | None, kwargs: dict[str, Any]) -> Chain:
@@ -136,9 +143,31 @@ def _facts(trace: Trace, where: Fork, settings: Settings | None) -> dict[str, An
         "prompts": None if trace.prompts is None else (trace.prompts[prompt],),
         "messages": None if trace.messages is None else (trace.messages[prompt],),
         "tokens": trace.tokens,
-        "warnings": _left_out(trace),
+        "warnings": (*_left_out(trace), *warnings_of((settings or trace.settings or Settings()).given())),
         "fork": where,
     }
+
+
+def _constraint(
+    trace: Trace, settings: Settings | None, lm: LanguageModel, values: dict[str, Any], prefix: Tensor
+) -> list[Constraint]:
+    """The new run's constraint: the first run's goes on where it was, another one begins at the fork.
+
+    Raises:
+        SettingError: the prefix is no beginning of what the constraint allows.
+    """
+    given, then = (settings or trace.settings or Settings()).given(), (trace.settings or Settings()).given()
+    goes_on = constraint_in(given) == constraint_in(then) and constrained_stage(trace) is not None
+    start = (start_of(trace) or trace.start) if goes_on else len(prefix)
+    table = table_of(lm.tokenizer, lm.model.config.get_text_config().vocab_size)
+    made = constraint_of(given, table, values.get("eos_token_id"), num_beams=values.get("num_beams"), start=start)
+    if made and not made[0].reads(prefix[None]):
+        name, text = next(iter(constraint_in(given).items()))
+        raise SettingError(
+            name, shown(text), "such that the text up to the fork can go on with it",
+            "take a token that it allows, or leave it out of the settings of the fork",
+        )  # fmt: skip
+    return made
 
 
 def _left_out(trace: Trace) -> tuple[str, ...]:
@@ -170,8 +199,7 @@ def _check_feasible(
 ) -> None:
     """Before transformers fails on it less clearly; the prefix stands for the prompt."""
     given = {n: v for n, v in kwargs.items() if n in KNOBS and v is not None}
-    if settings is not None and settings.negative_prompt is not None:
-        given["negative_prompt"] = settings.negative_prompt
+    given |= {} if settings is None else settings.beside()
     length = n_prefix if trace.encoder_ids is None else trace.encoder_ids.shape[1]
     check_feasible(lm, given, length=length, n_started=n_prefix)
 

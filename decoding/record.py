@@ -8,11 +8,12 @@ from typing import Any
 
 from transformers.generation import LogitsProcessorList, StoppingCriteriaList
 
+from decoding.constraints.of_settings import constraint_of, warnings_of
 from decoding.models.feasible import check_feasible, refusals_as_settings
 from decoding.models.load import LanguageModel
 from decoding.models.processes import told_by_rank_0
 from decoding.models.prompts import EncodedPrompt, Prompt, encode_prompt
-from decoding.parameters.acting import model_defaults
+from decoding.parameters.acting import acting, model_defaults
 from decoding.parameters.settings import Settings
 from decoding.recorded.run import Step
 from decoding.recorded.step_store import DEFAULT_MEMORY_BUDGET
@@ -49,7 +50,7 @@ def record(
         prompt: a text, a list of texts (a batch), chat messages, or a list of chats.
         settings: decoding parameters; what is left out, the model's or transformers' defaults decide.
         logits_processor: your own processors; they run and are recorded after transformers' penalties and
-            before its temperature, where `generate` puts them.
+            before its temperature, where `generate` puts them; after a constraint, where the settings ask for one.
         stopping_criteria: your own criteria.
         memory_budget: bytes of memory that a recording may take; steps that do not fit go to a temporary file.
         on_step: called with each step as it is decoded.
@@ -84,8 +85,7 @@ def stream(
     settings = settings or Settings()
     encoded = encode_prompt(lm, prompt, settings.negative_prompt)
     kwargs = settings.generate_kwargs(lm.tokenizer)
-    beside = {} if settings.negative_prompt is None else {"negative_prompt": settings.negative_prompt}
-    check_feasible(lm, {**kwargs, **beside}, length=encoded.input_ids.shape[1])
+    check_feasible(lm, {**settings.beside(), **kwargs}, length=encoded.input_ids.shape[1])
     recorder.tokenizer, recorder.seed = lm.tokenizer, settings.seed
     recorder.facts = _facts(lm, encoded, settings)
     recorder.facts["chain"] = chain = _chain(lm, encoded, settings, kwargs)
@@ -94,12 +94,19 @@ def stream(
     if encoded.negative_ids is not None and encoded.negative_mask is not None:
         kwargs["negative_prompt_ids"] = encoded.negative_ids.to(lm.model.device)
         kwargs["negative_prompt_attention_mask"] = encoded.negative_mask.to(lm.model.device)
+    values = acting(model_defaults(lm.model), kwargs)
+    recorder.of_settings = constraint_of(
+        settings.given(), recorder.facts["tokens"], values.get("eos_token_id"), num_beams=values.get("num_beams"),
+        start=None if lm.is_encoder_decoder else encoded.input_ids.shape[1],
+    )  # fmt: skip
     with refusals_as_settings(settings.given()):
         return recorder.stream(
             lm.model,
             input_ids=encoded.input_ids.to(lm.model.device),
             attention_mask=encoded.attention_mask.to(lm.model.device),
-            logits_processor=[*(logits_processor or ()), *chain.processors],
+            logits_processor=LogitsProcessorList(
+                [*recorder.of_settings, *(logits_processor or ()), *chain.processors]
+            ),
             stopping_criteria=stopping_criteria,
             **kwargs,
         )
@@ -124,4 +131,5 @@ def _facts(lm: LanguageModel, encoded: EncodedPrompt, settings: Settings) -> dic
         "encoder_ids": encoded.input_ids if reads_with_encoder else None,
         "encoder_mask": encoded.attention_mask if reads_with_encoder else None,
         "tokens": table_of(lm.tokenizer, lm.model.config.get_text_config().vocab_size),
+        "warnings": warnings_of(settings.given()),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -97,6 +98,7 @@ class Recorder(CustomLoop):
         self.memory_budget, self.on_step, self.streamer = memory_budget, on_step, streamer
         self.facts: dict[str, Any] = {}  # fields of Trace, filled in by `record`
         self.identity: dict[str, Any] = {}  # fields of ModelInfo, likewise
+        self.of_settings: Sequence[Any] = ()  # processors that the settings asked for: no caller's own
         self._recording: Recording | None = None
 
     @property
@@ -171,7 +173,7 @@ class Recorder(CustomLoop):
         generation_config: GenerationConfig,
         **model_kwargs: Any,
     ) -> Generator[Step, None, Any]:
-        given, self.given = self.given, GIVEN_NOTHING
+        given, self.given = self._callers(self.given), GIVEN_NOTHING
         loop = strategy_of(model, generation_config, given, self.streamer)
         generator = self._own_generator(input_ids.device)
         state = random_state(input_ids.device, generator)
@@ -225,6 +227,11 @@ class Recorder(CustomLoop):
             if self.on_step is not None:
                 self.on_step(step)
             yield step
+
+    def _callers(self, given: GivenToGenerate) -> GivenToGenerate:
+        """What came from the caller, without the processors that the settings asked for."""
+        own = tuple(p for p in given.logits_processor if not any(p is made for made in self.of_settings))
+        return replace(given, logits_processor=own)
 
     def _own_generator(self, device: torch.device) -> torch.Generator | None:
         """What is drawn from; None for torch's global state."""

@@ -23,12 +23,14 @@ from decoding.models.placement import layers_by_place
 from decoding.models.processes import rank_of, told_by_rank_0
 from decoding.parameters.settings import watermarking
 from decoding.recorded.arithmetic import arithmetic_of
+from decoding.recorded.constrained import constraint_again
 from decoding.recorded.ledger import NEVER
 from decoding.recorded.sampler_chain import chain_of_run
 from decoding.recorded.stages import name_of
 from decoding.recorded.step_number import step_number
 from decoding.recorder import Recorder
 from decoding.strategies.cache import named_here
+from decoding.tokens.known_tables import table_of
 from decoding.trace import Trace
 from decoding.verifying.comparison import Differences, RunComparison
 from decoding.verifying.observed_run import Look, ObservedRun
@@ -234,12 +236,13 @@ def verify(
     own_loop = trace.mode in RETIRED
     look = _stepwise(_look_away if follows else comparison.look, on_step)
     recorded = None if on_step is None else lambda step: on_step()
+    made = constraint_again(trace, table_of(lm.tokenizer, lm.model.config.get_text_config().vocab_size))
     loop = Recorder(tokenizer=lm.tokenizer, on_step=recorded) if own_loop else ObservedRun(lm.tokenizer, look)
     with ONE_AT_A_TIME, _recorded_random_state(trace, place), _callers_errors(logits_processor, stopping_criteria):
         out = lm.model.generate(
             **given,
             **chain.given_to_generate(_parameters(trace, lm)),
-            logits_processor=LogitsProcessorList([*(logits_processor or ()), *chain.processors]),
+            logits_processor=LogitsProcessorList([*made, *(logits_processor or ()), *chain.processors]),
             stopping_criteria=criteria,
             return_dict_in_generate=True,
             output_scores=beams or bool(stopping_criteria),  # criteria may read them

@@ -57,6 +57,21 @@ def test_record_prints_the_text_and_saves_the_trace(record, tmp_path: Path, caps
     assert str(Path(trace.model.name)) == "tiny"
 
 
+def test_a_constraint_is_given_as_a_text_or_a_file(record, tmp_path: Path, capsys) -> None:
+    pytest.importorskip("xgrammar")
+    (tmp_path / "schema.json").write_text('{"enum": ["漢", "no"]}', encoding="utf-8")
+    assert record("--prompt", "the cat", "--json-schema", str(tmp_path / "schema.json"), "--max-new-tokens", "9") == 0
+    trace = load_trace(tmp_path / "run.trace")
+    assert trace.text() in ('"漢"', '"no"')
+    assert "stages   JsonSchemaConstraint" in capsys.readouterr().out
+    assert record("--prompt", "the cat", "--grammar", 'root ::= "a" "b"') == 0
+    assert load_trace(tmp_path / "run.trace").text() == "ab"
+    assert record("--prompt", "the cat", "--regex", "[0-9]{2}") == 0
+    assert load_trace(tmp_path / "run.trace").text().isdecimal()
+    assert record("--prompt", "the cat", "--json-schema", str(tmp_path / "missing.json")) == 2
+    assert "json_schema must be a JSON schema" in capsys.readouterr().err
+
+
 def test_record_says_whose_value_each_parameter_has(tmp_path: Path, capsys) -> None:
     model = tiny_model("llama", vocab_size=320)
     model.generation_config.repetition_penalty = 1.2

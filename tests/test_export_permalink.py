@@ -154,6 +154,10 @@ def typed(knob: Knob) -> st.SearchStrategy:
             return st.lists(pair, min_size=1, max_size=3).map(lambda ps: ", ".join(f"{w}: {b}" for w, b in ps))
         case "decay":
             return st.tuples(st.integers(0, 99), st.floats(0.5, 2)).map(lambda pair: f"{pair[0]}, {pair[1]}")
+        case "constraint":
+            plain = st.text(st.characters(codec="utf-8", exclude_characters="\0{"), min_size=1).filter(str.strip)
+            schemas = st.dictionaries(words, st.integers(0, 99)).map(json.dumps)
+            return schemas if knob.name == "json_schema" else plain
         case "watermark":
             return st.sampled_from(['{"bias": 2.0}', '{"ngram_len": 5, "keys": [654, 400]}', "{}"])
 

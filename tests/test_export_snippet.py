@@ -96,6 +96,11 @@ RUNS: dict[str, tuple[Any, dict[str, Any]]] = {
         {"bad_words_ids": ["Paris"], "sequence_bias": {"the": -math.inf, (1, 2): 3.0}, "suppress_tokens": ["a", 30],
          "begin_suppress_tokens": [11], "forced_eos_token_id": [2], "max_new_tokens": 6},
     ),
+    "a schema": (
+        "Bob", {"json_schema": {"type": "object", "properties": {"a\"'": {"type": "integer"}}}, "max_new_tokens": 9},
+    ),
+    "an expression": (["A", "B c"], {"regex": "[a-c'\"\\n]{3}", "num_beams": 3, "max_new_tokens": 6}),
+    "a grammar": ("x", {"grammar": 'root ::= "a" root | "b"', "do_sample": True, "seed": 2, "eos_token_id": [2, 3]}),
     "other end tokens": ("The capital of France is Paris", {"eos_token_id": [".", 2], "max_new_tokens": 12}),
     "guidance": ("The weather is", {"guidance_scale": 1.5, "negative_prompt": "The \"sun\"\nis", "max_new_tokens": 4}),
     "guidance of a batch": (["A", "The cat"], {"guidance_scale": 2.0, "negative_prompt": "No", "max_new_tokens": 3}),

@@ -137,6 +137,7 @@ VALUES = {
     "sequence_list": [[[1, 2], [3]], ["no"], ["a, b", [1]], ['["x"]']],
     "sequence_bias": [[["no", 2.5]], [[[1, 2], -1.0], ["a: b, c", 3.0]]],
     "decay": [[0, 1.05], [10, 0.5]],
+    "constraint": ['{"type": "null"}', "{}", '{"enum": ["多语言", "a, b"]}'],
     "early_stopping": [True, False, "never"],
     "watermark": [{"bias": 2.5}, {"greenlist_ratio": 0.5, "seeding_scheme": "selfhash"}],
 }

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.generation import GenerationMixin, logits_process
 
+from decoding.constraints.of_settings import CONSTRAINT_CLASSES
 from decoding.parameters.knobs import KNOBS, PARAMETER_OF
 from decoding.recorded.run import Step
 from decoding.recorded.silent import PROCESSORS
@@ -44,8 +45,9 @@ def ids_of(vocab: int, rows: int = 3, seed: int = 0) -> torch.Tensor:
 
 
 def test_every_processor_that_a_parameter_becomes_is_among_those_judged():
-    of_a_loop_of_ours = {"HammingDiversityLogitsProcessor"}  # needs a diverse beam search around it
-    assert set(PROCESSORS.values()) - of_a_loop_of_ours <= set(NAMES)
+    # One needs a diverse beam search around it, the others a vocabulary and texts: tests/test_constraints.py.
+    of_ours = {"HammingDiversityLogitsProcessor", *(kind.__name__ for kind in CONSTRAINT_CLASSES.values())}
+    assert set(PROCESSORS.values()) - of_ours <= set(NAMES)
     without_a_processor = {
         "do_sample", "num_return_sequences", "seed", "negative_prompt", "max_new_tokens", "max_length", "max_time",
         "stop_strings", "eos_token_id", "num_beams", "length_penalty", "early_stopping", "num_beam_groups",
@@ -62,7 +64,7 @@ def test_every_processor_that_generate_builds_is_in_the_table():
     built |= {"WatermarkLogitsProcessor", "SynthIDTextWatermarkLogitsProcessor"}  # by `construct_processor`
     assert len(built) > 20
     no_parameter = {"PrefixConstrainedLogitsProcessor"}  # of generate()'s argument prefix_allowed_tokens_fn
-    ours = {kind.__name__ for kind in CLASSES.values()}
+    ours = {kind.__name__ for kind in (*CLASSES.values(), *CONSTRAINT_CLASSES.values())}
     assert set(PARAMETER_OF) - {"HammingDiversityLogitsProcessor"} == (built - no_parameter) | ours
     assert all(KNOBS[parameter].becomes for parameter in PARAMETER_OF.values())
 

@@ -58,7 +58,10 @@ NOT_DECODING = {
     "_from_model_config": "about the file",
     "_commit_hash": "about the file; until transformers 5.17",
 }
-BEYOND_GENERATION_CONFIG = {"seed", "negative_prompt", *(n for n, knob in KNOBS.items() if knob.group == "engines")}
+BEYOND_GENERATION_CONFIG = {
+    "seed", "negative_prompt", "json_schema", "regex", "grammar",
+    *(n for n, knob in KNOBS.items() if knob.group == "engines"),
+}  # fmt: skip
 
 
 # --- the table is complete ---------------------------------------------------------------------------------------
@@ -422,7 +425,12 @@ def test_transformers_accepts_the_ends_of_every_range(name, value):
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 
-def everything() -> Settings:
+CONSTRAINTS = {
+    "json_schema": {"enum": ["</script>", "${x}", "漢"]}, "regex": "[\u202e<&]+\n", "grammar": 'root ::= "\\"" | "a"'
+}  # fmt: skip
+
+
+def everything(constraint: str = "json_schema") -> Settings:
     return Settings(
         do_sample=True, num_return_sequences=2, seed=SEED_LIMIT, temperature=0.1 + 0.2, top_h=0.5, top_k=7, top_p=0.9,
         min_p=0.0, typical_p=1.0, epsilon_cutoff=5e-324, eta_cutoff=0.001, repetition_penalty=1.1,
@@ -432,6 +440,7 @@ def everything() -> Settings:
         min_length=2, max_time=1e300, stop_strings=["</script>", "\x00"], eos_token_id=[1, "</s>"], num_beams=4,
         length_penalty=-1.0, early_stopping="never", num_beam_groups=1, diversity_penalty=0.0, penalty_alpha=0.5,
         bad_words_ids=["a", [1, 2]], sequence_bias={"a": -math.inf, (1, 2): 2}, suppress_tokens=[1, "b"],
+        **{constraint: CONSTRAINTS[constraint]},
         begin_suppress_tokens=[3], forced_bos_token_id=4, forced_eos_token_id=[5, "c"], remove_invalid_values=True,
         renormalize_logits=False, watermarking_config={"ngram_len": 3, "keys": [1, 2]},
         dry_multiplier=0.8, dry_base=1.75, dry_allowed_length=2, dry_penalty_last_n=-1,
@@ -441,11 +450,12 @@ def everything() -> Settings:
     )  # fmt: skip
 
 
-def test_json_takes_every_parameter_there_and_back():
-    given = everything()
-    assert set(given.given()) == set(KNOBS)
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+def test_json_takes_every_parameter_there_and_back(constraint):
+    given = everything(constraint)
+    assert set(given.given()) == set(KNOBS) - set(CONSTRAINTS) | {constraint}  # one at a time
     assert Settings.from_json(json.loads(json.dumps(given.to_json()))) == given
-    assert hash(given) == hash(everything())
+    assert hash(given) == hash(everything(constraint))
 
 
 @pytest.mark.parametrize("values", [None, [], "x", 3, [["top_p", 0.5]]])

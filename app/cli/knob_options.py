@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Container, Iterable
+from pathlib import Path
 from typing import Any
 
+from decoding.constraints.texts import LONGEST_TEXT
 from decoding.parameters.knobs import KNOBS, Knob
 
 __all__ = ["add_knob_options", "given_knobs"]
@@ -17,6 +19,7 @@ GROUPS = {
     "penalties": "penalties",
     "length": "length and stopping",
     "beams": "beams",
+    "constrained": "constrained text",
     "constraints": "constraints",
     "engines": "samplers of other engines (llama.cpp's)",
     "other": "other",
@@ -74,6 +77,8 @@ def _shape(knob: Knob) -> dict[str, Any]:
             return {"type": _number, "metavar": "N" if knob.kind == "int" else "X"}
         case "text":
             return {"metavar": "TEXT"}
+        case "constraint":
+            return {"metavar": "TEXT"} if knob.name == "regex" else {"type": _text_or_file, "metavar": "FILE|TEXT"}
         case "text_list":
             return {"action": "append", "metavar": "TEXT"}
         case "token_list":
@@ -121,6 +126,17 @@ def _sequence(text: str) -> Any:
 def _biased(text: str) -> Any:
     sequence, _, bias = text.rpartition("=")
     return (_sequence(sequence), _number(bias))
+
+
+def _text_or_file(text: str) -> str:
+    """What stands in the file of that name, where there is one; else the text itself."""
+    try:
+        path = Path(text)
+        if path.is_file() and path.stat().st_size <= 4 * LONGEST_TEXT:  # bytes of as many characters
+            return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):  # no name of a file, or no text in it: the knob's own check says what it accepts
+        pass
+    return text
 
 
 def _truth(text: str) -> Any:

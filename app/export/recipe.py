@@ -46,6 +46,7 @@ class Recipe:
         own: names of processors and stopping criteria of the caller's own.
         interrupted: why the run did not come to an end of its own, or None.
         n_steps: of the run, or None.
+        constraint_start: tokens before the text that a constraint holds, where they are not those of the input.
         reuses_prefix: the run's prefix was not computed again.
         defaults: those of the model's own that are known.
         chance_seed: of XTC's chance, where it is known.
@@ -65,6 +66,7 @@ class Recipe:
     own: tuple[str, ...] = ()
     interrupted: str | None = None
     n_steps: int | None = None
+    constraint_start: int | None = None
     reuses_prefix: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
     chance_seed: int | None = None
@@ -88,6 +90,7 @@ def recipe_of(trace: Trace) -> Recipe:
     Raises:
         NotRecordedError: what the run started from is not in the trace.
     """
+    from decoding.recorded.constrained import start_of
     from decoding.recorded.given import defaults_known
     from decoding.recorded.sampler_chain import chance_seed, padding_of
     from decoding.verify import REASONS
@@ -112,6 +115,7 @@ def recipe_of(trace: Trace) -> Recipe:
         ),
         interrupted=next((reason for reason in INTERRUPTIONS if reason in trace.stop_reasons), None),
         n_steps=len(trace.steps),
+        constraint_start=None if (begun := start_of(trace)) == trace.prompt_ids.shape[1] else begun,
         reuses_prefix=trace.prefill == "reused",
         defaults=defaults_known(trace) or {},
         chance_seed=chance_seed(trace),

@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from decoding.constraints.of_settings import CONSTRAINT_CLASSES
 from decoding.errors import shown
 from decoding.models.load import HUB_ID_OF_DEFAULT
 from decoding.samplers.chain import CLASSES, Plan, planned
@@ -110,6 +111,7 @@ def _generate(recipe: Recipe, model: str | None, *, recorded: bool) -> str:
         _samplers(recipe),
         _seeding(recipe) if not recorded else [],
         _loop_made(recipe) if recorded else [],
+        _constraint(recipe),
         _call("output = model.generate", [*_arguments(recipe, own_loop), *_loop_argument(recipe, recorded)]),
         ["trace = recorder.trace"] if recorded else [],
         _printing(recipe),
@@ -145,6 +147,7 @@ def _imports(recipe: Recipe, own_loop: bool) -> list[str]:
     own = ["from decoding import Recorder"] if own_loop else []
     own += [f"from decoding.samplers import {', '.join(ours)}"] if ours else []
     lines = ["import torch", f"from transformers import {', '.join(sorted(names))}"]
+    own += [f"from decoding.constraints import {kind.__name__}" for _, kind in _constraint_of(recipe)]
     return [*lines, "", *own] if own else lines
 
 
@@ -245,6 +248,23 @@ def _seeding(recipe: Recipe) -> list[str]:
     return [f"torch.manual_seed({literal(recipe.seed)})"] if recipe.draws and recipe.seed is not None else []
 
 
+def _constraint_of(recipe: Recipe) -> list[tuple[str, type]]:
+    """The parameter and the class of the run's constraint, as a list of one, or of none."""
+    return [(name, kind) for name, kind in CONSTRAINT_CLASSES.items() if name in recipe.parameters]
+
+
+def _constraint(recipe: Recipe) -> list[str]:
+    lines = []
+    for name, kind in _constraint_of(recipe):
+        given = recipe.parameters
+        ends = literal(given["eos_token_id"]) if "eos_token_id" in given else "model.generation_config.eos_token_id"
+        beams = [f"num_beams={literal(given['num_beams'])}"] if given.get("num_beams", 1) > 1 else []
+        start = [] if recipe.constraint_start is None else [f"start={literal(recipe.constraint_start)}"]
+        lines += _assigned(name, given[name])
+        lines += _call(f"constraint = {kind.__name__}", [name, "tokenizer", f"eos_token_id={ends}", *beams, *start])
+    return lines
+
+
 def _loop_made(recipe: Recipe) -> list[str]:
     seed = [f"seed={literal(recipe.seed)}"] if recipe.draws and recipe.seed is not None else []
     return [f"recorder = Recorder({', '.join(['tokenizer=tokenizer', *seed])})"]
@@ -262,6 +282,8 @@ def _arguments(recipe: Recipe, own_loop: bool) -> list[str]:
     out = ["**inputs"]
     plan = _plan(recipe)
     for name, value in plan.given_to_generate(recipe.parameters).items():
+        if name in CONSTRAINT_CLASSES:
+            continue  # a processor, see below
         if name == "watermarking_config":
             arguments = ", ".join(f"{key}={literal(argument)}" for key, argument in value.items())
             out.append(f"{name}={_watermark_class(value)}({arguments})")
@@ -269,12 +291,19 @@ def _arguments(recipe: Recipe, own_loop: bool) -> list[str]:
             out.append(f"stopping_criteria=[StopStringCriteria(tokenizer, {literal(value)})]")
         else:
             out.append(f"{name}={literal(value)}")
-    out += ["logits_processor=samplers"] if plan.calls else []
+    out += _processors(recipe)
     if "stop_strings" in recipe.parameters and not own_loop:
         out.append("tokenizer=tokenizer")
     if recipe.negative_prompt is not None:
         out += ["negative_prompt_ids=negative.input_ids", "negative_prompt_attention_mask=negative.attention_mask"]
     return out
+
+
+def _processors(recipe: Recipe) -> list[str]:
+    """The argument for what is made of settings that `generate()` does not know, the constraint first."""
+    if not _constraint_of(recipe):
+        return ["logits_processor=samplers"] if _plan(recipe).calls else []
+    return ["logits_processor=[constraint, *samplers]" if _plan(recipe).calls else "logits_processor=[constraint]"]
 
 
 def _printing(recipe: Recipe) -> list[str]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from decoding.constraints.of_settings import CONSTRAINT_CLASSES
 from decoding.reading.cutoffs import RULES
 
 from ..palette import colour_name
@@ -20,7 +21,7 @@ __all__ = ["sheet"]
 BANS = frozenset({
     "NoRepeatNGramLogitsProcessor", "EncoderNoRepeatNGramLogitsProcessor", "NoBadWordsLogitsProcessor",
     "SuppressTokensLogitsProcessor", "SuppressTokensAtBeginLogitsProcessor", "MinLengthLogitsProcessor",
-    "MinNewTokensLengthLogitsProcessor",
+    "MinNewTokensLengthLogitsProcessor", *(kind.__name__ for kind in CONSTRAINT_CLASSES.values()),
 })  # fmt: skip
 SAY_NO_MORE = frozenset({"log_softmax", "LogitNormalization", "InfNanRemoveLogitsProcessor", *FORCED})
 BY_DIRECTION = frozenset({

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from decoding.constraints.texts import CONSTRAINTS
 from decoding.parameters.knobs import KNOBS, Knob
 
-from ..form import MODE_NEEDS, MODES_SHOWN, modes_of
+from ..form import LONGEST_FIELD, MODE_NEEDS, MODES_SHOWN, modes_of
 from ..text import LANGUAGES, Text
 from ..views.numbers import setting
 
@@ -19,11 +20,28 @@ __all__ = [
 
 Json = dict[str, Any]
 
-GROUPS = ("mode", "beams", "sampling", "engines", "penalties", "length", "constraints", "other")
+GROUPS = ("mode", "beams", "sampling", "engines", "penalties", "length", "constrained", "constraints", "other")
 OPEN_GROUPS = ("mode", "beams", "beams", "sampling", "length")
 # Two names for one thing would only confuse; the rest of the group is behind its fold.
 CHOICES = {"early_stopping": (True, False, "never")}
-CONTROL_OF_KIND = {"int": "number", "float": "number", "bool": "checkbox", "early_stopping": "select"}
+CONTROL_OF_KIND = {
+    "int": "number", "float": "number", "bool": "checkbox", "early_stopping": "select", "constraint": "passage",
+}  # fmt: skip
+# What a text of several lines may begin from.
+EXAMPLES = {
+    "json_schema": """{
+  "type": "object",
+  "properties": {
+    "city": {"type": "string", "maxLength": 20},
+    "country": {"enum": ["France", "Italy", "Spain"]},
+    "is_capital": {"type": "boolean"}
+  },
+  "required": ["city", "country", "is_capital"]
+}""",
+    "regex": "(Yes|No), because [a-z ]{10,60}\\.",
+    "grammar": """root ::= "Monday" | day " and " day
+day ::= "Tuesday" | "Thursday" | "Sunday\"""",
+}
 
 
 def header_sheet(text: Text) -> Json:
@@ -75,6 +93,17 @@ def _knob(knob: Knob, text: Text) -> dict[str, Any]:
         "slider": knob.slider,
         "placeholder": neutral if plain else text.or_else(f"format.{knob.kind}", ""),
         "choices": [{"value": value, "text": str(value)} for value in CHOICES.get(knob.kind, ())],
+        **(_passage(knob, text) if control == "passage" else {}),
+    }
+
+
+def _passage(knob: Knob, text: Text) -> Json:
+    """Of a text of several lines: how long it may be, an example, and which others it takes the place of."""
+    return {
+        "longest": LONGEST_FIELD,
+        "placeholder": text.or_else(f"format.{knob.name}", ""),
+        "example": {"value": EXAMPLES[knob.name], "label": text("settings.example")},
+        "instead_of": [name for name in CONSTRAINTS if name != knob.name],
     }
 
 

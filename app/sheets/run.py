@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..views.facts import facts_rows, notes_sections
+from decoding.recorded.constrained import constrained_stage, log_mass_left
+
+from ..views.facts import constraint_fact, facts_rows, notes_sections
 from ..views.look import Look
 from ..views.runs import run_lines
 from .runs import runs_sheet
@@ -19,7 +21,21 @@ def facts(look: Look) -> Json:
     """The run's facts."""
     run = look.run
     about = {} if run is None else {"origin": run.origin, "recorded_at": run.recorded_at}
-    return {"facts": facts_rows(look.trace, look.text, **about)}
+    return {"facts": [*facts_rows(look.trace, look.text, **about), *_price(look)]}
+
+
+def _price(look: Look) -> list[dict[str, str]]:
+    """What a constraint cost the row in view; of a run that goes on it is not known yet."""
+    if look.growing or constrained_stage(look.trace) is None or not look.trace.steps:
+        return []
+    if look.trace.ledger is not None:
+        price = log_mass_left(look.trace)
+        return [] if price is None else [constraint_fact(price, None, look.text)]
+    found = [measures.forbidden for measures in look.readings.measures(look.row)]
+    if not found or None in found:  # scores that were lost
+        return []
+    price, n_wanted = sum(f.log_mass_left for f in found), sum(f.wanted_forbidden for f in found)
+    return [constraint_fact(price, (n_wanted, len(found)), look.text)]
 
 
 def notes(look: Look) -> Json | None:

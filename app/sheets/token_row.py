@@ -134,11 +134,25 @@ def _cell_words(cell: TokenCell, text: Text) -> Json:
         "row.tip", kind=_kind(cell, text), id=cell.token_id, step=text.step(cell.step), p=percent(m.probability),
         rank=m.rank or "–", q=percent(m.final_probability), s=nats(m.surprisal_nats), h=nats(m.entropy_nats),
     )  # fmt: skip
-    words = {"step": cell.step, "text": cell.text, "kind": cell.kind, "tip": tip}
+    words = {"step": cell.step, "text": cell.text, "kind": cell.kind, "tip": tip + _forbidden_words(cell, text)}
+    if cell.wanted:
+        words["barred"] = True
     if cell.group is not None:
         name = text("row.part", text=cell.text, joined=cell.joined)
         words |= {"group": cell.group, "joined": cell.joined, "name": name}
     return words
+
+
+def _forbidden_words(cell: TokenCell, text: Text) -> str:
+    """What a constraint forbade there, and what the model would have said instead."""
+    found = cell.measures.forbidden
+    if found is None or not found.n:
+        return ""
+    words = text("row.tip.forbidden", parameter=found.parameter, n=f"{found.n:,}", mass=percent(found.mass))
+    if not cell.wanted:
+        return f"\n{words}"
+    p = percent(found.wanted_probability)
+    return "\n" + text("row.tip.wanted", words=words, token=cell.wanted, p=p)
 
 
 def _kind(cell: TokenCell, text: Text) -> str:

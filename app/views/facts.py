@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from decoding.trace import Trace
 
-__all__ = ["facts_rows", "moment", "notes_sections"]
+__all__ = ["constraint_fact", "facts_rows", "moment", "notes_sections"]
 
 LONGEST_SOURCE = 60  # tokens; the token row has all of them
 
@@ -57,6 +57,19 @@ def _split(trace: Trace, text: Text) -> list[dict[str, str]]:
     """How the model was split, where it was."""
     split = trace.model.split
     return [{"label": text("fact.split"), "value": split, "tip": text("fact.split.tip")}] if split else []
+
+
+def constraint_fact(price: float, wanted: tuple[int, int] | None, text: Text) -> dict[str, str]:
+    """What a constraint cost.
+
+    Args:
+        price: Σ log of the probability that it left at each step, in nats.
+        wanted: at how many of how many steps it forbade the likeliest token; None where that was not counted.
+    """
+    tip = text("fact.constraint.tip")
+    if wanted is not None:
+        tip += " " + text("fact.constraint.wanted", n=wanted[0], of=wanted[1])
+    return {"label": text("fact.constraint"), "value": f"{price:.2f} nats".replace("-", "−"), "tip": tip}
 
 
 def _shortcuts(trace: Trace, text: Text) -> list[dict[str, str]]:

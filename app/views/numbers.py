@@ -66,15 +66,18 @@ def with_interval(found: Interval) -> str:
     """An estimate and its interval: `0.91 [0.79, 0.97]`."""
     return f"{significant(found.estimate)} [{significant(found.low)}, {significant(found.high)}]"
 
+LONGEST_SETTING = 120  # characters: a schema is pages
+
 
 def setting(value: object) -> str:
-    """A parameter's value: `0.9`, `40`, `True`; floats without their float32 tail."""
+    """A parameter's value: `0.9`, `40`, `True`; floats without their float32 tail, a long text by how it begins."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, (list, tuple)):
         shown = ", ".join(setting(item) for item in value[:4])
         return f"{shown}, …" if len(value) > 4 else shown
-    return str(value)
+    text = str(value)
+    return text if len(text) <= LONGEST_SETTING else f"{text[:LONGEST_SETTING]}…"
 
 
 def entry(value: float | int | bool | None) -> str:

@@ -10,10 +10,12 @@ import numpy as np
 
 from decoding.errors import NotRecordedError
 from decoding.reading.distribution import distribution
+from decoding.recorded.constrained import forbidden_at
 
 from .token_text import LONGEST_CHARACTER, shown
 
 if TYPE_CHECKING:
+    from decoding.recorded.constrained import Forbidden
     from decoding.recorded.run import Step
     from decoding.tokens.token_table import TokenText
     from decoding.trace import Trace
@@ -31,6 +33,7 @@ class TokenMeasures:
         entropy_nats: of the model's own distribution.
         rank: 1 for its likeliest token.
         final_probability: after all stages: what the choice was made from.
+        forbidden: what a constraint did at this step; None where the run had none.
     """
 
     probability: float
@@ -38,6 +41,7 @@ class TokenMeasures:
     entropy_nats: float
     rank: int | None
     final_probability: float
+    forbidden: Forbidden | None = None
 
 
 LOST = TokenMeasures(
@@ -57,6 +61,7 @@ class TokenCell:
             for a token that stands alone.
         step: the step that chose it, or None for the prompt.
         measures: None for the prompt.
+        wanted: the token that was likeliest, where a constraint forbade it; else "".
         taken: of a prompt's token that a fork has from the run that it leaves, `over`; of the one that it took
             instead, `by_hand`; else "".
         taken_at: the step that it stands at in that run: −1 for the last before the fork's own first, then backwards.
@@ -69,6 +74,7 @@ class TokenCell:
     group: tuple[int, int] | None = None
     step: int | None = None
     measures: TokenMeasures | None = None
+    wanted: str = ""
     taken: str = ""
     taken_at: int | None = None
 
@@ -108,6 +114,7 @@ def measures_of(step: Step, row: int) -> TokenMeasures:
         entropy_nats=own.entropy if facts is None else facts[0].entropy_nats,
         rank=int(np.count_nonzero(own.scores > own.scores[token_id])) + 1,
         final_probability=final.share(token_id),
+        forbidden=forbidden_at(step, row, scores),
     )
 
 
@@ -138,9 +145,18 @@ def token_cells(
                 group=None if token is None else _group(token, len(before), len(ids), first),
                 step=None if begin is None else begin + i,
                 measures=measures[i] if measures else None,
+                wanted=_wanted(tokens, measures[i]) if measures else "",
             )
         )
     return tuple(cells)
+
+
+def _wanted(tokens, measures: TokenMeasures) -> str:
+    """The likeliest token before the constraint, where this forbade it."""
+    forbidden = measures.forbidden
+    if forbidden is None or not forbidden.wanted_forbidden:
+        return ""
+    return f"#{forbidden.wanted}" if tokens is None else shown(tokens.text(forbidden.wanted))
 
 
 def _group(token: TokenText, n_before: int, n_ids: int, first: int) -> tuple[int, int] | None:

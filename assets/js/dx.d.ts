@@ -366,9 +366,11 @@ interface DocumentEventMap {
 
 type Form = { mode: string; given: Record<string, any> };
 type Knob = {
-  name: string; modes: string[]; help: string; not_here: string; control: "number" | "checkbox" | "select" | "text";
+  name: string; modes: string[]; help: string; not_here: string;
+  control: "number" | "checkbox" | "select" | "text" | "passage";
   placeholder: string; neutral?: number | null; slider?: [number, number, number] | null;
   choices?: { value: any; text: string }[];
+  longest?: number; example?: { value: string; label: string }; instead_of?: string[]; // of a passage
 };
 
 /** A field, and what shows a value in it; null or undefined where none was given. */

@@ -56,5 +56,5 @@
     field.addEventListener("input", () => set(knob.name, field.value));
     return { controls: [field], show: (value) => (field.value = value ?? "") };
   };
-  dx.knobControls = { number, checkbox, select, text };
+  dx.knobControls = Object.assign({}, dx.knobControls, { number, checkbox, select, text });
 })();

@@ -16,7 +16,7 @@
     fold();
     const brief = () => {
       const mode = spec.modes.find((one) => one.id === form.mode)?.label ?? form.mode;
-      const given = Object.entries(form.given).map(([name, value]) => `${name} ${value}`);
+      const given = Object.entries(form.given).map(([name, value]) => `${name} ${String(value).slice(0, 40)}`);
       part("brief").replaceChildren(dx.el("b", {}, spec.labels.title), ` ${[mode, ...given].join(" · ")}`);
     };
 
@@ -27,9 +27,20 @@
     };
     const set = (name, value) => {
       if (value === null || value === "" || value === undefined) delete form.given[name];
-      else form.given[name] = value;
+      else {
+        form.given[name] = value;
+        for (const row of rowsOf()) if (row.knob.name === name) makeWay(row.knob.instead_of ?? []);
+      }
       send();
       mark();
+    };
+    /** Takes back settings that another one takes the place of. */
+    const makeWay = (names) => {
+      for (const row of rowsOf()) {
+        if (!names.includes(row.knob.name) || !(row.knob.name in form.given)) continue;
+        delete form.given[row.knob.name];
+        row.show(null);
+      }
     };
 
     /** The rows of the settings, each with its knob and with what shows a value. @returns {Row[]} */
@@ -74,7 +85,7 @@
             click: () => {
               show(null);
               set(knob.name, null);
-              row.querySelector("input, select")?.focus();
+              row.querySelector("input, select, textarea")?.focus();
             },
           },
         },

@@ -102,6 +102,7 @@
     const refresh = (button, cell) => {
       button.replaceChildren(...dx.token(cell.text));
       button.dataset.kind = cell.kind;
+      button.classList.toggle("dx-barred", Boolean(cell.barred)); // a constraint forbade what the model wanted
       button.dataset.step = cell.step;
       button.setAttribute("data-tip", cell.tip);
       button.setAttribute("aria-label", `${frameData.labels.step} ${dx.stepNumber(cell.step, frameData)}: ${cell.name || cell.text}`);

@@ -6,9 +6,11 @@ transformers raises on these, less clearly, or not at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import combinations
 from typing import Any
 
-from decoding.errors import SettingError
+from decoding.constraints.texts import CONSTRAINTS
+from decoding.errors import SettingError, shown
 from decoding.parameters.acting import acting
 from decoding.words import words
 
@@ -140,6 +142,27 @@ def _at_most(low: str, high: str) -> Callable[[Values, Values], None]:
     return rule
 
 
+def _not_contrastive(name: str) -> Callable[[Values, Values], None]:
+    def rule(v: Values, given: Values) -> None:
+        if v.get(name) is None:
+            return
+        if v.get("penalty_alpha") and v.get("top_k") != 1 and _beams(v) == 1 and not v.get("do_sample"):
+            raise SettingError(
+                name, shown(v[name]), "left out in contrastive search",
+                "which may take a token that was forbidden, as it weighs other things, too; decode in another mode",
+            )  # fmt: skip
+
+    return rule
+
+
+def _alone(name: str, other: str) -> Callable[[Values, Values], None]:
+    def rule(v: Values, given: Values) -> None:
+        accepts = words("left out where {other} is given", other=other)
+        raise SettingError(name, shown(v[name]), accepts, "a text can be held to one of them; give one")
+
+    return rule
+
+
 def _beams(v: Values) -> int:
     return v.get("num_beams") or 1
 
@@ -162,10 +185,12 @@ RULES = (
     (("mirostat_tau", "adaptive_target"), _one_steers),
     (("negative_prompt", "guidance_scale", "num_beams"), _one_away_from("num_beams")),
     (("negative_prompt", "guidance_scale", "num_return_sequences"), _one_away_from("num_return_sequences")),
+    *(((name, "penalty_alpha"), _not_contrastive(name)) for name in CONSTRAINTS),
 )
 # Only of two that were given: of a default generate() warns, and goes on.
 OF_THE_GIVEN = (
     (("min_new_tokens", "max_new_tokens"), _at_most("min_new_tokens", "max_new_tokens")),
     (("min_length", "max_length"), _at_most("min_length", "max_length")),
+    *(((b, a), _alone(b, a)) for a, b in combinations(CONSTRAINTS, 2)),
 )
 PARTS = tuple(dict.fromkeys(name for names, _ in RULES for name in names))

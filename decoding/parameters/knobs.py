@@ -2,9 +2,9 @@
 
 Validation, page controls, help texts, command-line options, permalinks and code snippets are all made
 from it, so a parameter is declared once; so are the processor that it becomes, and the colour of what that
-removes. Names and meanings are those of transformers' `GenerationConfig`; the two that are not part of it
-(`negative_prompt`, `seed`) say so in their help. Those of the group `engines` are llama.cpp's, which transformers
-lacks: `decoding/samplers/` has their processors.
+removes. Names and meanings are those of transformers' `GenerationConfig`; those that are not part of it
+(`BESIDE_THE_CONFIG`) say so in their help. Those of the group `engines` are llama.cpp's, which transformers lacks:
+`decoding/samplers/` has their processors.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from decoding.constraints.texts import checked_text
 from decoding.errors import SettingError, shown
 from decoding.words import words
 
 __all__ = [
-    "BEAM_MODES", "KNOBS", "MODES", "PARAMETER_OF", "PLAIN_SAMPLING", "PROCESSOR_OF", "SAMPLING_MODES", "Knob",
+    "BEAM_MODES", "BESIDE_THE_CONFIG", "KNOBS", "MODES", "PARAMETER_OF", "PLAIN_SAMPLING", "PROCESSOR_OF",
+    "SAMPLING_MODES", "Knob",
     "Processor",
 ]  # fmt: skip
 
@@ -36,13 +38,15 @@ PLAIN_SAMPLING = frozenset({"sample"})
 ALSO_KEPT = (
     "use_cache", "cache_implementation", "pad_token_id", "bos_token_id", "decoder_start_token_id", "prefill_chunk_size"
 )  # fmt: skip
+# Knobs that are no parameters of GenerationConfig: `record` sees to them.
+BESIDE_THE_CONFIG = ("seed", "negative_prompt", "json_schema", "regex", "grammar")
 SEED_LIMIT = 2**63 - 1  # torch's generators take signed 64-bit seeds
 INT_LIMIT = 2**31 - 1  # for whole numbers and token ids that have no other; beyond it tensors overflow
 NGRAM_LIMIT = 10_000  # transformers makes that many copies of the input for encoder_no_repeat_ngram_size
 
 Kind = Literal[
     "bool", "int", "float", "early_stopping", "text", "text_list", "token_list",
-    "sequence_list", "sequence_bias", "decay", "watermark",
+    "sequence_list", "sequence_bias", "decay", "watermark", "constraint",
 ]  # fmt: skip
 
 
@@ -81,7 +85,9 @@ class Knob:
 
     name: str
     kind: Kind
-    group: Literal["mode", "sampling", "penalties", "length", "beams", "constraints", "other", "engines"]
+    group: Literal[
+        "mode", "sampling", "penalties", "length", "beams", "constraints", "constrained", "other", "engines"
+    ]  # fmt: skip
     help: str
     low: float | None = None
     high: float | None = None
@@ -129,6 +135,7 @@ KIND_IN_WORDS: dict[str, str] = {
     "sequence_list": "a list whose items are texts or lists of token ids",
     "sequence_bias": "a list of (text or token ids, bias) pairs, or a dict of them",
     "decay": "a pair (start index >= 0, factor > 0)",
+    "constraint": "a text, of a JSON schema, a regular expression or a grammar",
     "watermark": "the keyword arguments of transformers' WatermarkingConfig or SynthIDTextWatermarkingConfig",
 }
 
@@ -183,6 +190,10 @@ def _check_text(knob: Knob, value: Any) -> str:
     if not isinstance(value, str):
         raise knob.wrong(value)
     return value
+
+
+def _check_constraint(knob: Knob, value: Any) -> str:
+    return checked_text(knob.name, value)
 
 
 def _check_text_list(knob: Knob, value: Any) -> tuple[str, ...]:
@@ -295,8 +306,10 @@ CHECKS = {
     "sequence_bias": _check_sequence_bias,
     "decay": _check_decay,
     "watermark": _check_watermark,
+    "constraint": _check_constraint,
 }
 
+FORBIDDEN = ("#7a1f3d", "#f08aa8")  # by a constraint, of whichever kind
 
 _TABLE = (
     # -- mode
@@ -437,6 +450,20 @@ _TABLE = (
     Knob(name="forced_eos_token_id", kind="token_list", group="constraints",
          becomes=(Processor("ForcedEOSTokenLogitsProcessor"),),
          help="The token forced to come last when the maximum length is reached."),
+    # -- constrained text
+    Knob(name="json_schema", kind="constraint", group="constrained", modes=ALL - {"contrastive_search"},
+         becomes=(Processor("JsonSchemaConstraint", colours=FORBIDDEN),),
+         help="The text must be JSON that fits this schema; what the schema does not name, the JSON has not. Tokens "
+              "that cannot go on with it are removed before temperature, top-k and top-p. Not part of "
+              "GenerationConfig; it stands for a processor from decoding.constraints."),
+    Knob(name="regex", kind="constraint", group="constrained", modes=ALL - {"contrastive_search"},
+         becomes=(Processor("RegexConstraint", colours=FORBIDDEN),),
+         help="The whole text must match this regular expression. Not part of GenerationConfig; it stands for a "
+              "processor from decoding.constraints."),
+    Knob(name="grammar", kind="constraint", group="constrained", modes=ALL - {"contrastive_search"},
+         becomes=(Processor("GrammarConstraint", colours=FORBIDDEN),),
+         help="The text must be one of this grammar, in EBNF (llama.cpp's GBNF), from its rule root on. Not part of "
+              "GenerationConfig; it stands for a processor from decoding.constraints."),
     # -- other
     Knob(name="remove_invalid_values", kind="bool", group="other", neutral=False, off="use False to switch it off",
          becomes=(Processor("InfNanRemoveLogitsProcessor"),),

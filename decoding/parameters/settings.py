@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from decoding.errors import SettingError
 from decoding.parameters.combinations import check_given
-from decoding.parameters.knobs import KNOBS, Knob, Mode
+from decoding.parameters.knobs import BESIDE_THE_CONFIG, KNOBS, Knob, Mode
 from decoding.tokens.spellings import spellings, tokens_that_are
 from decoding.words import words
 
@@ -75,6 +75,9 @@ class Settings:
     begin_suppress_tokens: tuple[int | str, ...] | None = None
     forced_bos_token_id: tuple[int | str, ...] | None = None
     forced_eos_token_id: tuple[int | str, ...] | None = None
+    json_schema: str | None = None
+    regex: str | None = None
+    grammar: str | None = None
     remove_invalid_values: bool | None = None
     renormalize_logits: bool | None = None
     watermarking_config: tuple[tuple[str, Any], ...] | None = None
@@ -110,8 +113,12 @@ class Settings:
         """Name and value of every parameter that was given, in the order of `KNOBS`."""
         return {name: value for name in KNOBS if (value := getattr(self, name)) is not None}
 
+    def beside(self) -> dict[str, Any]:
+        """What was given and is not for `generate()` itself, all but the seed."""
+        return {n: v for n, v in self.given().items() if n in BESIDE_THE_CONFIG and n != "seed"}
+
     def generate_kwargs(self, tokenizer: PreTrainedTokenizerBase | None = None) -> dict[str, Any]:
-        """Keyword arguments for `model.generate()`, all but `seed`, `negative_prompt` and other engines' samplers.
+        """Keyword arguments for `model.generate()`, all but `BESIDE_THE_CONFIG` and other engines' samplers.
 
         For the last `decoding.samplers.chain` gives the processors.
 
@@ -124,7 +131,7 @@ class Settings:
         """
         out: dict[str, Any] = {}
         for name, value in self.given().items():
-            if name not in ("seed", "negative_prompt") and KNOBS[name].group != "engines":
+            if name not in BESIDE_THE_CONFIG and KNOBS[name].group != "engines":
                 out[name] = _as_generate_takes_it(KNOBS[name], value, tokenizer)
         return out
 

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from decoding.parameters.acting import DERIVED, SPECIAL_TOKENS, TRANSFORMERS_DEFAULTS, default_of
-from decoding.parameters.knobs import INT_LIMIT, KNOBS
+from decoding.parameters.knobs import BESIDE_THE_CONFIG, INT_LIMIT, KNOBS
 from decoding.recorded.run import RecordedRun
 
 __all__ = ["Origin", "defaults_known", "given_in", "given_to", "origins_of", "undecided_defaults"]
 
 Origin = Literal["given", "model", "transformers", "unknown"]
-
-BESIDE_THE_CONFIG = ("seed", "negative_prompt")
 
 
 def defaults_known(run: RecordedRun) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from decoding.recorded.run import RecordedRun
 from decoding.recorded.sampler_chain import chance_seed, padding_of
 from decoding.samplers.chain import chain_of, planned
 from decoding.transformers_private import logits_processors, set_special_tokens
+from decoding.whatif.constraint import constraint_under
 
 __all__ = ["NEEDS_THE_MODEL", "effective_config", "processors_of"]
 
@@ -55,8 +56,7 @@ def effective_config(trace: RecordedRun, settings: Settings) -> GenerationConfig
     samplers = {n: v for n, v in settings.given().items() if KNOBS[n].group == "engines"}
     if settings.num_return_sequences is None and (values.get("num_return_sequences") or 1) > _most_returned(values):
         del values["num_return_sequences"]  # the rows are those recorded; these settings would make fewer
-    beside = {} if settings.negative_prompt is None else {"negative_prompt": settings.negative_prompt}
-    check_acting({n: v for n, v in defaults.items() if n in values}, {**given, **beside})
+    check_acting({n: v for n, v in defaults.items() if n in values}, {**settings.beside(), **given})
     if isinstance(values.get("watermarking_config"), dict):
         values["watermarking_config"] = watermarking(values["watermarking_config"])
     config = GenerationConfig(**values)
@@ -88,19 +88,19 @@ def _defaults(trace: RecordedRun) -> dict[str, Any]:
     return {n: v for n, v in {**known, **used}.items() if v is not None and n not in LIMITS}
 
 
-def processors_of(trace: RecordedRun, config: GenerationConfig, seed: int | None = None) -> LogitsProcessorList:
+def processors_of(trace: RecordedRun, config: GenerationConfig, settings: Settings) -> LogitsProcessorList:
     """The processors that would have run, but for those that run the model.
 
     Args:
         config: from `effective_config`.
-        seed: of XTC's chance, where the run has none.
+        settings: of which it was made; their seed is that of XTC's chance, where the run has none.
     """
     config = copy.copy(config)
     config.guidance_scale = None
     recorded = chance_seed(trace)
     chain = chain_of(
         config.to_dict(), {}, table=trace.tokens, pad_token_id=padding_of(trace),
-        seed=(seed or 0) if recorded is None else recorded,
+        seed=(settings.seed or 0) if recorded is None else recorded,
     )  # fmt: skip
     for name, value in chain.instead.items():
         setattr(config, name, value)
@@ -110,7 +110,7 @@ def processors_of(trace: RecordedRun, config: GenerationConfig, seed: int | None
         generation_config=config,
         input_ids_seq_length=trace.prompt_ids.shape[1],
         encoder_input_ids=trace.encoder_ids if trace.model.is_encoder_decoder else _prompts(trace),
-        logits_processor=LogitsProcessorList(chain.processors),
+        logits_processor=LogitsProcessorList([*constraint_under(trace, settings, config), *chain.processors]),
         device="cpu",
         model_kwargs={"attention_mask": None if bool((mask == 1).all()) else mask},
     )

@@ -27,12 +27,13 @@ from decoding.recorded.given import given_to, undecided_defaults
 from decoding.recorded.run import RecordedRun
 from decoding.recorded.sampler_chain import chance_seed
 from decoding.recorded.sampler_facts import SAYING
-from decoding.recorded.stages import LOG_SOFTMAX, Stage, run_processors, stages_of
+from decoding.recorded.stages import LOG_SOFTMAX, Stage, name_of, run_processors, stages_of
 from decoding.recorded.step_number import step_number
 from decoding.samplers.xtc import XTCLogitsWarper
 from decoding.whatif.beam_replay import Replay, replay
 from decoding.whatif.chosen_token import ChosenFact, chosen_facts, closing_rules
 from decoding.whatif.compact_bounds import Exactness, exactness, how_exact, nearly_equal
+from decoding.whatif.constraint import RecordedMask
 from decoding.whatif.processors import NEEDS_THE_MODEL, effective_config, processors_of
 from decoding.whatif.replayed_samplers import ReplayedSamplers
 from decoding.words import words
@@ -86,7 +87,7 @@ class WhatIf:
         self.trace, self.settings = trace, settings
         try:
             self.config = effective_config(trace, settings)
-            self._processors = processors_of(trace, self.config, settings.seed)
+            self._processors = processors_of(trace, self.config, settings)
         except (TypeError, ValueError) as err:  # transformers' own checks of a combination
             wanted = "a combination that transformers accepts"
             raise SettingError("settings", settings.given(), wanted, str(err)) from err
@@ -417,8 +418,9 @@ class WhatIf:
         if any(isinstance(p, XTCLogitsWarper) for p in self._processors) and chance_seed(self.trace) is None:
             rest = "draws its chance anew in each run; the run has no seed, so here it is that of another one"
             out.append(_statement("chance", "xtc_probability", rest))
+        kept = {name_of(p) for p in self._processors if isinstance(p, RecordedMask)}
         for stage in self.trace.stages:
-            if stage.own:
+            if stage.own and stage.name not in kept:
                 out.append(_statement("own_processor", stage.name, "is your own and is not in the trace; left out"))
         config, then = self.config.to_dict(), self.trace.generation_config
         for name in NEEDS_RERUN:

@@ -55,6 +55,7 @@ EN: dict[str, str] = {
     "group.penalties": "Penalties and guidance",
     "group.engines": "Samplers of other engines",
     "group.length": "Length and stopping",
+    "group.constrained": "JSON schema, regex, grammar",
     "group.constraints": "Bans, biases, forced tokens",
     "group.other": "Other",
     "format.text_list": "one, or one, two",
@@ -64,6 +65,10 @@ EN: dict[str, str] = {
     "format.decay": "10, 1.05",
     "format.watermark": "{\"bias\": 2.5}",
     "format.text": "text",
+    "format.json_schema": "{\"type\": \"object\", …}",
+    "format.regex": "(yes|no)!",
+    "format.grammar": "root ::= \"yes\" | \"no\"",
+    "settings.example": "example",
     # -- model state
     "state.idle": "{name} · not loaded",
     "state.loading": "{name} · {what}",
@@ -92,6 +97,8 @@ EN: dict[str, str] = {
     "row.step": "Step",
     "row.tip": "{kind}id {id} · step {step}\nprobability {p} (rank {rank}) · after all stages {q}\n"
     "surprisal {s} nats · entropy {h} nats",
+    "row.tip.forbidden": "✕ {parameter} forbids {n} tokens here, {mass} of the probability",
+    "row.tip.wanted": "{words}; the model wanted “{token}” ({p})",
     "row.tip.prompt": "{kind}prompt token · id {id}",
     "row.tip.over": "{kind}id {id} · step {step}, taken over from the run that this one leaves",
     "row.tip.by_hand": "{kind}id {id} · step {step}, taken by hand: from here on this run goes its own way",
@@ -241,6 +248,10 @@ EN: dict[str, str] = {
     "fact.shortcut.drop_finished.tip": "Rows that had finished were not computed any more (drop_finished): there are "
                                        "no scores of them, and the last bits of the others may differ from those of "
                                        "generate().",
+    "fact.constraint": "price of the constraint",
+    "fact.constraint.tip": "Σ ln of the probability that the constraint left at each step: how likely the model was to "
+    "keep to it unasked, on this text. 0 means that it forbade nothing the model might have said.",
+    "fact.constraint.wanted": "At {n} of {of} steps it forbade the token that was likeliest.",
     "fact.seconds": "time",
     "fact.steps": "tokens",
     "fact.rows": "{n} in {rows} rows",

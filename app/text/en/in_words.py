@@ -34,6 +34,9 @@ IN_WORDS_EN: dict[str, str] = {
     "second time.",
     "words.stage.encoder_no_repeat_ngram_size": "banned {removed} that would have completed a run of {value} tokens of "
     "the input.",
+    "words.stage.json_schema": "forbade {removed} with which the text cannot become JSON of the schema.",
+    "words.stage.regex": "forbade {removed} with which the text cannot match the expression.",
+    "words.stage.grammar": "forbade {removed} with which the text cannot be one of the grammar's.",
     "words.stage.bad_words_ids": "banned {removed} that would have completed a forbidden word.",
     "words.stage.sequence_bias": "added its bias to {changed}.",
     "words.stage.sequence_bias.banned": "banned {removed}.",

@@ -23,6 +23,52 @@ _SETTINGS: dict[str, str] = {
     "a list whose items are texts or lists of token ids": "列表，其中每项是文本或词元 id 的列表",
     "a list of (text or token ids, bias) pairs, or a dict of them": "（文本或词元 id，偏置）对的列表，或这样的字典",
     "a pair (start index >= 0, factor > 0)": "一对数（起点 >= 0，倍率 > 0）",
+    # -- constraints
+    "a text, of a JSON schema, a regular expression or a grammar": "一段文本：JSON 模式、正则表达式或文法",
+    "a text of whole characters, without U+0000": "由完整字符组成、不含 U+0000 的文本",
+    "a JSON schema": " JSON 模式",
+    "it is no JSON: {why}": "它不是 JSON：{why}",
+    'write an object, such as {"type": "object"}': '请写成对象，例如 {"type": "object"}',
+    "these are {n}; shorten it": "现有 {n} 个字符；请缩短",
+    "at most {most} objects and lists deep": "嵌套不超过 {most} 层的对象和列表",
+    "use $ref for what comes again": "重复出现的部分请用 $ref",
+    "such that nothing is counted beyond {most}": "计数都不超过 {most} 的文本",
+    "leave the bound out, or take a smaller one": "去掉这个上限，或取更小的值",
+    "left out where xgrammar is not installed": "不给出（未安装 xgrammar 时）",
+    "install it: pip install 'decoding-explorer[constrained]'": "请安装：pip install 'decoding-explorer[constrained]'",
+    "left out for a model without an end token": "不给出（模型没有结束词元时）",
+    "nothing else may come once the text is complete; say with eos_token_id which token ends it":
+        "文字完整之后不能再有别的；请用 eos_token_id 指明由哪个词元结束",
+    "a JSON schema that xgrammar can read": " xgrammar 能读懂的 JSON 模式",
+    "a regular expression that xgrammar can read": " xgrammar 能读懂的正则表达式",
+    'a grammar in EBNF (GBNF) with a rule "root"': '含有规则 "root" 的 EBNF（GBNF）文法',
+    "it found: {said}": "它报告：{said}",
+    "such that it is compiled within {n} seconds": "能在 {n} 秒内编译完的文本",
+    "take a smaller one: fewer alternatives, fewer counted repetitions": "请取更小的：少些并列项，少些计数的重复",
+    "a whole number >= 1": " >= 1 的整数",
+    "give that of the call of generate()": "请给出 generate() 调用中的值",
+    "left out in contrastive search": "不给出（对比搜索时）",
+    "which may take a token that was forbidden, as it weighs other things, too; decode in another mode":
+        "它还权衡别的东西，可能取走被禁止的词元；请换一种模式解码",
+    "left out where {other} is given": "不给出（已给出 {other} 时）",
+    "a text can be held to one of them; give one": "一段文字只能受其中之一约束；请只给一个",
+    "such that the text up to the fork can go on with it": "分叉处之前的文字能接着写下去的约束",
+    "take a token that it allows, or leave it out of the settings of the fork":
+        "请取它允许的词元，或在分叉的设置中不给出它",
+    "that of the recorded run": "记录的运行所用的约束",
+    "another one needs xgrammar, and a trace with the whole vocabulary; run again with it":
+        "换成别的需要 xgrammar，以及含有整个词表的记录；请用它重新运行",
+    "token {n} of row {row} is none that {parameter} allows there; let nothing that comes after it "
+    "choose among the tokens that it forbids (and with beams, give it num_beams)":
+        "第 {row} 行的第 {n} 个词元不是 {parameter} 在那里允许的；"
+        "不要让它之后的处理器选取它禁止的词元（用束搜索时请给它 num_beams）",
+    "{parameter} leaves nothing that token {n} of row {row} could be: {why}. The steps before are kept":
+        "{parameter} 没有给第 {row} 行的第 {n} 个词元留下任何可能：{why}。之前的步骤已保留",
+    "no token of this model goes on from here with what it allows": "这个模型没有词元能接着写出它允许的内容",
+    "the text is complete, and an earlier processor has removed the end token (min_new_tokens?)":
+        "文字已经完整，而更早的处理器移除了结束词元（min_new_tokens？）",
+    "an earlier processor has removed whatever it allows ({n}); loosen that":
+        "更早的处理器移除了它允许的全部（{n} 个）；请放宽那个处理器",
     "the keyword arguments of transformers' WatermarkingConfig or SynthIDTextWatermarkingConfig":
         " transformers 的 WatermarkingConfig 或 SynthIDTextWatermarkingConfig 的关键字参数",
     "an object of parameter names and values": "由参数名和值组成的对象",
@@ -445,6 +491,8 @@ WARNINGS_ZH: dict[str, str] = {
     "(load_model(static_cache=True)) and a device that transformers compiles for":
         "虽然给了 compile_beams，搜索的各步没有编译：这需要固定大小的缓存（load_model(static_cache=True)）"
         "和 transformers 为之编译的设备",
+    "xgrammar does not hold the text to all of json_schema; it may break: {broken}":
+        "xgrammar 并不让文字守住 json_schema 的全部；它可能违反：{broken}",
     "rows that had finished were computed to the end, although drop_finished was given: {why}":
         "虽然给了 drop_finished，已结束的行仍计算到了最后：{why}",
     "the first run used {own} of the caller's own, which is not in its trace; left out here":

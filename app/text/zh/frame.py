@@ -52,6 +52,7 @@ ZH: dict[str, str] = {
     "group.penalties": "惩罚与引导",
     "group.engines": "其他引擎的采样器",
     "group.length": "长度与停止",
+    "group.constrained": "JSON 模式、正则、文法",
     "group.constraints": "禁用、偏置、强制词元",
     "group.other": "其他",
     "format.text_list": "一个，或 one, two",
@@ -61,6 +62,10 @@ ZH: dict[str, str] = {
     "format.decay": "10, 1.05",
     "format.watermark": "{\"bias\": 2.5}",
     "format.text": "文本",
+    "format.json_schema": "{\"type\": \"object\", …}",
+    "format.regex": "(yes|no)!",
+    "format.grammar": "root ::= \"yes\" | \"no\"",
+    "settings.example": "示例",
     # -- model state
     "state.idle": "{name} · 未加载",
     "state.loading": "{name} · {what}",
@@ -87,6 +92,8 @@ ZH: dict[str, str] = {
     "row.step": "步",
     "row.tip": "{kind}id {id} · 第 {step} 步\n概率 {p}（名次 {rank}）· 经过所有阶段后 {q}\n惊奇度 {s} nats "
     "· 熵 {h} nats",
+    "row.tip.forbidden": "✕ {parameter} 在此禁止 {n} 个词元，占概率的 {mass}",
+    "row.tip.wanted": "{words}；模型本想说“{token}”（{p}）",
     "row.tip.prompt": "{kind}提示词词元 · id {id}",
     "row.tip.over": "{kind}id {id} · 第 {step} 步，沿用自它分出来的那次运行",
     "row.tip.by_hand": "{kind}id {id} · 第 {step} 步，手动选取：从这里起这次运行自成一路",
@@ -222,6 +229,10 @@ ZH: dict[str, str] = {
     "fact.shortcut.drop_finished": "已结束的行已离开",
     "fact.shortcut.drop_finished.tip": "已结束的行不再计算（drop_finished）：没有它们的分数，"
                                        "其余行的最后几位可能与 generate() 的不同。",
+    "fact.constraint": "约束的代价",
+    "fact.constraint.tip": "每一步约束留下的概率取自然对数后的总和：模型不受约束时，"
+    "在这段文字上自己守住它有多大可能。0 表示它没有禁止模型可能说的任何东西。",
+    "fact.constraint.wanted": "{of} 步中有 {n} 步它禁止了最可能的词元。",
     "fact.seconds": "用时",
     "fact.steps": "词元",
     "fact.rows": "{n}（{rows} 行）",
@@ -367,6 +378,13 @@ ZH: dict[str, str] = {
     "help.begin_suppress_tokens": "第一步禁止的词元。文字代表与它相同的词元，前面带空格与不带空格的都算。",
     "help.forced_bos_token_id": "强制排在最前的词元（编码器–解码器模型；在文字只有一个词元时起作用）。",
     "help.forced_eos_token_id": "达到最大长度时强制排在最后的词元。",
+    "help.json_schema": "文字必须是符合这个模式的 JSON；模式没有提到的，JSON 里也没有。"
+    "接不下去的词元在 temperature、top-k 和 top-p 之前移除。"
+    "不属于 GenerationConfig；它代表 decoding.constraints 中的一个处理器。",
+    "help.regex": "整段文字必须匹配这个正则表达式。"
+    "不属于 GenerationConfig；它代表 decoding.constraints 中的一个处理器。",
+    "help.grammar": "文字必须出自这个文法（EBNF，即 llama.cpp 的 GBNF），从规则 root 开始。不属于 GenerationConfig；"
+    "它代表 decoding.constraints 中的一个处理器。",
     "help.remove_invalid_values": "替换 NaN 和无穷大的分数，使解码能继续。",
     "help.log_softmax": "把 logits 变成对数概率；束搜索把它们相加。",
     "help.renormalize_logits": "在所有其他处理器之后，把分数重新变成对数概率。",
