@@ -307,12 +307,14 @@ def test_it_can_be_said_whose_it_is():
 
 JUNK = [
     "", "   ", "\ufeff", "hello", "[1, 2]", "[]", '"', "{", '{"a": }', "null", "- a\n- b", "a: &x [1]\nb: *x",
-    "a: !!python/object/apply:os.system ['true']", "!!set {a}", "a: 2024-99-99", "%YAML 9.9\n---\na: 1", "\x00", "a:\n\tb",
+    "a: !!python/object/apply:os.system ['true']", "!!set {a}", "a: 2024-99-99", "%YAML 9.9\n---\na: 1", "\x00",
+    "a:\n\tb",
     "SamplingParams(", "SamplingParams(*x)", "SamplingParams(temperature=open('x'))", "SamplingParams(1)",
     "SamplingParams(a=__import__('os'))", "x; SamplingParams(a=1)", "SamplingParams(a=1); b()", "? [a, b]\n: 1",
     "{" * 5_000, "[" * 5_000, '{"a":' * 4_000, "a: " + "[" * 5_000, "SamplingParams(a=" + "(" * 5_000, "-" * 9_000,
     "SamplingParams(a=" + "-" * 9_000 + "1)", '{"a": ' + "9" * 5_000 + "}", "a: " + "9" * 5_000, "x" * (LONGEST + 1),
-    '{"a": ' + "[" * 20 + "]" * 20 + "}", json.dumps({str(n): 1 for n in range(400)}), "```\n```", "curl x {", "curl x }{",
+    '{"a": ' + "[" * 20 + "]" * 20 + "}", json.dumps({str(n): 1 for n in range(400)}), "```\n```",
+    "curl x {", "curl x }{",
 ]  # fmt: skip
 
 
@@ -386,25 +388,27 @@ def in_effect(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+STOPS = st.lists(st.text("ab\n", min_size=1), min_size=1, max_size=3)
+IDS = st.lists(st.integers(0, 99), min_size=1, max_size=3)
 probability = st.floats(0.01, 0.99).map(lambda p: round(p, 4))
 SAYABLE: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "llama.cpp": {
         "temperature": st.floats(0.1, 3), "top_k": st.integers(0, 200), "top_p": probability, "min_p": probability,
         "typical_p": probability, "repetition_penalty": st.floats(0.5, 2), "max_new_tokens": st.integers(1, 500),
-        "seed": st.integers(0, 2**32 - 2), "stop_strings": st.lists(st.text("ab\n", min_size=1), min_size=1, max_size=3),
-        "num_return_sequences": st.integers(1, 4), "suppress_tokens": st.lists(st.integers(0, 99), min_size=1, max_size=3),
+        "seed": st.integers(0, 2**32 - 2), "stop_strings": STOPS,
+        "num_return_sequences": st.integers(1, 4), "suppress_tokens": IDS,
         "sequence_bias": st.lists(st.tuples(st.tuples(st.integers(0, 99)), st.floats(-9, 9)), min_size=1, max_size=3),
     },
     "vllm": {
         "temperature": st.floats(0.1, 3), "top_k": st.integers(0, 200), "top_p": probability, "min_p": probability,
-        "repetition_penalty": st.floats(0.5, 2), "max_new_tokens": st.integers(9, 500), "seed": st.integers(0, 2**63 - 1),
-        "min_new_tokens": st.integers(0, 9), "stop_strings": st.lists(st.text("ab\n", min_size=1), min_size=1, max_size=3),
+        "repetition_penalty": st.floats(0.5, 2), "max_new_tokens": st.integers(9, 500),
+        "seed": st.integers(0, 2**63 - 1), "min_new_tokens": st.integers(0, 9), "stop_strings": STOPS,
         "num_return_sequences": st.integers(1, 4), "bad_words_ids": st.lists(st.text("ab", min_size=1), min_size=1),
     },
     "ollama": {
         "temperature": st.floats(0.1, 3), "top_k": st.integers(0, 200), "top_p": probability, "min_p": probability,
         "typical_p": probability, "repetition_penalty": st.floats(0.5, 2), "max_new_tokens": st.integers(1, 500),
-        "seed": st.integers(0, 2**31 - 1), "stop_strings": st.lists(st.text("ab\n", min_size=1), min_size=1, max_size=3),
+        "seed": st.integers(0, 2**31 - 1), "stop_strings": STOPS,
     },
     "text-generation-webui": {
         "temperature": st.floats(0.1, 3), "top_k": st.integers(0, 200), "top_p": probability, "min_p": probability,
@@ -449,7 +453,8 @@ def test_an_engine_that_can_be_told_the_order_is_told_ours(engine):
 
 def test_what_cannot_be_said_is_listed():
     given_here = Settings(
-        do_sample=True, typical_p=0.5, eta_cutoff=0.1, no_repeat_ngram_size=3, max_time=2.0, top_p=0.5, min_p=0.1, seed=1,
+        do_sample=True, typical_p=0.5, eta_cutoff=0.1, no_repeat_ngram_size=3, max_time=2.0, top_p=0.5, min_p=0.1,
+        seed=1,
     )  # fmt: skip
     missing = {e: {t.name for t in write(given_here, e).told if t.kind == "missing"} for e in ENGINES}
     assert missing == {
@@ -467,8 +472,9 @@ def test_what_cannot_be_said_is_listed():
 
 def test_all_that_is_told_of_writing_is_there_in_chinese():
     everything = [
-        Settings(do_sample=True, sequence_bias={"a": 1.0, (1, 2): 2.0, (3,): math.inf}, suppress_tokens=["a", 3], seed=2**60,
-                 stop_strings=["x"], temperature=2.0, top_p=0.5, min_p=0.1, bad_words_ids=["a", (1,)], min_new_tokens=2),
+        Settings(do_sample=True, sequence_bias={"a": 1.0, (1, 2): 2.0, (3,): math.inf}, suppress_tokens=["a", 3],
+                 stop_strings=["x"], temperature=2.0, top_p=0.5, min_p=0.1, bad_words_ids=["a", (1,)], min_new_tokens=2,
+                 seed=2**60),
         Settings(num_beams=4, num_beam_groups=2, diversity_penalty=1.0),
         Settings(penalty_alpha=0.5, top_k=4),
         Settings(num_beams=4, do_sample=True),
@@ -496,3 +502,11 @@ def test_a_text_of_the_settings_stays_a_text():
     given_here = Settings(do_sample=True, stop_strings=[hostile])
     for engine in ("llama.cpp", "vllm", "ollama"):
         assert read(write(given_here, engine).text, engine).settings.stop_strings == (hostile,)
+
+
+def test_a_files_own_defaults_that_are_no_settings_are_passed_over():
+    own = {"top_k": "x", "eos_token_id": 2, "sequence_bias": [[[1], 2.0]], "temperature": float("nan"), "bogus": []}
+    for engine in ENGINES:
+        assert write(Settings(do_sample=True), engine, own).text
+    assert write(Settings(do_sample=True), "llama.cpp", own).values["top_k"] == 50
+    assert write(Settings(do_sample=True), "llama.cpp", own).values["logit_bias"] == [[1, 2.0]]

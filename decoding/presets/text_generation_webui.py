@@ -128,6 +128,9 @@ ASIDE = {
     **dict.fromkeys(("stream", "stream_options", "echo", "logprobs", "top_logprobs", "skip_special_tokens"), ANSWER),
     **dict.fromkeys(("prompt_lookup_num_tokens", "max_tokens_second", "static_cache", "use_cache"), SPEED),
 }  # fmt: skip
+# What the API takes, and a preset does not.
+BESIDE = ("max_new_tokens", "seed", "stop_strings", "suppress_tokens", "sequence_bias", "negative_prompt", "grammar",
+          "num_return_sequences")  # fmt: skip
 CUTS = ("top_k", "top_p", "min_p", "typical_p", "tfs", "top_a", "epsilon_cutoff", "eta_cutoff")
 
 
@@ -196,8 +199,7 @@ def last_of_all(draft: Draft) -> None:
 
 def preset_alone(sheet: Sheet) -> None:
     """What stands beside a preset and not in it; what it leaves out is at its own default."""
-    for name in ("max_new_tokens", "seed", "stop_strings", "suppress_tokens", "negative_prompt", "grammar",
-                 "num_return_sequences"):  # fmt: skip
+    for name in BESIDE:
         if name in sheet.ours:
             sheet.missing(name, "it is no part of a preset; set it beside it there")
     for key in sheet.engine.keys:
@@ -260,8 +262,7 @@ TEXT_GENERATION_WEBUI = Engine(
         last_of_all,
     ),
     says={
-        **dict.fromkeys(("max_new_tokens", "seed", "stop_strings", "suppress_tokens", "negative_prompt", "grammar",
-                         "num_return_sequences", "num_beam_groups", "dry_penalty_last_n"), nothing),
+        **dict.fromkeys((*BESIDE, "num_beam_groups", "dry_penalty_last_n"), nothing),
         "dynatemp_range": moving, "mirostat_tau": say.with_mode("mirostat_mode", 2, "mirostat_tau"),
     },
     finish=(sampled, say.penalty_window("repetition_penalty", "repetition_penalty_range", 0), say.chain, preset_alone),

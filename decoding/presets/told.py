@@ -35,4 +35,5 @@ class Told:
 
 def told(kind: TellKind, name: str, value: Any, why: Words) -> Told:
     """The same of any value."""
+    name = name if name.strip() else shown(name)
     return Told(kind, name if len(name) <= 60 else name[:59] + "…", shown(value), why)

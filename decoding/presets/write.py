@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from decoding.errors import SettingError
 from decoding.parameters.acting import acting
 from decoding.parameters.knobs import KNOBS, Knob
 from decoding.parameters.settings import Settings, mode_of
@@ -52,7 +53,8 @@ def write(
         PresetError: there is no such engine.
     """
     of = engine_named(engine)
-    values = {name: value for name, value in acting(model_defaults, settings.given()).items() if name in KNOBS}
+    values = acting(_usable(model_defaults), settings.given())
+    values = {name: value for name, value in values.items() if name in KNOBS}
     _one_length(values, {*settings.given(), *model_defaults})
     mode = mode_of(values)
     sheet = Sheet(of, {n: v for n, v in values.items() if _acts(KNOBS[n], v, mode)}, mode)
@@ -63,6 +65,18 @@ def write(
         finish(sheet)
     found = sorted(sheet.told, key=lambda each: KINDS.index(each.kind))
     return WrittenPreset(of.name, of.text(sheet.out), dict(sheet.out), tuple(found))
+
+
+def _usable(model_defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's own defaults that can be settings: they may come from a file. Its end tokens it has there, too."""
+    found: dict[str, Any] = {}
+    for name, value in model_defaults.items():
+        try:
+            if name in KNOBS and name != "eos_token_id" and value is not None:
+                found[name] = KNOBS[name].checked(value)
+        except SettingError:
+            continue
+    return found
 
 
 def _one_length(values: dict[str, Any], said: set[str]) -> None:
