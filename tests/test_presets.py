@@ -177,6 +177,7 @@ def test_a_meaning_that_differs_is_said(engine, text, name, why):
 
 ALIKE = [
     ("llama.cpp", {"repeat_penalty": 1.1, "repeat_last_n": -1}),
+    ("llama.cpp", {"repeat_penalty": 1.1, "repeat_last_n": 70_000}),
     ("llama.cpp", {"temperature": 0.5, "top_k": 3, "samplers": ["temperature", "top_k"]}),
     ("llama.cpp", {"temperature": 0.5, "top_k": 3}),  # which of the two comes first changes nothing
     ("llama.cpp", {"temperature": 0.5, "min_p": 0.1, "samplers": ["temperature", "min_p"]}),

@@ -92,6 +92,8 @@ def _preset(arguments: argparse.Namespace) -> int:
         found = read_preset(arguments, arguments.preset)
         print(f"read as {found.engine}{'' if found.sure else ', or one of the others: --from says which'}",
               file=sys.stderr)  # fmt: skip
+        if found.filled:
+            print(f"its own defaults: {', '.join(found.filled)} (--as-given leaves them out)", file=sys.stderr)
         say_told(found.told)
         settings = found.settings
     if arguments.to == HERE:

@@ -36,6 +36,8 @@ READER = "tools/server/server-task.cpp"
 BREAKERS = ["\n", ":", '"', "*"]
 LENGTHS = ("n_predict", "max_completion_tokens", "max_tokens")
 GBNF = "llama.cpp's GBNF there; the grammar here is read by another library, whose notation is nearly the same"
+# A window that is longer than the texts that are recorded here. llama.cpp makes room for as many, so it is no longer yet.
+EVERYTHING = 2**16
 RANDOM = 2**32 - 1  # what llama.cpp calls a random seed
 
 LLAMA_STAGES = {
@@ -57,7 +59,8 @@ KEYS = (
     Key(name="min_p", knob="min_p", off_to=0, default=0.05, source=README),
     Key(name="typical_p", knob="typical_p", off_from=1, default=1.0, source=README),
     Key(name="repeat_penalty", knob="repetition_penalty", off=(1,), default=1.0, source=README),
-    Key(name="repeat_last_n", kind="whole", default=64, source=README),
+    Key(name="repeat_last_n", kind="whole", default=64,
+        source=f"{README}; -1 was the whole context in earlier releases, later ones refuse it"),
     Key(name="presence_penalty", knob="presence_penalty", off=(0,), source=README),
     Key(name="frequency_penalty", knob="frequency_penalty", off=(0,), source=README),
     Key(name="dry_multiplier", knob="dry_multiplier", off_to=0, source=README),
@@ -65,7 +68,7 @@ KEYS = (
     Key(name="dry_allowed_length", knob="dry_allowed_length", kind="whole", part_of="dry_multiplier", default=2,
         source=README),
     Key(name="dry_penalty_last_n", knob="dry_penalty_last_n", kind="whole", part_of="dry_multiplier", default=64,
-        source=f"{README}; -1 is the whole context"),
+        source=f"{README}; -1 was the whole context in earlier releases, later ones refuse it"),
     Key(name="dry_sequence_breakers", knob="dry_sequence_breakers", kind="texts", part_of="dry_multiplier",
         default=BREAKERS, source=README),
     Key(name="xtc_probability", knob="xtc_probability", off_to=0, source=README),
@@ -90,6 +93,9 @@ KEYS = (
     Key(name="logit_bias", knob="sequence_bias", kind="any", source=README),
     Key(name="json_schema", knob="json_schema", kind="any", source=README),
     Key(name="grammar", knob="grammar", kind="text", source=README),
+    Key(name="grammar_lazy", kind="flag", off=(False,), source=READER),
+    Key(name="grammar_triggers", kind="any", off=([],), source=READER),
+    Key(name="preserved_tokens", kind="any", off=([],), source=READER),
     Key(name="samplers", kind="texts", source=README),
     Key(name="min_keep", kind="whole", off_to=1, source=README,
         why="how many tokens a sampler leaves at least cannot be set here: it is 1, and 2 with beams"),
@@ -102,13 +108,15 @@ KEYS = (
 
 ASIDE = {
     **dict.fromkeys(("prompt", "messages", "input_prefix", "input_suffix", "input_extra", "tools", "tool_choice",
-                     "chat_template_kwargs", "add_generation_prompt", "multimodal_data", "image_data"), ASKED),
+                     "chat_template_kwargs", "add_generation_prompt", "generation_prompt", "chat_format",
+                     "multimodal_data", "image_data"), ASKED),
     **dict.fromkeys(("model", "user"), ASKED),
     **dict.fromkeys(("stream", "stream_options", "n_probs", "logprobs", "top_logprobs", "post_sampling_probs",
                      "return_tokens", "return_progress", "response_fields", "timings_per_token", "sse_ping_interval",
-                     "echo", "reasoning_format", "parallel_tool_calls"), ANSWER),
+                     "echo", "reasoning_format", "reasoning_in_content", "parallel_tool_calls"), ANSWER),
     **dict.fromkeys(("id_slot", "cache_prompt", "n_cache_reuse", "n_keep", "n_discard", "backend_sampling",
-                     "speculative.n_max", "speculative.n_min", "speculative.p_min", "speculative.type"), SPEED),
+                     "speculative.n_max", "speculative.n_min", "speculative.p_min", "speculative.type",
+                     "speculative.types"), SPEED),
 }  # fmt: skip
 
 
@@ -144,16 +152,17 @@ LLAMA_CPP = Engine(
     unfold=unfold,
     rules=(
         at_random, greedy_at_zero(0), mirostat("mirostat", CUTS), within_chain,
-        repetition("repeat_penalty", "repeat_last_n", everything=-1, nothing=0), parts, length(*LENGTHS), no_end,
-        random_seed("seed", at_random=(RANDOM,), other_generator=True), stops("stop"), biases("logit_bias"),
-        constraint("json_schema", "json_schema"), constraint("grammar", "grammar", GBNF), plain, order,
+        repetition("repeat_penalty", "repeat_last_n", everything=EVERYTHING, nothing=0), parts, length(*LENGTHS),
+        no_end, random_seed("seed", at_random=(RANDOM,), other_generator=True), stops("stop"),
+        biases("logit_bias"), constraint("json_schema", "json_schema"), constraint("grammar", "grammar", GBNF), plain, order,
     ),
     says={
         "seed": say.seed_up_to("seed", RANDOM - 1), "stop_strings": say.texts("stop"),
         "sequence_bias": say.bias_pairs("logit_bias"), "suppress_tokens": say.banned_pairs("logit_bias"),
+        "dry_penalty_last_n": say.far_back("dry_penalty_last_n", EVERYTHING),
         "min_new_tokens": say.no_end_up_to_the_length("ignore_eos"),
         "mirostat_tau": say.with_mode("mirostat", 2, "mirostat_tau"), "json_schema": say.schema("json_schema"),
     },
-    finish=(say.greedy_as_zero, say.penalty_window("repeat_penalty", "repeat_last_n", -1), say.chain),
+    finish=(say.greedy_as_zero, say.penalty_window("repeat_penalty", "repeat_last_n", EVERYTHING), say.chain),
     text=only_json,
 )  # fmt: skip

@@ -45,9 +45,12 @@ def repetition(penalty: str, window: str, *, everything: int, nothing: int | Non
 
     Args:
         penalty, window: the keys.
-        everything: the window that is all tokens.
+        everything: the window that is all tokens; so is any that is longer, and -1.
         nothing: the window at which the penalty is off, if there is one.
     """
+
+    def is_all(n: int) -> bool:
+        return n in (everything, -1) or n > everything > 0
 
     def rule(draft: Draft) -> None:
         n, given = draft.there(window), draft.value(penalty)
@@ -56,7 +59,7 @@ def repetition(penalty: str, window: str, *, everything: int, nothing: int | Non
         elif n == nothing:
             draft.tell("idle", penalty, words("{window} is {n} there, which switches it off", window=window, n=n))
             draft.off(penalty, "repetition_penalty")
-        elif given is not None and draft.take(penalty, "repetition_penalty", given) and n != everything:
+        elif given is not None and draft.take(penalty, "repetition_penalty", given) and not is_all(n):
             why = "the penalty looks at the last {n} tokens there, and here at all of them, the prompt among them"
             draft.tell("differs", window, words(why, n=n))
         draft.settle(window)

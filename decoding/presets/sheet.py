@@ -14,8 +14,8 @@ from decoding.presets.told import Told, told
 from decoding.words import words
 
 __all__ = [
-    "Say", "Sheet", "as_object", "banned_pairs", "bias_pairs", "chain", "greedy_as_zero", "no_end_up_to_the_length",
-    "order_is_theirs", "penalty_window", "schema", "seed_up_to", "texts", "with_mode",
+    "Say", "Sheet", "as_object", "banned_pairs", "bias_pairs", "chain", "far_back", "greedy_as_zero",
+    "no_end_up_to_the_length", "order_is_theirs", "penalty_window", "schema", "seed_up_to", "texts", "with_mode",
 ]  # fmt: skip
 
 NOT_THERE = "there is no such setting there"
@@ -125,6 +125,15 @@ def no_end_up_to_the_length(name: str) -> Say:
             sheet.out[name] = True
         else:
             sheet.missing("min_new_tokens")
+
+    return say
+
+
+def far_back(name: str, everything: int) -> Say:
+    """How many of the last tokens count; -1 is all of them here, and `everything` there."""
+
+    def say(sheet: Sheet, value: Any) -> None:
+        sheet.out[name] = everything if value == -1 else value
 
     return say
 

@@ -18,7 +18,8 @@ PRESETS_EN: dict[str, str] = {
     "presets.as": "Read as {engine}",
     "presets.unsure": "Read as {engine}; its keys would suit others, too: if it is another's, choose it.",
     "presets.settings": "Settings here",
-    "presets.filled": "The engine's own defaults among them: {names}",
+    "presets.filled": "The engine's own defaults among them: {names}. A server that was started with others, or a "
+    "model that brings its own along, has those there.",
     "presets.none": "None: it gives nothing that is a setting here.",
     "presets.exact": "All of it has the same meaning here.",
     "presets.kind.wrong": "Cannot be used",

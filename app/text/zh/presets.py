@@ -17,7 +17,7 @@ PRESETS_ZH: dict[str, str] = {
     "presets.as": "按 {engine} 读取",
     "presets.unsure": "按 {engine} 读取；这些键也适用于其他引擎：如果属于别的引擎，请选择。",
     "presets.settings": "这里的设置",
-    "presets.filled": "其中引擎自己的默认值：{names}",
+    "presets.filled": "其中引擎自己的默认值：{names}。服务器启动时另有设定，或模型自带默认值时，那里以它们为准。",
     "presets.none": "没有：其中没有给出任何在这里算作设置的内容。",
     "presets.exact": "全部内容在这里含义相同。",
     "presets.kind.wrong": "无法使用",
