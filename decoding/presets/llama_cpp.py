@@ -36,7 +36,7 @@ READER = "tools/server/server-task.cpp"
 BREAKERS = ["\n", ":", '"', "*"]
 LENGTHS = ("n_predict", "max_completion_tokens", "max_tokens")
 GBNF = "llama.cpp's GBNF there; the grammar here is read by another library, whose notation is nearly the same"
-# A window that is longer than the texts that are recorded here. llama.cpp makes room for as many, so it is no longer yet.
+# A window longer than the texts that are recorded here; llama.cpp makes room for as many, so it is not the longest.
 EVERYTHING = 2**16
 RANDOM = 2**32 - 1  # what llama.cpp calls a random seed
 
@@ -154,7 +154,8 @@ LLAMA_CPP = Engine(
         at_random, greedy_at_zero(0), mirostat("mirostat", CUTS), within_chain,
         repetition("repeat_penalty", "repeat_last_n", everything=EVERYTHING, nothing=0), parts, length(*LENGTHS),
         no_end, random_seed("seed", at_random=(RANDOM,), other_generator=True), stops("stop"),
-        biases("logit_bias"), constraint("json_schema", "json_schema"), constraint("grammar", "grammar", GBNF), plain, order,
+        biases("logit_bias"), constraint("json_schema", "json_schema"), constraint("grammar", "grammar", GBNF),
+        plain, order,
     ),
     says={
         "seed": say.seed_up_to("seed", RANDOM - 1), "stop_strings": say.texts("stop"),
