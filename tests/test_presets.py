@@ -241,7 +241,8 @@ def test_parts_of_what_is_off_do_nothing_and_that_is_said():
     assert "samplers leaves it out" in told(read('{"top_p": 0.5, "samplers": []}', "llama.cpp"), "idle")["top_p"]
     mirostat = read('{"mirostat": 2, "top_p": 0.5}', "llama.cpp")
     assert "takes the place" in told(mirostat, "idle")["top_p"]
-    assert mirostat.settings.top_p == 1.0
+    assert mirostat.settings.top_p == mirostat.settings.repetition_penalty == 1.0
+    assert mirostat.settings.top_k == 0 and not {"top_k", "top_p"} & set(mirostat.filled)
     assert "n_predict comes first" in told(read('{"n_predict": 1, "max_tokens": 2}', "llama.cpp"), "idle")["max_tokens"]
 
 

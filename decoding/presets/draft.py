@@ -102,8 +102,8 @@ class Draft:
         """Sets a knob to where it does nothing, so that no default takes the place of what is off there."""
         self.settle(name)
         neutral = KNOBS[knob].neutral if knob in KNOBS else None
-        if neutral is not None:
-            self.take(name, knob, neutral)
+        if neutral is not None and self.take(name, knob, neutral) and self.is_on(name):
+            self.filled.pop(name, None)  # it is not what the engine's default says
 
     def missing(self, name: str, why: str = "", **fields: Any) -> None:
         """Tells that a key has no counterpart."""

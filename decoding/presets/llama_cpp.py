@@ -136,8 +136,10 @@ def no_end(draft: Any) -> None:
         draft.take("ignore_eos", "min_new_tokens", n)
 
 
+# Of these none acts beside mirostat.
 CUTS = ("top_k", "top_p", "min_p", "typical_p", "top_n_sigma", "xtc_probability", "repeat_penalty", "dry_multiplier",
         "adaptive_target")  # fmt: skip
+ALONE = tuple(key.knob for key in KEYS if key.name in CUTS)
 
 
 LLAMA_CPP = Engine(
@@ -162,7 +164,7 @@ LLAMA_CPP = Engine(
         "sequence_bias": say.bias_pairs("logit_bias"), "suppress_tokens": say.banned_pairs("logit_bias"),
         "dry_penalty_last_n": say.far_back("dry_penalty_last_n", EVERYTHING),
         "min_new_tokens": say.no_end_up_to_the_length("ignore_eos"),
-        "mirostat_tau": say.with_mode("mirostat", 2, "mirostat_tau"), "json_schema": say.schema("json_schema"),
+        "mirostat_tau": say.with_mode("mirostat", 2, "mirostat_tau", ALONE), "json_schema": say.schema("json_schema"),
     },
     finish=(say.greedy_as_zero, say.penalty_window("repeat_penalty", "repeat_last_n", EVERYTHING), say.chain),
     text=only_json,

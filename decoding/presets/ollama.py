@@ -65,7 +65,9 @@ ASIDE = {
                      "vocab_only", "use_mmap", "use_mlock", "num_thread", "numa", "num_keep", "draft_num_predict",
                      "truncate", "shift", "embedding_only", "rope_frequency_base", "rope_frequency_scale"), SPEED),
 }  # fmt: skip
+# Of these none acts beside mirostat.
 CUTS = ("top_k", "top_p", "min_p", "typical_p", "repeat_penalty")
+ALONE = tuple(key.knob for key in KEYS if key.name in CUTS)
 
 
 def unfold(pasted: Pasted) -> dict[str, Any]:
@@ -103,7 +105,7 @@ OLLAMA = Engine(
     ),
     says={
         "seed": say.seed_up_to("seed", MOST_SEED), "stop_strings": say.texts("stop"),
-        "mirostat_tau": say.with_mode("mirostat", 2, "mirostat_tau"), "json_schema": say.schema("format"),
+        "mirostat_tau": say.with_mode("mirostat", 2, "mirostat_tau", ALONE), "json_schema": say.schema("format"),
     },
     finish=(say.greedy_as_zero, say.penalty_window("repeat_penalty", "repeat_last_n", -1), say.order_is_theirs),
     text=as_options,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from decoding.parameters.knobs import INT_LIMIT, KNOBS
-from decoding.presets.chain import OURS, turned, two_orders
+from decoding.presets.chain import our_order, turned, two_orders
 from decoding.presets.draft import Draft
 from decoding.presets.told import Told
 from decoding.words import words
@@ -184,7 +184,7 @@ def constraint(name: str, knob: str, differs: str = "") -> Rule:
         draft.settle(name)
         if value is None or value == "":
             return
-        if knob in KNOBS and isinstance(value, (dict, list, bool)) and KNOBS[knob].kind == "text":
+        if knob in KNOBS and isinstance(value, (dict, list, bool)) and KNOBS[knob].kind in ("text", "constraint"):
             value = json.dumps(value, ensure_ascii=False)
         draft.take(name, knob, value, differs)
 
@@ -275,15 +275,14 @@ def order(draft: Draft) -> None:
     draft.settle(draft.engine.order_key)
     given = _chain_given(draft)
     chain = list(draft.engine.order) if given is None else given
-    acting = [name for name in OURS if _acts(draft, name)]
-    there = [name for name in chain if name in acting]
-    ours = [name for name in acting if name in there]
+    there = [name for name in dict.fromkeys(chain) if _acts(draft, name)]
+    ours = our_order(there)
     if draft.settings.get("do_sample") and turned(there, ours):
         draft.told.append(Told("differs", draft.engine.order_key or "order", *two_orders(there, ours)))
 
 
 def _acts(draft: Draft, knob: str) -> bool:
-    value = draft.settings.get(knob)
+    value = draft.settings.get(knob) if knob in KNOBS else None
     return value is not None and value != KNOBS[knob].neutral
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from decoding.parameters.knobs import KNOBS
-from decoding.presets.chain import OURS, turned, two_orders
+from decoding.presets.chain import our_order, turned, two_orders
 from decoding.presets.key import Engine
 from decoding.presets.told import Told, told
 from decoding.words import words
@@ -138,11 +138,14 @@ def far_back(name: str, everything: int) -> Say:
     return say
 
 
-def with_mode(switch: str, mode: int, name: str) -> Say:
-    """A value that acts with a switch of its own."""
+def with_mode(switch: str, mode: int, name: str, alone: tuple[str, ...] = ()) -> Say:
+    """Mirostat, with its switch; `alone`: the knobs of which none acts beside it there."""
 
     def say(sheet: Sheet, value: Any) -> None:
         sheet.out[switch], sheet.out[name] = mode, value
+        for other in alone:
+            if other in sheet.ours:
+                sheet.missing(other, "mirostat takes the place of every other cut there")
 
     return say
 
@@ -187,9 +190,8 @@ def penalty_window(penalty: str, window: str, everything: int) -> Finish:
 
 def acting(sheet: Sheet) -> list[str]:
     """The knobs with a place in the engine's chain that act, in the order in which they do so here."""
-    places = [name for name in KNOBS if name in sheet.engine.stages.values() or name in sheet.engine.order]
-    penalties_first = sorted(places, key=lambda name: KNOBS[name].group == "sampling")
-    return [name for name in penalties_first if name in sheet.ours or name == "temperature"]
+    places = {*sheet.engine.stages.values(), *sheet.engine.order}
+    return our_order([name for name in KNOBS if name in places and (name in sheet.ours or name == "temperature")])
 
 
 def chain(sheet: Sheet) -> None:
@@ -202,8 +204,7 @@ def chain(sheet: Sheet) -> None:
 
 def order_is_theirs(sheet: Sheet) -> None:
     """Tells where the engine's own order, which cannot be set, leaves other tokens."""
-    ours = [name for name in acting(sheet) if name in sheet.ours and name in OURS]
-    there = [name for name in sheet.engine.order if name in ours]
-    ours = [name for name in ours if name in there]
+    there = [name for name in sheet.engine.order if name in sheet.ours]
+    ours = our_order(there)
     if sheet.mode == "sample" and turned(there, ours):
         sheet.told.append(Told("differs", "order", *two_orders(there, ours)))
