@@ -512,3 +512,21 @@ def test_a_files_own_defaults_that_are_no_settings_are_passed_over():
         assert write(Settings(do_sample=True), engine, own).text
     assert write(Settings(do_sample=True), "llama.cpp", own).values["top_k"] == 50
     assert write(Settings(do_sample=True), "llama.cpp", own).values["logit_bias"] == [[1, 2.0]]
+
+
+@pytest.mark.skipif("xtc_probability" not in KNOBS, reason="these samplers are no settings here")
+def test_samplers_are_written_with_what_they_do_here_where_nothing_is_said_and_in_the_order_here():
+    given_here = Settings(
+        do_sample=True, temperature=0.8, top_p=0.9, min_p=0.1, dry_multiplier=0.8, xtc_probability=0.5, dynatemp_range=0.2,
+        max_new_tokens=4,
+    )  # fmt: skip
+    written = write(given_here, "llama.cpp").values
+    assert written["dry_penalty_last_n"] == 2**16  # all tokens, not the engine's 64
+    assert written["samplers"] == ["dry", "top_k", "top_p", "min_p", "xtc", "temperature"]
+    assert not [each for each in read(json.dumps(dict(written)), "llama.cpp").told if each.kind != "aside"]
+    preset = read(write(given_here, "text-generation-webui").text)
+    assert (preset.settings.dry_penalty_last_n, preset.settings.dynatemp_range) == (-1, pytest.approx(0.2))
+    assert "order" not in {each.name for each in write(given_here, "ollama").told}  # which is llama.cpp's, as here
+    steered = write(Settings(do_sample=True, top_k=5, mirostat_tau=4.0), "llama.cpp")
+    assert steered.values["mirostat"] == 2
+    assert "top_k" in {each.name for each in steered.told if each.kind == "missing"}

@@ -166,6 +166,9 @@ LLAMA_CPP = Engine(
         "min_new_tokens": say.no_end_up_to_the_length("ignore_eos"),
         "mirostat_tau": say.with_mode("mirostat", 2, "mirostat_tau", ALONE), "json_schema": say.schema("json_schema"),
     },
-    finish=(say.greedy_as_zero, say.penalty_window("repeat_penalty", "repeat_last_n", EVERYTHING), say.chain),
+    finish=(
+        say.greedy_as_zero, say.penalty_window("repeat_penalty", "repeat_last_n", EVERYTHING),
+        say.dry_window("dry_penalty_last_n", EVERYTHING), say.chain,
+    ),
     text=only_json,
 )  # fmt: skip

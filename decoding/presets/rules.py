@@ -276,7 +276,7 @@ def order(draft: Draft) -> None:
     given = _chain_given(draft)
     chain = list(draft.engine.order) if given is None else given
     there = [name for name in dict.fromkeys(chain) if _acts(draft, name)]
-    ours = our_order(there)
+    ours = [name for name in our_order([n for n in draft.settings if _acts(draft, n)]) if name in there]
     if draft.settings.get("do_sample") and turned(there, ours):
         draft.told.append(Told("differs", draft.engine.order_key or "order", *two_orders(there, ours)))
 

@@ -14,7 +14,7 @@ from decoding.presets.told import Told, told
 from decoding.words import words
 
 __all__ = [
-    "Say", "Sheet", "as_object", "banned_pairs", "bias_pairs", "chain", "far_back", "greedy_as_zero",
+    "Say", "Sheet", "as_object", "banned_pairs", "bias_pairs", "chain", "dry_window", "far_back", "greedy_as_zero",
     "no_end_up_to_the_length", "order_is_theirs", "penalty_window", "schema", "seed_up_to", "texts", "with_mode",
 ]  # fmt: skip
 
@@ -188,6 +188,16 @@ def penalty_window(penalty: str, window: str, everything: int) -> Finish:
     return finish
 
 
+def dry_window(window: str, everything: int) -> Finish:
+    """DRY looks at all tokens here, where nothing else is said."""
+
+    def finish(sheet: Sheet) -> None:
+        if "dry_multiplier" in sheet.ours:
+            sheet.out.setdefault(window, everything)
+
+    return finish
+
+
 def acting(sheet: Sheet) -> list[str]:
     """The knobs with a place in the engine's chain that act, in the order in which they do so here."""
     places = {*sheet.engine.stages.values(), *sheet.engine.order}
@@ -205,6 +215,6 @@ def chain(sheet: Sheet) -> None:
 def order_is_theirs(sheet: Sheet) -> None:
     """Tells where the engine's own order, which cannot be set, leaves other tokens."""
     there = [name for name in sheet.engine.order if name in sheet.ours]
-    ours = our_order(there)
+    ours = [name for name in our_order(list(sheet.ours)) if name in there]
     if sheet.mode == "sample" and turned(there, ours):
         sheet.told.append(Told("differs", "order", *two_orders(there, ours)))

@@ -214,6 +214,17 @@ def sampled(sheet: Sheet) -> None:
         sheet.missing("num_beam_groups")
 
 
+def dry_said(sheet: Sheet) -> None:
+    """DRY, which looks as far back there as the repetition penalty."""
+    n = sheet.ours.get("dry_penalty_last_n", -1)
+    if "dry_multiplier" not in sheet.ours:
+        return
+    if n != -1 and "repetition_penalty" in sheet.ours:
+        sheet.missing("dry_penalty_last_n", "it is repetition_penalty_range there, which the penalty has, too")
+    else:
+        sheet.out["repetition_penalty_range"] = max(0, n)
+
+
 def nothing(sheet: Sheet, value: Any) -> None:
     """Said at the end, or by another setting."""
 
@@ -221,7 +232,8 @@ def nothing(sheet: Sheet, value: Any) -> None:
 def moving(sheet: Sheet, value: Any) -> None:
     """A temperature between two ends."""
     middle = sheet.ours.get("temperature", 1.0)
-    sheet.out |= {"dynamic_temperature": True, "dynatemp_low": middle - value, "dynatemp_high": middle + value}
+    sheet.out |= {"dynamic_temperature": True, "dynatemp_low": round(middle - value, 9),
+                  "dynatemp_high": round(middle + value, 9)}  # fmt: skip
 
 
 class _Lines(str):
@@ -265,6 +277,7 @@ TEXT_GENERATION_WEBUI = Engine(
         **dict.fromkeys((*BESIDE, "num_beam_groups", "dry_penalty_last_n"), nothing),
         "dynatemp_range": moving, "mirostat_tau": say.with_mode("mirostat_mode", 2, "mirostat_tau"),
     },
-    finish=(sampled, say.penalty_window("repetition_penalty", "repetition_penalty_range", 0), say.chain, preset_alone),
+    finish=(sampled, say.penalty_window("repetition_penalty", "repetition_penalty_range", 0), dry_said,
+            say.chain, preset_alone),
     text=as_yaml,
 )  # fmt: skip

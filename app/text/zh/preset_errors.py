@@ -111,6 +111,8 @@ _WRITING: dict[str, str] = {
     "all {n} beams are given back there": "那里返回全部 {n} 个束",
     "single token ids with a bias from -100 to 100 can be given there: others are left out":
         "那里只能给偏置在 -100 到 100 之间的单个词元 id：其他的被略去",
+    "it is repetition_penalty_range there, which the penalty has, too":
+        "那里是 repetition_penalty_range，重复惩罚也用它",
     "it is no part of a preset; set it beside it there": "它不属于预设；请在那里另行设置",
 }
 
