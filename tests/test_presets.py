@@ -517,8 +517,8 @@ def test_a_files_own_defaults_that_are_no_settings_are_passed_over():
 @pytest.mark.skipif("xtc_probability" not in KNOBS, reason="these samplers are no settings here")
 def test_samplers_are_written_with_what_they_do_here_where_nothing_is_said_and_in_the_order_here():
     given_here = Settings(
-        do_sample=True, temperature=0.8, top_p=0.9, min_p=0.1, dry_multiplier=0.8, xtc_probability=0.5, dynatemp_range=0.2,
-        max_new_tokens=4,
+        do_sample=True, temperature=0.8, top_p=0.9, min_p=0.1, dry_multiplier=0.8, xtc_probability=0.5,
+        dynatemp_range=0.2, max_new_tokens=4,
     )  # fmt: skip
     written = write(given_here, "llama.cpp").values
     assert written["dry_penalty_last_n"] == 2**16  # all tokens, not the engine's 64
