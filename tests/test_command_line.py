@@ -329,3 +329,58 @@ def test_help_answers_at_once() -> None:
     assert done.returncode == 0 and "verify" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not imported & {"torch", "transformers", "gradio", "plotly"}
+
+
+# --- preset -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def request_file(tmp_path: Path) -> str:
+    """A request to llama.cpp's server."""
+    path = tmp_path / "request.json"
+    path.write_text('{"temperature": 0.5, "top_k": 3, "n_predict": 4, "seed": 7, "presence_penalty": 1}')
+    return str(path)
+
+
+def test_a_preset_becomes_our_settings_and_what_has_no_counterpart_is_said(request_file: str, capsys) -> None:
+    assert main(["preset", request_file, "--as-given"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"do_sample": True, "seed": 7, "temperature": 0.5, "top_k": 3, "max_new_tokens": 4}
+    assert "read as llama.cpp" in err
+    assert "missing  presence_penalty = 1: there is no such setting here" in err
+
+
+def test_a_preset_is_written_for_another_engine(request_file: str, tmp_path: Path, capsys) -> None:
+    assert main(["preset", request_file, "--to", "vllm"]) == 0
+    assert json.loads(capsys.readouterr().out)["max_tokens"] == 4
+    ours = tmp_path / "ours.json"
+    ours.write_text('{"do_sample": true, "top_p": 0.9}')
+    assert main(["preset", str(ours), "--from", "transformers", "--to", "text-generation-webui"]) == 0
+    assert "top_p: 0.9\n" in capsys.readouterr().out
+
+
+def test_record_takes_the_settings_of_a_preset_which_options_overrule(
+    record, request_file: str, tmp_path: Path, capsys
+) -> None:
+    assert record("--prompt", "a", "--preset", request_file, "--max-new-tokens", "2") == 0
+    given = load_trace(tmp_path / "run.trace").settings.given()
+    assert (given["temperature"], given["top_k"], given["max_new_tokens"], given["seed"]) == (0.5, 3, 2, 7)
+    assert given["min_p"] == 0.05  # llama.cpp's own
+    assert "presence_penalty" in capsys.readouterr().err
+    record("--prompt", "a", "--preset", request_file, "--preset-as-given", "--max-new-tokens", "2")
+    assert load_trace(tmp_path / "run.trace").settings.min_p is None
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[1]", b"{"])
+def test_a_preset_that_cannot_be_read_is_an_error_in_words(content: bytes, tmp_path: Path, capsys) -> None:
+    (tmp_path / "junk").write_bytes(content)
+    assert main(["preset", str(tmp_path / "junk")]) == 2
+    assert main(["preset", str(tmp_path / "nothing")]) == 2
+    assert "preset" in capsys.readouterr().err
+
+
+def test_the_engines_that_the_command_offers_are_all_that_there_are() -> None:
+    from app.cli.preset import NAMES
+    from decoding.presets import ENGINES
+
+    assert NAMES == tuple(ENGINES)

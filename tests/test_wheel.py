@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow  # processes of their own, which import everything
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LIBRARY = {"torch", "transformers", "safetensors", "networkx", "numpy"}
+LIBRARY = {"torch", "transformers", "safetensors", "networkx", "numpy", "pyyaml"}
 EXTRAS = ("gradio", "plotly", "gguf", "platformdirs", "accelerate", "mcp", "spaces", "app")
 LEAN = """
 import sys

@@ -1,4 +1,4 @@
-"""The API: five named endpoints for programs, the same as MCP tools for assistants.
+"""The API: six named endpoints for programs, the same as MCP tools for assistants.
 
 Their docstrings are what Gradio shows as documentation and what an assistant reads.
 """
@@ -18,6 +18,7 @@ from decoding.errors import DecodingError, NotRecordedError, PromptError, Settin
 from decoding.models.load import LanguageModel
 from decoding.parameters.acting import model_defaults
 from decoding.parameters.settings import Settings
+from decoding.presets import Told, read, write
 from decoding.reading.beam_tree import to_node_link, tree
 from decoding.recorded.ledger import Hypothesis
 from decoding.recorded.run import Step
@@ -71,7 +72,7 @@ def add_api(shelf: ModelShelf, line: Line, stored: StoredRuns | None = None) -> 
     api = Api(shelf, line=line, stored=stored)
     gr.api(api.record, api_name="record", **MODEL)
     gr.api(api.verify, api_name="verify", **MODEL)
-    for look in (api.step, api.whatif, api.tree):
+    for look in (api.step, api.whatif, api.tree, api.preset):
         gr.api(look, api_name=look.__name__, **LOOK)
 
 
@@ -244,6 +245,27 @@ class Api:
         verdict = {name: getattr(report, name) for name in ("equal", "grade", "largest", "text")}
         return {"run": run, **verdict, **_plain(asdict(report))}
 
+    @_answering
+    def preset(self, text: str, engine: str = "", defaults: bool = True, to: str = "") -> dict[str, Any]:
+        """Translates the settings of another engine: reads a request to llama.cpp's server or vLLM, SamplingParams(...), Ollama's options or a Modelfile, or a preset of text-generation-webui, and gives the settings that record takes; or writes them for another engine. Says what has no counterpart and what means something else.
+
+        Args:
+            text: the request or preset, at most 20,000 characters.
+            engine: whose it is: llama.cpp, vllm, ollama or text-generation-webui; empty to tell it by its keys.
+            defaults: whether what that engine does by itself, where nothing is given, becomes a setting, too.
+            to: an engine to write the settings for; empty for none.
+
+        Returns:
+            An object: engine (whose it was read as), sure (whether no other engine knows as many of its keys), settings (for record), filled (the engine's own defaults among them), told (for each key that is not simply taken over: kind, name, value, why; kind is wrong, unknown, missing, idle, differs or aside), written (text and told, where to was given, else null).
+        """  # noqa: E501
+        found = read(text, engine or None, defaults=defaults is not False)
+        written = write(found.settings, to) if to else None
+        return {
+            "engine": found.engine, "sure": found.sure, "settings": _plain(found.settings.to_json()),
+            "filled": dict(found.filled), "told": [_told_of(each) for each in found.told],
+            "written": written and {"text": written.text, "told": [_told_of(each) for each in written.told]},
+        }  # fmt: skip
+
     def _decoded(self, lm: LanguageModel, asked: Any, settings: Settings) -> tuple[Trace, str]:
         """The run, its steps taken in turn with others', and a warning where it was broken off."""
         caller, recorder, cut = Caller(), self._decoder.recorder(MEMORY_BUDGET), ""
@@ -410,6 +432,10 @@ def _chosen(trace: Trace, tried: WhatIf, row: int) -> list[Json]:
         for step in trace.steps
         if not step.ended[row]
     ]
+
+
+def _told_of(each: Told) -> Json:
+    return {"kind": each.kind, "name": each.name, "value": each.value, "why": str(each.why)}
 
 
 def _told(tried: WhatIf, step: int, row: int) -> Json:

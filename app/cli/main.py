@@ -1,4 +1,4 @@
-"""The command line: serve (the default), record, sweep, study, open, verify, export.
+"""The command line: serve (the default), record, sweep, study, open, verify, export, preset.
 
 Exit status: 0 all is well; 1 `verify` found a difference; 2 an error that the user can mend; 130 Ctrl-C.
 Heavy imports stay inside the commands, so that `--help` answers at once.
@@ -11,6 +11,7 @@ import os
 import sys
 
 from .export import add_export
+from .preset import add_preset
 from .record import add_record
 from .serve import add_open, add_serve
 from .study import add_study
@@ -19,7 +20,7 @@ from .verify import add_verify
 
 __all__ = ["main"]
 
-COMMANDS = ("serve", "record", "sweep", "study", "open", "verify", "export")
+COMMANDS = ("serve", "record", "sweep", "study", "open", "verify", "export", "preset")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -58,6 +59,7 @@ def _parser(argv: list[str]) -> argparse.Namespace:
     add_open(commands)
     add_verify(commands)
     add_export(commands)
+    add_preset(commands)
     return parser.parse_args(argv)
 
 

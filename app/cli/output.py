@@ -1,10 +1,10 @@
-"""Where a command writes: checked before minutes of work rather than after."""
+"""Where a command writes: checked before minutes of work rather than after; and what it prints of strangers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["check_output"]
+__all__ = ["check_output", "printable"]
 
 
 def check_output(path: Path | None) -> None:
@@ -20,3 +20,8 @@ def check_output(path: Path | None) -> None:
     # Saving renames a new file into place: done to a device, that would take the device away.
     if (path.exists() and not path.is_file()) or not path.absolute().parent.is_dir():
         raise DecodingError(f"-o must name a file in a folder that exists, got {str(path)!r}")
+
+
+def printable(text: str) -> str:
+    """Without the control characters by which a text could drive the terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .model_options import DEFAULT_MODEL, add_model_options, follows, load
-from .output import check_output
+from .output import check_output, printable
+from .preset import add_preset_options, read_preset, say_told
 from .progress import count_steps, end_line
 from .threads import add_thread_option, use_threads
 
@@ -42,6 +43,7 @@ def add_record(commands: Any, with_knobs: bool) -> None:
     prompt.add_argument("--prompt", metavar="TEXT", action="append", help="repeat for a batch; - reads stdin")
     prompt.add_argument("--chat", metavar="FILE", help='JSON: [{"role": "user", "content": "..."}]')
     record.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to save the trace")
+    add_preset_options(record, "--preset")
     add_model_options(record, default=DEFAULT_MODEL, shareable=True)
     add_thread_option(record)
     if with_knobs:
@@ -57,7 +59,7 @@ def _record(arguments: argparse.Namespace) -> int:
     from .knob_options import given_knobs
 
     prompt = _prompt(arguments)
-    settings = Settings(**given_knobs(arguments))
+    settings = Settings(**{**_preset(arguments), **given_knobs(arguments)})
     check_output(arguments.output)
     use_threads(arguments.threads)
     lm = load(arguments.model, arguments, rows=_n_rows(prompt, settings))
@@ -77,6 +79,15 @@ def _record(arguments: argparse.Namespace) -> int:
     _save(trace, arguments.output)
     print(_summary(trace, arguments.output))
     return 0
+
+
+def _preset(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings of another engine's preset, which options overrule; what is to be said of it goes to stderr."""
+    if arguments.preset is None:
+        return {}
+    found = read_preset(arguments, arguments.preset)
+    say_told(found.told)
+    return found.settings.given()
 
 
 def _n_rows(prompt: Any, settings: Settings) -> int:
@@ -136,12 +147,7 @@ def _print_row(trace: Trace, row: int) -> None:
     if trace.n_rows > 1:
         print(f"--- row {row}")
     prompt = trace.prompts[row // trace.rows_per_prompt] if trace.prompts and not trace.messages else ""
-    print(_printable(f"{prompt}{trace.text(row)}"))
-
-
-def _printable(text: str) -> str:
-    """Without the control characters by which a text could drive the terminal."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
+    print(printable(f"{prompt}{trace.text(row)}"))
 
 
 def _summary(trace: Trace, path: Path | None) -> str:
@@ -150,7 +156,7 @@ def _summary(trace: Trace, path: Path | None) -> str:
     stages = " > ".join(stage.name for stage in trace.stages) or "none"
     whose: dict[str, list[str]] = {}
     for row in acting_rows(trace):
-        whose.setdefault(row.origin, []).append(_printable(f"{row.name}={row.value}"))
+        whose.setdefault(row.origin, []).append(printable(f"{row.name}={row.value}"))
     lines = [
         "",
         f"model    {trace.model.name}, {trace.model.device}, {trace.model.dtype}",

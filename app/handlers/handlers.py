@@ -14,6 +14,7 @@ from .decoding import Decoding
 from .heat_map import HeatMapHandlers
 from .looking import Looking
 from .opening import Opening
+from .presets import PresetHandlers
 from .refusing import Refusing
 from .reload import Reloading
 from .runs import ChoosingRuns
@@ -53,6 +54,7 @@ class Handlers:
         self.ahead = GoingAhead(line)
         self.candidates = Candidates()
         self.whatif = WhatIfHandlers(shown)
+        self.presets = PresetHandlers()
         self.runs = ChoosingRuns(shown)
         self.decoding = Decoding(shown, decoder, line, stored)
         self.verifying = Verifying(shown, decoder, line)

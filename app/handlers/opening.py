@@ -7,10 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from ..components import Header, KnobPanel, Message, Status, Tour
+from ..components import Header, KnobPanel, Message, Presets, Status, Tour
 from ..export.permalink import decode
 from ..session.session import Session
 from ..sheets.frame import header_sheet, knobs_sheet, model_status
+from ..sheets.presets import presets_sheet
 from ..sheets.tour import tour_sheet
 from ..text import language_of
 from .decoding import model_name_of
@@ -54,6 +55,7 @@ class Opening:
             "header": Header(data=header_sheet(text)),
             "tour": Tour(data=tour_sheet(text)),
             "knobs": KnobPanel(data=knobs_sheet(text)),
+            "presets": Presets(data=presets_sheet(text)),
             "model": gr.update(label=text("ask.model"), info=text("ask.model.info")),
             "kind": gr.update(label=text("ask.format"), choices=kinds),
             "prompt": gr.update(label=text("ask.prompt"), info=text(f"ask.prompt.{kind}")),

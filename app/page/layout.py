@@ -32,6 +32,7 @@ from ..components import (
     Lecture,
     Message,
     Notes,
+    Presets,
     Reload,
     RunList,
     Share,
@@ -72,6 +73,7 @@ from ..sheets.answer import answer
 from ..sheets.everywhere import everywhere
 from ..sheets.frame import header_sheet, knobs_sheet, model_status
 from ..sheets.gallery import gallery_sheet
+from ..sheets.presets import presets_sheet
 from ..sheets.token_row import token_row
 from ..sheets.tour import tour_sheet
 from ..studies.recorded import study_routes
@@ -85,6 +87,7 @@ __all__ = ["build", "launch"]
 STYLE_SHEETS = (
     "page", "answer", "tour", "estimate", "beam", "heat_map", "runs", "candidate", "lecture", "whatif", "lab", "share",
     "lab_in_words", "lab_microscope", "lab_orders", "lab_draw", "lab_settings_map", "lab_compare", "lab_code",
+    "presets",
 )  # fmt: skip
 # A model that is being loaded keeps Python busy for seconds: a page that is just being opened comes first.
 DRAIN = 5.0  # seconds that runs have for their last step when the server is stopped
@@ -227,6 +230,7 @@ def _lay_out(
             parts |= _ask(shelf, first, text)
             with gr.Column(elem_id="dx-settings", elem_classes="dx-panel"):
                 parts["knobs"] = KnobPanel(value=first.look.form.recorded_form, data=knobs_sheet(text))
+                parts["presets"] = Presets(data=presets_sheet(text), elem_id="dx-presets")
         with gr.Column(elem_id="dx-main"):
             message = Message(elem_id="dx-message")
             parts["gallery"] = Gallery(data=gallery_sheet(text), elem_id="dx-gallery")

@@ -67,7 +67,7 @@ OF_STEP = ("waterfall", "cutoff", "candidate", "lecture")
 WAIT = ("status", "run", "stop")
 RUNNING = (*VIEW, "message", *WAIT, "verify")
 WHOLE = (*RUNNING, *FORM, "draft")
-FRAME = (*WHOLE, "header", "tour")
+FRAME = (*WHOLE, "header", "tour", "presets")
 
 
 class Wiring:
@@ -138,6 +138,7 @@ def wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Com
     _wire_whatif(handlers, p)
     _wire_decoding(handlers, p)
     _wire_sharing(opened, handlers, p)
+    p.on(p["presets"].read, handlers.presets.read, ("session",), ("presets",), **EACH)
 
 
 def _wire_opening(page: gr.Blocks, handlers: Handlers, p: Wiring) -> gr.events.Dependency:

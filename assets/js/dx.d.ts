@@ -92,6 +92,10 @@ interface Dx {
     Knob["control"], (knob: Knob, id: string, set: (name: string, value: any) => void) => KnobControl
   >;
   knobs: Component<void>;
+  // presets.js
+  presets: OneEvent;
+  toldList(groups: { kind: string; label: string; items: { name: string; value: string; why: string }[] }[]): HTMLElement[];
+  presetForm(form: Form, before?: Form): Form;
   knobForm?: Form;
   floats(packed: string | PackedScores): Scores;
   truncate(scores: Scores, knobs: Truncation): Truncated;

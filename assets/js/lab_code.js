@@ -20,18 +20,30 @@
     return button;
   };
 
-  dx.labTabs.code = (body, sheet) => {
-    if (sheet.none) return body.replaceChildren(dx.el("p", { class: "dx-hint" }, sheet.none));
-    body.replaceChildren(
-      dx.el("p", { class: "dx-reading" }, sheet.reading),
-      ...sheet.forms.map((form) =>
-        dx.el(
-          "figure", { class: "dx-code" },
-          dx.el("figcaption", {}, form.label, copyButton(sheet, form)),
-          dx.el("p", { class: "dx-hint" }, form.note),
-          dx.el("pre", { tabindex: "0" }, dx.el("code", {}, form.code))
-        )
-      )
+  const figure = (sheet, form) =>
+    dx.el(
+      "figure", { class: "dx-code" },
+      dx.el("figcaption", {}, form.label, copyButton(sheet, form)),
+      form.note ? dx.el("p", { class: "dx-hint" }, form.note) : null,
+      dx.el("pre", { tabindex: "0" }, dx.el("code", {}, form.code)),
+      ...dx.toldList(form.told ?? [])
     );
+  let open = false; // the other engines' part, also when the tab is drawn anew
+  const engines = (sheet) => {
+    const box = dx.el(
+      "details", { class: "dx-code-engines", open },
+      dx.el("summary", {}, sheet.engines_title),
+      dx.el("p", { class: "dx-hint" }, sheet.engines_reading),
+      ...sheet.engines.map((form) => figure(sheet, form))
+    );
+    box.addEventListener("toggle", () => (open = box.open));
+    return box;
   };
+
+  dx.labTabs.code = (body, sheet) =>
+    body.replaceChildren(
+      dx.el("p", { class: sheet.none ? "dx-hint" : "dx-reading" }, sheet.none || sheet.reading),
+      ...sheet.forms.map((form) => figure(sheet, form)),
+      engines(sheet)
+    );
 })();

@@ -5,6 +5,8 @@ The fields are those of the English, already written as text; one that is a mess
 
 from __future__ import annotations
 
+from .preset_errors import PRESETS_SAID_ZH
+
 __all__ = ["ERRORS_ZH", "WARNINGS_ZH"]
 
 _SETTINGS: dict[str, str] = {
@@ -794,5 +796,6 @@ _ENGINES: dict[str, str] = {
 }
 
 ERRORS_ZH: dict[str, str] = {
-    **_SETTINGS, **_PROMPTS, **_MODELS, **_RUNS, **WARNINGS_ZH, **_ASKED, **_DAMAGED, **_VERIFY, **_SERVING, **_ENGINES
+    **_SETTINGS, **_PROMPTS, **_MODELS, **_RUNS, **WARNINGS_ZH, **_ASKED, **_DAMAGED, **_VERIFY, **_SERVING, **_ENGINES,
+    **PRESETS_SAID_ZH,
 }  # fmt: skip

@@ -1,0 +1,36 @@
+"""来自和用于其他引擎的设置（中文）。"""
+
+PRESETS_ZH: dict[str, str] = {
+    "presets.title": "粘贴其他引擎的设置",
+    "presets.hint": "发给 llama.cpp 服务器或 vLLM 的请求、SamplingParams(…)、Ollama 的 options 或 Modelfile、"
+    "text-generation-webui 的预设。不会向那里发送任何内容。",
+    "presets.text": "请求或预设",
+    "presets.engine": "引擎",
+    "presets.any": "按其中的键判断",
+    "presets.defaults": "连同引擎自己的默认值",
+    "presets.defaults.tip": "没有给出的地方，引擎自己会怎样做，也成为设置；否则那里以模型和 transformers 自己的默认值"
+    "为准，例如 top_k=50",
+    "presets.read": "读取",
+    "presets.use": "使用这些设置",
+    "presets.use.tip": "它们取代上面的全部设置；其中没有长度时，保留已设的长度",
+    "presets.used": "已使用 ✓",
+    "presets.as": "按 {engine} 读取",
+    "presets.unsure": "按 {engine} 读取；这些键也适用于其他引擎：如果属于别的引擎，请选择。",
+    "presets.settings": "这里的设置",
+    "presets.filled": "其中引擎自己的默认值：{names}。服务器启动时另有设定，或模型自带默认值时，那里以它们为准。",
+    "presets.none": "没有：其中没有给出任何在这里算作设置的内容。",
+    "presets.exact": "全部内容在这里含义相同。",
+    "presets.kind.wrong": "无法使用",
+    "presets.kind.unknown": "未知的键",
+    "presets.kind.missing": "没有对应项",
+    "presets.kind.idle": "在那里不起作用",
+    "presets.kind.differs": "含义不同",
+    "presets.kind.aside": "不是设置",
+    "code.engines": "用于其他引擎的这些设置",
+    "code.engines.reading": "在这次运行中起作用的设置，按该引擎的写法：这里没有起作用的，那里的默认值也被关闭。",
+    "code.engines.all": "全部都能在那里表达，并且含义相同。",
+    "code.engine.llama.cpp": "llama.cpp 服务器：POST /completion 的正文",
+    "code.engine.vllm": "vLLM：POST /v1/completions 的正文",
+    "code.engine.ollama": "Ollama：POST /api/generate 的正文",
+    "code.engine.text-generation-webui": "text-generation-webui：预设（.yaml）",
+}
