@@ -13,12 +13,15 @@ from decoding.errors import (
     NotRecordedError,
     PromptError,
     RecordingError,
+    ResponseError,
     SettingError,
     TraceFileError,
     VerifyError,
 )
 from decoding.models.load import LanguageModel, load_model
 from decoding.parameters.settings import KNOBS, Knob, Settings
+from decoding.partial.partial_trace import PartialTrace
+from decoding.partial.response import load_response, open_response
 from decoding.record import record, stream
 from decoding.recorded.ledger import Candidate, Hypothesis
 from decoding.recorded.run import ModelInfo, Step
@@ -37,9 +40,11 @@ __all__ = [
     "ModelError",
     "ModelInfo",
     "NotRecordedError",
+    "PartialTrace",
     "PromptError",
     "Recorder",
     "RecordingError",
+    "ResponseError",
     "SettingError",
     "Settings",
     "Step",
@@ -48,7 +53,9 @@ __all__ = [
     "Verification",
     "VerifyError",
     "load_model",
+    "load_response",
     "load_trace",
+    "open_response",
     "record",
     "stream",
     "verify",

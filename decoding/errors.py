@@ -20,6 +20,7 @@ __all__ = [
     "NotRecordedError",
     "PromptError",
     "RecordingError",
+    "ResponseError",
     "SettingError",
     "TraceFileError",
     "VerifyError",
@@ -112,6 +113,10 @@ class TraceFileError(DecodingError):
 
 class DamagedStepError(TraceFileError, NotRecordedError):
     """A step of a trace file cannot be read; the others can. Whoever shows the run passes it over, as a lost one."""
+
+
+class ResponseError(DecodingError):
+    """A response of another engine cannot be read: it is damaged, hostile, or of a form that is not known."""
 
 
 class VerifyError(DecodingError):
