@@ -10,7 +10,9 @@ from typing import Any
 
 from decoding.models.offline_model import find_gguf
 
-__all__ = ["ask", "llama_server"]
+__all__ = ["MODEL", "ask", "llama_server"]
+
+MODEL = "SmolLM2-135M-Instruct.Q4_1"  # what it calls itself: else it says where on the disk the file is
 
 
 @contextmanager
@@ -20,6 +22,7 @@ def llama_server() -> Iterator[str]:
 
     params = xllamacpp.CommonParams()
     params.model.path = str(find_gguf())
+    params.model_alias = [MODEL]
     params.n_ctx, params.n_parallel, params.warmup = 2048, 2, False
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.hostnames, params.port, params.fit_params = ["127.0.0.1"], 0, False

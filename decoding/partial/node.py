@@ -16,15 +16,26 @@ __all__ = ["Node"]
 class Node:
     """One value.
 
-    Attributes:
+    Args:
         value: as JSON has it.
-        place: such as `choices[0].logprobs`; "" for the whole document.
+        within: what it is a part of; None for a whole document.
+        name: its own in there, such as `.logprobs` or `[0]`; of a document what it is called.
     """
 
-    __slots__ = ("place", "value")
+    __slots__ = ("_name", "_within", "value")
 
-    def __init__(self, value: Any, place: str = "") -> None:
-        self.value, self.place = value, place
+    def __init__(self, value: Any, within: Node | None = None, name: str | int = "") -> None:
+        self.value, self._within, self._name = value, within, name
+
+    @property
+    def place(self) -> str:
+        """Such as `choices[0].logprobs`; "" for the whole document."""
+        names: list[str] = []
+        node: Node | None = self
+        while node is not None:
+            names.append(f"[{node._name}]" if isinstance(node._name, int) else node._name)
+            node = node._within
+        return "".join(reversed(names)).removeprefix(".")
 
     def __bool__(self) -> bool:
         """Whether there is something: null is nothing, as what is missing."""
@@ -33,7 +44,7 @@ class Node:
     def __getitem__(self, name: str) -> Node:
         """A field; null where it is missing, or this is null itself."""
         fields = self.object()
-        return Node(fields.get(name), f"{self.place}.{name}" if self.place else name)
+        return Node(fields.get(name), self, f".{name}")
 
     def has(self, *names: str) -> bool:
         """Whether this is an object with one of these fields, also null."""
@@ -51,7 +62,7 @@ class Node:
         """The fields in order, also those that have one name."""
         fields = self.object()
         for name, value in fields.pairs if isinstance(fields, Items) else fields.items():
-            yield name, Node(value, f"{self.place}[{shown(name)}]")
+            yield name, Node(value, self, f"[{shown(name)}]")
 
     def items(self) -> list[Node]:
         """The items of a list; none of null."""
@@ -59,7 +70,7 @@ class Node:
             return []
         if not isinstance(self.value, list):
             raise self.wrong(words("a list"))
-        return [Node(value, f"{self.place}[{i}]") for i, value in enumerate(self.value)]
+        return [Node(value, self, i) for i, value in enumerate(self.value)]
 
     def text(self) -> str:
         """A text; "" of null."""
@@ -94,7 +105,12 @@ class Node:
         """A list of bytes; None of null."""
         if self.value is None:
             return None
-        return bytes(value for item in self.items() if (value := item.whole(256)) is not None)
+        if not isinstance(self.value, list):
+            raise self.wrong(words("a list"))
+        try:
+            return bytes(self.value)  # nearly all are right
+        except (TypeError, ValueError):
+            return bytes(value for item in self.items() if (value := item.whole(256)) is not None)
 
     def wrong(self, accepts: Words) -> ResponseError:
         """The error that says what should stand here."""

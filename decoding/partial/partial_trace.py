@@ -33,6 +33,7 @@ class PartialStep:
             `alone` no alternatives were given; `repeated` a token was named twice and counts once; `same_text` two
             tokens have the same text; `joined` the server left out the tokens before it that are parts of the same
             character; `outside` the token that came is none of the alternatives.
+        left_out: the bytes of the tokens before it that were left out.
     """
 
     known: tuple[KnownToken, ...]
@@ -40,6 +41,7 @@ class PartialStep:
     in_prompt: bool = False
     is_top: bool = False
     marks: tuple[str, ...] = ()
+    left_out: bytes = b""
 
     @property
     def token(self) -> KnownToken:

@@ -17,6 +17,7 @@ from decoding.partial.partial_trace import PartialChoice, PartialStep, PartialTr
 
 __all__ = ["load_response", "open_response"]
 
+PACKED = 4  # lists and pairs around a response: more are nothing that a server sends
 _ABOUT = ("id", "created", "object", "system_fingerprint", "service_tier", "stop_type", "truncated")
 
 
@@ -77,23 +78,31 @@ def _sorted(parts: list[Any]) -> tuple[list[Node], list[Node]]:
     """Requests and responses among the documents, unpacked from what holds both or several."""
     requests: list[Node] = []
     answers: list[Node] = []
-    waiting = [Node(part, f"piece {n}" if len(parts) > 1 else "") for n, part in enumerate(parts, 1)]
-    waiting.reverse()
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node.value, list):
-            waiting += reversed(node.items())
-        elif node.has("request", "response", "body") and not node.has("choices", "content"):
-            waiting += [node[name] for name in ("body", "response", "request") if node[name]]
-        elif is_request(node):
-            requests.append(node)
-        else:
-            node.object()  # anything else is no response
-            answers.append(node)
+    for n, part in enumerate(parts, 1):
+        _sort(Node(part, name=f"piece {n}" if len(parts) > 1 else ""), requests, answers, PACKED)
     return requests, answers
 
 
+def _sort(node: Node, requests: list[Node], answers: list[Node], deeper: int) -> None:
+    inside: list[Node] = []
+    if isinstance(node.value, list):
+        inside = node.items()
+    elif node.has("request", "response", "body") and not node.has("choices", "content"):
+        inside = [node[name] for name in ("request", "response", "body") if node[name]]
+    elif is_request(node):
+        requests.append(node)
+    else:
+        node.object()  # anything else is no response
+        answers.append(node)
+    if inside and not deeper:
+        raise ResponseError("the JSON has more brackets within brackets than are read; a response has about ten")
+    for item in inside:
+        _sort(item, requests, answers, deeper - 1)
+
+
 def _trace(requests: list[Node], documents: list[Node]) -> PartialTrace:
+    if not documents and not requests:
+        raise ResponseError("there is no response in it; give the server's answer as it came")
     if not documents:
         raise ResponseError("this is a request without its response; give the server's answer, too")
     asked = asked_of(requests[0]) if requests else Asked()
@@ -159,7 +168,7 @@ def _notes(steps: tuple[PartialStep, ...], answer: Answer) -> tuple[str, ...]:
         notes.append("prompt_echoed")
     if steps and all(len(step.known) == 1 for step in steps):
         notes.append("no_alternatives")
-    pieces = [step.token.raw for step in answer.steps]
+    pieces = [None if step.token.raw is None else step.left_out + step.token.raw for step in answer.steps]
     if answer.text and answer.steps and None not in pieces:
         said = b"".join(piece or b"" for piece in pieces)
         if said != answer.text.encode("utf-8", "surrogatepass"):

@@ -55,18 +55,17 @@ def made_step(came: Named, alternatives: Sequence[Named], *, is_list: bool, in_p
         is_list: they were a list, in which tokens of the same text can stand apart; an object has only one of them.
     """
     marks: list[str] = []
+    left_out = b""
     others = _once(alternatives, marks)
     place = next((i for i, other in enumerate(others) if other.is_same(came)), None)
     if place is None:
         marks += ["outside"] if others else ["alone"]
-    elif _is_end_of(others[place], came):
+    elif left_out := _left_out(others[place], came):
         marks.append("joined")
     tokens = [_known(other, marks, listed=True) for other in others]
     if place is None:
         tokens.append(_known(came, marks, listed=False))
         place = len(tokens) - 1
-    elif "joined" in marks:
-        tokens[place] = replace(tokens[place], text=came.text, raw=came.bytes)
     elif tokens[place].logprob is None:  # null among the alternatives, a number beside them
         tokens[place] = replace(_known(came, marks, listed=True), rank=others[place].rank)
     if math.fsum(token.probability or 0.0 for token in tokens) > 1.0 + ROUNDING:
@@ -75,7 +74,7 @@ def made_step(came: Named, alternatives: Sequence[Named], *, is_list: bool, in_p
     ranked = _ranked([tokens[i] for i in order], is_list)
     return PartialStep(
         known=ranked, chosen=order.index(place), in_prompt=in_prompt, is_top=is_list and "alone" not in marks,
-        marks=tuple(dict.fromkeys(marks)),
+        marks=tuple(dict.fromkeys(marks)), left_out=left_out,
     )  # fmt: skip
 
 
@@ -96,12 +95,12 @@ def _once(alternatives: Sequence[Named], marks: list[str]) -> list[Named]:
     return list(kept.values())
 
 
-def _is_end_of(listed: Named, came: Named) -> bool:
-    """Whether the token that came is written with bytes before its own: the rest of a character that it completes."""
+def _left_out(listed: Named, came: Named) -> bytes:
+    """What the token that came is written with before its own bytes: llama.cpp waits until a character is whole."""
     ours, theirs = listed.raw, came.raw
-    if not ours or not theirs:
-        return False
-    return theirs != ours and theirs.endswith(ours)
+    if not ours or not theirs or not theirs.endswith(ours):
+        return b""
+    return theirs[: -len(ours)]
 
 
 def _known(named: Named, marks: list[str], *, listed: bool) -> KnownToken:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Beside", "Pair", "Together", "prompts_agree", "together"]
 
-MOST_JOINED = 8  # tokens: four bytes, and empty ones between them
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
@@ -58,7 +56,8 @@ class Pair:
         ours: the step of the run, by its index.
         token_id: the run's token there.
         same: the response has the same one.
-        tokens: those that both know, in the response's order; of a step that was lost, none.
+        tokens: those that both know, in the response's order; none of a step that was lost, or where tokens that the
+            response leaves out are others already.
     """
 
     theirs: int
@@ -122,17 +121,17 @@ def together(partial: PartialTrace, choice: int, run: RecordedRun) -> Together:
     order = ("same", "unsaid", "differs")
     best = min(prompts.values(), key=order.index)
     walks = {row: _walk(new, run, row, by_id) for row in rows if prompts[row] == best}
-    row = max(walks, key=lambda r: sum(same for *_, same in walks[r]))
+    row = max(walks, key=lambda r: sum(met.same for met in walks[r]))
     if best == "differs":
         return Together(prompt=best, row=row, stage=stage, pairs=(), parts_at=None, by_id=by_id)
     ids = None if by_id else _ids_of_bytes(run.tokens)
     steps = dict(new)
     pairs = tuple(
         Pair(
-            theirs=theirs, ours=ours, token_id=run.steps[ours].token_ids[row], same=same,
-            tokens=_known_to_both(steps[theirs], run, row, ours, stage, ids),
+            theirs=met.theirs, ours=met.ours, token_id=run.steps[met.ours].token_ids[row], same=met.same,
+            tokens=_known_to_both(steps[met.theirs], run, row, met.ours, stage, ids) if met.asked else (),
         )
-        for theirs, ours, same in walks[row]
+        for met in walks[row]
     )  # fmt: skip
     parts_at = len(pairs) - 1 if pairs and not pairs[-1].same else None
     return Together(prompt=best, row=row, stage=stage, pairs=pairs, parts_at=parts_at, by_id=by_id)
@@ -173,8 +172,8 @@ def _same_vocabulary(answer: PartialChoice, table: TokenTable) -> bool:
     """
     told = 0
     for step in answer.steps:
-        for place, token in enumerate(step.known):
-            if token.token_id is None or not token.raw or place == step.chosen and "joined" in step.marks:
+        for token in step.known:
+            if token.token_id is None or not token.raw:
                 continue
             if table.bytes(token.token_id) != token.raw:
                 return False
@@ -194,36 +193,47 @@ def _ids_of_bytes(table: TokenTable) -> dict[bytes, int]:
     return {raw: token_id for raw, token_id in found.items() if raw not in twice}
 
 
-def _walk(
-    steps: Sequence[tuple[int, PartialStep]], run: RecordedRun, row: int, by_id: bool
-) -> list[tuple[int, int, bool]]:
-    """The steps of both beside each other, as (the response's place, the run's index, same token), up to the parting.
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """A step of the response and one of the run; `asked` is whether both models were asked for the same token."""
 
-    Where a server left out tokens that are parts of a character, its step stands beside the run's that completes it.
+    theirs: int
+    ours: int
+    same: bool
+    asked: bool = True
+
+
+def _walk(steps: Sequence[tuple[int, PartialStep]], run: RecordedRun, row: int, by_id: bool) -> list[_Met]:
+    """The steps of both beside each other, up to the parting.
+
+    Where a server left out tokens that are parts of a character, its step stands beside the run's that goes on there.
     """
     ids = [step.token_ids[row] for step in run.steps if not step.ended[row]]
-    found, at = [], 0
+    found: list[_Met] = []
+    at = 0
     for place, step in steps:
+        n_before, fits = _passed(step.left_out, ids[at:], run.tokens)
+        at += n_before
         if at >= len(ids):
             break
-        joined = _joined(step, ids[at : at + MOST_JOINED], run.tokens) if "joined" in step.marks else 0
-        at += joined
-        same = _is_same(step.token, ids[at], run.tokens, by_id) or joined > 0
-        found.append((place, at, same))
+        same = fits and _is_same(step.token, ids[at], run.tokens, by_id)
+        found.append(_Met(place, at, same, fits))
         if not same:
             break
         at += 1
     return found
 
 
-def _joined(step: PartialStep, ids: Sequence[int], table: TokenTable | None) -> int:
-    """How many of the run's tokens come before the one that completes what the response has as one token."""
-    said = b""
+def _passed(left_out: bytes, ids: Sequence[int], table: TokenTable | None) -> tuple[int, bool]:
+    """How many of the run's tokens are among bytes that were left out, and whether they are all of them."""
     for n, token_id in enumerate(ids):
-        said += b"" if table is None else table.bytes(token_id)
-        if said == step.token.raw:
-            return n
-    return 0
+        if not left_out:
+            return n, True
+        raw = b"" if table is None else table.bytes(token_id)
+        if not raw or not left_out.startswith(raw):
+            return n, False
+        left_out = left_out[len(raw) :]
+    return len(ids), not left_out
 
 
 def _is_same(token: KnownToken, token_id: int, table: TokenTable | None, by_id: bool) -> bool:
