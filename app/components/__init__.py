@@ -22,6 +22,7 @@ from .knob_panel import KnobPanel
 from .lab import Lab
 from .lecture import Lecture
 from .panels import Facts, Header, Message, Notes, Status, Verdict
+from .partial import Partial
 from .reload import Reload
 from .runs import RunList
 from .share import Share
@@ -31,6 +32,6 @@ from .whatif import WhatIfPanel
 
 __all__ = [
     "Ahead", "Answer", "BeamStep", "BeamTree", "CandidateCard", "Chart", "Draft", "Estimate", "Facts", "Gallery",
-    "Header", "HeatMap", "KnobPanel", "Lab", "Lecture", "Message", "Notes", "Reload", "RunList", "Share", "Status",
-    "TokenRow", "Tour", "Verdict", "WhatIfPanel",
+    "Header", "HeatMap", "KnobPanel", "Lab", "Lecture", "Message", "Notes", "Partial", "Reload", "RunList", "Share",
+    "Status", "TokenRow", "Tour", "Verdict", "WhatIfPanel",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from decoding.partial.json_text import BYTE_LIMIT, documents
 from decoding.partial.node import Node
 from decoding.partial.partial_trace import PartialChoice, PartialStep, PartialTrace
 
-__all__ = ["load_response", "open_response"]
+__all__ = ["load_response", "looks_like_response", "open_response"]
 
 PACKED = 4  # lists and pairs around a response: more are nothing that a server sends
 _ABOUT = ("id", "created", "object", "system_fingerprint", "service_tier", "stop_type", "truncated")
@@ -72,6 +72,16 @@ def load_response(path: str | PathLike[str]) -> PartialTrace:
         raise ResponseError(
             "{name} cannot be read: {strerror}", name=path.name, strerror=error.strerror or type(error).__name__
         ) from error
+
+
+def looks_like_response(path: str | PathLike[str]) -> bool:
+    """Whether a file begins as JSON or as a stream's events do, and not as a trace file."""
+    try:
+        with Path(path).open("rb") as file:
+            begin = file.read(512)
+    except OSError:
+        return False
+    return begin.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[", b"data:", b"event:", b"id:", b":"))
 
 
 def _sorted(parts: list[Any]) -> tuple[list[Node], list[Node]]:
