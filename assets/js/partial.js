@@ -90,11 +90,12 @@
   /** Draws a response into a box. `before` is what it gave the last time: the step stays, and what was typed. */
   dx.response = (box, data, emit, before) => {
     const { words } = data;
-    let place = before?.key === data.key ? before.place : data.first;
+    const same = before !== null && before.key === data.key;
+    let place = same ? before.place : data.first;
     let vocab = before?.typed ?? data.vocab ?? NaN;
     const state = { key: data.key, place, typed: before?.typed ?? null };
     const step = dx.el("section", { class: "dx-card dx-partial-step" });
-    const beside = data.beside ? dx.el("section", { class: "dx-card dx-partial-beside" }) : null;
+    const beside = dx.el("section", { class: "dx-card dx-partial-beside" });
     const field = dx.el("input", { type: "number", min: "1", max: "100000000", step: "1", "aria-label": words.vocab, "data-tip": words["vocab.tip"], value: Number.isNaN(vocab) ? null : vocab });
     const here = data.beside ? dx.partialBeside(beside, data.beside, (against) => emit("look", { number: data.number, choice: data.choice, against })) : null;
     const choose = (next, focus) => {
@@ -120,7 +121,7 @@
         dx.el("div", { class: "dx-card-head" }, dx.el("h2", {}, words.row), dx.el("span", { class: "dx-hint" }, words["row.hint"]), dx.el("span", { class: "dx-spacer" }),
           dx.el("label", { class: "dx-partial-vocab dx-hint" }, words.vocab, " ", field)),
         row.box),
-      ...[step, beside, dx.el("section", { class: "dx-card" }, allSteps(data)), cannot(data.cannot)].filter((part) => part !== null)
+      step, ...(here ? [beside] : []), dx.el("section", { class: "dx-card" }, allSteps(data)), cannot(data.cannot)
     );
     choose(place, false);
     return state;

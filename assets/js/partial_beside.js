@@ -15,7 +15,8 @@
   /** The tokens known to both at a place of the answer. */
   dx.partialBesideStep = (box, data, place) => {
     const found = data.by_step[place];
-    if (!found) return box.replaceChildren(dx.el("p", { class: "dx-hint" }, data.parts === null && !data.pairs.length ? "" : data.after));
+    const compared = Object.keys(data.by_step).length > 0;
+    if (!found) return box.replaceChildren(...(compared ? [dx.el("p", { class: "dx-hint" }, data.after)] : []));
     const table = dx.table({ caption: `${found.title}. ${data.caption}`, head: data.head, rows: found.rows });
     box.replaceChildren(dx.el("div", { class: "dx-table-box", tabindex: "0", role: "region", "aria-label": found.title }, table));
   };
@@ -26,15 +27,14 @@
       ...data.runs.map((run) => dx.el("option", { value: run.number, selected: run.number === data.run }, run.label))
     );
     const here = dx.el("div", {});
-    const steps = data.steps.rows.length
-      ? dx.el("details", {}, dx.el("summary", {}, data.steps.caption),
-          dx.el("div", { class: "dx-table-box", tabindex: "0", role: "region", "aria-label": data.steps.caption }, dx.table(data.steps)))
-      : null;
+    const steps = () =>
+      dx.el("details", {}, dx.el("summary", {}, data.steps.caption),
+        dx.el("div", { class: "dx-table-box", tabindex: "0", role: "region", "aria-label": data.steps.caption }, dx.table(data.steps)));
     box.replaceChildren(
       dx.el("div", { class: "dx-card-head" }, dx.el("h2", {}, data.title), dx.el("label", { class: "dx-picked" }, data.run_label, " ", select)),
       ...data.reading.map((said) => dx.el("p", { class: "dx-partial-said" }, ...dx.token(said))),
       dx.el("div", { class: "dx-pairs", tabindex: "0", role: "region", "aria-label": data.title }, names(data), ...data.pairs.map((each, i) => pair(data, each, i))),
-      here, steps
+      here, ...(data.steps.rows.length ? [steps()] : [])
     );
     return here;
   };
