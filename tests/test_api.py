@@ -23,7 +23,7 @@ from app.serving.model_shelf import ModelState
 from decoding import Recorder, Settings, record, stream
 from decoding.errors import NotRecordedError, PromptError, SettingError
 
-ENDPOINTS = {"/record", "/step", "/whatif", "/tree", "/verify"}
+ENDPOINTS = {"/record", "/step", "/whatif", "/tree", "/verify", "/open_response"}
 SAMPLED = {"do_sample": True, "temperature": 0.8, "top_k": 50, "top_p": 0.9, "seed": 0, "max_new_tokens": 8}
 PROMPT = "The capital of France is"
 PUBLIC = limits.limits_of(Bounds.read(public=True, environment={}))
@@ -54,7 +54,7 @@ def refused(client, name: str, **arguments) -> str:
     return str(error.value)
 
 
-def test_the_page_names_five_endpoints_and_keeps_its_own_events_private(app_url):
+def test_the_page_names_six_endpoints_and_keeps_its_own_events_private(app_url):
     with urllib.request.urlopen(f"{app_url}/gradio_api/info") as answer:
         info = json.load(answer)
     assert set(info["named_endpoints"]) == ENDPOINTS
