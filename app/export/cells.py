@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["number_cell", "text_cell"]
+__all__ = ["FORMULA", "number_cell", "text_cell"]
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
