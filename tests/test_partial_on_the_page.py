@@ -158,6 +158,14 @@ def test_every_recorded_response_is_said_in_both_languages(session, name: str, l
         assert sum(bars) == pytest.approx(100, abs=0.1)
 
 
+def test_a_character_that_was_held_back_is_read_whole_and_listed_as_its_bytes(session):
+    session.partials.add(opened("native-stream.txt"), "a")
+    sheet = in_view(session)
+    assert [cell["text"] for cell in sheet["cells"]] == ["🌟", "⏎", "🌈", "🌈"]
+    assert sheet["steps"][0]["rows"][0]["text"] == "‹9F›" and "‹F0 9F 8C›" in sheet["steps"][0]["notes"][0]
+    assert sheet["said"] == "🌟\n🌈🌈"
+
+
 def test_every_mark_and_note_has_its_words():
     from decoding.partial.partial_trace import KINDS, MARKS, NOTES
 

@@ -30,12 +30,14 @@ WORDS = (
     "row.prompt", "table", "table.caption", "table.step", "table.least", "table.tail", "table.surprisal", "vocab",
     "vocab.tip", "entropy", "entropy.tip", "surprisal", "surprisal.tip", "caption", "tail", "column.token",
     "column.probability", "column.logprob", "column.sum", "column.rank", "badge", "badge.tip", "not_listed",
+    "text",
 )  # fmt: skip
 FILLED = ("entropy.known", "entropy.range", "entropy.least", "entropy.exact", "entropy.none")  # by the script
 PASTE = ("paste", "paste.tip", "paste.hint", "paste.label", "paste.open")
 CANNOT = ("whatif", "stages", "orders", "microscope", "heat_map", "settings_map", "verify")
 FAR_APART = 3.0  # nats on average: no rounding of weights explains it
 SAVES = ("json", "csv", "html")
+MOST_TEXT = 20_000  # characters of an answer
 MOST_PROMPT = 300
 RENAMED = {"n_predict": "max_new_tokens", "max_tokens": "max_new_tokens"}  # what they are among our parameters
 
@@ -81,6 +83,7 @@ def response_sheet(opened: Opened, text: Text, beside: Json | None = None) -> Js
         "facts": [*_facts(trace, choice, rows, text)],
         "saves": [] if beside is None else list(SAVES),
         "notes": [text(f"partial.note.{note}") for note in choice.notes],
+        "said": choice.text[:MOST_TEXT],
         "cells": [_cell(row, text) for row in rows],
         "more": text("partial.row.more", n=len(choice.steps) - len(rows)) if len(rows) < len(choice.steps) else "",
         "first": _least_sure(rows),
@@ -155,8 +158,9 @@ def _cell(row: PartialRow, text: Text) -> Json:
     marks = [_mark(mark, row, text) for mark in row.marks]
     name = text("partial.step.prompt") if row.number is None else text("partial.step", n=row.number)
     return {
-        "text": row.text, "left_out": row.left_out, "kind": row.kind, "prompt": row.number is None,
-        "tip": "\n".join([tip, *marks]), "name": f"{name}: {row.left_out}{row.text}", "marked": bool(marks),
+        "text": row.whole or row.text, "left_out": "" if row.whole else row.left_out,
+        "kind": "" if row.whole else row.kind, "prompt": row.number is None, "tip": "\n".join([tip, *marks]),
+        "name": f"{name}: {row.whole or row.left_out + row.text}", "marked": bool(marks),
         "p": None if p is None else round(p, 4),
     }  # fmt: skip
 
@@ -193,7 +197,7 @@ def _step(row: PartialRow, text: Text) -> Json:
 
 
 def _reading(row: PartialRow, text: Text) -> str:
-    token = f"{row.left_out}{row.text}"
+    token = row.whole or f"{row.left_out}{row.text}"
     if row.probability is None and not row.n_known:
         return text("partial.reading.nothing", token=token)
     fields = {"token": token, "p": percent(row.probability), "n": row.n_known}

@@ -49,6 +49,7 @@ class PartialRow:
         place: in the answer, from 0, tokens of the prompt included.
         number: of the step, from 1; None of a token of the prompt.
         text: to show; `left_out` is what the server held back before it.
+        whole: the character that both make together; "" where nothing was held back, or they make none.
         kind: `bytes` where it is no whole characters, else "".
         known: the tokens that are named, the likeliest first.
         mass, tail, excess, entropy_known, lower, n_known, surprisal, probability, highest_unknown: see `Measures`.
@@ -58,6 +59,7 @@ class PartialRow:
     number: int | None
     text: str
     left_out: str
+    whole: str
     kind: str
     known: tuple[KnownRow, ...]
     marks: tuple[str, ...]
@@ -87,7 +89,7 @@ def _row(place: int, number: int | None, step: PartialStep) -> PartialRow:
     token = step.token
     left_out = shown(visible(step.left_out)) if step.left_out else ""
     return PartialRow(
-        place=place, number=number, text=known_text(token), left_out=left_out,
+        place=place, number=number, text=known_text(token), left_out=left_out, whole=_whole(step),
         kind="" if _is_whole(token) else "bytes", known=_known(step), marks=step.marks, mass=found.mass,
         tail=found.tail, excess=found.excess, entropy_known=found.entropy_known, lower=found.lower,
         n_known=found.n_known, surprisal=found.surprisal, probability=token.probability,
@@ -115,6 +117,16 @@ def known_text(token: KnownToken) -> str:
     raw = token.raw if token.raw is not None else token.text.encode("utf-8", "surrogatepass")
     text = shown(visible(raw))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _whole(step: PartialStep) -> str:
+    if not step.left_out or step.token.raw is None:
+        return ""
+    try:
+        (raw := step.left_out + step.token.raw).decode()
+    except UnicodeDecodeError:
+        return ""
+    return shown(visible(raw))
 
 
 def _is_whole(token: KnownToken) -> bool:
@@ -202,7 +214,7 @@ def beside_run(partial: PartialTrace, place: int, run: Run) -> BesideRun:
     steps = partial.choices[place].steps
     rows = [
         BesideRow(
-            theirs=pair.theirs, ours=pair.ours, a=known_text(steps[pair.theirs].token),
+            theirs=pair.theirs, ours=pair.ours, a=_whole(steps[pair.theirs]) or known_text(steps[pair.theirs].token),
             b=token_text(run.trace, pair.token_id), same=pair.same, compared=True,
             chosen=_chosen(pair.tokens, steps[pair.theirs]),
             largest=max((abs(t.difference) for t in pair.tokens if math.isfinite(t.difference)), default=None),
@@ -238,7 +250,7 @@ def _after(
     return tuple(
         BesideRow(
             theirs=a + i if a + i < len(steps) else None, ours=b + i if b + i < len(ids) else None,
-            a=known_text(steps[a + i].token) if a + i < len(steps) else "",
+            a=_whole(steps[a + i]) or known_text(steps[a + i].token) if a + i < len(steps) else "",
             b=token_text(run.trace, ids[b + i]) if b + i < len(ids) else "",
             same=False, compared=False,
         )

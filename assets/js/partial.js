@@ -61,6 +61,10 @@
     return details;
   };
 
+  const asText = (data) =>
+    dx.el("details", { class: "dx-partial-text" }, dx.el("summary", {}, data.words.text),
+      dx.el("pre", { tabindex: "0", role: "region", "aria-label": data.words.text }, data.said));
+
   /** The tokens as buttons: arrow keys, Home and End walk through them. */
   const tokenRow = (data, choose) => {
     const buttons = data.cells.map((cell, place) => {
@@ -121,7 +125,7 @@
         dx.el("div", { class: "dx-card-head" }, dx.el("h2", {}, words.row), dx.el("span", { class: "dx-hint" }, words["row.hint"]), dx.el("span", { class: "dx-spacer" }),
           dx.el("label", { class: "dx-partial-vocab dx-hint" }, words.vocab, " ", field)),
         row.box),
-      step, ...(here ? [beside] : []), dx.el("section", { class: "dx-card" }, allSteps(data)), cannot(data.cannot)
+      step, ...(here ? [beside] : []), dx.el("section", { class: "dx-card" }, allSteps(data), asText(data)), cannot(data.cannot)
     );
     choose(place, false);
     return state;

@@ -103,6 +103,7 @@ PARTIAL_EN: dict[str, str] = {
     "partial.note.text_differs": "The answer's text is not that of its tokens: the server left some out.",
     "partial.note.no_alternatives": "No step has alternatives: ask the server for them (top_logprobs, n_probs).",
     "partial.note.prompt_echoed": "The response repeats the prompt: its tokens are shown pale.",
+    "partial.text": "The answer as text",
     "partial.table": "All steps as a table",
     "partial.table.caption": "The answer's steps; entropies and surprisal in nats",
     "partial.table.step": "step",

@@ -92,6 +92,7 @@ PARTIAL_ZH: dict[str, str] = {
     "partial.note.text_differs": "回答的文字与它的词元不一致：服务器略去了一些词元。",
     "partial.note.no_alternatives": "没有一步给出备选：请向服务器索取（top_logprobs、n_probs）。",
     "partial.note.prompt_echoed": "响应重复了提示词：其词元以浅色显示。",
+    "partial.text": "回答的文字",
     "partial.table": "所有步骤的表格",
     "partial.table.caption": "回答的各步；熵和惊奇度以 nats 为单位",
     "partial.table.step": "步骤",
