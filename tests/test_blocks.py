@@ -89,3 +89,32 @@ def test_only_what_changes_is_made_anew(monkeypatch):
     assert len(made) == 1
     built.sent(gr.skip())
     assert len(made) == 1
+
+
+def test_what_takes_something_back_is_sent_whole_and_all_else_as_gradio_has_it():
+    built = Built(Page)
+    theirs = Built(gr.Blocks)
+    n = len(built.texts)
+    answers = [
+        [{"props": {"data": "frame", "lines": "a"}}, "x", [1, 2]],
+        [{"props": {"lines": "ab"}}, "xy", [1, 2, 3]],
+        [{"props": {"lines": "abc"}}, "xy", [2]],
+        [[["delete", ["a"], None]], "", [2]],
+    ]
+    sent = [
+        [each.page.handle_streaming_diffs(each.fn, list(answer), "session", "run", False) for answer in answers]
+        for each in (built, theirs)
+    ]
+    ours, gradios = sent
+    assert ours[0] == gradios[0] == answers[0]
+    assert ours[1] == [[["replace", [], {"props": {"lines": "ab"}}]], *gradios[1][1:]]
+    assert ours[2] == [*gradios[2][:2], [["replace", [], [2]]]]
+    assert ours[3][0] == [["replace", [], [["delete", ["a"], None]]]]
+    last = [each.page.handle_streaming_diffs(each.fn, [None] * n, "session", "run", True) for each in (built, theirs)]
+    assert last == [answers[-1]] * 2
+
+
+def test_a_first_answer_that_looks_like_an_edit_is_sent_as_it_is():
+    built = Built(Page)
+    answer = [[["delete", ["a"], None]], "x", "y"]
+    assert built.page.handle_streaming_diffs(built.fn, list(answer), "session", "run", False) == answer

@@ -33,3 +33,26 @@ class Page(GuardedBlocks):
             asked = block_fn
         made = dict(zip(asked.outputs, await super().postprocess_data(asked, predictions, state), strict=True))
         return [made[part] if part in made else gr.skip() for part in block_fn.outputs]
+
+    def handle_streaming_diffs(
+        self, block_fn: Any, data: list[Any], session_hash: str | None, run: str | None, final: bool,
+        simple_format: bool = False,
+    ) -> list[Any]:  # fmt: skip
+        """Gradio's; what leaves something alone that the answer before has set comes whole.
+
+        Gradio's page makes each answer out of the one before, in place. Where several come at once, as they do when
+        they overtake what tells the page which event they are of, an answer would lose what the next one leaves alone
+        before it was shown: a Stop that stays grey while a run goes on.
+        """
+        whole, is_first = list(data), run not in self.pending_diff_streams.get(session_hash, {})
+        sent = super().handle_streaming_diffs(block_fn, data, session_hash, run, final, simple_format)
+        if is_first or final or simple_format:
+            return sent
+        return [
+            [["replace", [], new]] if _takes_back(change) else change for new, change in zip(whole, sent, strict=True)
+        ]
+
+
+def _takes_back(change: Any) -> bool:
+    """Whether it is a list of Gradio's edits of which one takes something out."""
+    return isinstance(change, list) and any(isinstance(edit, list) and edit[:1] == ["delete"] for edit in change)

@@ -67,7 +67,7 @@ from ..serving.operation import Operation, operation
 from ..serving.passing_files import passing_files
 from ..serving.refusal import Refusals
 from ..serving.stored_runs import StoredRuns
-from ..serving.tidying import MOST_VISITORS, Tidying, end_in_order
+from ..serving.tidying import Tidying, end_in_order
 from ..serving.watching import look_at_page, watch_routes
 from ..session.session import Session
 from ..sheets import beam_step, beam_tree, heat_map, run, step, whatif
@@ -176,7 +176,7 @@ def launch(
         max_file_size=bounds.upload_bytes,
         max_threads=THREADS,
         enable_monitoring=False,
-        state_session_capacity=MOST_VISITORS,
+        state_session_capacity=bounds.visitors,
         mcp_server=mcp or None,  # then GRADIO_MCP_SERVER decides
         app_kwargs={
             "routes": [*static_routes(), *study_routes(), *watch_routes(shelf, watched, environment.metrics)],

@@ -7,7 +7,6 @@ here alone.
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
@@ -57,9 +56,6 @@ RUNS = (
     "Api.verify",
 )  # fmt: skip
 FOLLOWS = "Sharing.follow"  # with a link it is what has that run; without, every page that is opened calls it
-# Seconds before the first of several answers. They come on another connection than what tells Gradio's page which event
-# they are of; what overtakes that is shown all at once when it has come, and then not all of it is shown.
-KNOWN = 0.08
 FORM = ("model", "kind", "prompt", "system", "knobs")
 ASKED = ("session", *FORM)
 # What shows the run in view, what of it shows the step, what a run changes, and what a run with its form does.
@@ -118,7 +114,6 @@ class Wiring:
 
         @wraps(handler)
         def answers(*args: Any) -> Iterator[Any]:
-            time.sleep(KNOWN)
             coming = handler(*args)
             try:
                 for changes in coming:

@@ -116,6 +116,19 @@ TABLE: tuple[Bound, ...] = (
     Bound(name="address_open", public=256, own=None, unit="requests", of="those of one address", answer=TOO_MANY),
     Bound(name="uploaded_bytes", public=2 * 2**30, own=None, unit="bytes", of="files that lie in passing, for ten "
           "minutes each", answer=TOO_MANY),
+    # -- what is kept; beyond it what was looked at longest ago makes room
+    Bound(name="runs_memory_bytes", public=96 * 2**20, own=96 * 2**20, unit="bytes",
+          of="all runs' scores in memory", answer="runs move to the disk", always=True),
+    Bound(name="runs_disk_bytes", public=8 * 2**30, own=8 * 2**30, unit="bytes", of="all runs' scores on the disk",
+          answer="a run keeps its text alone, and says so", always=True),
+    Bound(name="kept_runs", public=400, own=400, unit="runs", of="runs that keep their scores; each has a file open",
+          answer="a run keeps its text alone, and says so", always=True),
+    Bound(name="visitors", public=500, own=500, unit="visitors", of="those whose runs and place on the page are kept",
+          answer="the page opens anew", always=True),
+    Bound(name="stored_runs", public=1000, own=1000, unit="runs", of="answers kept for whoever asks the same",
+          answer="it is decoded again", always=True),
+    Bound(name="stored_bytes", public=2 * 2**30, own=2 * 2**30, unit="bytes", of="those answers' files",
+          answer="it is decoded again", always=True),
 )  # fmt: skip
 
 
@@ -145,6 +158,12 @@ class Bounds:
     open_requests: int | None
     address_open: int | None
     uploaded_bytes: int | None
+    runs_memory_bytes: int
+    runs_disk_bytes: int
+    kept_runs: int
+    visitors: int
+    stored_runs: int
+    stored_bytes: int
 
     @classmethod
     def read(cls, *, public: bool, environment: Mapping[str, str] = os.environ) -> Bounds:

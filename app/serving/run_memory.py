@@ -9,6 +9,7 @@ import weakref
 from functools import cache
 from typing import TYPE_CHECKING
 
+from .bounds import bounds_here
 from .freed import give_back
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ __all__ = ["RunMemory", "run_memory"]
 
 log = logging.getLogger(__name__)
 
-IN_MEMORY = 96 * 2**20  # bytes: of scores, and of what models remember; the disk's own cache has the rest at hand
-ON_DISK = 8 * 2**30
-MOST_RUNS = 400  # each has a file open once it is on the disk
 IDLE = 60.0  # seconds since somebody looked at a run
 
 
@@ -41,16 +39,20 @@ class RunMemory:
     knows them for as long as those do.
 
     Args:
-        in_memory: bytes of all runs together.
+        in_memory: bytes of all runs together, of scores and of what models remember; the disk's own cache has the rest
+            at hand. None for the server's bound, here and below.
         on_disk: bytes that were moved there.
         most: runs that have their scores.
         idle: seconds after which nobody looks at a run any more.
     """
 
     def __init__(
-        self, *, in_memory: int = IN_MEMORY, on_disk: int = ON_DISK, most: int = MOST_RUNS, idle: float = IDLE
+        self, *, in_memory: int | None = None, on_disk: int | None = None, most: int | None = None, idle: float = IDLE
     ) -> None:
-        self.in_memory, self.on_disk, self.most, self.idle = in_memory, on_disk, most, idle
+        bounds = bounds_here()
+        self.in_memory = bounds.runs_memory_bytes if in_memory is None else in_memory
+        self.on_disk = bounds.runs_disk_bytes if on_disk is None else on_disk
+        self.most, self.idle = bounds.kept_runs if most is None else most, idle
         self._stores: weakref.WeakSet[MovableSteps] = weakref.WeakSet()
         self._caches: weakref.WeakKeyDictionary[MovableSteps, weakref.ref[KeptCache]] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from decoding.errors import DecodingError
 from decoding.trace import load_trace
 
+from .bounds import bounds_here
 from .passing_files import PassingFiles
 from .step_order import let_others_first
 
@@ -37,8 +38,6 @@ __all__ = ["VARIABLE", "StoredRun", "StoredRuns", "stored_runs"]
 log = logging.getLogger(__name__)
 
 VARIABLE = "DECODING_EXPLORER_STORED_RUNS"
-MOST_RUNS = 1000
-MOST_BYTES = 2 * 2**30  # of all files
 SHARE = 8  # a run that takes more than this part of them is not stored
 MOST_WAITING = 8  # runs that are to be written; each is in memory until it is
 OURS = re.compile(r"([0-9a-f]{64})\.trace(.*)")  # with something behind it, a file that was never finished
@@ -82,17 +81,19 @@ class StoredRuns:
     Args:
         folder: where they are; what is there already is found, and nothing but such runs is touched. None for a folder
             of this process, which goes when it ends.
-        most: runs.
+        most: runs; None for the server's bound, here and below.
         most_bytes: of their files together.
 
     Raises:
         DecodingError: the folder cannot be made.
     """
 
-    def __init__(self, folder: Path | None = None, *, most: int = MOST_RUNS, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, folder: Path | None = None, *, most: int | None = None, most_bytes: int | None = None) -> None:
         self._own = PassingFiles(Path(tempfile.gettempdir())) if folder is None else None
         self.folder = folder if self._own is None else self._own.folder
-        self._most, self._most_bytes = most, most_bytes
+        bounds = bounds_here()
+        self._most = bounds.stored_runs if most is None else most
+        self._most_bytes = bounds.stored_bytes if most_bytes is None else most_bytes
         self._writer = ThreadPoolExecutor(1, "storing runs", let_others_first)
         self._n_waiting = 0
         self._lock = threading.Lock()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..runs import Run
     from .passing_files import PassingFiles
 
-__all__ = ["MOST_VISITORS", "Tidying", "end_in_order"]
+__all__ = ["Tidying", "end_in_order"]
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,6 @@ EVERY = 30.0  # seconds
 STATE_LIVES = 3600.0  # seconds that a closed tab's runs are kept, for whoever comes back: a reload closes a tab, too
 MOST_GONE = 64  # visitors with a closed tab whose runs are kept
 MOST_BYTES = 4 * 2**30  # of their runs together, those left out that an open tab has, too
-MOST_VISITORS = 500  # what Gradio keeps of more than these, it forgets by itself
 
 
 class Tidying:

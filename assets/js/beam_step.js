@@ -91,7 +91,8 @@
       event.preventDefault();
       all[Math.min(all.length - 1, Math.max(0, at + (event.key === "ArrowDown" ? 1 : -1)))].focus();
     });
-    dx.stepPanel(element, props, watch, update);
+    // A table has the page laid out: the charts do not wait for it, but the keyboard's place in it does.
+    dx.stepPanel(element, props, watch, update, { later: () => !dx.focused(element) });
     update();
   };
 })();

@@ -46,7 +46,7 @@ def test_each_byte_is_a_button_with_its_own_name_and_step(url, open_page):
     page.wait_for_function("document.querySelector('#dx-waterfall').textContent.includes('‹8C›')")
     for key, step in (("ArrowRight", 2), ("ArrowRight", 3), ("End", len(SAYS.encode()) - 1), ("Home", 0)):
         page.keyboard.press(key)
-        assert page.evaluate("document.activeElement.dataset.step") == str(step)
+        page.wait_for_function("step => document.activeElement.dataset.step === step", arg=str(step))
     assert page.locator(f"{BUTTONS}[aria-pressed=true]").count() == 1
 
 

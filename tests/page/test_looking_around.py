@@ -59,7 +59,7 @@ def test_the_arrow_keys_walk_through_the_steps(app_url, open_page):
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     wait_for_charts(page, 3)
-    assert page.evaluate("document.activeElement.dataset.step") == "3"
+    page.wait_for_function("document.activeElement.dataset.step === '3'")
     page.keyboard.press("End")
     last = page.locator(".dx-token").count() - 1
     wait_for_charts(page, last)

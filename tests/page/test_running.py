@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from app.views.token_row import row_view
 from decoding import record
@@ -57,6 +58,28 @@ def test_stop_keeps_what_was_recorded(app_url, open_page):
     expect(page.locator(".dx-facts")).to_contain_text("you")
     page.locator(".dx-token").nth(n - 1).click()
     expect(page.locator("#dx-waterfall .dx-reading")).to_contain_text(f"step {n}")
+
+
+def test_what_a_run_says_first_is_shown_though_the_page_hears_late_which_run_says_it(app_url, open_page):
+    """Its answers come on another connection than its number, and overtake that on a slow line."""
+    page = open_page(app_url)
+
+    def late(route: Route) -> None:
+        told = route.fetch()
+        time.sleep(2)
+        route.fulfill(response=told)
+
+    page.route("**/queue/join*", late, times=1)
+    for name in ("max_new_tokens", "min_new_tokens"):
+        page.locator(f"#dx-knob-{name}").fill("3000")
+    page.locator("#dx-run").click()
+    page.wait_for_function("dx.about.streaming")
+    expect(page.locator("#dx-stop")).to_be_enabled()
+    expect(page.locator("#dx-run")).to_be_disabled()
+    expect(page.locator("#dx-verify-button")).to_be_disabled()
+    page.locator("#dx-stop").click()
+    expect(page.locator("#dx-run")).to_be_enabled()
+    expect(page.locator(".dx-message-box")).to_contain_text("recorded so far are kept")
 
 
 def test_greedy_disables_what_does_not_act_and_lists_it_as_silent(app_url, open_page):

@@ -349,7 +349,7 @@ def test_a_run_is_removed_its_forks_stay_and_the_last_one_cannot_go(app_url, ope
 
 def long_run(page: Page) -> None:
     for name in ("max_new_tokens", "min_new_tokens"):
-        page.locator(f"#dx-knob-{name}").fill("400")
+        page.locator(f"#dx-knob-{name}").fill("3000")  # until it is stopped, however slow the page is
     page.locator("#dx-run").click()
     page.wait_for_function("dx.about.streaming")
 
