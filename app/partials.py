@@ -17,7 +17,7 @@ __all__ = ["MOST_NAMED", "MOST_OPEN", "Opened", "Partials", "check_size"]
 T = TypeVar("T")
 
 MOST_OPEN = 3  # kept at a time; the oldest makes room
-MOST_NAMED = 60_000  # tokens that a response names: what the page is sent takes about 50 bytes for each
+MOST_NAMED = 30_000  # tokens that a response names: what the page is sent takes about 200 bytes for each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,7 @@ def test_a_public_server_takes_smaller_files(handlers, session, tmp_path: Path):
 def test_a_response_that_names_too_much_is_refused(session):
     token = entry("a", -1.0, *(("b", -2.0) for _ in range(99)))
     trace = open_response(chat_of(*[token] * (MOST_NAMED // 100 + 1)))
-    with pytest.raises(ResponseError, match="names 60,100 tokens, and the page shows at most 60,000"):
+    with pytest.raises(ResponseError, match="names 30,100 tokens, and the page shows at most 30,000"):
         session.partials.add(trace, "x")
 
 
