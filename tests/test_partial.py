@@ -263,6 +263,11 @@ def test_a_batch_of_openais_is_several_answers():
     assert [choice.steps[0].token.text for choice in partial.choices] == ["a", "b"] and not partial.streamed
 
 
+def test_two_whole_answers_without_an_id_stay_two():
+    text = (RESPONSES / "native.json").read_text()
+    assert [len(choice.steps) for choice in open_response(f"{text}\n{text}").choices] == [8, 8]
+
+
 def test_a_stream_saved_as_lines_of_json_is_the_stream():
     events = (RESPONSES / "chat-stream.txt").read_text()
     lines = "\n".join(line.removeprefix("data: ") for line in events.splitlines() if line.strip())
