@@ -124,7 +124,8 @@ $(STAMP)/typescript: tests/js/package.json $(STAMP)/test
 
 DOCUMENTED := decoding decoding.whatif.whatif decoding.microscope decoding.reading.stats decoding.reading.cutoffs \
               decoding.reading.engine_orders decoding.reading.draws decoding.reading.beam_tree \
-              decoding.reading.run_statistics decoding.reading.settings_map decoding.sweeps decoding.studies
+              decoding.reading.run_statistics decoding.reading.settings_map decoding.partial.partial_trace \
+              decoding.partial.response decoding.partial.measures decoding.partial.together decoding.sweeps decoding.studies
 $(STAMP)/docs: requirements-docs.txt $(STAMP)/run
 	$(PIP) install -r requirements-docs.txt
 	@touch $@

@@ -17,7 +17,7 @@ from .export.styles import STYLES
 if TYPE_CHECKING:
     from decoding.trace import Trace
 
-__all__ = ["FORMATS", "STYLES", "TABLES", "Choices", "export", "writer_of"]
+__all__ = ["FORMATS", "STYLES", "TABLES", "Choices", "export", "write_whole", "writer_of"]
 
 TABLES = ("steps", "tokens", "ledger")
 
@@ -90,11 +90,20 @@ def export(trace: Trace, path: str | os.PathLike[str], choices: Choices | None =
     """
     path = Path(path)
     writer = writer_of(path)
+    write_whole(path, lambda file: writer(trace, file, choices or Choices()))
+
+
+def write_whole(path: Path, write: Callable[[TextIO], None]) -> None:
+    """Writes a text to a file; one already there is replaced once the new one is whole.
+
+    Raises:
+        DecodingError: it cannot be written.
+    """
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")  # not a temporary file: those are private
     try:
         try:
             with part.open("x", encoding="utf-8", newline="") as file:
-                writer(trace, file, choices or Choices())
+                write(file)
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)

@@ -15,12 +15,15 @@ from decoding.errors import (
     PresetError,
     PromptError,
     RecordingError,
+    ResponseError,
     SettingError,
     TraceFileError,
     VerifyError,
 )
 from decoding.models.load import LanguageModel, load_model
 from decoding.parameters.settings import KNOBS, Knob, Settings
+from decoding.partial.partial_trace import PartialTrace
+from decoding.partial.response import load_response, open_response
 from decoding.record import record, stream
 from decoding.recorded.ledger import Candidate, Hypothesis
 from decoding.recorded.run import ModelInfo, Step
@@ -40,10 +43,12 @@ __all__ = [
     "ModelError",
     "ModelInfo",
     "NotRecordedError",
+    "PartialTrace",
     "PresetError",
     "PromptError",
     "Recorder",
     "RecordingError",
+    "ResponseError",
     "SettingError",
     "Settings",
     "Step",
@@ -52,7 +57,9 @@ __all__ = [
     "Verification",
     "VerifyError",
     "load_model",
+    "load_response",
     "load_trace",
+    "open_response",
     "record",
     "stream",
     "verify",

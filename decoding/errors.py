@@ -22,6 +22,7 @@ __all__ = [
     "PresetError",
     "PromptError",
     "RecordingError",
+    "ResponseError",
     "SettingError",
     "TraceFileError",
     "VerifyError",
@@ -122,6 +123,10 @@ class TraceFileError(DecodingError):
 
 class DamagedStepError(TraceFileError, NotRecordedError):
     """A step of a trace file cannot be read; the others can. Whoever shows the run passes it over, as a lost one."""
+
+
+class ResponseError(DecodingError):
+    """A response of another engine cannot be read: it is damaged, hostile, or of a form that is not known."""
 
 
 class VerifyError(DecodingError):

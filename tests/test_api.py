@@ -23,7 +23,7 @@ from app.serving.model_shelf import ModelState
 from decoding import Recorder, Settings, record, stream
 from decoding.errors import NotRecordedError, PromptError, SettingError
 
-ENDPOINTS = {"/record", "/step", "/whatif", "/tree", "/preset", "/verify"}
+ENDPOINTS = {"/record", "/step", "/whatif", "/tree", "/preset", "/open_response", "/verify"}
 SAMPLED = {"do_sample": True, "temperature": 0.8, "top_k": 50, "top_p": 0.9, "seed": 0, "max_new_tokens": 8}
 PROMPT = "The capital of France is"
 PUBLIC = limits.limits_of(Bounds.read(public=True, environment={}))

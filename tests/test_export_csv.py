@@ -13,7 +13,8 @@ import pytest
 import torch
 from transformers import TopKLogitsWarper
 
-from app.export.trace_csv import FORMULA, write_ledger_csv, write_steps_csv, write_tokens_csv
+from app.export.cells import FORMULA
+from app.export.trace_csv import write_ledger_csv, write_steps_csv, write_tokens_csv
 from decoding.errors import NotRecordedError
 from decoding.files.compact import compact
 from decoding.parameters.settings import Settings

@@ -14,10 +14,11 @@ from typing import Any
 
 import gradio as gr
 
-from decoding.errors import DecodingError, NotRecordedError, PromptError, SettingError
+from decoding.errors import DecodingError, NotRecordedError, PromptError, ResponseError, SettingError
 from decoding.models.load import LanguageModel
 from decoding.parameters.acting import model_defaults
 from decoding.parameters.settings import Settings
+from decoding.partial.response import open_response
 from decoding.presets import Told, read, write
 from decoding.reading.beam_tree import to_node_link, tree
 from decoding.recorded.ledger import Hypothesis
@@ -27,9 +28,11 @@ from decoding.verify import Verification
 from decoding.whatif.beam_replay import Replay
 from decoding.whatif.whatif import WhatIf
 
+from ..export.partial import partial_json
 from ..export.trace_json import candidate_json, row_json, run_json
 from ..form import check_stops, with_length
 from ..lab import in_words
+from ..partials import check_size
 from ..runs import Runs
 from ..serving.bounds import Bounds, bounds_here
 from ..serving.decoder import Decoder, new_line
@@ -72,7 +75,7 @@ def add_api(shelf: ModelShelf, line: Line, stored: StoredRuns | None = None) -> 
     api = Api(shelf, line=line, stored=stored)
     gr.api(api.record, api_name="record", **MODEL)
     gr.api(api.verify, api_name="verify", **MODEL)
-    for look in (api.step, api.whatif, api.tree, api.preset):
+    for look in (api.step, api.whatif, api.tree, api.preset, api.open_response):
         gr.api(look, api_name=look.__name__, **LOOK)
 
 
@@ -265,6 +268,26 @@ class Api:
             "filled": dict(found.filled), "told": [_told_of(each) for each in found.told],
             "written": written and {"text": written.text, "told": [_told_of(each) for each in written.told]},
         }  # fmt: skip
+
+    @_answering
+    def open_response(self, response: str, vocab_size: int = 0) -> dict[str, Any]:
+        """Reads a response of another engine that has log-probabilities (a chat or completion of an OpenAI-compatible server such as vLLM, or llama.cpp's own form) and says what is known of each step: the tokens it names with rank and probability, the probability of the unknown tail, and the least and greatest entropy that fit. It is a partial trace: what needs all logits (step, whatif, tree, verify) is there for recorded runs only.
+
+        Args:
+            response: the JSON as the server sent it, as text; a stream's events, or a line of JSON each; with the request before it, if there is one.
+            vocab_size: tokens in the model's vocabulary, which the greatest entropy needs; 0 where it is not known.
+
+        Returns:
+            An object: kind (whose probabilities they are: model, final or unsaid), model, prompts, messages, request, and choices: for each answer its text, notes, and steps with known (tokens: text, bytes, id, logprob, probability, rank), chosen (the index in known), tail, entropy_least_nats, entropy_most_nats, surprisal_nats, marks. null is what is not known.
+        """  # noqa: E501
+        if not isinstance(response, str):
+            raise ResponseError("response must be a text: the server's JSON as it came")
+        size = _within("vocab_size", vocab_size, 10_000_001, remedy="give 0 where it is not known")
+        if (n := len(response)) > (most := bounds_here().response_bytes):
+            raise ResponseError(f"the response has {n:,} characters, and at most {most:,} are taken; ask for fewer")
+        trace = open_response(response)
+        check_size(trace, "the response")
+        return partial_json(trace, size or None)
 
     def _decoded(self, lm: LanguageModel, asked: Any, settings: Settings) -> tuple[Trace, str]:
         """The run, its steps taken in turn with others', and a warning where it was broken off."""

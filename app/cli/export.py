@@ -18,7 +18,7 @@ def add_export(commands: Any) -> None:
         help="write a trace as a page of its own, JSON, CSV, GraphML or Python code",
         description="Writes a trace in the format that the output's name ends in: .html (one file, which needs no "
         "network), .json (described by trace.schema.json), .csv, .graphml (the beam tree), or .py (code that runs it "
-        "again).",
+        "again). Of a response of another engine, with logprobs: .html, .json or .csv.",
         allow_abbrev=False,
     )
     export.add_argument("trace", metavar="FILE")
@@ -38,11 +38,18 @@ def add_export(commands: Any) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from decoding import DecodingError, load_trace
+    from decoding import DecodingError, load_response, load_trace
+    from decoding.partial.response import looks_like_response
 
     from ..formats import Choices, export, writer_of
+    from ..partial_formats import check_suffix, export_response
 
     check_output(arguments.output)
+    if looks_like_response(arguments.trace):
+        check_suffix(arguments.output)
+        export_response(load_response(arguments.trace), arguments.output, lang=arguments.lang)
+        print(f"{arguments.output}, {arguments.output.stat().st_size:,} bytes")
+        return 0
     writer_of(arguments.output)
     if not 1 <= arguments.head <= 1000:
         raise DecodingError(f"--head must be in [1, 1000], got {arguments.head}")

@@ -37,8 +37,9 @@ def _bounds() -> str:
 
 def add_open(commands: Any) -> None:
     """Adds the command that shows the page with a run of a file."""
-    show = commands.add_parser("open", help="the page, with a recorded run", allow_abbrev=False)
-    show.add_argument("trace", metavar="FILE", help="a trace that `record`, `sweep` or the page saved")
+    show = commands.add_parser("open", help="the page, with a recorded run or a response", allow_abbrev=False)
+    show.add_argument("trace", metavar="FILE", help="a trace that `record`, `sweep` or the page saved; or "
+                      "a response of an OpenAI-compatible server or llama.cpp, with logprobs, as it came")
     show.add_argument("--row", metavar="N", type=int, default=1, help="the row to begin with, from 1 (%(default)s)")
     _add_page_options(show)
     show.set_defaults(command=_serve)

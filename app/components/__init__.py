@@ -22,6 +22,7 @@ from .knob_panel import KnobPanel
 from .lab import Lab
 from .lecture import Lecture
 from .panels import Facts, Header, Message, Notes, Status, Verdict
+from .partial import Partial
 from .presets import Presets
 from .reload import Reload
 from .runs import RunList
@@ -32,6 +33,7 @@ from .whatif import WhatIfPanel
 
 __all__ = [
     "Ahead", "Answer", "BeamStep", "BeamTree", "CandidateCard", "Chart", "Draft", "Estimate", "Facts", "Gallery",
-    "Header", "HeatMap", "KnobPanel", "Lab", "Lecture", "Message", "Notes", "Presets", "Reload", "RunList", "Share",
+    "Header", "HeatMap", "KnobPanel", "Lab", "Lecture", "Message", "Notes", "Partial", "Presets", "Reload", "RunList",
+    "Share",
     "Status", "TokenRow", "Tour", "Verdict", "WhatIfPanel",
 ]  # fmt: skip

@@ -19,6 +19,8 @@ from ..views.float32 import float32
 from ..views.stage_names import stage_label
 from ..views.step_head import is_open, step_head
 from ..views.token_text import completed_at, token_text
+from .cells import number_cell as _number
+from .cells import text_cell as _text
 
 if TYPE_CHECKING:
     from decoding.recorded.ledger import Candidate
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from ..views.step_head import HeadToken, StepHead
 
 __all__ = ["write_ledger_csv", "write_steps_csv", "write_tokens_csv"]
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 FIRST_STEP = "first_step"
 KNOWN = ("step", "row", "parent_row", "token_id", "token", "completes")  # also of a step whose scores were lost
@@ -148,11 +148,3 @@ def _heads(trace: Trace, step: int, n_tokens: int) -> dict[int, StepHead]:
 def _stage_names(trace: Trace) -> list[str]:
     """`1 temperature 0.8`, `2 top_p 0.9`, …"""
     return [" ".join(filter(None, (str(i), *stage_label(stage)))) for i, stage in enumerate(trace.stages, start=1)]
-
-
-def _text(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) else text
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else value

@@ -14,6 +14,7 @@ from .decoding import Decoding
 from .heat_map import HeatMapHandlers
 from .looking import Looking
 from .opening import Opening
+from .partial import PartialHandlers
 from .presets import PresetHandlers
 from .refusing import Refusing
 from .reload import Reloading
@@ -59,4 +60,5 @@ class Handlers:
         self.decoding = Decoding(shown, decoder, line, stored)
         self.verifying = Verifying(shown, decoder, line)
         self.refusing = Refusing(self.decoding, refusals or Refusals())
-        self.sharing = Sharing(shown, self.decoding, files)
+        self.partials = PartialHandlers(shown, files)
+        self.sharing = Sharing(shown, self.decoding, files, self.partials)

@@ -38,6 +38,7 @@ class ChoosingRuns:
                 session.lost.pop(number, None)
                 gone = message(session.text("runs.gone"), session.text, "note")
                 return self._shown.form(session, asked) | self._shown.kept(session) | gone
+            session.partials.leave()
             if run.number != session.look.number:
                 session.runs.pick(run.number)
                 session.view(run)

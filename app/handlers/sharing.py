@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from decoding.errors import DecodingError, TraceFileError
+from decoding.partial.response import looks_like_response
 from decoding.trace import load_trace
 
 from ..export.permalink import Configuration, decode
@@ -23,6 +24,7 @@ from ..session.session import Session
 from ..sheets.share import KINDS
 from .decoding import Decoding
 from .events import counts, field, is_about_the_run_in_view
+from .partial import PartialHandlers
 from .shown import Changes, Shown, message, run_in_view
 
 if TYPE_CHECKING:
@@ -41,10 +43,11 @@ class Sharing:
     Args:
         decoding: runs what a link asks for.
         files: where an export waits for the browser to fetch it.
+        partials: what opens a file that is a response of another engine.
     """
 
-    def __init__(self, shown: Shown, decoding: Decoding, files: PassingFiles) -> None:
-        self._shown, self._decoding, self._files = shown, decoding, files
+    def __init__(self, shown: Shown, decoding: Decoding, files: PassingFiles, partials: PartialHandlers) -> None:
+        self._shown, self._decoding, self._files, self._partials = shown, decoding, files, partials
 
     # -- links
 
@@ -141,6 +144,8 @@ class Sharing:
         text = session.text
         if session.running:
             return message(text("share.busy"), text)
+        if looks_like_response(str(path)):
+            return self._partials.open_file(session, str(path))
         try:
             name = Path(str(path)).name
             if Path(str(path)).stat().st_size > (most := bounds_here().upload_bytes):

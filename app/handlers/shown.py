@@ -25,6 +25,7 @@ from ..components import (
     Lecture,
     Message,
     Notes,
+    Partial,
     Reload,
     RunList,
     Share,
@@ -46,6 +47,7 @@ from ..sheets.estimate import estimate_sheet
 from ..sheets.everywhere import everywhere
 from ..sheets.frame import message_sheet, model_status
 from ..sheets.gallery import gallery_sheet
+from ..sheets.partial import partial_sheet
 from ..sheets.reload import reload_sheet
 from ..sheets.share import share_sheet
 from ..sheets.token_row import token_row
@@ -152,7 +154,13 @@ class Shown:
 
     def in_view(self, session: Session) -> Changes:
         """Everything that shows the run in view, the link to it, and what a reload brings back."""
-        return run_in_view(session.look) | self.share(session) | self.estimate(session) | self.kept(session)
+        whole = run_in_view(session.look) | self.share(session) | self.estimate(session) | self.kept(session)
+        return whole | self.partial(session)
+
+    @staticmethod
+    def partial(session: Session) -> Changes:
+        """The responses of other engines, and the one in view, if one is."""
+        return {"partial": Partial(data=partial_sheet(session.partials, session.runs, session.text))}
 
     def whole(self, session: Session) -> Changes:
         """The whole page for the run in view: all that shows it, and the form that gives it."""

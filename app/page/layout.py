@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from decoding.errors import DecodingError
+from decoding.partial.response import load_response, looks_like_response
 from decoding.trace import load_trace
 
 from ..api.endpoints import add_api
@@ -32,6 +33,7 @@ from ..components import (
     Lecture,
     Message,
     Notes,
+    Partial,
     Presets,
     Reload,
     RunList,
@@ -50,6 +52,7 @@ from ..handlers.sharing import space_address
 from ..handlers.shown import estimate
 from ..lab.tabs import lab
 from ..palette import palette_css, palette_script, theme
+from ..partials import Partials
 from ..serving.batching import Batchers, batching_wanted
 from ..serving.bounds import bounds_here, use_bounds
 from ..serving.decoder import new_line
@@ -73,6 +76,7 @@ from ..sheets.answer import answer
 from ..sheets.everywhere import everywhere
 from ..sheets.frame import header_sheet, knobs_sheet, model_status
 from ..sheets.gallery import gallery_sheet
+from ..sheets.partial import partial_sheet
 from ..sheets.presets import presets_sheet
 from ..sheets.token_row import token_row
 from ..sheets.tour import tour_sheet
@@ -86,6 +90,7 @@ __all__ = ["build", "launch"]
 
 STYLE_SHEETS = (
     "page", "answer", "tour", "estimate", "beam", "heat_map", "runs", "candidate", "lecture", "whatif", "lab", "share",
+    "partial",  # responses of other engines
     "lab_in_words", "lab_microscope", "lab_orders", "lab_draw", "lab_settings_map", "lab_compare", "lab_code",
     "presets",
 )  # fmt: skip
@@ -99,6 +104,7 @@ OPENING = (
     "<script>document.documentElement.classList.add('dx-opening');"
     "setTimeout(() => document.documentElement.classList.remove('dx-opening'), 10000);</script>"
 )
+OPENED = (".trace", ".json", ".jsonl", ".txt")  # traces, and responses of other engines
 EVENTS = 64  # that may wait for a thread; who may wait for the model `app.serving.line` says
 # Of Gradio: whoever waits for the model has one, and looking needs some beside those.
 THREADS = 160
@@ -122,7 +128,7 @@ def launch(
     Args:
         host, port: where to listen.
         model: what visitors get without asking; see `load_model`.
-        trace_path: a trace to open on, instead of the recorded example.
+        trace_path: a trace to open on, instead of the recorded example; or a response of another engine.
         open_browser: whether to open a browser on it.
         allowed_models: the only models that visitors may ask for, whose runs are bounded; None for any.
         mcp: whether the API is offered as MCP tools, too; needs the extra `mcp`.
@@ -132,12 +138,14 @@ def launch(
 
     Raises:
         TraceFileError: the trace cannot be opened.
+        ResponseError: the response cannot.
         DecodingError: it has no such row, or the environment sets what it cannot.
     """
     few_arenas()  # before there are threads
     public = allowed_models is not None
     bounds, environment = use_bounds(public=public), Environment.read(public=public)
     begin_logging(environment.log)
+    partials, trace_path = _partials_in(trace_path)
     trace = example_trace() if trace_path is None else load_trace(trace_path)
     n_rows = trace.n_rows if trace.ledger is None else len(trace.hypotheses)
     if not 0 <= row < max(1, n_rows):
@@ -145,7 +153,7 @@ def launch(
     batchers = Batchers() if batching_wanted(public=public) else None
     shelf = ModelShelf(model, allowed=allowed_models, load_options=load_options, batchers=batchers)
     refusals, files, watched = Refusals(), passing_files(), operation()
-    first = Session(trace, "example" if trace_path is None else "file", row=row)
+    first = Session(trace, "example" if trace_path is None else "file", row=row, partials=partials)
     line = new_line(TOGETHER if shelf.batchers else 1)
     page = build(shelf, first, line, stored, refusals)
     page.queue(max_size=EVENTS, api_open=False)  # nobody goes past the queue
@@ -179,6 +187,15 @@ def launch(
             "lifespan": guarded(guard),
         },
     )
+
+
+def _partials_in(path: str | Path | None) -> tuple[Partials, str | Path | None]:
+    """A file that is a response of another engine, open; and the path where it is none."""
+    partials = Partials()
+    if path is None or not looks_like_response(path):
+        return partials, path
+    partials.add(load_response(path), Path(path).name)
+    return partials, None
 
 
 def _end(page: gr.Blocks, watched: Operation) -> None:
@@ -234,6 +251,7 @@ def _lay_out(
         with gr.Column(elem_id="dx-main"):
             message = Message(elem_id="dx-message")
             parts["gallery"] = Gallery(data=gallery_sheet(text), elem_id="dx-gallery")
+            parts["partial"] = Partial(data=partial_sheet(first.partials, first.runs, text), elem_id="dx-partial")
             parts |= _run_in_view(first.look, text)
     parts["tour"] = Tour(data=tour_sheet(text), elem_id="dx-tour")
     return message, parts
@@ -244,7 +262,7 @@ def _run_in_view(look: Look, text: Text) -> dict[str, gr.components.Component]:
     shown = step.panels(look)
     parts: dict[str, gr.components.Component] = {}
     parts["facts"] = Facts(data=run.facts(look), elem_id="dx-facts")
-    parts["open"] = gr.UploadButton(file_types=[".trace"], elem_id="dx-open")
+    parts["open"] = gr.UploadButton(file_types=list(OPENED), elem_id="dx-open")
     parts["download"] = gr.DownloadButton(elem_id="dx-download")
     parts["runs"] = RunList(data=run.runs(look), elem_id="dx-runs")
     parts["answer"] = Answer(**answer(look), elem_id="dx-answer")

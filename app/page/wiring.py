@@ -62,6 +62,7 @@ ASKED = ("session", *FORM)
 VIEW = (
     "token_row", "beam_tree", "beam_step", "heat_map", "whatif", "waterfall", "cutoff", "lab", "candidate",
     "everywhere", "lecture", "runs", "facts", "notes", "verdict", "gallery", "share", "answer", "estimate", "reload",
+    "partial",
 )  # fmt: skip
 OF_STEP = ("waterfall", "cutoff", "candidate", "lecture")
 WAIT = ("status", "run", "stop")
@@ -139,6 +140,7 @@ def wire(page: gr.Blocks, handlers: Handlers, parts: dict[str, gr.components.Com
     _wire_decoding(handlers, p)
     _wire_sharing(opened, handlers, p)
     p.on(p["presets"].read, handlers.presets.read, ("session",), ("presets",), **EACH)
+    _wire_partials(handlers, p)
 
 
 def _wire_opening(page: gr.Blocks, handlers: Handlers, p: Wiring) -> gr.events.Dependency:
@@ -226,4 +228,14 @@ def _wire_sharing(opened: gr.events.Dependency, handlers: Handlers, p: Wiring) -
     p.on(p["open"].upload, sharing.open_file, (*ASKED, "open"), WHOLE, **EACH)
     saved = p.on(p["share"].export, sharing.export, ("session",), ("download", "message"), **EACH)
     # The browser takes a file only from a click.
+    saved.success(None, None, None, js=DOWNLOAD, api_visibility="private")
+
+
+def _wire_partials(handlers: Handlers, p: Wiring) -> None:
+    """Responses of other engines."""
+    partials = handlers.partials
+    p.on(p["partial"].look, partials.look, ("session",), ("partial",), **EACH)
+    p.on(p["partial"].leave, partials.leave, ("session",), ("partial",), **EACH)
+    p.on(p["partial"].close, partials.close, ("session",), ("partial",), **EACH)
+    saved = p.on(p["partial"].export, partials.export, ("session",), ("download", "message"), **EACH)
     saved.success(None, None, None, js=DOWNLOAD, api_visibility="private")

@@ -91,6 +91,8 @@ TABLE: tuple[Bound, ...] = (
           answer=TOO_LARGE, always=True),
     Bound(name="upload_bytes", public=64 * 2**20, own=64 * 2**20, unit="bytes", of="the body of an upload",
           answer=TOO_LARGE, always=True),
+    Bound(name="response_bytes", public=8 * 2**20, own=64 * 2**20, unit="bytes",
+          of="a response of another engine that is opened", answer=IN_WORDS, always=True),
     Bound(name="body_seconds", public=120, own=120, unit="seconds", of="the time in which a body has to arrive",
           answer="HTTP 408", always=True),
     Bound(name="json_depth", public=64, own=64, unit="levels", of="lists and objects within each other, in JSON",
@@ -144,6 +146,7 @@ class Bounds:
     event_bytes: int
     body_bytes: int
     upload_bytes: int
+    response_bytes: int
     body_seconds: int
     json_depth: int
     tab_runs: int | None

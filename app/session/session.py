@@ -13,6 +13,7 @@ from decoding.strategies.kept_cache import KeptCache
 from decoding.trace import Trace
 
 from ..lab.tabs import chosen
+from ..partials import Partials
 from ..runs import Run, Runs
 from ..serving.run_memory import run_memory
 from ..text import Text
@@ -55,11 +56,16 @@ class Session:
         first: the trace to begin with.
         origin: `example` or `file`: where that one is from.
         row: of it, to begin with; of a search one of its hypotheses.
+        partials: responses of other engines that are open from the beginning.
     """
 
-    def __init__(self, first: Trace, origin: str = "example", lang: str = "en", *, row: int = 0) -> None:
+    def __init__(
+        self, first: Trace, origin: str = "example", lang: str = "en", *, row: int = 0, partials: Partials | None = None
+    ) -> None:
         self.first = first
         self.origin = origin
+        self._first_partials = partials or Partials()
+        self.partials = self._first_partials.copy()
         self._first_row = row
         self.key = secrets.token_urlsafe(32)  # its tab alone is told: whoever shows it gets the runs
         self.goes_on = False  # the runs' numbers are those that they had in the tab before its page was loaded again
@@ -82,7 +88,7 @@ class Session:
         self.look = self._opened(self.runs.active, Text(lang), first=row)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Session:
-        return Session(self.first, self.origin, self.text.lang, row=self._first_row)
+        return Session(self.first, self.origin, self.text.lang, row=self._first_row, partials=self._first_partials)
 
     # -- what is in view
 
@@ -162,6 +168,7 @@ class Session:
 
         One that has been in view as it was recorded stays at the step that the visitor chose meanwhile.
         """
+        self.partials.leave()
         before = self.look
         self.look = self._opened(run, before.text, rule=before.rule, lab=before.lab)
         if before.number == run.number and not self.following:
@@ -195,6 +202,7 @@ class Session:
         """
         with before._looking:
             self.runs, self.drafts, look = before.runs.copy(), before.drafts.copy(), before.look
+            self.partials = before.partials.copy()
             self._asked, self.lost = dict(before._asked), dict(before.lost)
         self.model_name, self.goes_on, self.back = before.model_name, True, True
         if before.chosen_lang:
@@ -224,6 +232,7 @@ class Session:
         Args:
             growing: gives its trace so far, of at least one step.
         """
+        self.partials.leave()
         before, trace = self.look, growing()
         begins = not before.growing
         if begins:

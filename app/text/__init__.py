@@ -30,6 +30,7 @@ from .en.lecture import LECTURE_EN
 from .en.link import LINK_EN
 from .en.microscope import MICROSCOPE_EN
 from .en.orders import ORDERS_EN
+from .en.partial import PARTIAL_EN
 from .en.presets import PRESETS_EN
 from .en.refused import REFUSED_EN
 from .en.settings_map import SETTINGS_MAP_EN
@@ -57,6 +58,7 @@ from .zh.lecture import LECTURE_ZH
 from .zh.link import LINK_ZH
 from .zh.microscope import MICROSCOPE_ZH
 from .zh.orders import ORDERS_ZH
+from .zh.partial import PARTIAL_ZH
 from .zh.presets import PRESETS_ZH
 from .zh.refused import REFUSED_ZH
 from .zh.settings_map import SETTINGS_MAP_ZH
@@ -73,11 +75,11 @@ _TABLES = {
     "en": EN | BEAM_EN | FORK_EN | LAB_EN | WHATIF_EN | IN_WORDS_EN | MICROSCOPE_EN | ORDERS_EN | DRAW_EN | COMPARE_EN
     | SETTINGS_MAP_EN | GALLERY_EN | HEAT_MAP_EN | LINK_EN | SHARE_EN | STANDALONE_EN | ANSWER_EN | ESTIMATE_EN
     | TOUR_EN | CANDIDATE_EN | LECTURE_EN | SWEEP_REPORT_EN | REFUSED_EN
-    | ENGINE_RUN_EN | PRESETS_EN,
+    | ENGINE_RUN_EN | PARTIAL_EN | PRESETS_EN,
     "zh": ZH | BEAM_ZH | FORK_ZH | LAB_ZH | WHATIF_ZH | IN_WORDS_ZH | MICROSCOPE_ZH | ORDERS_ZH | DRAW_ZH | COMPARE_ZH
     | SETTINGS_MAP_ZH | GALLERY_ZH | HEAT_MAP_ZH | LINK_ZH | SHARE_ZH | STANDALONE_ZH | ANSWER_ZH | ESTIMATE_ZH
     | TOUR_ZH | CANDIDATE_ZH | LECTURE_ZH | SWEEP_REPORT_ZH | REFUSED_ZH
-    | ENGINE_RUN_ZH | PRESETS_ZH,
+    | ENGINE_RUN_ZH | PARTIAL_ZH | PRESETS_ZH,
 }
 _SAID = {"zh": ERRORS_ZH}  # English is the library's own
 _RECALLED = {"zh": Recalled(WARNINGS_ZH)}

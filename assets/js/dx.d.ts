@@ -27,6 +27,11 @@ type SweepState = { statistic: string; across: number; down: number | null; at: 
 /** One value of the second axis, and the settings along the first; null where there is none. */
 type SweepLine = { label: string; cells: (number | null)[] };
 
+/** Of a response: what the greatest entropy of a step is computed from. */
+type PartialStep = { tail_p: number | null; known: number; least: number | null; n_known: number };
+/** The step in view, and the size of the vocabulary if it was typed. */
+type PartialState = { key: string; place: number; typed: number | null };
+
 interface Dx {
   // dx.js
   el<Tag extends keyof HTMLElementTagNameMap>(
@@ -66,6 +71,16 @@ interface Dx {
   };
   // answer.js
   copyText(text: string): Promise<void>;
+
+  // partial_step.js, partial_beside.js, partial.js
+  partialMost(step: PartialStep, vocab: number): number | null;
+  partialEntropy(step: PartialStep, vocab: number, words: Record<string, string>): string;
+  partialStep(box: HTMLElement, step: any, vocab: number, words: Record<string, string>): void;
+  partialBesideStep(box: HTMLElement, data: any, place: number): void;
+  /** Gives the box for the step in view. */
+  partialBeside(box: HTMLElement, data: any, pick: (run: number) => void): HTMLElement;
+  response(box: HTMLElement, data: any, emit: (name: string, data: any) => void, before: PartialState | null): PartialState;
+  partial: Component;
 
   // panels.js, draft.js, share.js, gallery.js, history.js
   header: Component;

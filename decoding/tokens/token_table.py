@@ -20,7 +20,7 @@ import numpy as np
 from decoding.errors import TraceFileError
 from decoding.tokens.token_bytes import added_tokens, byte_rule, special_ids
 
-__all__ = ["TokenTable", "TokenText"]
+__all__ = ["TokenTable", "TokenText", "visible"]
 
 _KNOWN, _SPECIAL, _ADDED = 1, 2, 4
 
@@ -241,6 +241,11 @@ _BLANK = set("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164
 _ESCAPED_CATEGORIES = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"}
 _STYLE_SELECTORS = "\ufe0e\ufe0f"  # text or emoji style of the character before; of use, and harmless
 _MAX_MARKS = 4  # marks on one letter; a taller stack would cover the lines above
+
+
+def visible(raw: bytes) -> str:
+    """What to show for bytes that a token adds to a text, where no table has it; see `TokenText.text`."""
+    return _visible(raw)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -5,8 +5,9 @@ SHARE_EN: dict[str, str] = {
     "share.copy_tip": "the address of exactly this page: model, prompt, settings, step; nothing is kept on a server",
     "share.copied": "Copied ✓",
     "share.open": "Open a trace …",
-    "share.open_tip": "a .trace file, from here or from your own generate(); dropping it on the page works, too",
-    "share.drop": "Drop a .trace file to open it",
+    "share.open_tip": "a .trace file, from here or from your own generate(), or a response with logprobs (.json); "
+    "dropping it on the page works, too",
+    "share.drop": "Drop a .trace file, or a response with logprobs, to open it",
     "share.save": "Download ▾",
     "share.save_tip": "the run in view as a file",
     "share.large": "A+",

@@ -795,7 +795,63 @@ _ENGINES: dict[str, str] = {
         "llama.cpp 的回答超出了给它的范围；这个版本不能使用",
 }
 
+_RESPONSES: dict[str, str] = {
+    "the response has more than {limit} MiB, which is the most that is read; ask for fewer alternatives (top_logprobs, "
+    "n_probs)":
+        "响应超过 {limit} MiB，这是读取的上限；请少要一些备选（top_logprobs、n_probs）",
+    "{name} has more than {limit} MiB, which is the most that is read; ask for fewer alternatives (top_logprobs, "
+    "n_probs)":
+        "{name} 超过 {limit} MiB，这是读取的上限；请少要一些备选（top_logprobs、n_probs）",
+    "there is no JSON in it; give a response of an OpenAI-compatible server, as it came":
+        "其中没有 JSON；请给出兼容 OpenAI 的服务器原样返回的响应",
+    "the response is in more than {limit:,} pieces, which is the most that is read":
+        "响应分成了超过 {limit} 块，这是读取的上限",
+    "the event at line {line} is no JSON: {why}; save the stream as it came":
+        "第 {line} 行的事件不是 JSON：{why}；请原样保存流式响应",
+    "the JSON has more brackets within brackets than are read; a response has about ten":
+        "JSON 的括号嵌套层数超过了读取的上限；一个响应大约有十层",
+    "line {line}, character {column}: no JSON here ({why}); give the response as it came, nothing cut off":
+        "第 {line} 行第 {column} 个字符：这里不是 JSON（{why}）；请给出完整的原样响应",
+    "{place} must be {accepts}, got {value}; give the response as the server sent it":
+        "{place} 须为{accepts}，得到的是 {value}；请给出服务器原样返回的响应",
+    "the response": "响应",
+    "the JSON": "这份 JSON",
+    "an object": "对象",
+    "a list": "列表",
+    "a number or null": "数或 null",
+    "a probability, at least 0": "不小于 0 的概率",
+    "a whole number in [0, {last}]": " [0, {last}] 内的整数",
+    "{place}: {name} has {length} items, tokens has {n}; they must be as many; give the response as the server sent it":
+        "{place}：{name} 有 {length} 项，tokens 有 {n} 项，两者须一样多；请给出服务器原样返回的响应",
+    "the server answered with an error: {said}": "服务器返回了错误：{said}",
+    "{place} is no response that is known here: it has neither choices (OpenAI's API, vLLM) nor content and "
+    "completion_probabilities (llama.cpp) nor output (OpenAI's responses)":
+        "{place} 不是这里认识的响应：既没有 choices（OpenAI 的 API、vLLM），也没有 content 和 completion_probabilities"
+        "（llama.cpp），也没有 output（OpenAI 的 responses）",
+    "response must be a text, an object or a list, got {value}; give the server's JSON":
+        "response 须为文本、对象或列表，得到的是 {value}；请给出服务器的 JSON",
+    "{name} cannot be read: {strerror}": "{name} 无法读取：{strerror}",
+    "there is no response in it; give the server's answer as it came": "其中没有响应；请给出服务器原样返回的回答",
+    "this is a request without its response; give the server's answer, too":
+        "这是一个没有响应的请求；请一并给出服务器的回答",
+    "the response has no log-probabilities; ask the server for them: logprobs and top_logprobs in a chat, logprobs in "
+    "a completion, n_probs in llama.cpp's own form":
+        "响应中没有对数概率；请向服务器索取：对话用 logprobs 和 top_logprobs，补全用 logprobs，"
+        "llama.cpp 自己的格式用 n_probs",
+    "a beam search's rows change places at every step, so no response can stand beside them":
+        "束搜索的各行每一步都会换位，因此无法与响应对照",
+    "the run was recorded without a tokenizer, so its tokens cannot be told from their ids":
+        "这次运行记录时没有分词器，因此无法由 id 得知它的词元",
+    "{name} names {n:,} tokens, and the page shows at most {most:,}; ask the server for fewer (top_logprobs, n_probs), "
+    "or open it with the library: open_response()":
+        "{name} 列出了 {n} 个词元，而页面最多显示 {most} 个；请让服务器少给一些（top_logprobs、n_probs），"
+        "或用库函数 open_response() 打开",
+    "a response of another engine can be written to a name that ends in one of {formats}, got {name!r}; the other "
+    "formats need a recorded run":
+        "其他引擎的响应可以写成以下结尾的文件：{formats}，得到的是 {name}；其余格式需要记录的运行",
+}
+
 ERRORS_ZH: dict[str, str] = {
     **_SETTINGS, **_PROMPTS, **_MODELS, **_RUNS, **WARNINGS_ZH, **_ASKED, **_DAMAGED, **_VERIFY, **_SERVING, **_ENGINES,
-    **PRESETS_SAID_ZH,
+    **PRESETS_SAID_ZH, **_RESPONSES,
 }  # fmt: skip
