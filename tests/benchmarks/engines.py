@@ -141,7 +141,7 @@ def orders_of_a_step(lm: Any, n_steps: int) -> Row:
     from app.text import Text
     from app.views.look import Look
 
-    given = {"temperature": 1.3, "top_p": 0.99, "min_p": 0.0001, "typical_p": 0.99}
+    given = {"top_k": 0, "temperature": 1.3, "top_p": 0.99, "min_p": 0.0001, "typical_p": 0.99}
     trace = record(lm, "Once upon a time", Settings(do_sample=True, seed=1, max_new_tokens=n_steps, **given))
     times, partings = [], 0
     for step in range(n_steps):
