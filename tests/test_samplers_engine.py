@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from decoding.engines.llama_cpp import why_not
+from decoding.engines.llama_library import why_not
 from tests.engines.llama_samplers import CASES, compared
 from tests.engines.real_rows import real_windows
 from tests.engines.vocabulary import offline_vocabulary

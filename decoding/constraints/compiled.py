@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from decoding.constraints.vocabulary import info_of, xgrammar_of
-from decoding.errors import DecodingError, SettingError, shown
+from decoding.errors import SettingError
 from decoding.tokens.token_table import TokenTable
 from decoding.words import words
 
@@ -43,7 +43,7 @@ def compiled_grammar(name: str, text: str, table: TokenTable, ends: Sequence[int
     """
     if not any(0 <= i < len(table) for i in ends):
         raise SettingError(
-            name, shown(text), "left out for a model without an end token",
+            name, text, "left out for a model without an end token",
             "nothing else may come once the text is complete; say with eos_token_id which token ends it",
         )  # fmt: skip
     xgrammar = xgrammar_of(name, text)
@@ -108,13 +108,11 @@ def _within_bounds(name: str, text: str, work: Callable[[], Any]) -> Any:
     thread.join(MOST_SECONDS)
     if not found:
         raise _too_long(name, text)
-    if isinstance(found[0], DecodingError):
-        raise found[0]
     if isinstance(found[0], BaseException):
-        raise RuntimeError("xgrammar could not compile it") from found[0]
+        raise found[0]
     return found[0]
 
 
 def _too_long(name: str, text: str) -> SettingError:
     accepts = words("such that it is compiled within {n} seconds", n=f"{MOST_SECONDS:g}")
-    return SettingError(name, shown(text), accepts, "take a smaller one: fewer alternatives, fewer counted repetitions")
+    return SettingError(name, text, accepts, "take a smaller one: fewer alternatives, fewer counted repetitions")

@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from decoding.errors import SettingError, shown
+from decoding.errors import SettingError
 from decoding.words import words
 
 __all__ = ["CONSTRAINTS", "LONGEST_TEXT", "MOST_DEPTH", "checked_text", "schema_text"]
@@ -96,4 +96,4 @@ def _check_counts(name: str, counts: list[Any], text: str) -> None:
 
 def _counts_too_far(name: str, text: str) -> SettingError:
     accepts = words("such that nothing is counted beyond {most}", most=f"{LARGEST_COUNT:,}")
-    return SettingError(name, shown(text), accepts, "leave the bound out, or take a smaller one")
+    return SettingError(name, text, accepts, "leave the bound out, or take a smaller one")

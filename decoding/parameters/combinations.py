@@ -158,7 +158,7 @@ def _not_contrastive(name: str) -> Callable[[Values, Values], None]:
 def _alone(name: str, other: str) -> Callable[[Values, Values], None]:
     def rule(v: Values, given: Values) -> None:
         accepts = words("left out where {other} is given", other=other)
-        raise SettingError(name, shown(v[name]), accepts, "a text can be held to one of them; give one")
+        raise SettingError(name, v[name], accepts, "a text can be held to one of them; give one")
 
     return rule
 

@@ -49,14 +49,13 @@ def resumed(processors: Iterable[Any], run: RecordedRun, step: int, rows: list[i
     Args:
         rows: of the run; all where left out.
     """
-    if step >= len(run.steps):
+    remembering = [processor for processor in processors if isinstance(processor, RemembersTheDraw)]
+    if not remembering or step >= len(run.steps):
         return
     rows = list(range(run.n_rows)) if rows is None else rows
     left = run.steps[step].left
     said = {row: run.steps[step].sampler_facts(row=row) for row in rows if not left or not left[row]}
-    for processor in processors:
-        if not isinstance(processor, RemembersTheDraw):
-            continue
+    for processor in remembering:
         where = [i for i, stage in enumerate(run.stages) if stage.name == type(processor).__name__ and not stage.own]
         if where and len(said) == len(rows):
             processor.resume(torch.tensor([_state(processor, said[row][where[0]]) for row in rows]))

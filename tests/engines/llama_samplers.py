@@ -230,7 +230,7 @@ def _verdict(truth: Truth | None, remembers: bool, row: np.ndarray, made: np.nda
 
 def main(file: str, names: list[str]) -> int:
     from decoding import load_model
-    from decoding.engines.llama_cpp import library_version
+    from decoding.engines.llama_library import library_version
     from tests.engines.vocabulary import offline_vocabulary
 
     tokenizer, vocabulary, bad = load_model().tokenizer, offline_vocabulary(), 0
