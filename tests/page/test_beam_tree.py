@@ -223,7 +223,7 @@ def test_a_token_is_found_and_the_overview_moves_by_keys(url, open_tree, trace):
     go_to_step(page, 0)
     text = trace.tokens.text(trace.ledger.candidates(5, 0)[0].token_id).strip(" ␠")
     page.locator(".dx-find").fill(text)
-    expect(page.locator("[data-part=found]")).to_contain_text("/")
+    expect(page.locator(".dx-beam-tree [data-part=found]")).to_contain_text("/")
     page.keyboard.press("Enter")
     expect(page.locator(".dx-ledger .dx-marked .dx-node")).to_contain_text(text)
     page.locator("[data-tool=zoom-in]").click()
