@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Decoding", "loaded", "meant", "model_name_of"]
 
 # Of all runs that go on together: what is shown of one takes the processor from the steps of the others.
-UPDATES_A_SECOND = 30  # Gradio has no back-pressure
+UPDATES_A_SECOND = 15  # Gradio has no back-pressure: a page that cannot keep up would answer no click any more
 CHARTS_A_SECOND = 3
 
 

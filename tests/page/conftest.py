@@ -194,6 +194,20 @@ def quiet(page: Page, ms: int = 120) -> None:
     page.evaluate(QUIET, [ms, PATIENCE])
 
 
+def run_to_the_end(page: Page, button: str = "#dx-run") -> None:
+    """Presses what begins a run, and waits until that is over and all of it is shown.
+
+    Its number tells, not the button: a short run is over before anybody has seen that grey.
+    """
+    from playwright.sync_api import expect
+
+    before = page.evaluate("dx.about?.run ?? null")
+    page.locator(button).click()
+    page.wait_for_function("before => dx.about && dx.about.run !== before && !dx.about.streaming", arg=before)
+    expect(page.locator("#dx-run")).to_be_enabled()
+    quiet(page)
+
+
 @contextmanager
 def served(trace: Trace, folder: Path, *options: str, first: str = "pass") -> Iterator[str]:
     """The page with a trace of one's own, in a process of its own; `first` is Python that it runs before."""

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from decoding import Settings, record
 from tests.hand_made import HOSTILE, token_table
-from tests.page.conftest import PATIENCE, quiet, served_here, settle
+from tests.page.conftest import PATIENCE, quiet, run_to_the_end, served_here, settle
 from tests.tiny_models import tiny_lm
 
 pytestmark = pytest.mark.browser
@@ -91,9 +91,7 @@ def test_beam_search_runs_on_the_page_and_the_tree_has_every_candidate(app_url, 
     expect(page.locator("#dx-knob-num_beams")).to_have_value("4")
     page.locator("#dx-knob-num_beams").fill("3")
     page.locator("#dx-knob-max_new_tokens").fill("6")
-    page.locator("#dx-run").click()
-    expect(page.locator("#dx-run")).to_be_disabled()
-    expect(page.locator("#dx-run")).to_be_enabled()
+    run_to_the_end(page)
     expect(page.locator(".dx-steps output")).to_have_text("Step 6 of 6")
     expect(page.locator("#dx-tokens")).to_be_hidden()
     expect(page.locator(".dx-beam-foot [data-part=count]")).to_have_text("36 candidates")

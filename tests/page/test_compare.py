@@ -10,8 +10,8 @@ from app.runs import Runs
 from app.text import Text
 from app.views.look import Look
 from decoding import Settings
+from tests.page.conftest import run_to_the_end
 from tests.page.test_accessibility import grave_findings
-from tests.page.test_running import run_to_the_end
 from tests.page.test_whatif import confirmed, move
 
 pytestmark = pytest.mark.browser

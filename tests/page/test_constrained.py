@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.conftest import quiet
+from tests.page.conftest import quiet, run_to_the_end
 
 pytestmark = pytest.mark.browser
 pytest.importorskip("xgrammar")
@@ -18,13 +18,6 @@ def unfold(page: Page, label: str = "JSON schema, regex, grammar") -> None:
     group = page.locator(".dx-group", has=page.locator("summary", has_text=label))
     if group.get_attribute("open") is None:
         group.locator("summary").click()
-
-
-def run_to_the_end(page: Page) -> None:
-    page.locator("#dx-run").click()
-    expect(page.locator("#dx-run")).to_be_disabled()
-    expect(page.locator("#dx-run")).to_be_enabled()
-    quiet(page)
 
 
 def said(page: Page) -> str:

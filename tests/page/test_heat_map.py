@@ -7,8 +7,7 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.conftest import quiet
-from tests.page.test_running import run_to_the_end
+from tests.page.conftest import quiet, run_to_the_end
 
 pytestmark = pytest.mark.browser
 

@@ -10,16 +10,9 @@ from playwright.sync_api import Page, Route, expect
 
 from app.views.token_row import row_view
 from decoding import record
-from tests.page.conftest import quiet, served
+from tests.page.conftest import quiet, run_to_the_end, served
 
 pytestmark = pytest.mark.browser
-
-
-def run_to_the_end(page: Page) -> None:
-    page.locator("#dx-run").click()
-    expect(page.locator("#dx-run")).to_be_disabled()
-    expect(page.locator("#dx-run")).to_be_enabled()
-    quiet(page)
 
 
 def prompt(page: Page):

@@ -39,6 +39,7 @@ class Here:
 @pytest.fixture(scope="module")
 def here(example) -> Iterator[Here]:
     files = passing_files()
+    files.sweep(lives=0)  # other tests of this process have left theirs
     page = build(ModelShelf("smollm2-135m"), Session(example))
     page.queue()
     port = _free_port()

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from decoding import Settings, record
 from decoding.parameters.knobs import KNOBS
 from tests.hand_made import hand_made_trace
-from tests.page.conftest import quiet, served_here
+from tests.page.conftest import quiet, run_to_the_end, served_here
 
 pytestmark = pytest.mark.browser
 
@@ -103,9 +103,7 @@ def test_from_the_parting_and_from_the_start_the_model_decodes_again(app_url, op
     confirmed(page)
     before = page.locator(".dx-token").all_inner_texts()
     parting = int(page.locator(".dx-if-parts").get_attribute("data-step"))
-    page.locator(".dx-whatif [data-part=onward]").click()
-    expect(page.locator("#dx-run")).to_be_disabled()
-    expect(page.locator("#dx-run")).to_be_enabled()
+    run_to_the_end(page, ".dx-whatif [data-part=onward]")
     quiet(page, 350)
     expect(page.locator(".dx-whatif")).to_be_hidden()  # these are the settings of the run in view now
     assert page.locator(".dx-prompt-token").count() >= parting
@@ -113,9 +111,7 @@ def test_from_the_parting_and_from_the_start_the_model_decodes_again(app_url, op
     assert page.locator(".dx-run").count() == 2
     move(page, temperature=1.4)
     confirmed(page)
-    page.locator(".dx-whatif [data-part=again]").click()
-    expect(page.locator("#dx-run")).to_be_disabled()
-    expect(page.locator("#dx-run")).to_be_enabled()
+    run_to_the_end(page, ".dx-whatif [data-part=again]")
     expect(page.locator(".dx-message-box")).to_be_hidden()
 
 
