@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -96,6 +97,9 @@ STYLE_SHEETS = (
 )  # fmt: skip
 # A model that is being loaded keeps Python busy for seconds: a page that is just being opened comes first.
 DRAIN = 5.0  # seconds that runs have for their last step when the server is stopped
+# Seconds after which a thread that computes in Python lets the next one go on, where Python itself takes ten times as
+# many: an answer is made in many short pieces, and waited for a turn before each while runs go on.
+TURN = 0.0005
 LAST_WORDS = 0.3  # seconds in which what they said last is sent
 PAGE_FIRST = 8  # seconds after the start, unless a page has been drawn before
 # The page is kept from sight until it is whole and in the visitor's language: nothing moves then, nothing changes its
@@ -142,6 +146,7 @@ def launch(
         DecodingError: it has no such row, or the environment sets what it cannot.
     """
     few_arenas()  # before there are threads
+    sys.setswitchinterval(TURN)
     public = allowed_models is not None
     bounds, environment = use_bounds(public=public), Environment.read(public=public)
     begin_logging(environment.log)
