@@ -14,9 +14,9 @@ from .step_order import Share, StepOrder
 
 __all__ = ["MOST", "StepsAhead"]
 
-# Steps that may be there before they are asked for: a run that waited until the last one is shown would leave its place
-# in a shared step empty. One is there or being computed, never both, so no more than one comes after a Stop.
-MOST = 1
+# Steps that may be there before they are asked for. To show one takes a busy server as long as it takes to compute
+# one or two; a run that waited for that would leave its place in a shared step empty.
+MOST = 2
 
 T = TypeVar("T")
 
