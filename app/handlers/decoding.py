@@ -237,20 +237,15 @@ class Decoding:
         forked_from: Run | None,
         form: Any,
     ) -> Iterator[Changes]:
+        steps = place.steps(coming)
         note = ""
         live: LiveRow | LiveBeams | None = None
-        steps = place.steps(coming, lambda: live is None or not session.stop.is_set())
         due, charts_due = 0.0, 0.0
-
-        def so_far() -> Trace:
-            with steps.paused():
-                return recorder.trace
-
         try:
             yield {"status": Status(data=reading_status(lm.name, str(lm.device), session.text))}
             for step in steps:
                 if live is None:
-                    live = (LiveBeams if step.parents else LiveRow)(session, so_far)
+                    live = (LiveBeams if step.parents else LiveRow)(session, lambda: recorder.trace)
                 live.take(step)
                 now, n_runs = time.monotonic(), max(1, self._line.n_running)
                 if now >= due:
@@ -259,8 +254,9 @@ class Decoding:
                     if charts:
                         charts_due = now + n_runs / CHARTS_A_SECOND
                     yield self._live(session, lm, live, n_most, charts)
-            if session.stop.is_set() and live is not None:
-                note = session.text("note.stopped", n=live.n_steps)
+                if session.stop.is_set():
+                    note = session.text("note.stopped", n=live.n_steps)
+                    break
         finally:
             # Closing ends decoding; what was recorded stays, also when the visitor left.
             steps.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Iterator
 from concurrent.futures import Future
 from time import monotonic
 from typing import Any, TypeVar
@@ -12,7 +12,6 @@ from decoding.errors import DecodingError
 
 from .pace import Pace
 from .step_order import Share, StepOrder, let_others_first
-from .steps_ahead import StepsAhead
 
 __all__ = ["AT_ONCE", "MOST_WAITING", "CalledOff", "Line", "Place"]
 
@@ -172,15 +171,11 @@ class Place:
         self.share = Share()
         self.woken = threading.Event()
         self._called_off = False
-        self._steps: StepsAhead[Any] | None = None
 
     def __enter__(self) -> Place:
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        if self._steps is not None:
-            self._steps.close()
-            self._line.pace.note(self.model, self.n_rows, self.share.n_steps, self.share.seconds)
         self.leave()
 
     @property
@@ -218,14 +213,15 @@ class Place:
         """What `make` gives, which touches the model: in a turn, but it need not have been let in."""
         return self._line.step_order.do(Share(), make).result()
 
-    def steps(self, coming: Generator[T, None, Any], is_wanted: Callable[[], bool] = lambda: True) -> StepsAhead[T]:
-        """The steps of a run, each computed in its turn, a few ahead; closing it, or leaving the place, ends the run.
-
-        Args:
-            is_wanted: see `StepsAhead`.
-        """
-        self._steps = ahead = StepsAhead(self._line.step_order, self.share, coming, is_wanted)
-        return ahead
+    def steps(self, coming: Generator[T, None, Any]) -> Iterator[T]:
+        """The steps of a run, each computed in its turn; closing it ends the run."""
+        end, line, share = object(), self._line, self.share
+        try:
+            while (step := line.step_order.do(share, lambda: next(coming, end)).result()) is not end:
+                yield step
+        finally:
+            coming.close()
+            line.pace.note(self.model, self.n_rows, share.n_steps, share.seconds)
 
     def whole(self, make: Callable[[Callable[[], None]], T]) -> Future[T]:
         """Begins, in a thread of its own, what cannot be taken step by step, and what draws from torch's random state.
