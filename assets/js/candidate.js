@@ -1,6 +1,7 @@
 // The candidate's card: choose another token of the step in view or type a word, see what became of it, decode on.
 "use strict";
 (() => {
+  const AROUND = 160; // px that stay in view above what was pressed
   dx.candidate = (element, props, watch, emit) => {
     const part = dx.partsOf(element);
     const names = ["label", "tokens", "go", "form", "word_label", "word", "look", "none", "card"];
@@ -53,6 +54,17 @@
         document.dispatchEvent(new CustomEvent("dx-beam-pick", { detail: { step, rank } }));
       requestAnimationFrame(() => setTimeout(pick, 0, token_id)); // the step is painted first
     });
+
+    /** @type {number | null} */
+    let hand = null; // where on the screen the pointer was pressed last; null where a key was since
+    document.addEventListener("pointerdown", (event) => (hand = event.clientY), { capture: true, passive: true });
+    document.addEventListener("keydown", () => (hand = null), { capture: true, passive: true });
+    /** Brings the card into view; where it is below, no further than what was pressed stays in view. */
+    const reveal = () => {
+      const { top, bottom } = element.getBoundingClientRect(), below = Math.min(bottom - innerHeight, top);
+      if (hand === null || below <= 0) return element.scrollIntoView({ block: "nearest" });
+      scrollBy(0, Math.max(0, Math.min(below, hand - AROUND)));
+    };
 
     const stages = (table) =>
       dx.el(
@@ -123,7 +135,7 @@
       document.body.classList.toggle("dx-card-open", Boolean(token));
       if (token) fill(token);
       const now = token ? String(token.id) : "";
-      if (asked && now && now !== shown) element.scrollIntoView({ block: "nearest" });
+      if (asked && now && now !== shown) reveal();
       [shown, asked] = [now, false];
     };
     dx.stepPanel(element, props, watch, update, { later: () => !data?.token });

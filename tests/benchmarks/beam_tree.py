@@ -84,13 +84,14 @@ STEP = """async ([key, n]) => {
   return times;
 }"""
 
-# Where a kept node of the chart is on the screen; of the columns in view, spread over the steps.
+# Where kept nodes of the chart are, those that are on the screen.
 NODES = """() => {
   const plot = document.querySelector(".dx-beam-tree [data-part=plot]"), box = plot.getBoundingClientRect();
   const { spots, width, height, head } = plot.scene;
   return spots
     .filter(({ fate, x, y }) => fate === 0 && x > 4 && x < width - 4 && y > head && y < height)
-    .map(({ step, x, y }) => ({ step, x: box.left + x, y: box.top + y }));
+    .map(({ step, x, y }) => ({ step, x: box.left + x, y: box.top + y }))
+    .filter(({ y }) => y > 0 && y < innerHeight);
 }"""
 
 AWAIT = """async () => {

@@ -250,6 +250,20 @@ def test_a_click_offers_the_candidate_and_a_path_reads_as_a_sentence(url, open_t
     assert page.locator(".dx-beam-words").inner_text().split() == said.replace("␠", " ").split()
 
 
+def test_a_node_stays_in_view_when_its_click_opens_the_card_below(url, open_tree):
+    page = open_tree(url, height=560)
+    where = "() => { const box = document.querySelector(%r).getBoundingClientRect(); return [box.top, box.bottom] }"
+    for step in (4, 5, 6):
+        node = marks_at(page, step)[1]
+        before = page.evaluate(where % PLOT)[0]
+        page.mouse.click(node["x"], node["y"])
+        expect(page.locator(".dx-steps output")).to_contain_text(f"Step {step + 1} of")
+        expect(page.locator(".dx-candidate [data-part=card]")).to_be_visible()
+        quiet(page)
+        moved = page.evaluate(where % PLOT)[0] - before
+        assert 0 < node["y"] + moved < 560
+
+
 def test_hostile_token_texts_are_shown_as_text(trace, open_tree, tmp_path, lm):
     shown = [HOSTILE[i % len(HOSTILE)] for i in range(320)]
     with served_here(replace(trace, tokens=token_table(shown)), tmp_path, lm) as address:
