@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from decoding.models.offline_model import find_gguf
 from decoding.parameters.settings import Settings
 from decoding.presets import ENGINES, read, write
+from tests.llama_server import ask as ask_server
+from tests.llama_server import llama_server
 
 pytestmark = pytest.mark.slow
 
@@ -22,26 +22,14 @@ Ask = Callable[[dict[str, Any]], dict[str, Any]]
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Ask]:
     """Asks llama.cpp's real server, with the offline model's own file; what it answers."""
-    engine = pytest.importorskip("xllamacpp")
-    params = engine.CommonParams()
-    params.model.path = str(find_gguf())
-    params.n_ctx, params.n_parallel, params.warmup = 512, 2, False
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
-    params.hostnames, params.port, params.fit_params = ["127.0.0.1"], 0, False
-    server = engine.Server(params)
-    address = server.listening_address
+    pytest.importorskip("xllamacpp")
+    with llama_server() as address:
 
-    def ask_it(body: dict[str, Any]) -> dict[str, Any]:
-        request = urllib.request.Request(
-            f"{address}/completion", json.dumps({"prompt": "The cat", **body}).encode(),
-            {"Content-Type": "application/json"},
-        )  # fmt: skip
-        with urllib.request.urlopen(request, timeout=120) as answer:
-            found = json.load(answer)
-        return found[0] if isinstance(found, list) else found
+        def ask_it(body: dict[str, Any]) -> dict[str, Any]:
+            found = json.loads(ask_server(address, "/completion", {"prompt": "The cat", **body}))
+            return found[0] if isinstance(found, list) else found
 
-    yield ask_it
-    del server
+        yield ask_it
 
 
 ASKED = [

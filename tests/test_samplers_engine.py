@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from decoding.engines.llama_cpp import Vocabulary
 from decoding.engines.llama_library import why_not
+from tests.engine import gguf_file
 from tests.engines.llama_samplers import CASES, compared
 from tests.engines.real_rows import real_windows
-from tests.engines.vocabulary import offline_vocabulary
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=f"llama.cpp cannot be run: {why_not()}")
 N_ROWS = 48
@@ -20,7 +21,7 @@ def windows(lm):
 
 @pytest.fixture(scope="module")
 def vocabulary():
-    return offline_vocabulary()
+    return Vocabulary(gguf_file())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

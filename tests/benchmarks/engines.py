@@ -18,7 +18,7 @@ import torch
 
 from decoding import Recorder, Settings, load_model, record
 from tests.benchmarks import Row
-from tests.engine import gguf_file
+from tests.llama_server import started
 
 N_TOKENS, N_ROUNDS = 16, 5
 BAR, ORDERS_BAR = 10, 500  # times; milliseconds
@@ -37,7 +37,7 @@ def run(quick: bool = False) -> Iterator[Row]:
 
 def against_llama_cpp(lm: Any, n_tokens: int, n_rounds: int) -> Iterator[Row]:
     """Recorded here, and with all probabilities from llama.cpp's server."""
-    server = llama_server(torch.get_num_threads())
+    server = started(torch.get_num_threads(), n_parallel=1)
     ids = lm.tokenizer(PROMPT, return_tensors="pt")["input_ids"]
     asked = {"prompt": ids[0].tolist(), "n_predict": n_tokens, "temperature": 0, "cache_prompt": False}
     vocab = lm.model.config.vocab_size
@@ -64,18 +64,6 @@ def against_vllm(lm: Any, n_tokens: int, n_rounds: int) -> Iterator[Row]:
         both = {**ours, "vLLM": lambda: vllm.generated(ids[0].tolist(), n_tokens)}
         seconds, tokens = in_turns(both, n_rounds)
         yield compared(f"vLLM {vllm.versions['vllm']}", seconds, tokens, n_tokens)
-
-
-def llama_server(n_threads: int) -> Any:
-    """llama.cpp's server in this process, with the offline model's file."""
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = str(gguf_file())
-    params.n_ctx, params.n_parallel, params.verbosity, params.ui = 512, 1, 0, False
-    params.hostnames, params.port = ["127.0.0.1"], 0
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = n_threads
-    return xllamacpp.Server(params)
 
 
 def recorded(lm: Any, ids: torch.Tensor, n_tokens: int) -> list[int]:

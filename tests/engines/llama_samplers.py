@@ -248,9 +248,9 @@ def _verdict(
 def main(file: str, names: list[str]) -> int:
     from decoding import load_model
     from decoding.engines.llama_library import library_version
-    from tests.engines.vocabulary import offline_vocabulary
+    from tests.engine import gguf_file
 
-    tokenizer, vocabulary, bad = load_model().tokenizer, offline_vocabulary(), 0
+    tokenizer, vocabulary, bad = load_model().tokenizer, Vocabulary(gguf_file()), 0
     print(f"llama.cpp {library_version()}\nsampler | same | explained | unexplained")
     for case in (case for case in CASES if not names or any(case.name.startswith(name) for name in names)):
         counts = compared(case, saved_windows(file), tokenizer, vocabulary)
