@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import plotly.graph_objects as go
 import pytest
@@ -21,7 +22,7 @@ from transformers.generation import (
 from app.components.drawn import as_json
 from app.figures.cutoff import cutoff_figure
 from app.figures.escape import escaped
-from app.figures.waterfall import FILL, SAME, STAGE, UNSEEN, columns_of, waterfall_figure
+from app.figures.waterfall import FILL, PINNED, SAME, STAGE, UNSEEN, columns_of, deciding_column, waterfall_figure
 from app.palette import DARK, LIGHT
 from app.sheets.cutoff import cutoff_fields, cutoff_reading, cutoff_sheet, cutoff_table
 from app.sheets.waterfall import waterfall_reading, waterfall_sheet, waterfall_tables
@@ -54,6 +55,16 @@ def view():
 
 
 # -- waterfall
+
+
+@pytest.mark.parametrize("trailing", range(7))
+def test_what_stays_in_view_is_the_last_column_that_changed_anything(view, trailing):
+    last = max(i for i, column in enumerate(view.columns) if column.changed)
+    same = replace(view.columns[last], changed=False)
+    longer = replace(view, columns=(*view.columns[: last + 1], *[same] * trailing))
+    columns, (left, right) = columns_of(longer), deciding_column(longer)
+    assert left == columns.left[last] - 2 and right > columns.left[last] + columns.width[last]
+    assert right - left <= PINNED
 
 
 def test_bars_are_probabilities_to_one_scale_over_all_columns(view):

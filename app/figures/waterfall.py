@@ -20,6 +20,7 @@ __all__ = ["Columns", "columns_of", "deciding_column", "minimal_width", "waterfa
 # Widths are pixels at the figure's smallest; a wider card stretches all of them alike.
 ALONE = 180.0  # of a column that has no others beside it
 LABEL, STAGE, SAME, TAIL = 104.0, 78.0, 26.0, 60.0
+PINNED = 200.0  # the widest part that stays in view on a phone, beside the labels
 FILL = 0.94  # the longest bar's part of a column
 UNSEEN = "rgba(0,0,0,0)"
 HEAD = 5.6  # rows that the column heads take
@@ -54,9 +55,14 @@ def minimal_width(view: Waterfall) -> int:
 
 
 def deciding_column(view: Waterfall) -> tuple[float, float]:
-    """Where on the x axis the last column is: what the choice was made from."""
+    """Where on the x axis the last column is that changed anything, which the choice was made from, and what follows.
+
+    Columns that changed nothing come after it where the last stages had nothing to do; many of them are left out.
+    """
     columns = columns_of(view)
-    return columns.left[-1] - 2, columns.right + TAIL
+    last = max((i for i, column in enumerate(view.columns) if column.changed), default=0)
+    left, right = columns.left[last] - 2, columns.right + TAIL
+    return left, right if right - left <= PINNED else columns.left[last] + columns.width[last] + TAIL
 
 
 def waterfall_figure(view: Waterfall, text: Text) -> Figure:
