@@ -67,7 +67,7 @@ types-js: $(STAMP)/typescript
 	$(NODE) tests/js/node_modules/typescript/bin/tsc --project tests/js
 
 test-js: $(STAMP)/test
-	$(NODE) --test "tests/js/*.test.js"
+	$(NODE) --test --test-timeout=60000 "tests/js/*.test.js"
 
 browser: $(STAMP)/test
 	$(PY) -m tests.browser

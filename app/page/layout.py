@@ -324,8 +324,9 @@ def _ask(shelf: ModelShelf, first: Session, text: Text) -> dict[str, gr.componen
 
 
 def _head() -> str:
-    """Palette and style sheet; scripts come with the components."""
+    """Palette and style sheets; scripts come with the components, but for one that comes before Gradio's own."""
+    stream = file_url(assets_dir() / "js" / "answer_stream.js")
     sheets = "".join(
         f'<link rel="stylesheet" href="{file_url(assets_dir() / "css" / f"{name}.css")}">' for name in STYLE_SHEETS
     )
-    return f"<style>{palette_css()}</style>{palette_script()}{OPENING}{sheets}"
+    return f'<style>{palette_css()}</style>{palette_script()}{OPENING}<script src="{stream}"></script>{sheets}'

@@ -60,8 +60,9 @@ WATCH = """(() => {
         }
         changed = performance.now();
       }
-    } catch { /* the page is left */ }
-    change(() => asked.clear()); // the stream ends when nothing is awaited any more
+    } catch {
+      change(() => asked.clear()); // the page is left
+    }
   };
   const plain = window.fetch;
   window.fetch = async (input, init) => {
@@ -143,9 +144,12 @@ def open_page(contexts: Contexts) -> Iterator[Callable[..., Page]]:
     origins, troubles = set(), []
 
     def open_it(
-        url: str, *, width: int = 1280, height: int = 800, locale: str = "en-US", ready: str = ".dx-token", **more
+        url: str, *, width: int = 1280, height: int = 800, locale: str = "en-US", ready: str = ".dx-token",
+        before: str = "", **more,
     ) -> Page:
         page = contexts.take(viewport={"width": width, "height": height}, locale=locale, **more).new_page()
+        if before:  # the page's own scripts
+            page.add_init_script(before)
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: troubles.append(f"script error: {error}"))
         page.on("dialog", lambda dialog: (troubles.append(f"dialog: {dialog.message}"), dialog.dismiss()))

@@ -75,6 +75,38 @@ def test_what_a_run_says_first_is_shown_though_the_page_hears_late_which_run_say
     expect(page.locator(".dx-message-box")).to_contain_text("recorded so far are kept")
 
 
+# Holds back for a second what tells the page that its stream of answers has ended.
+LATE_END = """(() => {
+  const plain = window.fetch;
+  window.endsWaiting = 0;
+  window.fetch = async (input, init) => {
+    const answer = await plain(input, init);
+    if (!String(input?.url ?? input).includes("/queue/data") || !answer.body) return answer;
+    const held = new TransformStream({
+      async transform(part, out) {
+        if (new TextDecoder().decode(part).includes('"close_stream"')) {
+          window.endsWaiting += 1;
+          await new Promise((done) => setTimeout(done, 1000));
+        }
+        out.enqueue(part);
+      },
+    });
+    return new Response(answer.body.pipeThrough(held), answer);
+  };
+})()"""
+
+
+def test_what_is_asked_while_the_stream_of_answers_ends_is_answered(app_url, open_page):
+    page = open_page(app_url, before=LATE_END)
+    page.locator("#dx-knob-max_new_tokens").fill("2")
+    run_to_the_end(page)
+    page.evaluate("window.endsWaiting = 0")
+    page.wait_for_function("window.endsWaiting")  # a while after the last answer: the server has ended the stream
+    page.locator("#dx-verify-button").click()
+    expect(page.locator(".dx-verdict")).to_contain_text("Equal: generate() gives the same tokens")
+    quiet(page)
+
+
 def test_greedy_disables_what_does_not_act_and_lists_it_as_silent(app_url, open_page):
     page = open_page(app_url)
     page.get_by_text("Greedy", exact=True).click()
