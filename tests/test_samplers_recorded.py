@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import pytest
 import torch
@@ -27,6 +28,7 @@ from decoding.samplers import (
     TopNSigmaLogitsWarper,
     XTCLogitsWarper,
 )
+from tests.conftest import random_cases
 from tests.tiny_models import tiny_lm
 
 PROMPT = "the cat sat on the mat the cat sat"
@@ -66,6 +68,40 @@ def test_a_run_is_what_generate_gives_and_verify_says_so(lm, name):
     assert report.grade == "bits", report.text
     assert not any(stage.own for stage in trace.stages) and trace.from_caller == ()
     assert {knob.why for knob in trace.silent} <= {"neutral", "never_changed"}
+
+
+def drawn(rng: random.Random) -> dict[str, float]:
+    """Some of these knobs at random values, boundaries among them, with some of transformers'."""
+    dry = {"dry_multiplier": rng.choice([0.0, 0.8, 3.0]), "dry_base": rng.choice([1.1, 1.75]),
+           "dry_allowed_length": rng.choice([1, 2, 5]), "dry_penalty_last_n": rng.choice([-1, 0, 3])}  # fmt: skip
+    xtc = {"xtc_probability": rng.choice([0.0, 0.5, 1.0]), "xtc_threshold": rng.choice([0.01, 0.1, 0.5])}
+    dynamic = {"dynatemp_range": rng.choice([0.0, 0.3, 2.0]), "dynatemp_exponent": rng.choice([0.5, 1.0, 3.0])}
+    mirostat = {"mirostat_tau": rng.choice([0.5, 3.0, 9.0]), "mirostat_eta": rng.choice([0.05, 0.5])}
+    adaptive = {"adaptive_target": rng.choice([0.1, 0.9]), "adaptive_decay": rng.choice([0.0, 0.5, 0.99])}
+    steers = rng.choice([mirostat, adaptive, {}])  # one that steers by the draw, or none
+    out: dict[str, float] = {}
+    for some in (dry, {"top_n_sigma": rng.choice([0.0, 0.5, 1.5])}, xtc, dynamic):
+        out |= some if rng.random() < 0.5 else {}
+    out |= steers or {"top_n_sigma": 1.0}
+    truncation = {"temperature": rng.choice([0.3, 1.0, 1.8]), "top_k": rng.choice([0, 1, 12]), "top_p": 0.8,
+                  "min_p": 0.05, "repetition_penalty": 1.3, "no_repeat_ngram_size": 2, "renormalize_logits": True}
+    return out | dict(rng.sample(sorted(truncation.items()), rng.randint(0, 4)))
+
+
+@pytest.mark.parametrize("case", random_cases(60, quick=20))
+def test_random_settings_of_theirs_and_of_transformers_give_what_generate_gives(lm, case):
+    """Verify decodes with `generate()` and the processors of these settings, made anew."""
+    rng = random.Random(f"samplers-{case}")
+    given = drawn(rng)
+    settings = Settings(do_sample=True, seed=case, max_new_tokens=rng.randint(1, 7), eos_token_id=[0], **given,
+                        num_return_sequences=rng.randint(1, 2))  # fmt: skip
+    trace = record(lm, rng.choice([PROMPT, PROMPTS, PROMPTS[::-1]]), settings)
+    report = verify(trace, lm)
+    assert report.grade == "bits", f"{given}: {report.text}"
+    whatif = trace.whatif(settings)
+    for step, row in itertools.product(reversed(range(len(trace.steps))), range(trace.n_rows)):
+        if not trace.steps[step].left or not trace.steps[step].left[row]:
+            assert torch.equal(whatif.scores(step=step, row=row), trace.scores(step=step, row=row)), (given, step, row)
 
 
 @pytest.mark.parametrize("name", EACH)
