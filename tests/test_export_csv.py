@@ -73,6 +73,20 @@ def test_there_is_a_line_for_each_token_that_a_row_went_on_with(sampled):
         assert float(r["final_probability"]) == float(torch.softmax(scores.double(), -1)[int(r["token_id"])])
 
 
+def test_what_samplers_of_other_engines_steered_by_has_columns():
+    asked = Settings(do_sample=True, seed=2, adaptive_target=0.3, xtc_probability=0.5, max_new_tokens=4)
+    trace = record(tiny_lm(), ["the cat", "a"], asked)
+    stages = [number for number, stage in enumerate(trace.stages, start=1)]
+    for r in rows(write_steps_csv, trace):
+        said = trace.steps[int(r["step"])].sampler_facts(int(r["row"]))
+        of = {name: (stage, value) for stage, facts in zip(stages, said, strict=True) for name, value in facts.items()}
+        assert set(of) == {"chance", "sum", "weight", "target"}
+        for name, (stage, value) in of.items():
+            (column,) = (c for c in r if c.startswith(f"{stage} ") and c.endswith(f" {name}"))
+            assert r[column] == ("" if not math.isfinite(value) else str(value))
+        assert list(r)[-1] == "first_step"
+
+
 def test_in_beam_methods_the_distribution_is_that_of_the_parent(beams):
     for r in rows(write_steps_csv, beams):
         step = beams.steps[int(r["step"])]

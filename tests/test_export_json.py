@@ -104,6 +104,10 @@ def kinds_of_run() -> dict[str, Trace]:
         "no steps": replace(sampled, steps=()),
         "rows left": fewer.trace,
         "split": spread,
+        "samplers": record(
+            lm, ["the cat", "a"],
+            Settings(do_sample=True, seed=2, mirostat_tau=2.0, dynatemp_range=0.4, xtc_probability=0.5, max_new_tokens=4),
+        ),
     }  # fmt: skip
 
 
@@ -114,7 +118,7 @@ def runs() -> dict[str, Trace]:
 
 KINDS = ("greedy", "sampled", "chat", "beams", "beam sampling", "groups", "contrastive", "T5", "drop-in", "fork",
          "compact", "compact beams", "stopped", "still running", "biased to infinity", "no steps", "rows left",
-         "split")  # fmt: skip
+         "split", "samplers")  # fmt: skip
 
 
 # --- the schema -------------------------------------------------------------------------------------------
@@ -122,6 +126,15 @@ KINDS = ("greedy", "sampled", "chat", "beams", "beam sampling", "groups", "contr
 
 def test_the_schema_is_one():
     Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_what_a_sampler_steered_by_stands_beside_what_it_did(runs):
+    trace = runs["samplers"]
+    for step, written in zip(trace.steps, exported(trace)["steps"], strict=True):
+        for row in written["rows"]:
+            said = [fact.get("sampler", {}) for fact in row["facts"][1:]]
+            assert said == [dict(facts) for facts in step.sampler_facts(row["row"])]
+            assert {name for facts in said for name in facts} == {"mu", "chance", "temperature"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from decoding.errors import NotRecordedError
@@ -49,12 +50,15 @@ def write_steps_csv(trace: Trace, file: TextIO) -> None:
     `probability`, `rank`, `surprisal_nats` and `entropy_nats` are of the model's own distribution, before any stage.
     `completes` is the character that a token of bytes completes with those before it.
     In beam methods `row` is the row that goes on and `parent_row` the one whose distribution the token is from.
+    Samplers of other engines that steer by something of their own (mirostat's `mu`) have columns for that, too.
     """
-    stages = _stage_names(trace)
+    stages, steering = _stage_names(trace), _steering(trace)
     out = csv.writer(file)
     facts = ("n_alive", "mass_removed", "entropy_nats")
-    out.writerow([*STEP_COLUMNS, *(_text(f"{name} {fact}") for name in stages for fact in facts), FIRST_STEP])
-    n_numbers = len(STEP_COLUMNS) - len(KNOWN) + len(stages) * len(facts)
+    heads_of_stages = [_text(f"{name} {fact}") for name in stages for fact in facts]
+    heads_of_samplers = [_text(f"{stages[stage]} {name}") for stage, name in steering]
+    out.writerow([*STEP_COLUMNS, *heads_of_stages, *heads_of_samplers, FIRST_STEP])
+    n_numbers = len(STEP_COLUMNS) - len(KNOWN) + len(heads_of_stages) + len(steering)
     for step in trace.steps:
         heads = _heads(trace, step.index, n_tokens=0)
         parents = step.parents or range(trace.n_rows)
@@ -64,8 +68,19 @@ def write_steps_csv(trace: Trace, file: TextIO) -> None:
             texts = token_text(trace, token_id), completed_at(trace, step.index, parent, token_id)
             known = [step.index, row, parent, token_id, *map(_text, texts)]
             head = heads.get(parent)
-            numbers = [None] * n_numbers if head is None else _of_step(head, token_id)
+            numbers = [None] * n_numbers
+            if head is not None:
+                said = step.sampler_facts(parent) if steering else ()
+                numbers = [*_of_step(head, token_id), *(_number(said[stage].get(name)) for stage, name in steering)]
             out.writerow([*known, *numbers, trace.first_step])
+
+
+def _steering(trace: Trace) -> list[tuple[int, str]]:
+    """What samplers tell of each step: the stage, from 0, and the name; as the first step has them that is not lost."""
+    for step in trace.steps:
+        with suppress(NotRecordedError):
+            return [(stage, name) for stage, said in enumerate(step.sampler_facts()) for name in said]
+    return []
 
 
 def _of_step(head: StepHead, token_id: int) -> list[Any]:

@@ -156,6 +156,8 @@ def row_json(trace: Trace, step: Step, row: int, n_head: int = HEAD) -> Json:
     out: Json = {"row": row, "chosen": [_token(trace, i) for i in chosen_tokens(step, row)]}
     try:
         out |= _head(step_head(trace, step=step.index, row=row, n_tokens=n_head))
+        for fact, said in zip(out["facts"][1:], step.sampler_facts(row), strict=True):
+            fact |= {"sampler": _numbers(said)} if said else {}
         if trace.mode == "contrastive_search":
             out["weighed"] = [_weighed(trace, candidate) for candidate in step.contrastive[row]]
     except NotRecordedError:  # the disk was full when it was recorded
