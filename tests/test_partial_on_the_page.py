@@ -62,13 +62,21 @@ def test_a_file_is_opened_as_what_it_is(handlers, session, tmp_path: Path):
     assert [opened.name for opened in session.partials] == ["native.json"]
 
 
-def test_what_cannot_be_opened_leaves_what_was_in_view(handlers, session, tmp_path: Path):
+@pytest.mark.parametrize(("pasted", "at"), [("{", 2), ("The capital of France is Paris.", 1), ("", 1)])
+def test_what_cannot_be_opened_leaves_what_was_in_view(handlers, session, tmp_path: Path, pasted: str, at: int):
     handlers.sharing.open_file(session, *FORM, str(NATIVE))
-    path = tmp_path / "bad.json"
-    path.write_text("{")
+    path = tmp_path / "response.json"
+    path.write_text(pasted)
     said = handlers.sharing.open_file(session, *FORM, str(path))
-    assert list(said) == ["message"] and "line 1, character 2: no JSON here" in said["message"].props["data"]
+    assert list(said) == ["message"] and "no trace file" not in said["message"].props["data"]
+    if pasted:
+        assert f"line 1, character {at}: no JSON here" in said["message"].props["data"]
     assert in_view(session)["name"] == "native.json"
+    trace = tmp_path / "run.json"  # named as it is not
+    session.first.save(tmp_path / "run.trace")
+    (tmp_path / "run.trace").rename(trace)
+    handlers.sharing.open_file(session, *FORM, str(trace))
+    assert in_view(session) is None
 
 
 def test_a_public_server_takes_smaller_files(handlers, session, tmp_path: Path):

@@ -75,13 +75,18 @@ def load_response(path: str | PathLike[str]) -> PartialTrace:
 
 
 def looks_like_response(path: str | PathLike[str]) -> bool:
-    """Whether a file begins as JSON or as a stream's events do, and not as a trace file."""
+    """Whether a file begins as JSON or as a stream's events do, or is named as JSON is and begins as no trace file.
+
+    What was pasted by mistake is told as no response, then, and not as no trace file.
+    """
     try:
         with Path(path).open("rb") as file:
             begin = file.read(512)
     except OSError:
         return False
-    return begin.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[", b"data:", b"event:", b"id:", b":"))
+    if begin.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[", b"data:", b"event:", b"id:", b":")):
+        return True
+    return Path(path).suffix.lower() in (".json", ".jsonl") and not begin.startswith(b"PK")
 
 
 def _sorted(parts: list[Any]) -> tuple[list[Node], list[Node]]:
