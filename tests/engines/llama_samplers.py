@@ -33,11 +33,12 @@ from .real_rows import Window, saved_windows
 __all__ = ["CASES", "Case", "Truth", "compared"]
 
 CLOSE = 1e-6  # of a probability
-ROUNDED = 5e-6  # by how much ours may be off the definition: a score of 40 in float32 is rounded by 2e-6 itself
+# By how much ours may be off the definition: a score of 40 in float32 is rounded by 2e-6 itself, and one that was
+# divided by a small temperature by as much more as it is larger.
+ROUNDED, OF_A_SCORE = 5e-6, float(np.finfo(np.float32).eps) / 2
 SUMS = 1e-2  # by how much the engine's own may be off: adaptive-p steepens the error of its sums some hundred times
-# Of what a rule compares, relative. The engine adds up 49,152 exponentials in float32, and that total is off by as much
-# as 0.02 %: 0.0003 bits of a surprisal, 4e-5 of one of 8.
-EDGE, ENGINES_EDGE = 1e-6, 4e-5
+EDGE = 1e-6  # of what a rule compares, relative
+TOTAL = 2e-4  # by how much the engine's total may be off, relative: it adds up 49,152 exponentials in float32
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,13 @@ class Case:
 
 
 class Truth:
-    """A definition in float64, with a state of its own."""
+    """A definition in float64, with a state of its own.
+
+    Attributes:
+        engines_edge: how near to the edge the engine may leave another token, relative, for its total is off.
+    """
+
+    engines_edge = TOTAL / 5  # 0.0003 bits of a surprisal are 4e-5 of one of 8
 
     def of(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What is left (bool), the scores of that, and how near each token is to the edge, relative; each [vocab]."""
@@ -90,6 +97,8 @@ class _TopNSigma(Truth):
 
 
 class _XTC(Truth):
+    engines_edge = TOTAL  # it compares the probabilities themselves
+
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
 
@@ -98,7 +107,9 @@ class _XTC(Truth):
         above, left = np.flatnonzero(p >= self.threshold), scores > -np.inf
         if len(above) > 1:
             left[np.setdiff1d(above, above[p[above].argmin()])] = False
-        return left, scores, np.abs(p - self.threshold) / self.threshold
+        near = np.abs(p - self.threshold) / self.threshold
+        near[p > self.threshold * (1 - TOTAL)] = near.min()  # whether one of them is above decides which are removed
+        return left, scores, near
 
 
 class _Dynamic(Truth):
@@ -202,22 +213,36 @@ def compared(case: Case, windows: Iterable[Window], tokenizer: Any, vocabulary: 
     """How many rows are the `same`, `explained` and `unexplained`."""
     counts: Counter[str] = Counter()
     for ids, rows in windows:
-        ours, truths = case.ours(tokenizer), None if case.truth is None else (case.truth(), case.truth())
         with SamplerChain([case.engine()], rows.shape[1], vocabulary) as chain:
-            context: list[int] = [0] if case.draws else []
-            for token, row in zip(ids.tolist(), rows, strict=True):
-                if not case.draws:
-                    context.append(token)
-                    chain.accept(token)
-                found = chain.apply(torch.from_numpy(row.copy()))
-                made = ours(torch.tensor([context]), torch.from_numpy(row.copy())[None])[0].numpy()
-                counts[_verdict(truths, case.draws, row, made, found)] += 1
-                if case.draws and truths is not None:
-                    context.append(found.selected)
-                    chain.accept(found.selected)
-                    for truth in truths:
-                        truth.drawn(found.selected)
+            done = 0
+            while done < len(rows):
+                chain.reset()
+                done += _text_compared(case, ids[done:], rows[done:], chain, tokenizer, counts)
     return counts
+
+
+def _text_compared(
+    case: Case, ids: np.ndarray, rows: np.ndarray, chain: SamplerChain, tokenizer: Any, counts: Counter[str]
+) -> int:
+    """How many rows one text had: the engine may draw what it alone has left, and with that ours cannot go on."""
+    ours, truths = case.ours(tokenizer), None if case.truth is None else (case.truth(), case.truth())
+    context: list[int] = [0] if case.draws else []
+    for n, (token, row) in enumerate(zip(ids.tolist(), rows, strict=True), 1):
+        if not case.draws:
+            context.append(token)
+            chain.accept(token)
+        found = chain.apply(torch.from_numpy(row.copy()))
+        made = ours(torch.tensor([context]), torch.from_numpy(row.copy())[None])[0].numpy()
+        counts[_verdict(truths, case.draws, row, made, found)] += 1
+        if not case.draws:
+            continue
+        if made[found.selected] == -np.inf:
+            return n
+        context.append(found.selected)
+        chain.accept(found.selected)
+        for truth in truths or ():
+            truth.drawn(found.selected)
+    return len(rows)
 
 
 def _verdict(
@@ -233,11 +258,12 @@ def _verdict(
     if truths is None or same and not remembers:
         return "same" if same else "unexplained"
     true = []
-    ours, engines = (truths[0], alive, mine, ROUNDED, EDGE), (truths[1], left, p, SUMS, ENGINES_EDGE)
+    ours, engines = (truths[0], alive, mine, ROUNDED, EDGE), (truths[1], left, p, SUMS, truths[1].engines_edge)
     for truth, kept, q, off, edge in (ours, engines):
         truly, scores, near = truth.of(row.astype(np.float64))  # asked in any case where its state goes on from here
         truth.kept(kept)
         sure = near > edge
+        off = max(off, OF_A_SCORE * np.abs(scores[kept]).max())
         true.append(
             np.array_equal(kept[sure], truly[sure])
             and np.abs(q - _softmax(np.where(kept, scores, -np.inf))).max() <= off
