@@ -106,7 +106,9 @@ def kinds_of_run() -> dict[str, Trace]:
         "split": spread,
         "samplers": record(
             lm, ["the cat", "a"],
-            Settings(do_sample=True, seed=2, mirostat_tau=2.0, dynatemp_range=0.4, xtc_probability=0.5, max_new_tokens=4),
+            Settings(
+                do_sample=True, seed=2, mirostat_tau=2.0, dynatemp_range=0.4, xtc_probability=0.5, max_new_tokens=4
+            ),
         ),
     }  # fmt: skip
 

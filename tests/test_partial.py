@@ -19,6 +19,7 @@ from decoding.partial.partial_trace import PartialStep, PartialTrace
 from decoding.partial.together import together
 from decoding.partial.token import KnownToken
 from tests.data.record_responses import CHAT, EMOJI, PARIS, REQUESTS
+from tests.engines.vllm_responses import REQUESTS as VLLM_REQUESTS
 from tests.hand_made import hand_made_trace
 
 RESPONSES = Path(__file__).parent / "data" / "responses"
@@ -104,6 +105,67 @@ def test_a_token_outside_the_alternatives_has_a_rank_that_is_at_least_so_much():
     assert step.token.text == "Here" and step.marks == ("outside",)
     assert (step.token.rank, step.token.rank_is_least) == (4, True)
     assert [token.rank for token in step.known[:3]] == [1, 2, 3]
+
+
+def test_a_token_with_the_text_of_another_keeps_its_own_number():
+    """vLLM writes every token that is no whole character as an empty text, and its alternatives as an object."""
+    answer = json.loads((RESPONSES / "vllm-emoji.json").read_text())["choices"][0]["logprobs"]
+    steps = opened("vllm-emoji.json").choices[0].steps
+    assert [step.token.logprob for step in steps] == answer["token_logprobs"]
+    came, tops = list(zip(answer["tokens"], answer["token_logprobs"], strict=True)), answer["top_logprobs"]
+    collided = [i for i, (text, value) in enumerate(came) if tops[i][text] != value]
+    assert collided and [i for i, step in enumerate(steps) if "same_text" in step.marks] == collided
+    for i in collided:
+        assert {token.logprob for token in steps[i].known} == {*tops[i].values(), came[i][1]}
+    assert [i for i, step in enumerate(steps) if "no_text" in step.marks] == [0, 1, 3, 4, 6, 7, 9]
+
+
+def test_a_prompt_that_comes_twice_is_read_once():
+    partial = opened("vllm-echo.json")
+    (choice,) = partial.choices
+    assert "".join(step.token.text for step in choice.steps) == choice.text == "The capital of France is Paris.\n"
+    assert [step.in_prompt for step in choice.steps] == [True] * 5 + [False] * 3
+    assert (choice.steps[1].token.rank, choice.steps[1].token.token_id) == (2923, 3575)
+    assert choice.notes == ("prompt_echoed",)
+    answer = json.loads((RESPONSES / "vllm-echo.json").read_text())  # of a prompt of one token the counts tell
+    lists = answer["choices"][0]["logprobs"]
+    for name, values in lists.items():
+        lists[name] = values[:1] + values[5:]
+    answer["choices"][0]["prompt_logprobs"], answer["choices"][0]["text"] = [None], "The Paris.\n"
+    answer["usage"]["prompt_tokens"] = 1
+    assert [step.in_prompt for step in open_response(answer).choices[0].steps] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("name", VLLM_REQUESTS)
+def test_a_real_answer_of_vllm_opens_and_a_stream_gives_the_same(name: str):
+    partial = opened(name)
+    assert partial.model == "SmolLM2-135M-Instruct" and partial.kind == "unsaid"
+    assert all("text_differs" not in choice.notes for choice in partial.choices)
+    steps = [step for choice in partial.choices for step in choice.steps if step.known[1:]]
+    assert steps and all(step.measures().mass <= 1 + 1e-3 for step in steps)
+    if name == "vllm-chat-stream.txt":
+        assert partial.choices == opened("vllm-chat.json").choices and partial.streamed
+
+
+@pytest.mark.parametrize(("name", "asked", "n"), [
+    ("vllm-completion.json", PARIS, 8), ("vllm-ids.json", PARIS, 4), ("vllm-echo.json", PARIS, 3),
+    ("vllm-emoji.json", EMOJI, 10), ("vllm-chat.json", CHAT, 12),
+])  # fmt: skip
+def test_vllm_in_float32_says_what_is_recorded_here(lm: LanguageModel, name: str, asked: Any, n: int):
+    """The same weights: all tokens the same, all log-probabilities but for what float32 rounds."""
+    run = record(lm, asked, Settings(max_new_tokens=n))
+    found = together(opened(name), 0, run)
+    assert (len(found.pairs), found.parts_at) == (n, None)
+    assert len(found.differences) >= n and found.largest < 1e-4
+
+
+def test_a_character_that_turns_out_another_parts_the_two_where_it_began(lm: LanguageModel):
+    run = record(lm, EMOJI, Settings(max_new_tokens=10))
+    answer = json.loads((RESPONSES / "vllm-emoji.json").read_text())
+    logprobs = answer["choices"][0]["logprobs"]
+    logprobs["tokens"][5] = "🌟"
+    found = together(open_response(answer), 0, run)
+    assert (found.parts_at, found.pairs[-1].ours, [pair.same for pair in found.pairs]) == (3, 3, [True] * 3 + [False])
 
 
 @pytest.mark.slow

@@ -162,6 +162,8 @@ def test_every_recorded_response_is_said_in_both_languages(session, name: str, l
     assert len(sheet["steps"]) == len(sheet["cells"]) == len(opened(name).choices[0].steps)
     assert not [word for word in as_json(sheet["facts"]).split('"') if word.startswith("partial.")]
     for step in sheet["steps"]:
+        if all(row["p"] == "–" for row in step["rows"]):  # the first token of a prompt that the server repeats
+            continue
         bars = [row["width"] for row in step["rows"]] + [step["tail"]["width"] if step["tail"] else 0]
         assert sum(bars) == pytest.approx(100, abs=0.1)
 

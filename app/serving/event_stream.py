@@ -3,8 +3,8 @@
 Gradio ends it with the last answer that is awaited. What a hand asks for in just that moment has reached the queue by
 then, while the browser still believes the stream to be open and opens no other: nothing is ever heard of that run. So
 the stream outlasts the last answer by a few seconds, which is when people click. Not for ever: a browser has six
-connections to a server, for all of its tabs. What is asked in the moment when it ends then, `assets/js/answer_stream.js`
-listens to; this one also spares a new connection for each click.
+connections to a server, for all of its tabs. What is asked in the moment in which it ends then,
+`assets/js/answer_stream.js` listens to; the wait here also spares a new connection for each click.
 """
 
 from __future__ import annotations

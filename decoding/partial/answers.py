@@ -21,7 +21,7 @@ class Answer:
     Attributes:
         index: as the response numbers it.
         steps, text, finish_reason: as in `PartialChoice`; those of a prompt that vLLM gives stand in `before`.
-        n_prompt: tokens of the prompt that the server counted, or None.
+        n_prompt, n_new: tokens of the prompt, and of all answers together, that the server counted, or None.
         final: the probabilities are those after all samplers, of at least one step.
         has_ids: tokens have ids beside their texts, as llama.cpp writes them.
         closed: nothing more belongs to it.
@@ -33,6 +33,7 @@ class Answer:
     text: str = ""
     finish_reason: str = ""
     n_prompt: int | None = None
+    n_new: int | None = None
     final: bool = False
     has_ids: bool = False
     closed: bool = False
@@ -122,7 +123,7 @@ def _read_completion(answer: Answer, choice: Node, document: Node) -> None:
     answer.text += choice["text"].text()
     usage = document["usage"]
     if isinstance(usage.value, dict):
-        answer.n_prompt = usage["prompt_tokens"].whole()
+        answer.n_prompt, answer.n_new = usage["prompt_tokens"].whole(), usage["completion_tokens"].whole()
     answer.finish_reason = choice["finish_reason"].text() or answer.finish_reason
     answer.closed = bool(choice["finish_reason"])
 

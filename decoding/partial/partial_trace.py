@@ -14,6 +14,7 @@ __all__ = ["KINDS", "MARKS", "NOTES", "PartialChoice", "PartialStep", "PartialTr
 KINDS = ("model", "final", "unsaid")
 MARKS = (
     "null", "floor", "nan", "positive", "above_one", "alone", "repeated", "same_text", "joined", "outside",
+    "no_text",
 )  # fmt: skip
 NOTES = ("empty", "text_differs", "no_alternatives", "prompt_echoed")
 
@@ -32,7 +33,8 @@ class PartialStep:
             `positive` it is above 0, so that it is none; `above_one` the probabilities add up to more than 1;
             `alone` no alternatives were given; `repeated` a token was named twice and counts once; `same_text` two
             tokens have the same text; `joined` the server left out the tokens before it that are parts of the same
-            character; `outside` the token that came is none of the alternatives.
+            character; `outside` the token that came is none of the alternatives; `no_text` it came
+            without a text, as a part of a character or a token that is not shown.
         left_out: the bytes of the tokens before it that were left out.
     """
 

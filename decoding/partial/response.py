@@ -154,18 +154,28 @@ def _choice(answer: Answer, place: int, found: list[Answer], asked: Asked) -> Pa
     n_prompts = max(1, len(asked.prompts), len(asked.prompt_ids))
     prompt = place * n_prompts // len(found) if len(found) % n_prompts == 0 else 0
     text = asked.prompts[prompt] if prompt < len(asked.prompts) else ""
-    own = _marked_prompt(answer, text)
-    steps = (*answer.before, *own)
+    steps = tuple(_with_prompt(answer) if answer.before else _marked_prompt(answer, text))
     return PartialChoice(
         index=answer.index, steps=steps, text=answer.text, finish_reason=answer.finish_reason[:100], prompt=prompt,
         notes=_notes(steps, answer),
     )  # fmt: skip
 
 
+def _with_prompt(answer: Answer) -> list[PartialStep]:
+    """The prompt's steps and the answer's; one that repeats the prompt, too, says which its first token is."""
+    before, own = answer.before, answer.steps
+    n = len(before)
+    texts = [[step.token.text for step in steps[1:n]] for steps in (before, own)]
+    is_echo = n > 1 and texts[0] == texts[1] or answer.n_new == len(own) - n
+    if own and "null" in own[0].marks and len(own) >= n and is_echo:
+        return [replace(own[0], in_prompt=True), *before[1:], *own[n:]]
+    return [*before, *own]
+
+
 def _marked_prompt(answer: Answer, prompt: str) -> list[PartialStep]:
     """The steps, of which those of a prompt that the response repeats say so: its first has no log-probability."""
     steps = answer.steps
-    if not steps or answer.before or "null" not in steps[0].marks:
+    if not steps or "null" not in steps[0].marks:
         return steps
     if prompt and answer.text.startswith(prompt):
         n_echoed, length = 0, 0

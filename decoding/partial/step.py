@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from decoding.partial.partial_trace import PartialStep
 from decoding.partial.token import ROUNDING, KnownToken
 
-__all__ = ["FLOOR", "Named", "made_step"]
+__all__ = ["FLOOR", "WITH_ID", "Named", "made_step"]
 
+WITH_ID = "token_id:"  # before the id that vLLM writes instead of a text, where it was asked to
 FLOOR = -9999.0  # OpenAI: too unlikely to be given; vLLM: impossible, since JSON has no −∞
 
 
@@ -32,10 +33,13 @@ class Named:
 
     @property
     def bytes(self) -> bytes | None:
-        """The bytes that are given, else those of the text; None where that has a stand-in for what is no text."""
+        """The bytes that are given, else those of the text; None where that has a stand-in for what is no text, or only
+        the id."""
         if self.raw is not None:
             return self.raw
-        return None if "\ufffd" in self.text else self.text.encode("utf-8", "surrogatepass")
+        if "\ufffd" in self.text or self.token_id is not None and self.text == f"{WITH_ID}{self.token_id}":
+            return None
+        return self.text.encode("utf-8", "surrogatepass")
 
     def is_same(self, other: Named) -> bool:
         """Whether it is the same token: by id, else by bytes, else by text."""
@@ -56,8 +60,14 @@ def made_step(came: Named, alternatives: Sequence[Named], *, is_list: bool, in_p
     """
     marks: list[str] = []
     left_out = b""
+    if came.bytes == b"" and came.token_id is None and not in_prompt:
+        marks.append("no_text")
     others = _once(alternatives, marks)
-    place = next((i for i, other in enumerate(others) if other.is_same(came)), None)
+    place = _place_of(came, others, is_list)
+    if place is None and any(other.is_same(came) for other in others):
+        others.append(came)  # two tokens with one text, of which the object kept the other: vLLM's of bytes are all ""
+        marks.append("same_text")
+        place = len(others) - 1
     if place is None:
         marks += ["outside"] if others else ["alone"]
     elif left_out := _left_out(others[place], came):
@@ -76,6 +86,17 @@ def made_step(came: Named, alternatives: Sequence[Named], *, is_list: bool, in_p
         known=ranked, chosen=order.index(place), in_prompt=in_prompt, is_top=is_list and "alone" not in marks,
         marks=tuple(dict.fromkeys(marks)), left_out=left_out,
     )  # fmt: skip
+
+
+def _place_of(came: Named, others: Sequence[Named], is_list: bool) -> int | None:
+    """Which of the alternatives came: of several with its text the one with its number. A list has it in any case."""
+    alike = [i for i, other in enumerate(others) if other.is_same(came)]
+    for i in alike:
+        theirs = others[i]
+        by_id = came.token_id is not None and theirs.token_id is not None
+        if by_id or came.value is None or theirs.value is None or not abs(came.value - theirs.value) > ROUNDING:
+            return i
+    return alike[0] if alike and is_list else None
 
 
 def _once(alternatives: Sequence[Named], marks: list[str]) -> list[Named]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -124,12 +124,13 @@ def together(partial: PartialTrace, choice: int, run: RecordedRun) -> Together:
     row = max(walks, key=lambda r: sum(met.same for met in walks[r]))
     if best == "differs":
         return Together(prompt=best, row=row, stage=stage, pairs=(), parts_at=None, by_id=by_id)
-    ids = None if by_id else _ids_of_bytes(run.tokens)
+    has_ids = by_id and all(token.token_id is not None for _, step in new for token in step.known)
+    ids = {} if has_ids else _ids_of_bytes(run.tokens)
     steps = dict(new)
     pairs = tuple(
         Pair(
             theirs=met.theirs, ours=met.ours, token_id=run.steps[met.ours].token_ids[row], same=met.same,
-            tokens=_known_to_both(steps[met.theirs], run, row, met.ours, stage, ids) if met.asked else (),
+            tokens=_known_to_both(steps[met.theirs], run, row, met, stage, ids, by_id) if met.asked else (),
         )
         for met in walks[row]
     )  # fmt: skip
@@ -168,8 +169,12 @@ def _chat(messages: Sequence[Mapping[str, object]]) -> list[tuple[str, str]]:
 def _same_vocabulary(answer: PartialChoice, table: TokenTable) -> bool:
     """Whether each id that the response names has the bytes that it has in the run's vocabulary, at least one of them.
 
-    Bytes that are empty say nothing: servers write special tokens so.
+    Bytes that are empty say nothing: servers write special tokens so. Where only ids are given, the text tells.
     """
+    came = [step.token for step in answer.steps if not step.in_prompt]
+    if came and all(token.token_id is not None and token.raw is None for token in came):
+        said = b"".join(table.bytes(token.token_id or 0) for token in came)
+        return said == answer.text.encode("utf-8", "surrogatepass")
     told = 0
     for step in answer.steps:
         for token in step.known:
@@ -195,33 +200,58 @@ def _ids_of_bytes(table: TokenTable) -> dict[bytes, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Met:
-    """A step of the response and one of the run; `asked` is whether both models were asked for the same token."""
+    """A step of the response and one of the run.
+
+    Attributes:
+        asked: whether both models were asked for the same token.
+        held: bytes of tokens before it that the response has no text for until the character is whole.
+    """
 
     theirs: int
     ours: int
     same: bool
     asked: bool = True
+    held: bytes = b""
 
 
 def _walk(steps: Sequence[tuple[int, PartialStep]], run: RecordedRun, row: int, by_id: bool) -> list[_Met]:
     """The steps of both beside each other, up to the parting.
 
     Where a server left out tokens that are parts of a character, its step stands beside the run's that goes on there.
+    vLLM gives such tokens without a text: whether they are the run's is known when the character is whole.
     """
     ids = [step.token_ids[row] for step in run.steps if not step.ended[row]]
     found: list[_Met] = []
-    at = 0
+    at, held = 0, b""
     for place, step in steps:
         n_before, fits = _passed(step.left_out, ids[at:], run.tokens)
         at += n_before
         if at >= len(ids):
             break
-        same = fits and _is_same(step.token, ids[at], run.tokens, by_id)
-        found.append(_Met(place, at, same, fits))
-        if not same:
-            break
+        if not by_id and _is_held(step.token, ids[at], run.tokens):
+            found.append(_Met(place, at, True, fits, held))
+            if run.tokens is not None and not run.tokens.is_special(ids[at]):
+                held += run.tokens.bytes(ids[at])
+        else:
+            same = fits and _is_same(step.token, ids[at], run.tokens, by_id, held)
+            if held and not same:  # which of the tokens of the character is another one, the response does not say
+                while found and found[-1].held:
+                    found.pop()
+                found[-1] = replace(found[-1], same=False)
+                break
+            found.append(_Met(place, at, same, fits, held))
+            held = b""
+            if not same:
+                break
         at += 1
     return found
+
+
+def _is_held(token: KnownToken, token_id: int, table: TokenTable | None) -> bool:
+    """Whether a token without a text may be this one: bytes that are no whole character, or one that is not shown."""
+    if table is None or token.raw != b"":
+        return False
+    return table.is_special(token_id) or "\ufffd" in table.bytes(token_id).decode("utf-8", "replace")
 
 
 def _passed(left_out: bytes, ids: Sequence[int], table: TokenTable | None) -> tuple[int, bool]:
@@ -236,26 +266,32 @@ def _passed(left_out: bytes, ids: Sequence[int], table: TokenTable | None) -> tu
     return len(ids), not left_out
 
 
-def _is_same(token: KnownToken, token_id: int, table: TokenTable | None, by_id: bool) -> bool:
+def _is_same(token: KnownToken, token_id: int, table: TokenTable | None, by_id: bool, held: bytes) -> bool:
     if by_id and token.token_id is not None:
         return token.token_id == token_id
-    return table is not None and token.raw is not None and table.bytes(token_id) == token.raw
+    return table is not None and token.raw is not None and held + table.bytes(token_id) == token.raw
 
 
 def _known_to_both(
-    step: PartialStep, run: RecordedRun, row: int, index: int, stage: int, ids: Mapping[bytes, int] | None
+    step: PartialStep, run: RecordedRun, row: int, met: _Met, stage: int, ids: Mapping[bytes, int], by_id: bool
 ) -> tuple[Beside, ...]:
     try:
-        ours = _log_softmax(run.scores(step=index, row=row, stage=stage))
+        ours = _log_softmax(run.scores(step=met.ours, row=row, stage=stage))
     except NotRecordedError:
         return ()
     found = []
     for token in step.known:
-        token_id = token.token_id if ids is None else ids.get(token.raw or b"")
+        known = token.token_id if by_id else None
+        token_id = _id_of(token.raw or b"", met.held, ids) if known is None else known
         if token.logprob is None or token_id is None or not 0 <= token_id < len(ours):
             continue
         found.append(Beside(text=token.text, token_id=token_id, theirs=token.logprob, ours=float(ours[token_id])))
     return tuple(found)
+
+
+def _id_of(raw: bytes, held: bytes, ids: Mapping[bytes, int]) -> int | None:
+    """The token of these bytes, of which some came with the tokens before it."""
+    return ids.get(raw[len(held) :]) if raw.startswith(held) else None
 
 
 def _log_softmax(scores: Tensor) -> Tensor:

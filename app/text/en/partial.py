@@ -99,6 +99,8 @@ PARTIAL_EN: dict[str, str] = {
     "partial.mark.joined": "The server held back {left_out} until the character was whole: the tokens before this one, "
     "and their probabilities, are not in the response.",
     "partial.mark.outside": "The token that came is none of the alternatives: its rank is at least what is shown.",
+    "partial.mark.no_text": "The server gives no text for this token: it is a part of the next character, or one that "
+    "is not shown, such as the end of the text.",
     "partial.note.empty": "This answer has no tokens.",
     "partial.note.text_differs": "The answer's text is not that of its tokens: the server left some out.",
     "partial.note.no_alternatives": "No step has alternatives: ask the server for them (top_logprobs, n_probs).",

@@ -88,6 +88,7 @@ PARTIAL_ZH: dict[str, str] = {
     "partial.mark.same_text": "有两个词元的文字相同，两个都计入。",
     "partial.mark.joined": "服务器把 {left_out} 留到字符完整时才给出：在此之前的词元及其概率不在响应中。",
     "partial.mark.outside": "所选词元不在备选之中：它的名次至少是所示的数。",
+    "partial.mark.no_text": "服务器没有给出这个词元的文字：它是下一个字符的一部分，或是不显示的词元（如文本结束）。",
     "partial.note.empty": "这个回答没有词元。",
     "partial.note.text_differs": "回答的文字与它的词元不一致：服务器略去了一些词元。",
     "partial.note.no_alternatives": "没有一步给出备选：请向服务器索取（top_logprobs、n_probs）。",
