@@ -38,7 +38,7 @@ CLOSE = 1e-6  # of a probability
 ROUNDED, OF_A_SCORE = 5e-6, float(np.finfo(np.float32).eps) / 2
 SUMS = 1e-2  # by how much the engine's own may be off: adaptive-p steepens the error of its sums some hundred times
 EDGE = 1e-6  # of what a rule compares, relative
-TOTAL = 2e-4  # by how much the engine's total may be off, relative: it adds up 49,152 exponentials in float32
+ENGINES_EDGE = 4e-5  # the same of the engine, where its sums are not those of the probabilities
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,15 @@ class Case:
 
 
 class Truth:
-    """A definition in float64, with a state of its own.
-
-    Attributes:
-        engines_edge: how near to the edge the engine may leave another token, relative, for its total is off.
-    """
-
-    engines_edge = TOTAL / 5  # 0.0003 bits of a surprisal are 4e-5 of one of 8
+    """A definition in float64, with a state of its own."""
 
     def of(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What is left (bool), the scores of that, and how near each token is to the edge, relative; each [vocab]."""
         raise NotImplementedError
+
+    def engines_edge(self, scores: np.ndarray) -> float:
+        """How near to the edge the engine may leave another token of these scores, relative."""
+        return ENGINES_EDGE
 
     def kept(self, left: np.ndarray) -> None:
         """Is told what whoever it judges has left of the last scores."""
@@ -87,6 +85,12 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
     return p / p.sum()
 
 
+def _engines_total(scores: np.ndarray) -> float:
+    """By how much the engine's total is off, relative: it adds up 49,152 exponentials one by one, in float32."""
+    p = np.exp(np.sort(scores)[::-1] - scores.max())
+    return abs(float(np.add.accumulate(p.astype(np.float32))[-1]) / p.sum() - 1)
+
+
 class _TopNSigma(Truth):
     def __init__(self, n: float) -> None:
         self.n = n
@@ -97,8 +101,6 @@ class _TopNSigma(Truth):
 
 
 class _XTC(Truth):
-    engines_edge = TOTAL  # it compares the probabilities themselves
-
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
 
@@ -108,8 +110,11 @@ class _XTC(Truth):
         if len(above) > 1:
             left[np.setdiff1d(above, above[p[above].argmin()])] = False
         near = np.abs(p - self.threshold) / self.threshold
-        near[p > self.threshold * (1 - TOTAL)] = near.min()  # whether one of them is above decides which are removed
+        near[p > self.threshold * 0.99] = near.min()  # whether one of them is above decides which are removed
         return left, scores, near
+
+    def engines_edge(self, scores):
+        return EDGE + _engines_total(scores)
 
 
 class _Dynamic(Truth):
@@ -126,6 +131,7 @@ class _Dynamic(Truth):
 class _Mirostat(Truth):
     def __init__(self, tau: float, eta: float) -> None:
         self.tau, self.eta, self.mu = tau, eta, 2 * tau
+        self.drift = 0.0  # bits by which the engine's limit may be off after what it has drawn
 
     def of(self, scores):
         with np.errstate(divide="ignore"):
@@ -135,11 +141,16 @@ class _Mirostat(Truth):
         self.scores = scores
         return left, scores, np.abs(surprisal - self.mu) / max(abs(self.mu), 1.0)
 
+    def engines_edge(self, scores):
+        return EDGE + (_engines_total(scores) / np.log(2) + self.drift) / max(abs(self.mu), 1.0)
+
     def kept(self, left):
         self.p = _softmax(np.where(left, self.scores, -np.inf))
+        self.off = _engines_total(self.scores[left]) / np.log(2)
 
     def drawn(self, token):
         self.mu -= self.eta * (-np.log2(self.p[token]) - self.tau)
+        self.drift += self.eta * self.off + EDGE * abs(self.mu)
 
 
 class _Adaptive(Truth):
@@ -258,7 +269,8 @@ def _verdict(
     if truths is None or same and not remembers:
         return "same" if same else "unexplained"
     true = []
-    ours, engines = (truths[0], alive, mine, ROUNDED, EDGE), (truths[1], left, p, SUMS, truths[1].engines_edge)
+    engines_edge = truths[1].engines_edge(row.astype(np.float64))
+    ours, engines = (truths[0], alive, mine, ROUNDED, EDGE), (truths[1], left, p, SUMS, engines_edge)
     for truth, kept, q, off, edge in (ours, engines):
         truly, scores, near = truth.of(row.astype(np.float64))  # asked in any case where its state goes on from here
         truth.kept(kept)
