@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from itertools import permutations
 
 import pytest
@@ -31,6 +32,7 @@ from decoding.reading.engine_orders import (
     sampler_places,
 )
 from decoding.recorded.stages import Stage, stages_of
+from tests.conftest import ROOT
 from tests.hand_made import hand_made_trace
 from tests.laws import same_bits
 
@@ -432,3 +434,14 @@ def test_of_a_compact_recording_the_tab_says_what_is_exact(tiny):
     )
     closer = Look(trace=trace, row=0, step=0, token_id=None, runs=Runs(trace, ""), text=Text("en"))
     assert "is compact" in sheet(closer, {})["caution"] and sheet(hot_look(), {})["caution"] == ""
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_what_the_page_says_of_vllm_is_what_its_table_says(lang):
+    table = json.loads((ROOT / "tests" / "engines" / "vllm.json").read_text(encoding="utf-8"))
+    rows, same = (sum(case[name] for case in table["cases"]) for name in ("rows", "same_survivors"))
+    said = Text(lang)("orders.note.vllm")
+    assert f"vLLM {table['versions']['vllm']}" in said
+    assert re.search(rf"\b{same}\b.*\b{rows}\b", said) if lang == "en" else f"{rows} 次中有 {same} 次" in said
+    assert str(table["rows"]) in said and len(table["cases"]) == 4
+    assert sum(case["transformers_order_differs"] for case in table["cases"]) > 30  # so that agreeing says something
