@@ -189,6 +189,20 @@ def test_adaptive_p_brings_nothing_back_and_is_off_below_zero():
     assert torch.equal(AdaptivePLogitsWarper(-1)(IDS, scores), scores)
 
 
+def test_adaptive_p_acts_with_a_target_of_nothing():
+    scores = of(0.75, 0.25)
+    assert left(AdaptivePLogitsWarper(0.0)(IDS, scores)) == [0, 1]
+    assert AdaptivePLogitsWarper(0.0)(IDS, scores)[0, 1] > AdaptivePLogitsWarper(0.0)(IDS, scores)[0, 0]
+
+
+def test_adaptive_p_goes_on_as_it_was_after_a_token_that_could_not_come():
+    """Taken by hand, as a fork does, or padding."""
+    adaptive, scores = AdaptivePLogitsWarper(0.5, 0.9), torch.tensor([[GONE, 0.0, 0.0]])
+    first = adaptive(torch.tensor([[5]]), scores).clone()
+    assert torch.equal(adaptive(torch.tensor([[5, 0]]), scores), first)
+    assert float(adaptive.facts()["weight"][0]) == pytest.approx(10.0)
+
+
 # --- those that steer by the draw ----------------------------------------------------------------------------------
 
 
@@ -226,6 +240,14 @@ def test_what_steers_by_the_draw_goes_on_from_a_state_that_it_is_given(kind):
 
 def dry(multiplier=1.0, base=2.0, allowed=2, last_n=-1, breakers=(), **more) -> DRYLogitsProcessor:
     return DRYLogitsProcessor(multiplier, base, allowed, last_n, breakers, **more)
+
+
+def test_dry_passes_over_a_token_that_the_scores_do_not_reach():
+    """A processor before it may have returned fewer scores, or a prompt may hold tokens without any."""
+    dry, scores = DRYLogitsProcessor(1.0, 1.75, 1, -1, []), torch.zeros(1, 3)
+    assert dry.penalties([3, 2, 3, 2]).keys() == {3} and dry.penalties([2, 1, 2]).keys() == {1}
+    assert torch.equal(dry(torch.tensor([[3, 2, 3, 2]]), scores), scores)
+    assert dry(torch.tensor([[2, 1, 2]]), scores)[0].tolist() == [0.0, -1.0, 0.0]
 
 
 def test_dry_penalises_a_token_by_how_long_a_repetition_it_would_go_on_with():
