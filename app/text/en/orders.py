@@ -80,8 +80,8 @@ ORDERS_EN: dict[str, str] = {
     "orders.note.before": "All lanes begin after penalties, biases and bans, which the engines apply first, each in "
     "a way of its own.",
     "orders.note.vllm": "vLLM: temperature, min_p, then top_k and top_p in one operation, top_k first. It has no "
-    "typical_p, epsilon_cutoff, eta_cutoff or top_h. It does not run here; vLLM 0.32.0, asked once for four settings at "
-    "80 positions, left the same tokens as this lane in 320 of 320 (tests/engines/vllm.json).",
+    "typical_p, epsilon_cutoff, eta_cutoff or top_h. It does not run here; vLLM 0.32.0, asked once for four settings "
+    "at 80 positions, left the same tokens as this lane in 320 of 320 (tests/engines/vllm.json).",
     "orders.note.llama": "llama.cpp: its default chain, as of 2026. Its dry, top-n-sigma and xtc, off by default, have "
     "no counterpart in transformers. Its top_k keeps exactly k tokens; transformers' also those tied with the last.",
     "orders.note.later": "Later stages are left out of the lanes: {stages}.",
