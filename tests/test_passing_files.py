@@ -127,7 +127,7 @@ def test_a_server_that_is_told_to_end_leaves_nothing(tmp_path, end):
     temporary.mkdir()
     variables = {name: value for name, value in os.environ.items() if name != "GRADIO_TEMP_DIR"}
     with log.open("wb") as out:
-        command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--no-browser"]
+        command = [sys.executable, "-X", "faulthandler", "-m", "app", "serve", "--port", str(port), "--no-browser"]
         server = subprocess.Popen(
             command, cwd=ROOT, env={**variables, "TMPDIR": str(temporary)}, stdout=out, stderr=out
         )
@@ -138,12 +138,45 @@ def test_a_server_that_is_told_to_end_leaves_nothing(tmp_path, end):
         (folder,) = temporary.glob(f"{PREFIX}*")
         assert SECRET in [path.read_bytes() for path in within(folder) if path.is_file()]
         server.send_signal(end)
-        assert server.wait(timeout=60) in (0, 130)
+        try:
+            assert server.wait(timeout=60) in (0, 130)
+        except subprocess.TimeoutExpired:
+            server.send_signal(signal.SIGABRT)  # it writes where its threads are
+            server.wait()
+            pytest.fail(f"it goes on:\n{log.read_text()[-8000:]}")
     finally:
         server.kill()
         server.wait()
     assert not folder.exists()
     assert [path for path in within(temporary) if path.is_file()] == []  # libraries make folders, and leave them empty
+
+
+LOSES_ONE = """
+import threading, time
+from app.serving import tidying
+tidying.INSIST = 0.5
+tidying.end_in_order()
+print("ready", flush=True)
+try:
+    time.sleep(50)
+except KeyboardInterrupt:
+    print("lost", flush=True)
+threading.Thread(target=time.sleep, args=(50,)).start()  # for which Python would wait
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_an_end_that_was_lost_is_said_again(end):
+    process = subprocess.Popen([sys.executable, "-c", LOSES_ONE], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(end)
+        assert process.stdout.readline() == "lost\n"
+        process.wait(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def upload(url: str) -> None:

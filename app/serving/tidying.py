@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 EVERY = 30.0  # seconds
 STATE_LIVES = 3600.0  # seconds that a closed tab's runs are kept, for whoever comes back: a reload closes a tab, too
 MOST_GONE = 64  # visitors with a closed tab whose runs are kept
+INSIST = 15.0  # seconds after which a Ctrl-C that has not ended the process is said again
 MOST_BYTES = 4 * 2**30  # of their runs together, those left out that an open tab has, too
 
 
@@ -167,6 +168,9 @@ def _runs_of(state: Any) -> list[Run]:
 def end_in_order(before: Callable[[], None] = lambda: None) -> None:
     """From now on `kill` ends this process as Ctrl-C does, so that nothing is left behind.
 
+    Ctrl-C is an exception in whatever the main thread does at that moment, and is lost where that is a callback whose
+    errors are passed over; the process also waits for threads that go on. So it is said again until the process ends.
+
     Args:
         before: what is done first; a second `kill` does not wait for it.
     """
@@ -178,8 +182,26 @@ def end_in_order(before: Callable[[], None] = lambda: None) -> None:
         if os.getpid() == owner:
             signal.signal(number, signal.default_int_handler)
             before()
-            signal.default_int_handler(number, frame)
+            interrupt(number, frame)
         signal.signal(number, signal.SIG_DFL)  # a process forked from this one ends as it always did
         os.kill(os.getpid(), number)
 
+    def interrupt(number: int, frame: Any) -> None:
+        if os.getpid() == owner:
+            again = threading.Timer(INSIST, _interrupt_again)
+            again.daemon = True
+            again.start()
+        signal.default_int_handler(number, frame)
+
     signal.signal(signal.SIGTERM, end)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a process in the background may ignore it
+        signal.signal(signal.SIGINT, interrupt)
+
+
+def _interrupt_again() -> None:
+    """To the main thread itself where a system can: what that waits for in C goes on waiting otherwise."""
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, signal.SIGINT)
+    else:
+        signal.raise_signal(signal.SIGINT)
