@@ -149,12 +149,12 @@ def test_a_real_answer_of_vllm_opens_and_a_stream_gives_the_same(name: str):
 
 @pytest.mark.parametrize(("name", "asked", "n"), [
     ("vllm-completion.json", PARIS, 8), ("vllm-ids.json", PARIS, 4), ("vllm-echo.json", PARIS, 3),
-    ("vllm-emoji.json", EMOJI, 10), ("vllm-chat.json", CHAT, 12),
+    ("vllm-emoji.json", EMOJI, 9), ("vllm-chat.json", CHAT, 12),
 ])  # fmt: skip
 def test_vllm_in_float32_says_what_is_recorded_here(lm: LanguageModel, name: str, asked: Any, n: int):
     """The same weights: all tokens the same, all log-probabilities but for what float32 rounds."""
-    run = record(lm, asked, Settings(max_new_tokens=n))
-    found = together(opened(name), 0, run)
+    run = record(lm, asked, Settings(max_new_tokens=12))
+    found = together(opened(name), 0, run)  # the last of the emojis' tokens begins a character that never is whole
     assert (len(found.pairs), found.parts_at) == (n, None)
     assert len(found.differences) >= n and found.largest < 1e-4
 

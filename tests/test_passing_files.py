@@ -154,14 +154,14 @@ def test_a_server_that_is_told_to_end_leaves_nothing(tmp_path, end):
 LOSES_ONE = """
 import threading, time
 from app.serving import tidying
-tidying.INSIST = 0.5
+tidying.INSIST = 3.0
 tidying.end_in_order()
-print("ready", flush=True)
+threading.Thread(target=time.sleep, args=(100,)).start()  # for which Python would wait
 try:
-    time.sleep(50)
+    print("ready", flush=True)
+    time.sleep(100)
 except KeyboardInterrupt:
     print("lost", flush=True)
-threading.Thread(target=time.sleep, args=(50,)).start()  # for which Python would wait
 """
 
 
@@ -173,7 +173,7 @@ def test_an_end_that_was_lost_is_said_again(end):
         assert process.stdout.readline() == "ready\n"
         process.send_signal(end)
         assert process.stdout.readline() == "lost\n"
-        process.wait(timeout=30)
+        process.wait(timeout=60)
     finally:
         process.kill()
         process.wait()

@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -190,7 +191,8 @@ def end_in_order(before: Callable[[], None] = lambda: None) -> None:
         if os.getpid() == owner:
             again = threading.Timer(INSIST, _interrupt_again)
             again.daemon = True
-            again.start()
+            with suppress(RuntimeError):  # Python is ending: there are no new threads
+                again.start()
         signal.default_int_handler(number, frame)
 
     signal.signal(signal.SIGTERM, end)

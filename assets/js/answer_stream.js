@@ -12,7 +12,7 @@
     const [, msg, event_id] = BEGINS.exec(message) ?? [];
     if (msg) return { msg, event_id };
     try {
-      return JSON.parse(message.replace(/^data:/, ""));
+      return JSON.parse(message.replace(/^data:/, "")) ?? {};
     } catch {
       return {};
     }
@@ -38,10 +38,11 @@
   const listening = (plain) => {
     const asked = new Set(), early = new Set(); // events without an answer; those answered before they had a number
     let ending = Promise.resolve();
+    const forget = () => (asked.clear(), early.clear()); // Gradio's script tells all that awaits an answer of the break
 
     const join = async (input, init) => {
       const answer = await plain(input, init);
-      const { event_id } = await answer.clone().json().catch(() => ({}));
+      const event_id = (await answer.clone().json().catch(() => null))?.event_id;
       if (event_id && !early.delete(event_id)) asked.add(event_id);
       await ending;
       return answer;
@@ -49,15 +50,17 @@
 
     const goOn = async function* (answer, again) {
       for (;;) {
-        let goesOn = false;
+        let goesOn = false, isOver = false;
         for await (const message of messagesOf(answer.body)) {
           const { msg, event_id } = headOf(message);
           if (msg === "process_completed" && event_id && !asked.delete(event_id)) early.add(event_id);
           goesOn = msg === "close_stream" && asked.size > 0;
           if (goesOn) break;
-          if (msg === "close_stream") ending = new Promise((done) => setTimeout(done, TAKEN_IN));
+          isOver = msg === "close_stream";
+          if (isOver) ending = new Promise((done) => setTimeout(done, TAKEN_IN));
           yield message;
         }
+        if (!goesOn && !isOver) forget(); // it was cut
         if (!goesOn) return;
         answer = await again();
         if (!answer.ok || !answer.body) throw new TypeError(`no answers: ${answer.status}`);
@@ -70,7 +73,10 @@
       const messages = goOn(answer, () => plain(input, init)), coded = new TextEncoder();
       const body = new ReadableStream({
         async pull(controller) {
-          const { done, value } = await messages.next();
+          const { done, value } = await messages.next().catch((error) => {
+            forget();
+            throw error;
+          });
           if (done) controller.close();
           else controller.enqueue(coded.encode(`${value}\n\n`));
         },

@@ -218,33 +218,32 @@ def _walk(steps: Sequence[tuple[int, PartialStep]], run: RecordedRun, row: int, 
     """The steps of both beside each other, up to the parting.
 
     Where a server left out tokens that are parts of a character, its step stands beside the run's that goes on there.
-    vLLM gives such tokens without a text: whether they are the run's is known when the character is whole.
+    vLLM gives such tokens without a text: whether they are the run's is known when the character is whole, so those of
+    one that never is are left out.
     """
     ids = [step.token_ids[row] for step in run.steps if not step.ended[row]]
     found: list[_Met] = []
-    at, held = 0, b""
+    at, held, began = 0, b"", 0  # began: where in `found` the tokens without a text begin
     for place, step in steps:
         n_before, fits = _passed(step.left_out, ids[at:], run.tokens)
         at += n_before
         if at >= len(ids):
             break
         if not by_id and _is_held(step.token, ids[at], run.tokens):
+            began = began if held else len(found)
             found.append(_Met(place, at, True, fits, held))
             if run.tokens is not None and not run.tokens.is_special(ids[at]):
                 held += run.tokens.bytes(ids[at])
         else:
             same = fits and _is_same(step.token, ids[at], run.tokens, by_id, held)
             if held and not same:  # which of the tokens of the character is another one, the response does not say
-                while found and found[-1].held:
-                    found.pop()
-                found[-1] = replace(found[-1], same=False)
-                break
+                return [*found[:began], replace(found[began], same=False)]
             found.append(_Met(place, at, same, fits, held))
             held = b""
             if not same:
                 break
         at += 1
-    return found
+    return found[:began] if held else found
 
 
 def _is_held(token: KnownToken, token_id: int, table: TokenTable | None) -> bool:

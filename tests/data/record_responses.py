@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.llama_server import MODEL, ask, llama_server
 
-__all__ = ["CHANGES", "CHAT", "EMOJI", "FOLDER", "PARIS", "REQUESTS", "main", "note_versions"]
+__all__ = ["CHANGES", "CHAT", "EMOJI", "FOLDER", "GREEDY", "PARIS", "REQUESTS", "main", "note_versions"]
 
 FOLDER = Path(__file__).parent / "responses"
 CHAT = [{"role": "user", "content": "Name a fruit, with an emoji."}]

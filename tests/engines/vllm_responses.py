@@ -19,35 +19,23 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.conftest import _free_port
-from tests.data.record_responses import CHANGES, CHAT, EMOJI, FOLDER, PARIS, note_versions
+from tests.data.record_responses import CHANGES, EMOJI, FOLDER, GREEDY, PARIS, note_versions
+from tests.data.record_responses import REQUESTS as SERVERS
 from tests.engines.vllm_process import model_folder
 from tests.llama_server import ask
 
 __all__ = ["MODEL", "REQUESTS", "main"]
 
 MODEL = "SmolLM2-135M-Instruct"
-COLD = {"temperature": 0, "seed": 1, "model": MODEL}
-# By the file's name: where it is asked, and what.
+# By the file's name: where it is asked, and what; the first few are what llama.cpp's server is asked, too.
 REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "vllm-completion.json": ("/v1/completions", {"prompt": PARIS, "max_tokens": 8, "logprobs": 5, **COLD}),
-    "vllm-emoji.json": ("/v1/completions", {"prompt": EMOJI, "max_tokens": 10, "logprobs": 3, **COLD}),
-    "vllm-ids.json": (
-        "/v1/completions",
-        {"prompt": PARIS, "max_tokens": 4, "logprobs": 3, "return_tokens_as_token_ids": True, **COLD},
-    ),
-    "vllm-echo.json": ("/v1/completions", {"prompt": PARIS, "max_tokens": 3, "logprobs": 2, "echo": True, **COLD}),
-    "vllm-chat.json": (
-        "/v1/chat/completions",
-        {"messages": CHAT, "max_tokens": 12, "logprobs": True, "top_logprobs": 5, **COLD},
-    ),
-    "vllm-chat-stream.txt": (
-        "/v1/chat/completions",
-        {"messages": CHAT, "max_tokens": 12, "logprobs": True, "top_logprobs": 5, "stream": True, **COLD},
-    ),
-    "vllm-chat-two.json": (
-        "/v1/chat/completions",
-        {"messages": CHAT, "max_tokens": 6, "n": 2, "logprobs": True, "top_logprobs": 3, **COLD, "temperature": 1},
-    ),
+    **{f"vllm-{name}": (path, {**asked, "model": MODEL}) for name, (path, asked) in SERVERS.items()
+       if path.startswith("/v1/")},
+    **{name: ("/v1/completions", {**asked, **GREEDY, "model": MODEL}) for name, asked in {
+        "vllm-emoji.json": {"prompt": EMOJI, "max_tokens": 10, "logprobs": 3},
+        "vllm-ids.json": {"prompt": PARIS, "max_tokens": 4, "logprobs": 3, "return_tokens_as_token_ids": True},
+        "vllm-echo.json": {"prompt": PARIS, "max_tokens": 3, "logprobs": 2, "echo": True},
+    }.items()},
 }  # fmt: skip
 MORE_CHANGES = (
     (re.compile(r'"id":\s?"(chatcmpl|cmpl)-[\w-]+"'), r'"id":"\1-0"'),

@@ -116,8 +116,17 @@ test("messages come whole however they were cut, and their text is not touched",
 
 test("a stream that breaks, and one that there is not, are told as they are", async () => {
   const { server, over } = await listen();
+  await ask("a"); // of which nothing will be heard
   server.break();
   await assert.rejects(over);
+  await ask("b");
+  const n = streams.length, next = await listen();
+  next.server.say(done("b"), CLOSE);
+  next.server.end();
+  await next.over;
+  assert.equal(streams.length, n + 1);
+  joins.push(Promise.resolve(null)); // refused: it has no number
+  assert.equal((await fetch("/queue/join", { method: "POST" })).status, 200);
   assert.equal((await fetch("/queue/data?session_hash=nobody")).status, 404);
   assert.equal(await (await fetch("/theme.css")).text(), "plain");
   assert.equal(await (await fetch(new URL("http://h/theme.css"))).text(), "plain");
