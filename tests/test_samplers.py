@@ -19,7 +19,9 @@ from decoding.samplers import (
     TopNSigmaLogitsWarper,
     XTCLogitsWarper,
 )
+from decoding.samplers.chain import is_on
 from decoding.samplers.dry_breakers import breakers_of
+from decoding.samplers.probabilities import probabilities
 from tests.hand_made import token_table
 
 GONE = -math.inf
@@ -233,6 +235,43 @@ def test_what_steers_by_the_draw_goes_on_from_a_state_that_it_is_given(kind):
     again.resume(sampler.state)
     assert torch.equal(again(torch.tensor([[1, 0]]), scores), made)
     assert torch.equal(again.after(torch.tensor([1])), sampler.after(torch.tensor([1])))
+
+
+def test_tokens_that_are_gone_already_do_not_make_it_cold_and_do_not_hide_what_overflows():
+    dynamic = DynamicTemperatureLogitsWarper(0.5, 1.0, 1.0)
+    scores = torch.tensor([[GONE, 2.0, 1.0, 0.0]])
+    made, warmth = dynamic(IDS, scores), dynamic.facts()["temperature"]
+    assert 0.5 < float(warmth[0]) < 1.5 and torch.equal(made, scores / warmth[:, None])
+    tiny = DynamicTemperatureLogitsWarper(0.0, 1.0, 1e-38)
+    assert left(tiny(IDS, torch.tensor([[GONE, 60.0, 1.0, 0.0]]))) == [1]
+
+
+def test_probabilities_of_large_scores_are_numbers():
+    made = probabilities(torch.tensor([[90.0, 89.0, GONE], [-90.0, -91.0, GONE]]))
+    assert made.tolist() == [pytest.approx([0.7310586, 0.2689414, 0.0])] * 2
+
+
+def test_xtc_leaves_as_many_as_it_is_told_to_of_those_that_are_there():
+    scores = torch.tensor([[2.0, 2.0, GONE, GONE]])
+    assert len(left(XTCLogitsWarper(1.0, 0.1, seed=0)(IDS, scores))) == 1
+    assert left(XTCLogitsWarper(1.0, 0.1, seed=0, min_tokens_to_keep=2)(IDS, scores)) == [0, 1]
+
+
+def test_the_chance_of_a_seed_is_the_same_for_ever():
+    """Runs that were kept are verified, and links opened, with it."""
+    xtc, told = XTCLogitsWarper(0.5, 0.1, seed=7), []
+    for length in (1, 2, 3):
+        xtc(torch.zeros(1, length, dtype=torch.long), of(0.6, 0.4))
+        told.append(float(xtc.facts()["chance"][0]))
+    assert told == pytest.approx([0.153641045, 0.073645711, 0.244502783], abs=1e-7)
+
+
+@pytest.mark.parametrize(("name", "value", "on"), [
+    ("mirostat_tau", 0.0, True), ("adaptive_target", 0.0, True), ("adaptive_target", -1.0, False),
+    ("xtc_probability", 0.0, False), ("top_n_sigma", 0.0, False), ("dry_multiplier", None, False),
+])  # fmt: skip
+def test_which_value_switches_a_sampler_on(name, value, on):
+    assert is_on(name, value) is on
 
 
 # --- DRY -----------------------------------------------------------------------------------------------------------
