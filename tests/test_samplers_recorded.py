@@ -257,7 +257,8 @@ def test_dry_and_top_n_sigma_go_with_beams_and_what_steers_by_the_draw_does_not(
     assert verify(sampled, lm).grade == "bits" and sampled.steps[1].sampler_facts(2)[-1]["temperature"] > 0
     for ends, least in (([0], 2), ([0, 1], 3), ([0, 1, 2], 4)):  # as in `generate()`: one more than ends a beam
         few = Settings(num_beams=3, do_sample=True, seed=0, max_new_tokens=2, eos_token_id=ends, top_n_sigma=0.01)
-        assert record(lm, PROMPT, few).stages[-1].params["min_tokens_to_keep"] == least
+        (stage,) = (each for each in record(lm, PROMPT, few).stages if each.name == "TopNSigmaLogitsWarper")
+        assert stage.params["min_tokens_to_keep"] == least
     inputs = lm.tokenizer(PROMPT, return_tensors="pt")
     with pytest.raises(RecordingError, match="MirostatLogitsWarper cannot follow rows that change places"):
         lm.model.generate(**inputs, num_beams=3, max_new_tokens=9, logits_processor=[MirostatLogitsWarper(3.0)])
