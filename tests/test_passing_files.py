@@ -120,6 +120,11 @@ def test_a_folder_that_a_cleaner_took_away_is_made_again(tmp_path):
     assert len(within(files.folder)) == 2
 
 
+def heeds_ctrl_c() -> None:
+    """In a child: a shell has what it starts in the background ignore Ctrl-C, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_a_server_that_is_told_to_end_leaves_nothing(tmp_path, end):
@@ -129,8 +134,9 @@ def test_a_server_that_is_told_to_end_leaves_nothing(tmp_path, end):
     with log.open("wb") as out:
         command = [sys.executable, "-X", "faulthandler", "-m", "app", "serve", "--port", str(port), "--no-browser"]
         server = subprocess.Popen(
-            command, cwd=ROOT, env={**variables, "TMPDIR": str(temporary)}, stdout=out, stderr=out
-        )
+            command, cwd=ROOT, env={**variables, "TMPDIR": str(temporary)}, stdout=out, stderr=out,
+            preexec_fn=heeds_ctrl_c,
+        )  # fmt: skip
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_it_answers(url, server, log)
@@ -168,7 +174,9 @@ except KeyboardInterrupt:
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_an_end_that_was_lost_is_said_again(end):
-    process = subprocess.Popen([sys.executable, "-c", LOSES_ONE], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOSES_ONE], cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=heeds_ctrl_c
+    )
     try:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(end)

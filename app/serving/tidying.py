@@ -181,7 +181,7 @@ def end_in_order(before: Callable[[], None] = lambda: None) -> None:
 
     def end(number: int, frame: Any) -> None:
         if os.getpid() == owner:
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, interrupt)
             before()
             interrupt(number, frame)
         signal.signal(number, signal.SIG_DFL)  # a process forked from this one ends as it always did
@@ -189,7 +189,7 @@ def end_in_order(before: Callable[[], None] = lambda: None) -> None:
 
     def interrupt(number: int, frame: Any) -> None:
         if os.getpid() == owner:
-            again = threading.Timer(INSIST, _interrupt_again)
+            again = threading.Timer(INSIST, _say_again, (number,))
             again.daemon = True
             with suppress(RuntimeError):  # Python is ending: there are no new threads
                 again.start()
@@ -200,10 +200,10 @@ def end_in_order(before: Callable[[], None] = lambda: None) -> None:
         signal.signal(signal.SIGINT, interrupt)
 
 
-def _interrupt_again() -> None:
+def _say_again(number: int) -> None:
     """To the main thread itself where a system can: what that waits for in C goes on waiting otherwise."""
     main = threading.main_thread().ident
     if main is not None and hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(main, signal.SIGINT)
+        signal.pthread_kill(main, number)
     else:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
