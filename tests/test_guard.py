@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -149,13 +150,40 @@ def test_rates_come_back_with_time():
     rates.count("tab_requests", "me")
 
 
-def test_nothing_is_left_of_visitors_who_have_gone():
+@pytest.mark.parametrize("second", [0, 29, 57, 59.9])
+@pytest.mark.parametrize("most", [1, 3])
+def test_no_minute_has_one_too_many_wherever_the_clocks_own_minute_ends(monkeypatch, second, most):
+    rates = Rates(Bounds.read(public=True, environment={"DECODING_EXPLORER_TAB_RUNS": str(most)}))
+    begin, counted = time.time() // 60 * 60 + second, []
+    for n in range(400):
+        now = begin + n / 2
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        with suppress(Refusal):
+            rates.count("tab_runs", "me")
+            counted.append(now)
+    assert len(counted) == 4 * most  # in 200 seconds
+    assert all(later - first > 60 for first, later in zip(counted, counted[most:], strict=False))
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_out(monkeypatch):
+    rates = Rates(Bounds.read(public=True, environment={"DECODING_EXPLORER_TAB_RUNS": "1"}))
+    rates.count("tab_runs", "me")
+    an_hour_ago = time.time() - 3600
+    monkeypatch.setattr("time.time", lambda: an_hour_ago)
+    rates.count("tab_runs", "me")
+    with pytest.raises(Refusal):
+        rates.count("tab_runs", "me")
+
+
+def test_nothing_is_left_of_visitors_who_have_gone(monkeypatch):
+    monkeypatch.setattr("app.serving.rates.TIDY_EVERY", 2)
     rates = Rates(PUBLIC)
     for n in range(500):
         rates.count("tab_requests", f"tab{n}")
     time.sleep(2.5)
-    rates.count("tab_requests", "last")
-    time.sleep(0.5)
+    for _ in range(2):  # what is over is taken out beside the first, its empty entries before the second
+        rates.count("tab_requests", "last")
+        time.sleep(2.1)
     storage = rates._limiter.storage
     assert len(storage.storage) + len(storage.events) + len(storage.locks) < 10
 
