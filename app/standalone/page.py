@@ -75,13 +75,18 @@ def standalone_html(trace: Trace, lang: str = "en", *, most_bytes: int = MOST_BY
 
 
 def notebook_html(trace: Trace) -> str:
-    """The page in a frame of its own, for a notebook's cell: neither side can touch the other."""
+    """The page in a frame of its own, for a notebook's cell: neither side can touch the other.
+
+    It is ASCII: how a page around it that does not say so is encoded is guessed, and a script that was misread is none
+    that the policy names.
+    """
     page = standalone_html(trace, most_bytes=NOTEBOOK_BYTES)
     height = 1120 if trace.ledger is not None else 860
-    return (
+    frame = (
         f'<iframe sandbox="allow-scripts allow-downloads" title="{html.escape(Text()("standalone.frame"))}" '
         f'style="width:100%;height:{height}px;border:0;resize:vertical" srcdoc="{html.escape(page)}"></iframe>'
     )
+    return frame.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
 # --- the file's parts --------------------------------------------------------------------------------------

@@ -344,13 +344,15 @@ def test_chinese(lm, open_file):
     expect(page.locator(".dx-sliders h2")).to_have_text("在当前这一步上试试别的设置")
 
 
-def test_it_opens_in_a_notebook_s_frame(lm, open_file):
-    trace = record(lm, "The capital of France is", Settings(max_new_tokens=2))
-    page = open_file(f"<!doctype html><title>notebook</title>{notebook_html(trace)}", ready="iframe")
+def test_it_opens_in_a_notebook_s_frame_whatever_the_notebook_is_encoded_in(lm, open_file):
+    trace = record(lm, "The café’s 😀 says", Settings(max_new_tokens=2))
+    latin = '<!doctype html><meta charset="windows-1252"><title>notebook</title>'
+    page = open_file(f"{latin}{notebook_html(trace)}", ready="iframe")
     frame = page.frame_locator("iframe")
     frame.locator(DRAWN).wait_for(state="attached")
     frame.locator(".dx-token").nth(1).click()
     expect(frame.locator("#dx-waterfall .dx-reading")).to_contain_text("step 2")
+    expect(frame.locator("#dx-answer")).to_contain_text("café’s 😀")
 
 
 def test_a_file_cut_short_says_so(sampled, open_file):
