@@ -220,6 +220,17 @@ def test_a_short_run_does_not_wait_for_long_ones_though_all_places_are_taken():
     assert not alone.join(2, "model", 1, 5).is_let_in  # where only one may go on, only one does
 
 
+def test_of_those_who_ask_the_same_one_goes_on_and_holds_nobody_else_up(line):
+    first, same, other = (line.join(i, "model", question=question) for i, question in enumerate(("a", "a", "b")))
+    nobodys = [line.join(i, "model") for i in (7, 8)]  # no question is nobody's
+    assert [place.is_let_in for place in (first, same, other)] == [True, False, True]
+    other.leave()
+    nobodys[0].leave()
+    assert nobodys[1].is_let_in and not same.is_let_in
+    first.leave()
+    assert same.is_let_in
+
+
 def test_who_waits_is_told_about_how_long():
     line = Line(at_once=2)
     line.pace.note("model", 1, 1000, 100.0)  # 0.1 s a step

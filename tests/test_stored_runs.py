@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -411,6 +414,73 @@ def test_who_waited_for_the_same_run_gets_it_when_it_is_there(handlers, store, t
     written(store)
     list(waiting)
     assert second.look.run.origin == "stored"
+
+
+@pytest.mark.parametrize("places", [1, 3])
+def test_who_asks_what_is_being_decoded_waits_for_nothing_else(tiny, store, monkeypatch, places):
+    """Nor does it go on beside the first, where there is room for it."""
+    handlers = Handlers(Shelf(tiny), line=Line(at_once=places, behind=False), stored=store)
+    first, other, third = (Session(record(tiny, "x", Settings(max_new_tokens=1))) for _ in range(3))
+    running = ask(handlers, first, seed=3)
+    to_its_place(running, handlers.decoding._line)
+    before = ask(handlers, other, seed=4)
+    waiting = ask(handlers, third, seed=3)
+    list(islice(before, 3)), list(islice(waiting, 3))
+    assert third.place in handlers.decoding._line._waiting
+    monkeypatch.setattr(handlers.decoding._decoder, "stream", never)
+    list(running)
+    list(waiting)
+    assert third.look.run.origin == "stored"
+    assert third.look.trace.sequences.equal(first.look.trace.sequences)
+    assert other.place is not None  # its turn is still to come, or to go on
+    before.close()
+
+
+@pytest.mark.parametrize("how", ["stopped", "left"])
+def test_who_waited_for_a_run_that_never_came_to_its_end_decodes_it(handlers, store, tiny, how):
+    first, second = (Session(record(tiny, "x", Settings(max_new_tokens=1))) for _ in range(2))
+    running = ask(handlers, first, seed=3)
+    to_its_place(running, handlers.decoding._line)
+    waiting = ask(handlers, second, seed=3)
+    list(islice(waiting, 3))
+    if how == "left":
+        running.close()
+    else:
+        handlers.decoding.stop(first)
+        list(running)
+    list(waiting)
+    assert (second.look.run.origin, len(second.look.trace.steps)) == ("", 4)
+
+
+def test_an_answer_that_is_being_written_is_waited_for(store, tiny):
+    question, held = Question.of(tiny, "ab", SEEDED), threading.Event()
+    store._writer.submit(held.wait, 10)
+    writing = store.keep(question, record(tiny, "ab", SEEDED))
+    assert store.keep(question, record(tiny, "ab", SEEDED)) is None  # once is enough
+    threading.Timer(0.2, held.set).start()
+    assert store.find(question).trace.settings == SEEDED
+    assert writing.done() and not store._coming
+
+
+def test_callers_of_the_api_who_ask_the_same_have_it_decoded_once(store, tiny, monkeypatch):
+    ready = ModelState(name="tiny", phase="ready", lm=tiny)
+    shelf = SimpleNamespace(
+        default="tiny", batchers=None, state=lambda name: ready, loading=lambda name: iter([ready])
+    )
+    api = Api(shelf, stored=store, line=Line(at_once=4, behind=False))
+    stream_it = api._decoder.stream
+
+    def slowly(*args):
+        for step in stream_it(*args):
+            time.sleep(0.1)
+            yield step
+
+    monkeypatch.setattr(api._decoder, "stream", slowly)
+    asked = {"do_sample": True, "seed": 5, "max_new_tokens": 9}
+    with ThreadPoolExecutor(3) as callers:
+        found = list(callers.map(lambda _: api.record("ab", asked), "123"))
+    assert sum(one["recorded_before"] is None for one in found) == 1
+    assert len({one["text"] for one in found}) == 1
 
 
 def test_the_api_says_when_it_was_recorded(store, tiny):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import gradio as gr
 from gradio.context import LocalContext
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOOK_EVERY", "Caller"]
 
+T = TypeVar("T")
 LOOK_EVERY = 0.5  # seconds
 
 
@@ -44,14 +45,17 @@ class Caller:
         if self.has_gone:
             raise gr.Error("the caller has gone", print_exception=False)
 
-    def wait(self, place: Place) -> None:
-        """Waits until the run may go on.
+    def wait(self, place: Place, answer: Callable[[], T | None] = lambda: None) -> T | None:
+        """Waits until the run may go on or `answer` gives something, which is returned.
 
         Raises:
             gr.Error: the caller has gone meanwhile.
         """
         while not place.wait(LOOK_EVERY):
             self.check()
+            if (found := answer()) is not None:
+                return found
+        return None
 
 
 def _event() -> Any:

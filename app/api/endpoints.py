@@ -43,7 +43,7 @@ from ..serving.model_shelf import ModelShelf
 from ..serving.operation import OutOfTime
 from ..serving.pace import size_of
 from ..serving.question import Question
-from ..serving.stored_runs import StoredRuns
+from ..serving.stored_runs import StoredRun, StoredRuns
 from ..text import Text
 from ..views.float32 import float32
 from ..views.look import Look
@@ -146,15 +146,18 @@ class Api:
         name = model.strip()[:500] if isinstance(model, str) and model.strip() else self._shelf.default
         lm = self._model(name)
         question = None if self._stored is None else Question.of(lm, asked, given)
-        found = None if question is None else self._stored.find(question)
-        trace, cut = self._decoded(lm, asked, given) if found is None else (found.trace, "")
-        if question is not None and found is None:
-            self._stored.keep(question, trace)
-        run = self._runs.add(trace, name)
-        about = run_json(trace)
+        found, cut = self._answer(question), ""
+        if found is None:
+            found, cut = self._decoded(lm, asked, given, question)
+        run = self._runs.add(found.trace, name)
+        about = run_json(found.trace)
         about["warnings"] += [cut] if cut else []
-        about["recorded_before"] = None if found is None else found.recorded_at.isoformat(timespec="seconds")
-        kept = {"run": run.id, "kept_for_seconds": self._runs.lives, "text": trace.text(), "tokens": _tokens(trace)}
+        at = found.recorded_at
+        about["recorded_before"] = None if at is None else at.isoformat(timespec="seconds")
+        kept = {
+            "run": run.id, "kept_for_seconds": self._runs.lives, "text": found.trace.text(),
+            "tokens": _tokens(found.trace),
+        }  # fmt: skip
         return {**kept, **{key: value for key, value in about.items() if key not in ("format", "version", "n_head")}}
 
     @_answering
@@ -289,14 +292,24 @@ class Api:
         check_size(trace, "the response")
         return partial_json(trace, size or None)
 
-    def _decoded(self, lm: LanguageModel, asked: Any, settings: Settings) -> tuple[Trace, str]:
-        """The run, its steps taken in turn with others', and a warning where it was broken off."""
+    def _answer(self, question: Question | None) -> StoredRun | None:
+        """A run that was recorded before, if it answers the question."""
+        return None if self._stored is None else self._stored.find(question)
+
+    def _decoded(
+        self, lm: LanguageModel, asked: Any, settings: Settings, question: Question | None
+    ) -> tuple[StoredRun, str]:
+        """The run, its steps taken in turn with others', and a warning where it was broken off; or, where others asked
+        the same and had the answer first, theirs."""
         caller, recorder, cut = Caller(), self._decoder.recorder(MEMORY_BUDGET), ""
         size = size_of(settings.given(), model_defaults(lm.model))
-        with self._line.join(caller.who, lm.name, *size) as place:
+        with self._line.join(caller.who, lm.name, *size, None if question is None else question.key) as place:
             coming = place.prepare(lambda: self._decoder.stream(lm, asked, settings, recorder))
             if not place.is_let_in:
-                caller.wait(place)  # and begin anew: a limit of time counts from here
+                found = caller.wait(place, lambda: self._answer(question)) or self._answer(question)
+                if found is not None:
+                    return found, ""
+                # Anew: a limit of time counts from here.
                 coming = place.prepare(lambda: self._decoder.stream(lm, asked, settings, recorder))
             steps = place.steps(coming)
             try:
@@ -306,7 +319,9 @@ class Api:
                 cut = str(error)
             finally:
                 steps.close()
-        return recorder.trace, cut
+            if self._stored is not None:
+                self._stored.keep(question, recorder.trace)
+        return StoredRun(trace=recorder.trace, recorded_at=None), cut
 
     def _verified(self, trace: Trace, lm: LanguageModel) -> Verification:
         """The second run, its steps taken in turn with others'."""

@@ -99,7 +99,7 @@ class Decoding:
         n_prompts = len(asked) if isinstance(asked, list) and isinstance(asked[0], str) else 1
         size = size_of(settings.given(), model_defaults(lm.model), n_prompts)
         question = None if self._stored is None else Question.of(lm, asked, settings)
-        if question is not None and (found := self._stored.find(question)) is not None:
+        if (found := self._answer(question)) is not None:
             yield from self._open_stored(session, lm, found, form)
             return
 
@@ -109,6 +109,10 @@ class Decoding:
         yield from self._in_turn(
             session, lm, size, begin, settings.max_new_tokens, form=form, question=question
         )  # fmt: skip
+
+    def _answer(self, question: Question | None) -> StoredRun | None:
+        """A run that was recorded before, if it answers the question."""
+        return None if self._stored is None else self._stored.find(question)
 
     def _open_stored(self, session: Session, lm: LanguageModel, found: StoredRun, form: Any) -> Iterator[Changes]:
         """Shows a run that was recorded before, and says so."""
@@ -210,21 +214,22 @@ class Decoding:
         Args:
             question: what it answers; the answer is stored. Others may have asked it meanwhile.
         """
-        with in_line(self._line, session, lm, size) as place:
+        with in_line(self._line, session, lm, size, None if question is None else question.key) as place:
             recorder = self._decoder.recorder(MEMORY_BUDGET)
             steps = place.prepare(lambda: begin(recorder))  # what cannot be is said before anybody waits for it
             if not place.is_let_in:
-                if not (yield from until_let_in(session, place)):
+                found = yield from until_let_in(session, place, lambda: self._answer(question))
+                if not session.running:
                     yield self._shown.status(session)
                     return
-                if question is not None and (found := self._stored.find(question)) is not None:
+                if (found := found or self._answer(question)) is not None:
                     yield from self._open_stored(session, lm, found, form)
                     return
                 yield self._begins()  # a visitor who waits looks around
                 steps = place.prepare(lambda: begin(recorder))  # anew: a limit of time counts from here
             yield from self._decode(session, lm, recorder, place, steps, n_most, forked_from, form)
-        if question is not None:
-            self._stored.keep(question, recorder.trace)
+            if self._stored is not None:  # before the place is given back: whoever waits for this answer has it then
+                self._stored.keep(question, recorder.trace)
 
     def _decode(
         self,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from decoding.parameters.acting import model_defaults
 
@@ -22,20 +22,24 @@ if TYPE_CHECKING:
 
 __all__ = ["LOOK_EVERY", "in_line", "one_after_another", "size_of_again", "until_let_in"]
 
+T = TypeVar("T")
 LOOK_EVERY = 1.0  # seconds between two looks at how far one has come; a visitor who has left is noticed at each
 
 
 @contextmanager
-def in_line(line: Line, session: Session, lm: LanguageModel, size: tuple[int, int]) -> Iterator[Place]:
+def in_line(
+    line: Line, session: Session, lm: LanguageModel, size: tuple[int, int], question: Hashable = None
+) -> Iterator[Place]:
     """A place in the line, which Stop knows of.
 
     Args:
         size: rows and steps of the run, at most.
+        question: see `Line.join`.
 
     Raises:
         DecodingError: too many wait already.
     """
-    with line.join(session, lm.name, *size) as place:
+    with line.join(session, lm.name, *size, question) as place:
         session.place = place
         try:
             yield place
@@ -43,19 +47,22 @@ def in_line(line: Line, session: Session, lm: LanguageModel, size: tuple[int, in
             session.place = None
 
 
-def until_let_in(session: Session, place: Place) -> Generator[Changes, None, bool]:
-    """Says how many come first, until the run may go on; whether it may, and was not called off meanwhile.
+def until_let_in(
+    session: Session, place: Place, answer: Callable[[], T | None] = lambda: None
+) -> Generator[Changes, None, T | None]:
+    """Says how many come first, until the run may go on or `answer` gives something, which is returned.
 
-    A visitor who waits looks at something else: nothing of theirs is running.
+    A visitor who waits looks at something else: nothing of theirs is running. Whether it is when this ends says whether
+    the run may go on, and was not called off meanwhile.
     """
-    before = None
+    before = found = None
     session.running = False
-    while not (place.wait(LOOK_EVERY if before else 0) or session.stop.is_set()):
+    while not (place.wait(LOOK_EVERY if before else 0) or session.stop.is_set() or (found := answer()) is not None):
         now = queue_status(place.model, place.n_before, place.seconds_before, session.text)
         yield {} if now == before else {"status": Status(data=now)}
         before = now
     session.running = not session.stop.is_set()
-    return session.running
+    return found
 
 
 def one_after_another(session: Session) -> Generator[Changes, None, bool]:

@@ -77,10 +77,10 @@ class Verifying:
     def _in_turn(self, session: Session, run: Run, lm: LanguageModel) -> Iterator[Changes]:
         """The second run, its steps among others'; it ends where the visitor stops it, or leaves."""
         with in_line(self._line, session, lm, size_of_again(run.trace, lm)) as place:
-            let_in = yield from until_let_in(session, place)
-            session.running = False  # the run in view may be left meanwhile
-            if not let_in:
+            yield from until_let_in(session, place)
+            if not session.running:
                 return
+            session.running = False  # the run in view may be left meanwhile
             yield self._shown.status(session)
             going_on = place.whole(lambda others_first: self._decoder.verify(run.trace, lm, others_first))
             yield from _until_done(session, place, going_on)

@@ -32,7 +32,8 @@ class Line:
     Next is the run that would have ended first had each been alone: who came first, unless another is shorter by more
     than it came later. So a short run passes a long one, and nobody waits for ever: whoever comes later than a run's
     own length after it stays behind it. Of one visitor's runs one goes on at a time, and none passes others' first.
-    Where all that go on are long, one more that is short does not wait for them.
+    Where all that go on are long, one more that is short does not wait for them. Of those who ask the same question one
+    goes on: the others wait for its answer.
 
     Args:
         at_once: runs that go on at the same time; None for `AT_ONCE`.
@@ -72,13 +73,16 @@ class Line:
         """How many wait for a place."""
         return len(self._waiting)
 
-    def join(self, who: Hashable, model: str, n_rows: int = 1, n_steps: int = 1) -> Place:
+    def join(
+        self, who: Hashable, model: str, n_rows: int = 1, n_steps: int = 1, question: Hashable = None
+    ) -> Place:  # fmt: skip
         """A place for a run, at the end of the line or further to the front; `with` gives it back.
 
         Args:
             who: the visitor.
             model: the name of its model.
             n_rows, n_steps: of the run, at most: how long it will take.
+            question: what the run answers, where its answer is kept for all who ask the same; None where it is not.
 
         Raises:
             DecodingError: too many wait already.
@@ -89,7 +93,7 @@ class Line:
                     "the model's queue is full: {n} runs wait already, and nothing was begun; try again in a moment",
                     n=len(self._waiting),
                 )
-            place = Place(self, who, model, n_rows, self.pace.seconds(model, n_rows, n_steps))
+            place = Place(self, who, model, n_rows, self.pace.seconds(model, n_rows, n_steps), question)
             self._waiting.append(place)
             self._let_in()
             return place
@@ -126,7 +130,9 @@ class Line:
     def _let_in(self) -> None:
         while len(self._running) < self.at_once + (self.at_once > 1):
             busy = {place.who for place in self._running}
-            place = next((place for place in self._order() if place.who not in busy), None)
+            asked = {place.question for place in self._running} - {None}
+            fit = (place for place in self._order() if place.who not in busy and place.question not in asked)
+            place = next(fit, None)
             if place is None or len(self._running) >= self.at_once and not self._is_short(place):
                 return
             self._waiting.remove(place)
@@ -158,15 +164,17 @@ class Place:
     """One run's place in the line: it waits, then takes its steps, then goes.
 
     Attributes:
-        who, model, n_rows, expected: as `Line.join` was told, `expected` in seconds.
+        who, model, n_rows, expected, question: as `Line.join` was told, `expected` in seconds.
         came: when, on the monotonic clock.
         share: what it has had of the model.
         woken: set when there may be news for whoever waits.
     """
 
-    def __init__(self, line: Line, who: Hashable, model: str, n_rows: int, expected: float) -> None:
+    def __init__(
+        self, line: Line, who: Hashable, model: str, n_rows: int, expected: float, question: Hashable = None
+    ) -> None:
         self._line = line
-        self.who, self.model, self.n_rows, self.expected = who, model, n_rows, expected
+        self.who, self.model, self.n_rows, self.expected, self.question = who, model, n_rows, expected, question
         self.came = monotonic()
         self.share = Share()
         self.woken = threading.Event()

@@ -40,21 +40,22 @@ log = logging.getLogger(__name__)
 VARIABLE = "DECODING_EXPLORER_STORED_RUNS"
 SHARE = 8  # a run that takes more than this part of them is not stored
 MOST_WAITING = 8  # runs that are to be written; each is in memory until it is
+WRITTEN = 10.0  # seconds that one who asks for such a run waits for it
 OURS = re.compile(r"([0-9a-f]{64})\.trace(.*)")  # with something behind it, a file that was never finished
 UNFINISHED = 3600.0  # seconds after which such a file is left over from a process that was killed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRun:
-    """A run that was recorded before.
+    """A run that answers a question.
 
     Attributes:
         trace: the recording.
-        recorded_at: when it was stored, in UTC.
+        recorded_at: when it was stored, in UTC; None for one that has just been recorded.
     """
 
     trace: Trace
-    recorded_at: datetime
+    recorded_at: datetime | None
 
 
 def stored_runs(named: str | None, default: str = "off") -> StoredRuns | None:
@@ -95,7 +96,7 @@ class StoredRuns:
         self._most = bounds.stored_runs if most is None else most
         self._most_bytes = bounds.stored_bytes if most_bytes is None else most_bytes
         self._writer = ThreadPoolExecutor(1, "storing runs", let_others_first)
-        self._n_waiting = 0
+        self._coming: dict[str, Future[None]] = {}  # by the question's key: runs that are to be written
         self._lock = threading.Lock()
         self._make_folder()
 
@@ -105,6 +106,8 @@ class StoredRuns:
             return None
         path = self._path(question)
         try:
+            if (coming := self._coming.get(question.key)) is not None:
+                coming.result(WRITTEN)
             if not path.is_file() or path.is_symlink():
                 return None
             recorded_at = path.stat().st_mtime
@@ -113,7 +116,7 @@ class StoredRuns:
             if not question.is_answered_by(trace):
                 raise ValueError("it answers another question")
             os.utime(path, (time.time(), recorded_at))  # used last is kept longest
-        except FileNotFoundError:  # another process made room
+        except (FileNotFoundError, TimeoutError):  # another process made room; the disk is slow
             return None
         except (DecodingError, OSError, zipfile.BadZipFile, zlib.error, ValueError) as error:
             log.warning("a stored run was dropped and is recorded anew: %s", error)
@@ -126,10 +129,9 @@ class StoredRuns:
         if question is None or not question.is_answered_by(trace) or trace.nbytes * SHARE > self._most_bytes:
             return None
         with self._lock:
-            if self._n_waiting >= MOST_WAITING:
+            if len(self._coming) >= MOST_WAITING or question.key in self._coming:
                 return None
-            self._n_waiting += 1
-        return self._writer.submit(self._write, question, trace)
+            return self._coming.setdefault(question.key, self._writer.submit(self._write, question, trace))
 
     def _write(self, question: Question, trace: Trace) -> None:
         try:
@@ -140,7 +142,7 @@ class StoredRuns:
             log.warning("a run could not be stored: %s", error)
         finally:
             with self._lock:
-                self._n_waiting -= 1
+                del self._coming[question.key]
 
     def _make_folder(self) -> None:
         try:
