@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Generator, Hashable, Iterator
 from concurrent.futures import Future
 from time import monotonic
@@ -146,14 +147,11 @@ class Line:
 
     def _order(self) -> list[Place]:
         """Those who wait, the next one first."""
-        rest, order = list(self._waiting), []
-        n_of = {place.who: sum(other.who == place.who for other in self._running) for place in rest}
-        while rest:  # each that is let in puts its visitor's next one back
-            first = min(rest, key=lambda place: (n_of[place.who], place.came + place.expected))
-            n_of[first.who] += 1
-            rest.remove(first)
-            order.append(first)
-        return order
+        n_of, found = Counter(place.who for place in self._running), []
+        for place in sorted(self._waiting, key=lambda place: place.came + place.expected):
+            found.append((n_of[place.who], place))  # each puts its visitor's next one back
+            n_of[place.who] += 1
+        return [place for _, place in sorted(found, key=lambda pair: pair[0])]
 
     def is_let_in(self, place: Place) -> bool:
         """Whether its run may go on."""
