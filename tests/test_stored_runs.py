@@ -436,6 +436,22 @@ def test_who_asks_what_is_being_decoded_waits_for_nothing_else(tiny, store, monk
     before.close()
 
 
+def test_what_is_too_large_to_keep_holds_nobody_up(tiny, tmp_path):
+    store = StoredRuns(tmp_path / "runs", most_bytes=10_000)
+    handlers = Handlers(Shelf(tiny), line=Line(at_once=3, behind=False), stored=store)
+    first, *others = (Session(record(tiny, "x", Settings(max_new_tokens=1))) for _ in range(3))
+    running = ask(handlers, first, seed=3)
+    to_its_place(running, handlers.decoding._line)
+    waiting = [ask(handlers, other, seed=3) for other in others]
+    for one in waiting:
+        list(islice(one, 3))
+    assert not any(other.place.is_let_in for other in others)
+    list(running)
+    assert all(other.place.is_let_in for other in others)  # beside each other, as if nobody had asked the same
+    for one in waiting:
+        one.close()
+
+
 @pytest.mark.parametrize("how", ["stopped", "left"])
 def test_who_waited_for_a_run_that_never_came_to_its_end_decodes_it(handlers, store, tiny, how):
     first, second = (Session(record(tiny, "x", Settings(max_new_tokens=1))) for _ in range(2))
@@ -456,7 +472,7 @@ def test_an_answer_that_is_being_written_is_waited_for(store, tiny):
     question, held = Question.of(tiny, "ab", SEEDED), threading.Event()
     store._writer.submit(held.wait, 10)
     writing = store.keep(question, record(tiny, "ab", SEEDED))
-    assert store.keep(question, record(tiny, "ab", SEEDED)) is None  # once is enough
+    assert store.keep(question, record(tiny, "ab", SEEDED)) is writing  # once is enough
     threading.Timer(0.2, held.set).start()
     assert store.find(question).trace.settings == SEEDED
     assert writing.done() and not store._coming

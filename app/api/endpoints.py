@@ -319,8 +319,8 @@ class Api:
                 cut = str(error)
             finally:
                 steps.close()
-            if self._stored is not None:
-                self._stored.keep(question, recorder.trace)
+            if self._stored is not None and self._stored.keep(question, recorder.trace) is None:
+                place.no_answer()
         return StoredRun(trace=recorder.trace, recorded_at=None), cut
 
     def _verified(self, trace: Trace, lm: LanguageModel) -> Verification:

@@ -228,8 +228,9 @@ class Decoding:
                 yield self._begins()  # a visitor who waits looks around
                 steps = place.prepare(lambda: begin(recorder))  # anew: a limit of time counts from here
             yield from self._decode(session, lm, recorder, place, steps, n_most, forked_from, form)
-            if self._stored is not None:  # before the place is given back: whoever waits for this answer has it then
-                self._stored.keep(question, recorder.trace)
+            # Before the place is given back: whoever waits for this answer has it then, or waits no longer.
+            if self._stored is not None and self._stored.keep(question, recorder.trace) is None:
+                place.no_answer()
 
     def _decode(
         self,

@@ -107,6 +107,14 @@ class Line:
                     those.remove(place)
             self._let_in()
 
+    def no_answer(self, question: Hashable) -> None:
+        """The question has no answer that others could have: whoever asks it waits like everybody else."""
+        with self._lock:
+            for place in (*self._running, *self._waiting):
+                if place.question == question:
+                    place.question = None
+            self._let_in()
+
     def n_before(self, place: Place) -> int:
         """How many will be let in before this one; 0 too where it has been."""
         with self._lock:
@@ -209,6 +217,11 @@ class Place:
         """Ends the waiting, and what goes on as a whole, from any thread; steps are ended by whoever takes them."""
         self._called_off = True
         self.woken.set()
+
+    def no_answer(self) -> None:
+        """Nobody waits for what this run answers: nothing is kept of it."""
+        if self.question is not None:
+            self._line.no_answer(self.question)
 
     def leave(self) -> None:
         """Gives the place back; what goes on as a whole ends."""

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 VARIABLE = "DECODING_EXPLORER_STORED_RUNS"
 SHARE = 8  # a run that takes more than this part of them is not stored
 MOST_WAITING = 8  # runs that are to be written; each is in memory until it is
-WRITTEN = 10.0  # seconds that one who asks for such a run waits for it
+WRITTEN = 2.0  # seconds that one who asks for such a run waits for it
 OURS = re.compile(r"([0-9a-f]{64})\.trace(.*)")  # with something behind it, a file that was never finished
 UNFINISHED = 3600.0  # seconds after which such a file is left over from a process that was killed
 
@@ -129,7 +129,9 @@ class StoredRuns:
         if question is None or not question.is_answered_by(trace) or trace.nbytes * SHARE > self._most_bytes:
             return None
         with self._lock:
-            if len(self._coming) >= MOST_WAITING or question.key in self._coming:
+            if (coming := self._coming.get(question.key)) is not None:
+                return coming
+            if len(self._coming) >= MOST_WAITING:
                 return None
             return self._coming.setdefault(question.key, self._writer.submit(self._write, question, trace))
 
