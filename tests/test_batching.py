@@ -502,8 +502,11 @@ def test_every_architecture_is_shared_with_equal_tokens_or_refused(capsys):
             return model.generate(job[0], attention_mask=job[1].long(), **given, **job[2])
 
         wanted = [run(model, job) for job in jobs]
-        views = [batcher.view().model for _ in jobs]
-        got = in_threads([lambda v=v, j=j: run(v, j) for v, j in zip(views, jobs, strict=True)])
+        for patient in (batcher, Batcher(lm, wait=2)):  # threads of a busy machine may miss each other
+            views = [patient.view().model for _ in jobs]
+            got = in_threads([lambda v=v, j=j: run(v, j) for v, j in zip(views, jobs, strict=True)])
+            if all(v.sharing.n_shared_forwards for v in views):
+                break
         (shared if all(v.sharing.n_shared_forwards for v in views) else alone).append(name)
         for ours, theirs in zip(got, wanted, strict=True):
             if isinstance(ours, Exception) or ours.sequences.tolist() != theirs.sequences.tolist():

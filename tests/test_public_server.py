@@ -185,14 +185,16 @@ def test_what_was_sent_is_served_to_whoever_knows_its_name(server):
 # --- too large, too deep, too slow
 
 
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.1)
 
 
 def memory(server: Server) -> int:
+    """Bytes, once the model is there: a server answers before, and loading it takes more than any request may."""
+    until(lambda: json.loads(server.ask("GET", "/health")[2])["model"] == "ready", 120)
     return psutil.Process(server.process.pid).memory_info().rss
 
 
