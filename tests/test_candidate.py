@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextvars import copy_context
 from dataclasses import replace
 
 import gradio as gr
@@ -11,6 +12,7 @@ from transformers.generation import TemperatureLogitsWarper, TopKLogitsWarper
 
 from app.handlers.candidate import Candidates
 from app.handlers.shown import of_the_view
+from app.serving.answer_number import expect_answer
 from app.session.session import Session
 from app.sheets import step as step_sheets
 from app.sheets.everywhere import everywhere as everywhere_sheet
@@ -208,3 +210,21 @@ def test_an_answer_is_of_what_is_in_view_when_it_is_given(trace):
 
     assert of_the_view(session, make)["step"] == 1
     assert made[0] == 0
+
+
+def test_an_answer_is_numbered_before_what_it_shows_can_change(trace):
+    session, mine, others = Session(trace), expect_answer(), []
+
+    def other() -> None:
+        """Another event, of a request of its own, is answered meanwhile: of a later view, and first."""
+        others.append(expect_answer())
+        session.go_to(row=0, step=1)
+        of_the_view(session, lambda look: {})
+
+    def make(look):
+        if not others:
+            copy_context().run(other)
+        return {"step": look.step}
+
+    assert of_the_view(session, make) == {"step": 1}
+    assert (others[0].number, mine.number) == (1, 2)

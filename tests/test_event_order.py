@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from app.serving.answer_number import answer_here, expect_answer
 from app.session.event_order import EventOrder
 
 
@@ -52,3 +53,30 @@ def test_no_two_are_handled_at_once_and_an_error_lets_the_next_one_in():
         raise ValueError("mine")
     thread.join(10)
     assert order == ["first", "second"]
+
+
+def test_answers_are_numbered_as_they_were_made_late_ones_too():
+    events, numbers = EventOrder(), []
+    for turn in (2, 1, 3):
+        answer = expect_answer()
+        counts(events, "tab", turn)
+        events.answered()  # has its number already
+        numbers.append(answer.number)
+    assert numbers == [1, 2, 3]
+
+
+def test_an_answer_after_an_error_is_numbered():
+    events, answer = EventOrder(), expect_answer()
+    with pytest.raises(ValueError, match="mine"), events.in_turn("tab", 1):
+        raise ValueError("mine")
+    assert answer.number == 1
+
+
+def test_what_nobody_waits_for_takes_no_number():
+    events, sent = EventOrder(), expect_answer()
+    sent.is_sent = True
+    counts(events, "tab", 1)
+    assert answer_here() is None
+    answer = expect_answer()
+    counts(events, "tab", 2)
+    assert (sent.number, answer.number) == (None, 1)

@@ -12,8 +12,9 @@ __all__ = ["Ahead"]
 class Ahead(Drawn):
     """Nothing to see. The event `need` carries `{"wanted": [place, …], "about", "turn"}`, untrusted.
 
-    `data`: `{"turn", "terms", "steps": [{"place", "panels": {part: JSON}}]}`. A panel's JSON is the very string that it
-    would be sent: the page draws it, and knows it again when it comes.
+    `data`: `{"turn", "terms", "in_view", "steps": [{"place", "panels": {part: JSON}}]}`; `in_view` says whether
+    what is in view is still under these terms. A panel's JSON is the very string that it would be sent: the page draws
+    it, and knows it again when it comes.
     """
 
     scripts = ("ahead.js",)

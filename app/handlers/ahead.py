@@ -49,7 +49,8 @@ class GoingAhead:
                 pass
             finally:
                 self._free.release()
-        return {"ahead": Ahead(data={"turn": turn if type(turn) is int else 0, "terms": look.terms, "steps": steps})}
+        said = {"turn": turn if type(turn) is int else 0, "terms": look.terms, "in_view": session.answers_of(look)}
+        return {"ahead": Ahead(data={**said, "steps": steps})}
 
     def _at_leisure(self, session: Session) -> bool:
         return not session.look.growing and not session.running and self._line.is_idle

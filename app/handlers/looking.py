@@ -14,6 +14,7 @@ from ..session.at import At
 from ..session.session import Session
 from ..sheets import beam_step, step
 from ..sheets.everywhere import everywhere
+from ..views.look import Look
 from .events import counts, field
 from .shown import Changes, charts, message, of_the_view, tables, tree
 from .whatif import answered
@@ -38,9 +39,12 @@ class Looking:
         if session.look.node is None or not session.fits(at):
             return {}
         other_prompt = session.go_to_node(prompt=at.prompt, step=at.step, rank=at.rank or 0)
-        look = session.look
-        drawn = tree(look) if other_prompt else {"beam_tree": BeamTree(words=beam_step.words(look))}
-        return drawn | tables(look) | charts(look)
+
+        def of_node(look: Look) -> Changes:
+            drawn = tree(look) if other_prompt else {"beam_tree": BeamTree(words=beam_step.words(look))}
+            return drawn | tables(look) | charts(look)
+
+        return of_the_view(session, of_node)
 
     def choose_table(self, session: Session, event: gr.EventData) -> Changes:
         """Ledger, pool, or the sum of a hypothesis."""
@@ -48,7 +52,7 @@ class Looking:
             if session.look.node is None or not it_does:
                 return {}
             session.choose_table(field(event, "tab"), field(event, "place"))
-            return tables(session.look)
+            return of_the_view(session, tables)
 
     def choose_rule(self, session: Session, event: gr.EventData) -> Changes:
         """The cut-off of the chosen rule."""
@@ -56,17 +60,21 @@ class Looking:
             if not it_does:
                 return {}
             session.choose_rule(field(event, "tab"))
-            return {"cutoff": Chart(data=step.panels(session.look)["cutoff"])}
+            return of_the_view(session, lambda look: {"cutoff": Chart(data=step.panels(look)["cutoff"])})
 
     def look_closer(self, session: Session) -> Changes:
         """The lab at the step in view, and that step among all; on its own, so that the charts need not wait for it."""
-        followed = everywhere(session.look)  # only where a token was asked about
-        steps = {} if followed is None else {"everywhere": Chart(data=followed)}
-        try:
-            tried = answered(session, None)
-        except DecodingError:  # a lost step: the charts say so
-            tried = {}
-        return {"lab": Lab(data=lab(session.look)), **tried, **steps}
+
+        def closer(look: Look) -> Changes:
+            followed = everywhere(look)  # only where a token was asked about
+            steps = {} if followed is None else {"everywhere": Chart(data=followed)}
+            try:
+                tried = answered(session, look, None)
+            except DecodingError:  # a lost step: the charts say so
+                tried = {}
+            return {"lab": Lab(data=lab(look)), **tried, **steps}
+
+        return of_the_view(session, closer)
 
     def choose_lab(self, session: Session, event: gr.EventData) -> Changes:
         """Another tab of the lab, or a wish within one."""
@@ -75,6 +83,6 @@ class Looking:
                 return {}
             session.choose_lab(event._data)
             try:
-                return {"lab": Lab(data=lab(session.look))}
+                return of_the_view(session, lambda look: {"lab": Lab(data=lab(look))})
             except DecodingError as error:
                 return message(session.text.said(error), session.text)

@@ -12,7 +12,7 @@ from ..session.drafts import Asked
 from ..session.session import Session
 from ..sheets.run import runs
 from .events import counts, field
-from .shown import Changes, Shown, message
+from .shown import Changes, Shown, message, of_the_view
 
 __all__ = ["ChoosingRuns"]
 
@@ -87,5 +87,5 @@ class ChoosingRuns:
 
     def _listed(self, session: Session) -> Changes:
         """Where the runs' names stand."""
-        names = {"runs": RunList(data=runs(session.look)), "lab": Lab(data=lab(session.look))}
+        names = of_the_view(session, lambda look: {"runs": RunList(data=runs(look)), "lab": Lab(data=lab(look))})
         return names | self._shown.kept(session)

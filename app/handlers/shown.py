@@ -72,12 +72,13 @@ def message(words: str, text: Text, kind: str = "error") -> Changes:
 def of_the_view(session: Session, make: Callable[[Look], Changes]) -> Changes:
     """What `make` gives of what is in view, made again where the visitor's next event has changed that meanwhile.
 
-    So of two answers to quick events none is of a step, or a token, that the other has left.
+    So of two answers to quick events none is of a step, or a token, that the other has left: that which the page takes
+    last (see `app.serving.answer_number`) is of what is in view.
     """
-    for _ in range(3):
+    for _ in range(3):  # what grows is another one each time
         look = session.look
         made = make(look)
-        if look is session.look:
+        if session.answers_of(look):
             break
     return made
 
@@ -154,7 +155,7 @@ class Shown:
 
     def in_view(self, session: Session) -> Changes:
         """Everything that shows the run in view, the link to it, and what a reload brings back."""
-        whole = run_in_view(session.look) | self.share(session) | self.estimate(session) | self.kept(session)
+        whole = of_the_view(session, run_in_view) | self.share(session) | self.estimate(session) | self.kept(session)
         return whole | self.partial(session)
 
     @staticmethod

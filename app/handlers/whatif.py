@@ -12,8 +12,9 @@ from ..components import HeatMap, Lab, WhatIfPanel
 from ..lab.tabs import lab
 from ..session.session import Session
 from ..sheets import heat_map, whatif
+from ..views.look import Look
 from .events import counts, field
-from .shown import Changes, Shown, charts, message
+from .shown import Changes, Shown, charts, message, of_the_view
 
 __all__ = ["WhatIfHandlers", "answered"]
 
@@ -29,7 +30,8 @@ class WhatIfHandlers:
         if not self._try_out(session, event):
             return {}
         try:
-            return {"whatif": WhatIfPanel(**_scores(session, field(event, "have")))}
+            have = field(event, "have")
+            return of_the_view(session, lambda look: {"whatif": WhatIfPanel(**_scores(look, have))})
         except DecodingError:
             return {}
 
@@ -38,7 +40,7 @@ class WhatIfHandlers:
         if session.running or not self._try_out(session, event):
             return {}
         try:
-            return answered(session, field(event, "have"))
+            return of_the_view(session, lambda look: answered(session, look, field(event, "have")))
         except DecodingError as error:
             return message(session.text.said(error), session.text)
 
@@ -46,10 +48,12 @@ class WhatIfHandlers:
         """Charts, card, lab and heat map under the settings tried, once the answer to the last of them is there."""
         if session.running:
             return {}
+
+        def under_them(look: Look) -> Changes:
+            return charts(look) | {"lab": Lab(data=lab(look)), "heat_map": HeatMap(data=heat_map.frame(look))}
+
         try:
-            look = session.look
-            more = {"lab": Lab(data=lab(look)), "heat_map": HeatMap(data=heat_map.frame(look))}
-            return charts(look) | more
+            return of_the_view(session, under_them)
         except DecodingError:  # the answer said so
             return {}
 
@@ -61,23 +65,23 @@ class WhatIfHandlers:
             return it_does
 
 
-def answered(session: Session, have: Any) -> Changes:
+def answered(session: Session, look: Look, have: Any) -> Changes:
     """The panel's update; only the step's name while nothing is being tried.
 
     Args:
+        look: what is in view.
         have: names the scores that the page has.
 
     Raises:
         NotRecordedError: the step was lost.
     """
-    form, answer = session.look.form, whatif.answer(session.look, session.order.last("whatif"))
+    form, answer = look.form, whatif.answer(look, session.order.last("whatif"))
     tried = form.whatif is not None and form.error is None
-    scores = _scores(session, have) if tried else {"at": whatif.place(session.look)}
+    scores = _scores(look, have) if tried else {"at": whatif.place(look)}
     return {"whatif": WhatIfPanel(answer=answer, **scores)}
 
 
-def _scores(session: Session, have: Any) -> Changes:
+def _scores(look: Look, have: Any) -> Changes:
     """The panel's `scores` of the step in view; nothing where it has those already."""
-    look = session.look
     scores = {} if have == whatif.key(look) else {"scores": whatif.scores(look)}
     return {"at": whatif.place(look), **scores}

@@ -89,6 +89,7 @@ from .wiring import is_run, wire
 
 __all__ = ["build", "launch"]
 
+ANSWERS = ("answer_stream", "answer_order")  # scripts
 STYLE_SHEETS = (
     "page", "answer", "tour", "estimate", "beam", "heat_map", "runs", "candidate", "lecture", "whatif", "lab", "share",
     "partial",  # responses of other engines
@@ -324,9 +325,11 @@ def _ask(shelf: ModelShelf, first: Session, text: Text) -> dict[str, gr.componen
 
 
 def _head() -> str:
-    """Palette and style sheets; scripts come with the components, but for one that comes before Gradio's own."""
-    stream = file_url(assets_dir() / "js" / "answer_stream.js")
+    """Palette and style sheets; scripts come with the components, but for those that come before Gradio's own."""
+    answers = "".join(
+        f'<script src="{file_url(assets_dir() / "js" / f"{name}.js")}"></script>' for name in ANSWERS
+    )
     sheets = "".join(
         f'<link rel="stylesheet" href="{file_url(assets_dir() / "css" / f"{name}.css")}">' for name in STYLE_SHEETS
     )
-    return f'<style>{palette_css()}</style>{palette_script()}{OPENING}<script src="{stream}"></script>{sheets}'
+    return f'<style>{palette_css()}</style>{palette_script()}{OPENING}{answers}{sheets}'

@@ -101,7 +101,10 @@ class Wiring:
         return [self._parts[name] for name in names]
 
     def _answering(self, handler: Callable[..., Any]) -> Callable[..., Any]:
-        """The handler, its answers by component; of no change Gradio is told that, since {} would be a value."""
+        """The handler, its answers by component; of no change Gradio is told that, since {} would be a value.
+
+        What answers at once is numbered: see `app.serving.answer_number`. The session is each handler's first argument.
+        """
 
         def by_component(changes: Changes | None) -> Any:
             if not changes:
@@ -110,7 +113,10 @@ class Wiring:
 
         @wraps(handler)
         def answer(*args: Any) -> Any:
-            return by_component(handler(*args))
+            try:
+                return by_component(handler(*args))
+            finally:
+                args[0].order.answered()
 
         @wraps(handler)
         def answers(*args: Any) -> Iterator[Any]:

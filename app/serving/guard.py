@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.formparsers import MultiPartException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .answer_number import HEADER, AnswerNumber, expect_answer
 from .bodies import BoundedBody, announced_length
 from .bounds import Bounds
 from .doors import check_door, is_api, is_upload
@@ -76,7 +77,7 @@ class Guard:
         return address_of(scope, self._environment.proxies, self._environment.behind_private)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = Answer(send)
+        answer = Answer(send, expect_answer())
         bound = self._bounds
         upload = is_upload(_path(scope))
         length = announced_length(Headers(scope=scope).get("content-length"))
@@ -204,8 +205,8 @@ class Answer:
         began: whether anything of it was sent.
     """
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, send: Send, place: AnswerNumber) -> None:
+        self._send, self._place = send, place
         self.origin: str | None = None
         self.began = False
 
@@ -214,6 +215,9 @@ class Answer:
         if message["type"] == "http.response.start":
             self.began = True
             set_headers(message, self.origin)
+            if self._place.number is not None:
+                MutableHeaders(scope=message)[HEADER] = str(self._place.number)
+            self._place.is_sent = True
         await self._send(message)
 
     def unless(self, refused: Callable[[], bool]) -> Send:

@@ -102,6 +102,14 @@ class Session:
         """The page in another language."""
         self.look = replace(self.look, text=Text(lang))
 
+    @_one_at_a_time
+    def answers_of(self, look: Look) -> bool:
+        """Whether this is still what is in view; the answer made of it is numbered before that can change."""
+        if look is not self.look:
+            return False
+        self.order.answered()
+        return True
+
     def fits(self, at: At | None) -> bool:
         """Whether what an event means is in view: its run, and there such a step, also one that has just come."""
         look = self.look

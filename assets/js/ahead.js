@@ -16,6 +16,7 @@
     /** @type {string | null} */
     let terms = null; // that the panels in view were made under, as Python last said; null where that is in doubt
     let aim = ""; // where the visitor went, while Python's answer is on its way
+    let doubts = 0; // how often settings were moved
     const key = (under, place) => `${under}|${place}`;
     const put = (under, place, panels) => {
       const name = key(under, place), all = { ...kept.get(name), ...panels };
@@ -43,9 +44,10 @@
         return true;
       },
       /** Settings were moved: what is kept may no longer be what they make of a step. */
-      doubt: () => ((terms = null), (aim = "")),
+      doubt: () => ((terms = null), (aim = ""), doubts++),
       trust: (said) => void (terms = said || null),
       get terms() { return terms; },
+      get doubts() { return doubts; },
     };
   };
 
@@ -113,7 +115,7 @@
     /** @type {any} */
     let at = null; // the place in view
     let timer = 0;
-    const asked = new Map(); // questions on their way: their turns, and the places that each asks for
+    const asked = new Map(); // questions on their way by turn: the places that each asks for, and the doubts when it did
     let hopeless = new Set(); // places that Python had nothing for
     /** @type {any} */
     let hint = null; // what the pointer or the focus is at
@@ -146,7 +148,7 @@
     const ask = () => {
       if (!at || at.streaming || document.hidden) return;
       if (!dx.touched && parts.length) return; // who only came by needs no more than the first
-      const coming = new Set([...asked.values()].flat());
+      const coming = new Set([...asked.values()].flatMap(({ places }) => places));
       const missing = (place) => !has(placeOf(place)) && !coming.has(placeOf(place));
       const hinted = hint && missing(hint) ? [hint] : [];
       // What the hand is about to take does not wait for the answer about the steps around.
@@ -158,7 +160,7 @@
     const send = (wanted) => {
       const turn = dx.nextTurn();
       setTimeout(() => asked.delete(turn), PATIENCE);
-      asked.set(turn, wanted.map(placeOf));
+      asked.set(turn, { places: wanted.map(placeOf), doubts: known.doubts });
       emit({ wanted, about: { run: at.run, row: at.row, step: at.step }, turn });
     };
     const answered = () => {
@@ -166,15 +168,18 @@
       const pending = data && asked.get(data.turn);
       if (!pending) return;
       asked.delete(data.turn);
-      if (!known.terms) known.trust(data.terms);
+      // Else something was chosen or moved meanwhile, and what is in view may be under other terms.
+      const inTime = data.in_view && pending.doubts === known.doubts;
+      if (inTime) known.trust(data.terms);
       for (const { place, panels } of data.steps) {
         known.put(data.terms, place, panels);
         parts = Object.keys(panels);
       }
       const came = new Set(data.steps.map(({ place }) => place));
       element.dataset.steps = [...came].join(" ");
-      if (came.size) for (const place of pending) came.has(place) || hopeless.add(`${data.terms}|${place}`);
-      if (came.size) soon(); // else there was other work: after the next movement
+      if (came.size) for (const place of pending.places) came.has(place) || hopeless.add(`${data.terms}|${place}`);
+      // Else there was other work, or nothing that could be used: after the next movement.
+      if (came.size && (!inTime || pending.places.some(has))) soon();
     };
     const near = (event) => {
       const node = dx.closest(event, ".dx-token, .dx-node");

@@ -11,6 +11,21 @@ from tests.page.test_whatif import MOVE, confirmed, facts
 pytestmark = pytest.mark.browser
 
 
+# The answers of the next `holding` questions wait here, once they have come, until they are let go.
+HOLDS = """(() => {
+  const plain = window.fetch;
+  window.held = [];
+  window.holding = 0;
+  window.fetch = async (input, init) => {
+    const answer = await plain(input, init);
+    if (!String(input?.url ?? input).includes("predict") || !window.holding) return answer;
+    window.holding -= 1;
+    await new Promise((go) => window.held.push(go));
+    return answer;
+  };
+})()"""
+
+
 def counted(page: Page) -> list[str]:
     """The page's calls of Python from now on."""
     calls: list[str] = []
@@ -52,6 +67,39 @@ def test_the_last_of_three_tabs_is_the_one_that_opens(app_url, open_page):
     page.wait_for_selector(".dx-lab [data-part=body][data-tab=code]")
     assert is_quiet(page, calls)
     expect(page.locator(".dx-lab [data-part=body]")).to_have_attribute("data-tab", "code")
+
+
+def test_an_answer_that_overtakes_another_waits_for_it(app_url, open_page):
+    page = open_page(app_url, before=HOLDS)
+    page.evaluate("window.holding = 1")
+    page.click(".dx-lab [data-tab=orders]")
+    page.wait_for_function("window.held.length === 1")
+    page.click(".dx-lab [data-tab=code]")
+    page.wait_for_timeout(500)
+    assert page.locator(".dx-lab [data-part=body][data-tab=code]").count() == 0
+    page.evaluate("window.held[0]()")
+    page.wait_for_selector(".dx-lab [data-part=body][data-tab=code]")
+    assert is_quiet(page, [])
+    expect(page.locator(".dx-lab [data-part=body]")).to_have_attribute("data-tab", "code")
+
+
+def test_every_answer_of_a_visitor_has_its_number_and_none_is_left_out(app_url, contexts):
+    page, numbers = contexts.take().new_page(), []
+    page.on(
+        "response",
+        lambda answer: numbers.append(answer.headers.get("dx-answer")) if "predict" in answer.url else None,
+    )
+    page.goto(app_url)
+    page.wait_for_selector("#dx-waterfall [data-drawn]:not([data-drawn=''])", state="attached")
+    page.locator(".dx-token").nth(3).click()
+    page.click(".dx-lab [data-tab=orders]")
+    page.evaluate(MOVE, ["temperature", 0.5])
+    page.click("[data-item=greedy-loop]")  # while the answer to the slider is on its way
+    page.wait_for_selector("[data-item=greedy-loop][aria-pressed=true]")
+    assert is_quiet(page, [])  # also of what it makes ahead
+    expect(page.locator("#dx-waterfall [data-drawn='0.38']")).to_be_attached()
+    assert sorted(int(number) for number in numbers) == list(range(1, len(numbers) + 1))
+    contexts.give_back({app_url})
 
 
 def test_the_last_of_two_recorded_examples_is_the_one_in_view(app_url, open_page):
