@@ -109,8 +109,8 @@ def test_a_run_of_costly_steps_has_the_same_share_of_time_as_one_of_cheap_ones(c
 
 def test_who_has_asked_for_nothing_for_a_while_saves_up_little():
     turns = StepOrder(behind=False)
-    turns.do(Share(owed=100.0, n_steps=9), lambda: None).result()
-    idle = Share(owed=1.0, n_steps=9)
+    turns.do(Share(owed=100.0, n_turns=9), lambda: None).result()
+    idle = Share(owed=1.0, n_turns=9)
     turns.do(idle, lambda: None).result()
     assert 99.0 < idle.owed < 100.0
 
@@ -261,11 +261,60 @@ def test_who_leaves_while_waiting_is_out_of_the_line(line):
 def test_a_run_that_is_left_ends_within_a_step_and_gives_its_place_back(line):
     log: list[str] = []
     with line.join(1, "model") as place:
-        for i in place.steps(steps(log, "a", 100)):
-            if i == 2:
+        for some in place.steps(steps(log, "a", 100)):
+            if some == [2]:
                 break
     assert len(log) == 3
     assert line.is_idle
+
+
+def test_steps_come_together_until_they_are_wanted(line):
+    log: list[str] = []
+    with line.join(1, "model") as place:
+        assert list(place.steps(steps(log, "a", 5), until=lambda: time.monotonic() + 60)) == [[0, 1, 2, 3, 4]]
+        assert list(place.steps(steps(log, "a", 3))) == [[0], [1], [2]]
+
+
+def test_no_step_comes_after_the_run_is_over(line):
+    log: list[str] = []
+    with line.join(1, "model") as place:
+        taken = place.steps(steps(log, "a", 9), until=lambda: time.monotonic() + 60, is_over=lambda: len(log) == 4)
+        assert len(next(taken)) == 4
+        taken.close()
+    assert len(log) == 4
+
+
+def test_who_waits_for_a_turn_waits_for_one_step(line):
+    log: list[str] = []
+
+    def slow():
+        for i in range(40):
+            time.sleep(0.01)
+            yield i
+
+    with line.join(1, "model") as first, line.join(2, "model") as second:
+        taken = first.steps(slow(), until=lambda: time.monotonic() + 60)
+        coming = threading.Thread(target=lambda: log.extend(map(len, taken)))
+        coming.start()
+        while not line.step_order._n_busy:
+            time.sleep(0.001)
+        assert len(list(second.steps(steps([], "b", 3)))) == 3
+        coming.join(10)
+    assert log[0] < 40
+    assert sum(log) == 40
+
+
+def test_what_came_before_an_error_is_told_first(line):
+    def run():
+        yield 1
+        yield 2
+        raise ValueError("mine")
+
+    with line.join(1, "model") as place:
+        taken = place.steps(run(), until=lambda: time.monotonic() + 60)
+        assert next(taken) == [1, 2]
+        with pytest.raises(ValueError, match="mine"):
+            next(taken)
 
 
 def test_closing_the_steps_ends_the_run_behind_them(line):

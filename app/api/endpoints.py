@@ -7,6 +7,7 @@ Their docstrings are what Gradio shows as documentation and what an assistant re
 
 import functools
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import wait
 from dataclasses import asdict
@@ -311,10 +312,12 @@ class Api:
                     return found, ""
                 # Anew: a limit of time counts from here.
                 coming = place.prepare(lambda: self._decoder.stream(lm, asked, settings, recorder))
-            steps = place.steps(coming)
+            looked = time.monotonic()
+            steps = place.steps(coming, until=lambda: looked + LOOK_EVERY, is_over=lambda: caller.has_gone)
             try:
                 for _ in steps:
                     caller.check()
+                    looked = time.monotonic()
             except OutOfTime as error:
                 cut = str(error)
             finally:

@@ -243,16 +243,17 @@ class Decoding:
         forked_from: Run | None,
         form: Any,
     ) -> Iterator[Changes]:
-        steps = place.steps(coming)
         note = ""
         live: LiveRow | LiveBeams | None = None
         due, charts_due = 0.0, 0.0
+        steps = place.steps(coming, until=lambda: due, is_over=session.stop.is_set)
         try:
             yield {"status": Status(data=reading_status(lm.name, str(lm.device), session.text))}
-            for step in steps:
+            for some in steps:
                 if live is None:
-                    live = (LiveBeams if step.parents else LiveRow)(session, lambda: recorder.trace)
-                live.take(step)
+                    live = (LiveBeams if some[0].parents else LiveRow)(session, lambda: recorder.trace)
+                for step in some:
+                    live.take(step)
                 now, n_runs = time.monotonic(), max(1, self._line.n_running)
                 if now >= due:
                     due = now + n_runs / UPDATES_A_SECOND

@@ -232,15 +232,43 @@ class Place:
         """What `make` gives, which touches the model: in a turn, but it need not have been let in."""
         return self._line.step_order.do(Share(), make).result()
 
-    def steps(self, coming: Generator[T, None, Any]) -> Iterator[T]:
-        """The steps of a run, each computed in its turn; closing it ends the run."""
-        end, line, share = object(), self._line, self.share
+    def steps(
+        self, coming: Generator[T, None, Any], until: Callable[[], float] = lambda: 0.0,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> Iterator[list[T]]:  # fmt: skip
+        """The steps of a run, computed in its turns; closing it ends the run.
+
+        Several come at once where nobody looks at each, and nobody else waits for a turn: to hand each over would take
+        a change of threads more, and where there is much to do those take longer than a step.
+
+        Args:
+            until: when the next are wanted, on the monotonic clock; then those that are there come, one at least.
+            is_over: no more are wanted; asked after each step, by another thread.
+        """
+        line, share, n_steps, failed = self._line, self.share, 0, list[Exception]()
+
+        def some() -> list[T]:
+            came: list[T] = []
+            try:
+                for step in coming:
+                    came.append(step)
+                    if monotonic() >= until() or is_over() or line.step_order.is_wanted:
+                        return came
+            except Exception as error:  # what came before it is told first
+                failed.append(error)
+            return came
+
         try:
-            while (step := line.step_order.do(share, lambda: next(coming, end)).result()) is not end:
-                yield step
+            while came := line.step_order.do(share, some).result():
+                n_steps += len(came)
+                yield came
+                if failed:
+                    break
+            if failed:
+                raise failed[0]
         finally:
             coming.close()
-            line.pace.note(self.model, self.n_rows, share.n_steps, share.seconds)
+            line.pace.note(self.model, self.n_rows, n_steps, share.seconds)
 
     def whole(self, make: Callable[[Callable[[], None]], T]) -> Future[T]:
         """Begins, in a thread of its own, what cannot be taken step by step, and what draws from torch's random state.

@@ -28,14 +28,14 @@ class Share:
 
     Attributes:
         seconds: that its steps have taken.
-        n_steps: that it has taken.
+        n_turns: that it has had.
         owed: seconds by which turns go; less than others had means sooner. A run that has asked for nothing for a
             while does not save up for later.
         began: of the step it is in, on the monotonic clock.
     """
 
     seconds: float = 0.0
-    n_steps: int = 0
+    n_turns: int = 0
     owed: float = 0.0
     began: float = 0.0
 
@@ -85,6 +85,11 @@ class StepOrder:
         self._back_soon: Share | None = None  # whose step has just ended, at
         self._ended = 0.0
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for a turn and can have none before one is given back."""
+        return self._n_busy >= self.seats and bool(self._wishes)
+
     def do(self, share: Share, work: Callable[[], Any]) -> Future[Any]:
         """Computes a step when its turn has come, in the context of the caller; the future has what came of it."""
         context = contextvars.copy_context()
@@ -110,7 +115,7 @@ class StepOrder:
             took = monotonic() - share.began
             share.seconds += took
             share.owed += took
-            share.n_steps += 1
+            share.n_turns += 1
             self._n_busy -= 1
             self._back_soon, self._ended = share, monotonic()
             self._changed.notify_all()
@@ -138,7 +143,7 @@ class StepOrder:
 
     def _join(self, wish: _Wish) -> None:
         share = wish.share
-        share.owed = max(share.owed, self._least - (SAVED if share.n_steps else 0.0))
+        share.owed = max(share.owed, self._least - (SAVED if share.n_turns else 0.0))
         if share is self._back_soon:
             self._back_soon = None
         self._wishes.append(wish)
