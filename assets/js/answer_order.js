@@ -38,6 +38,7 @@
         const body = await answer.arrayBuffer(); // a long one takes its time
         arrived(question);
         await new Promise((go) => {
+          waiting.get(number)?.go(); // of a server that is no longer there
           waiting.set(number, { go, before: new Set(onTheirWay) });
           handOn();
         });

@@ -103,6 +103,17 @@ test("a server that was started again counts from the beginning", async () => {
   assert.equal(told.length, 4);
 });
 
+test("an answer of a server that is no longer there does not wait for ever", async () => {
+  const told = await asked(3);
+  questions[0].answer(made(3)); // waits for the second question, which the server took with it
+  await settle();
+  questions[2].answer(made(3));
+  await settle();
+  questions[1].fail(new TypeError("network"));
+  await settle();
+  assert.deepEqual(told.sort(), ["answer 3", "answer 3", "failed"]);
+});
+
 test("all else is the browser's own", async () => {
   await asked(0);
   assert.equal(await (await fetch("http://here/dx/js/x.js")).text(), "plain");
